@@ -1,0 +1,27 @@
+//! The rules of the house: what projects, epics, sprints and tasks are, and what a command does to them.
+//!
+//! Pure: no I/O, no clock, no randomness. Everything a rule needs is handed in ([`World`], [`Context`])
+//! and everything it decides is handed back ([`Changes`]), so that each rule can be tested by itself and
+//! a refused command leaves no trace.
+
+mod apply;
+mod change;
+mod command;
+mod entity;
+mod event;
+mod id;
+mod rank;
+mod refusal;
+mod timestamp;
+mod world;
+
+pub use apply::{Context, apply};
+pub use change::{Changes, Draft};
+pub use command::{Action, Command, MoveTo, Needs, Place, Reference};
+pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
+pub use event::{Event, EventId, EventType, Seq};
+pub use id::{Actor, ChannelName, ChannelNo, EntityId, Epoch, Id, IdError, ProjectId};
+pub use rank::Rank;
+pub use refusal::Refusal;
+pub use timestamp::Timestamp;
+pub use world::{OrderEntry, World};

@@ -1,0 +1,283 @@
+//! What each command does: a pure function from the project as it is to the changes that follow.
+//!
+//! A refused command returns before anything was changed; the caller hands accepted changes to
+//! [`World::accept`] so that the next command sees them.
+
+mod merge;
+mod placing;
+mod sprint;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::{
+    Action, Actor, Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, Rank, Reference,
+    Refusal, Seq, Stamp, Timestamp, World,
+};
+
+/// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
+pub const MAX_FIELDS_BYTES: usize = 512 * 1024;
+
+/// What a rule needs to know besides the project.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Who asks.
+    pub actor: Actor,
+    /// Now.
+    pub now: Timestamp,
+    /// Whether what is changed must exist already.
+    pub strict: bool,
+}
+
+impl Context {
+    fn stamp(&self) -> Stamp {
+        Stamp {
+            at: self.now,
+            by: self.actor.clone(),
+        }
+    }
+}
+
+/// Decides what a command changes.
+///
+/// # Errors
+///
+/// A [`Refusal`] names the rule that the command breaks.
+pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, Refusal> {
+    let project = project_of(world, command, cx)?;
+    let mut changes = match &command.action {
+        Action::Create { kind, id, fields } => create(world, *kind, id, fields, cx),
+        Action::Update { kind, id, fields } => update(world, *kind, id, fields, command, cx),
+        Action::Delete { kind, id } => delete(world, *kind, id, cx),
+        Action::TaskRestore { id } => restore(world, id, cx),
+        Action::TaskMove { id, fields, place } => {
+            placing::task_move(world, id, fields, place.as_ref(), command, cx)
+        }
+        Action::SprintStart { id, fields } => sprint::start(world, id, fields, command, cx),
+        Action::SprintComplete { id, fields, move_to } => {
+            sprint::complete(world, id, fields, move_to, command, cx)
+        }
+    }?;
+    if !changes.is_noop()
+        && let Some(project) = project
+    {
+        changes.entities.push(Arc::new(project));
+    }
+    Ok(changes)
+}
+
+/// Checks that the project can be written to. `Some`: it springs into being with this command.
+fn project_of(world: &World, command: &Command, cx: &Context) -> Result<Option<Entity>, Refusal> {
+    let (kind, _) = command.subject();
+    match world.project_entity() {
+        Some(project) if project.deleted.is_some() && kind != Kind::Project => {
+            Err(Refusal::Gone(Kind::Project))
+        }
+        Some(_) => Ok(None),
+        None if kind == Kind::Project => Ok(None),
+        None if cx.strict => Err(Refusal::NotFound {
+            kind: Kind::Project,
+            field: Kind::Project.id_key(),
+        }),
+        None => Ok(Some(Entity::blank(
+            command.project.clone(),
+            Kind::Project,
+            EntityId(command.project.0.clone()),
+            cx.stamp(),
+        ))),
+    }
+}
+
+fn create(
+    world: &World,
+    kind: Kind,
+    id: &EntityId,
+    fields: &Fields,
+    cx: &Context,
+) -> Result<Changes, Refusal> {
+    match world.get(kind, id) {
+        Some(existing) if existing.deleted.is_some() => return Err(Refusal::Gone(kind)),
+        Some(existing) if existing.version > 0 => return create_again(existing, fields),
+        _ => {}
+    }
+    let mut entity = Fresh::of(world, kind, id, cx);
+    merge::set(&mut entity, fields, cx)?;
+    let entity = Arc::new(entity);
+    Ok(Changes {
+        events: vec![Draft::new(kind_event(kind, Verb::Created), &entity)],
+        entities: vec![Arc::clone(&entity)],
+        subject: entity,
+        merged: false,
+    })
+}
+
+/// The id is taken: fine if it is the same thing once more, else a conflict.
+fn create_again(existing: &Arc<Entity>, fields: &Fields) -> Result<Changes, Refusal> {
+    let same = fields
+        .iter()
+        .all(|(field, value)| existing.fields.get(field) == Some(value));
+    if same {
+        return Ok(Changes::noop(Arc::clone(existing)));
+    }
+    Err(Refusal::Conflict {
+        field: "id".to_owned(),
+        message: format!("a {} with this id exists already", existing.kind),
+        current: Arc::clone(existing),
+    })
+}
+
+fn update(
+    world: &World,
+    kind: Kind,
+    id: &EntityId,
+    fields: &Fields,
+    command: &Command,
+    cx: &Context,
+) -> Result<Changes, Refusal> {
+    let before = existing_or_fresh(world, kind, id, cx)?;
+    let outcome = merge::merge(&before, fields, command.expected_version, cx)?;
+    let Some((entity, merged)) = outcome else {
+        return Ok(Changes::noop(before));
+    };
+    let entity = Arc::new(entity);
+    let mut events = vec![Draft::new(kind_event(kind, Verb::Updated), &entity)];
+    events.extend(status_change(&before, &entity));
+    Ok(Changes {
+        events,
+        entities: vec![Arc::clone(&entity)],
+        subject: entity,
+        merged,
+    })
+}
+
+fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
+    let before = match world.get(kind, id) {
+        Some(entity) if entity.deleted.is_some() => return Ok(Changes::noop(Arc::clone(entity))),
+        _ => existing_or_fresh(world, kind, id, cx)?,
+    };
+    let mut entity = (*before).clone();
+    entity.version += 1;
+    entity.updated = cx.stamp();
+    entity.deleted = Some(cx.stamp());
+    let entity = Arc::new(entity);
+    let mut changes = Changes {
+        events: vec![Draft::new(kind_event(kind, Verb::Deleted), &entity)],
+        entities: vec![Arc::clone(&entity)],
+        subject: entity,
+        merged: false,
+    };
+    if let Some(reference) = Reference::to(kind) {
+        for task in world.tasks_of(reference, id) {
+            let cleared = merge::assign(task, reference.field(), serde_json::Value::Null, cx);
+            changes
+                .events
+                .push(Draft::dragged(kind_event(Kind::Task, Verb::Updated), &cleared));
+            changes.entities.push(cleared);
+        }
+    }
+    Ok(changes)
+}
+
+fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
+    let Some(before) = world.get(Kind::Task, id) else {
+        return Err(not_found(Kind::Task));
+    };
+    if before.deleted.is_none() {
+        return Ok(Changes::noop(Arc::clone(before)));
+    }
+    let mut entity = (**before).clone();
+    entity.version += 1;
+    entity.updated = cx.stamp();
+    entity.deleted = None;
+    let entity = Arc::new(entity);
+    Ok(Changes {
+        events: vec![Draft::new(kind_event(Kind::Task, Verb::Restored), &entity)],
+        entities: vec![Arc::clone(&entity)],
+        subject: entity,
+        merged: false,
+    })
+}
+
+/// The entity that a change is about. Existing frontends often create things elsewhere and only announce
+/// changes here, so one that nobody has seen yet is made, unless the server is strict.
+fn existing_or_fresh(
+    world: &World,
+    kind: Kind,
+    id: &EntityId,
+    cx: &Context,
+) -> Result<Arc<Entity>, Refusal> {
+    match world.get(kind, id) {
+        Some(entity) if entity.deleted.is_some() => Err(Refusal::Gone(kind)),
+        Some(entity) if entity.version > 0 || !cx.strict => Ok(Arc::clone(entity)),
+        None if !cx.strict => Ok(Arc::new(Fresh::of(world, kind, id, cx))),
+        _ => Err(not_found(kind)),
+    }
+}
+
+fn not_found(kind: Kind) -> Refusal {
+    Refusal::NotFound {
+        kind,
+        field: kind.id_key(),
+    }
+}
+
+/// Makes entities that are not there yet.
+struct Fresh;
+
+impl Fresh {
+    fn of(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Entity {
+        let mut entity = match world.get(kind, id) {
+            Some(undescribed) => (**undescribed).clone(),
+            None => Entity::blank(world.project().clone(), kind, id.clone(), cx.stamp()),
+        };
+        if kind == Kind::Task {
+            entity.rank = Some(Rank::last(next_seq(world)));
+        }
+        entity
+    }
+}
+
+fn next_seq(world: &World) -> Seq {
+    world.seq() + 1
+}
+
+/// `task.status_changed`, if the status did.
+fn status_change(before: &Entity, after: &Arc<Entity>) -> Option<Draft> {
+    let (old, new) = (before.fields.get("status"), after.fields.get("status"));
+    if after.kind != Kind::Task || old == new {
+        return None;
+    }
+    let mut extra = Fields::new();
+    extra.insert("oldStatus".to_owned(), old.cloned().unwrap_or_default());
+    extra.insert("newStatus".to_owned(), new.cloned().unwrap_or_default());
+    Some(Draft::new(EventType::known("task.status_changed"), after).with(extra))
+}
+
+enum Verb {
+    Created,
+    Updated,
+    Deleted,
+    Restored,
+}
+
+fn kind_event(kind: Kind, verb: Verb) -> EventType {
+    EventType::known(match (kind, verb) {
+        (Kind::Project, Verb::Created) => "project.created",
+        (Kind::Project, Verb::Updated) => "project.updated",
+        (Kind::Project, Verb::Deleted) => "project.deleted",
+        (Kind::Project, Verb::Restored) => "project.restored",
+        (Kind::Task, Verb::Created) => "task.created",
+        (Kind::Task, Verb::Updated) => "task.updated",
+        (Kind::Task, Verb::Deleted) => "task.deleted",
+        (Kind::Task, Verb::Restored) => "task.restored",
+        (Kind::Epic, Verb::Created) => "epic.created",
+        (Kind::Epic, Verb::Updated) => "epic.updated",
+        (Kind::Epic, Verb::Deleted) => "epic.deleted",
+        (Kind::Epic, Verb::Restored) => "epic.restored",
+        (Kind::Sprint, Verb::Created) => "sprint.created",
+        (Kind::Sprint, Verb::Updated) => "sprint.updated",
+        (Kind::Sprint, Verb::Deleted) => "sprint.deleted",
+        (Kind::Sprint, Verb::Restored) => "sprint.restored",
+    })
+}

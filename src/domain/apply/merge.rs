@@ -1,0 +1,114 @@
+//! Merging fields into an entity: per field the last writer wins, unless the sender says which version it
+//! had seen and somebody else has changed the same field since.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Context, MAX_FIELDS_BYTES};
+use crate::domain::{Entity, FieldStamp, Fields, Refusal};
+
+/// Merges a patch. `None`: nothing would change. The flag: it was made against an older version.
+pub(super) fn merge(
+    before: &Arc<Entity>,
+    patch: &Fields,
+    expected: Option<i64>,
+    cx: &Context,
+) -> Result<Option<(Entity, bool)>, Refusal> {
+    let mut wanted = Fields::new();
+    for (field, value) in patch {
+        match intent(before, field, value, expected, cx) {
+            Intent::Nothing => {}
+            Intent::Change => {
+                wanted.insert(field.clone(), value.clone());
+            }
+            Intent::Conflict => return Err(conflict(before, field)),
+        }
+    }
+    if wanted.is_empty() && before.version > 0 {
+        return Ok(None);
+    }
+    let mut entity = (**before).clone();
+    set(&mut entity, &wanted, cx)?;
+    let merged = expected.is_some_and(|version| version < before.version);
+    Ok(Some((entity, merged)))
+}
+
+/// Sets fields and counts the version up.
+pub(super) fn set(entity: &mut Entity, fields: &Fields, cx: &Context) -> Result<(), Refusal> {
+    entity.version += 1;
+    entity.updated = cx.stamp();
+    for (field, value) in fields {
+        let was = entity.fields.insert(field.clone(), value.clone());
+        if entity.version > 1 {
+            stamp(entity, field, was, cx);
+        }
+    }
+    let size = serde_json::to_string(&entity.fields).map_or(usize::MAX, |text| text.len());
+    if size > MAX_FIELDS_BYTES {
+        return Err(Refusal::TooLarge {
+            kind: entity.kind,
+            limit: MAX_FIELDS_BYTES,
+        });
+    }
+    Ok(())
+}
+
+/// Sets one field of an entity that a command drags along.
+pub(super) fn assign(before: &Arc<Entity>, field: &str, value: Value, cx: &Context) -> Arc<Entity> {
+    let mut entity = (**before).clone();
+    entity.version += 1;
+    entity.updated = cx.stamp();
+    let was = entity.fields.insert(field.to_owned(), value);
+    stamp(&mut entity, field, was, cx);
+    Arc::new(entity)
+}
+
+fn stamp(entity: &mut Entity, field: &str, was: Option<Value>, cx: &Context) {
+    let was_version = entity.history.get(field).map_or(1, |stamp| stamp.version);
+    let stamp = FieldStamp {
+        version: entity.version,
+        by: cx.actor.as_str().to_owned(),
+        was,
+        was_version,
+    };
+    entity.history.insert(field.to_owned(), stamp);
+}
+
+enum Intent {
+    Nothing,
+    Change,
+    Conflict,
+}
+
+/// What the sender wants of a field.
+fn intent(
+    before: &Entity,
+    field: &str,
+    value: &Value,
+    expected: Option<i64>,
+    cx: &Context,
+) -> Intent {
+    if before.fields.get(field) == Some(value) {
+        return Intent::Nothing;
+    }
+    let (Some(expected), Some(stamp)) = (expected, before.history.get(field)) else {
+        return Intent::Change;
+    };
+    if stamp.version <= expected || stamp.by == cx.actor.as_str() {
+        return Intent::Change;
+    }
+    // A full object repeats fields that its sender did not touch: the value that it had seen is no wish.
+    if stamp.was_version <= expected && stamp.was.as_ref() == Some(value) {
+        return Intent::Nothing;
+    }
+    Intent::Conflict
+}
+
+fn conflict(before: &Arc<Entity>, field: &str) -> Refusal {
+    Refusal::Conflict {
+        field: field.to_owned(),
+        message: format!("{field} was changed by someone else in the meantime"),
+        current: Arc::clone(before),
+    }
+}

@@ -1,0 +1,134 @@
+//! Moving a task: into another column or sprint, and to a place among its neighbours.
+
+use std::sync::Arc;
+
+use super::{Context, existing_or_fresh, merge, next_seq, status_change};
+use crate::domain::{
+    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank, Reference,
+    Refusal, World,
+};
+
+/// Announces `task.moved` and, with a change of status, `task.updated` and `task.status_changed` as well.
+pub(super) fn task_move(
+    world: &World,
+    id: &EntityId,
+    fields: &Fields,
+    place: Option<&Place>,
+    command: &Command,
+    cx: &Context,
+) -> Result<Changes, Refusal> {
+    let before = existing_or_fresh(world, Kind::Task, id, cx)?;
+    let merged = merge::merge(&before, fields, command.expected_version, cx)?;
+    let moved_fields = merged.is_some();
+    let (mut entity, merged) = merged.unwrap_or_else(|| ((*before).clone(), false));
+    if let Some(place) = place {
+        entity.rank = Some(rank_at(world, &entity, place, cx)?);
+    }
+    if !moved_fields && entity.rank == before.rank {
+        return Ok(Changes::noop(before));
+    }
+    if !moved_fields {
+        entity.version += 1;
+        entity.updated = cx.stamp();
+    }
+    let entity = Arc::new(entity);
+    let mut events = vec![Draft::new(EventType::known("task.moved"), &entity)];
+    if let Some(status_changed) = status_change(&before, &entity) {
+        events.push(Draft::new(EventType::known("task.updated"), &entity));
+        events.push(status_changed);
+    }
+    Ok(Changes {
+        events,
+        entities: vec![Arc::clone(&entity)],
+        subject: entity,
+        merged,
+    })
+}
+
+/// The rank of a place. A task that stands there already keeps its own.
+fn rank_at(world: &World, task: &Entity, place: &Place, cx: &Context) -> Result<Rank, Refusal> {
+    let (low, high) = match place {
+        Place::After(id) => gap_after(world, task, neighbour(world, id, "afterId", cx)?),
+        Place::Before(id) => gap_before(world, task, neighbour(world, id, "beforeId", cx)?),
+        Place::Between(after, before) => {
+            let low = neighbour(world, after, "afterId", cx)?;
+            let high = neighbour(world, before, "beforeId", cx)?;
+            match (low, high) {
+                (Some(low), Some(high)) if low.rank < high.rank => {
+                    (Some(low.rank.clone()), Some(high.rank.clone()))
+                }
+                (None, Some(high)) => gap_before(world, task, Some(high)),
+                (low, _) => gap_after(world, task, low),
+            }
+        }
+        Place::Position(index) => gap_at(world, task, *index),
+    };
+    let stays = |rank: &&Rank| {
+        low.as_ref().is_none_or(|low| low < *rank) && high.as_ref().is_none_or(|high| *rank < high)
+    };
+    if let Some(rank) = task.rank.as_ref().filter(stays) {
+        return Ok(rank.clone());
+    }
+    Ok(match (&low, &high) {
+        (Some(low), Some(high)) => Rank::between(low, high).unwrap_or_else(|| low.clone()),
+        (None, Some(_)) => Rank::first(next_seq(world)),
+        (_, None) => Rank::last(next_seq(world)),
+    })
+}
+
+type Gap = (Option<Rank>, Option<Rank>);
+
+fn gap_after(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
+    match entry {
+        Some(entry) => (
+            Some(entry.rank.clone()),
+            world.after(entry, &task.id).cloned(),
+        ),
+        None => {
+            let last = world.order_without(&task.id).last();
+            (last.map(|entry| entry.rank.clone()), None)
+        }
+    }
+}
+
+fn gap_before(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
+    match entry {
+        Some(entry) => (
+            world.before(entry, &task.id).cloned(),
+            Some(entry.rank.clone()),
+        ),
+        None => gap_after(world, task, None),
+    }
+}
+
+/// The gap at an index of the task's column: the tasks with the same status and sprint.
+fn gap_at(world: &World, task: &Entity, index: usize) -> Gap {
+    let status = task.text("status");
+    let sprint = task.reference(Reference::Sprint.field());
+    let column: Vec<_> = world
+        .order_without(&task.id)
+        .filter(|entry| entry.status.as_deref() == status && entry.sprint == sprint)
+        .collect();
+    match index.min(column.len()).checked_sub(1) {
+        Some(previous) => gap_after(world, task, Some(column[previous])),
+        None => gap_before(world, task, column.first().copied()),
+    }
+}
+
+/// A neighbour that the command names. One that the server has never seen stands for the end, unless the
+/// server is strict: the card may live elsewhere.
+fn neighbour<'a>(
+    world: &'a World,
+    id: &EntityId,
+    field: &'static str,
+    cx: &Context,
+) -> Result<Option<&'a OrderEntry>, Refusal> {
+    let found = world.order_entry(id);
+    if found.is_none() && cx.strict {
+        return Err(Refusal::NotFound {
+            kind: Kind::Task,
+            field,
+        });
+    }
+    Ok(found)
+}

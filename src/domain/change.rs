@@ -1,0 +1,80 @@
+//! What an accepted command leads to.
+
+use std::sync::Arc;
+
+use super::{Entity, EventType, Fields};
+
+/// An event that has no place in the log yet.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What happened.
+    pub event_type: EventType,
+    /// The entity after it.
+    pub entity: Arc<Entity>,
+    /// What the payload says besides the entity's state, such as `oldStatus`.
+    pub extra: Fields,
+    /// Whether the payload starts from what the sender sent. Not so for what a command drags along:
+    /// a task that leaves a completed sprint was not what the sender wrote about.
+    pub echo: bool,
+}
+
+impl Draft {
+    /// An event about the entity that the command names.
+    #[must_use]
+    pub fn new(event_type: EventType, entity: &Arc<Entity>) -> Self {
+        Self {
+            event_type,
+            entity: Arc::clone(entity),
+            extra: Fields::new(),
+            echo: true,
+        }
+    }
+
+    /// An event about an entity that the command drags along.
+    #[must_use]
+    pub fn dragged(event_type: EventType, entity: &Arc<Entity>) -> Self {
+        Self {
+            echo: false,
+            ..Self::new(event_type, entity)
+        }
+    }
+
+    /// The same event, saying more.
+    #[must_use]
+    pub fn with(mut self, extra: Fields) -> Self {
+        self.extra = extra;
+        self
+    }
+}
+
+/// The outcome of an accepted command. Without events nothing changes: the command was a `noop`.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// The entity that the command names, as it is afterwards.
+    pub subject: Arc<Entity>,
+    /// Every entity that changes, each once.
+    pub entities: Vec<Arc<Entity>>,
+    /// The events, in order.
+    pub events: Vec<Draft>,
+    /// The command was made against an older version and did not collide.
+    pub merged: bool,
+}
+
+impl Changes {
+    /// Nothing changes.
+    #[must_use]
+    pub fn noop(subject: Arc<Entity>) -> Self {
+        Self {
+            subject,
+            entities: Vec::new(),
+            events: Vec::new(),
+            merged: false,
+        }
+    }
+
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_noop(&self) -> bool {
+        self.events.is_empty()
+    }
+}

@@ -1,0 +1,166 @@
+//! Projects, epics, sprints and tasks: one shape for all four, because clients may add any field.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Actor, EntityId, ProjectId, Rank, Timestamp};
+
+/// An entity's fields, as clients see them.
+pub type Fields = serde_json::Map<String, Value>;
+
+/// The four kinds of entities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A project, which is also the scope of the other three.
+    Project,
+    /// A task: a card on the board.
+    Task,
+    /// An epic, to which tasks belong by their `epicId`.
+    Epic,
+    /// A sprint, to which tasks belong by their `sprintId`.
+    Sprint,
+}
+
+impl Kind {
+    /// The name in the database and in event types.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Task => "task",
+            Self::Epic => "epic",
+            Self::Sprint => "sprint",
+        }
+    }
+
+    /// The key under which payloads carry this kind's id besides `id`.
+    #[must_use]
+    pub const fn id_key(self) -> &'static str {
+        match self {
+            Self::Project => "projectId",
+            Self::Task => "taskId",
+            Self::Epic => "epicId",
+            Self::Sprint => "sprintId",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        match name {
+            "project" => Ok(Self::Project),
+            "task" => Ok(Self::Task),
+            "epic" => Ok(Self::Epic),
+            "sprint" => Ok(Self::Sprint),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Who did something, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The moment.
+    pub at: Timestamp,
+    /// The actor.
+    pub by: Actor,
+}
+
+/// When and by whom a field was last changed, and what it was before.
+///
+/// It decides whether a change that was made against an older version conflicts. A field without a stamp
+/// has been as it is since the entity's first version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldStamp {
+    /// The version that this change made.
+    #[serde(rename = "v")]
+    pub version: i64,
+    /// The actor.
+    pub by: String,
+    /// The value before; nothing if the field was not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Value>,
+    /// The version that had made that value.
+    #[serde(rename = "wasV")]
+    pub was_version: i64,
+}
+
+/// A project, task, epic or sprint as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    /// The project that it belongs to.
+    pub project: ProjectId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its id among the project's entities of this kind.
+    pub id: EntityId,
+    /// The JSON document that clients see.
+    pub fields: Fields,
+    /// 1, 2, 3…: one more with each change. 0 is a project that nobody has described yet.
+    pub version: i64,
+    /// When which field was changed last.
+    pub history: BTreeMap<String, FieldStamp>,
+    /// A task's place among the tasks of its project.
+    pub rank: Option<Rank>,
+    /// Its creation.
+    pub created: Stamp,
+    /// Its last change.
+    pub updated: Stamp,
+    /// Its deletion: what is deleted stays as a tombstone.
+    pub deleted: Option<Stamp>,
+}
+
+impl Entity {
+    /// An entity that is about to be made: version 0, no fields.
+    #[must_use]
+    pub fn blank(project: ProjectId, kind: Kind, id: EntityId, stamp: Stamp) -> Self {
+        Self {
+            project,
+            kind,
+            id,
+            fields: Fields::new(),
+            version: 0,
+            history: BTreeMap::new(),
+            rank: None,
+            created: stamp.clone(),
+            updated: stamp,
+            deleted: None,
+        }
+    }
+
+    /// A field's text, if it is a string.
+    #[must_use]
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).and_then(Value::as_str)
+    }
+
+    /// The text of an id in a field such as `sprintId`, whatever its JSON type.
+    #[must_use]
+    pub fn reference(&self, field: &str) -> Option<String> {
+        match self.fields.get(field)? {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether a field such as `epicId` names this id.
+    #[must_use]
+    pub fn refers_to(&self, field: &str, id: &EntityId) -> bool {
+        self.fields
+            .get(field)
+            .is_some_and(|value| id.is_named_by(value))
+    }
+}

@@ -1,0 +1,77 @@
+//! A committed change.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::id::fresh_uuid;
+use super::{Actor, ChannelName, ChannelNo, Timestamp};
+
+/// An event's place in its channel: 1, 2, 3… without gaps.
+pub type Seq = i64;
+
+/// An event's id, a UUIDv7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventId(pub Uuid);
+
+impl EventId {
+    /// A fresh id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(fresh_uuid())
+    }
+}
+
+/// What happened, as the log names it: `task.updated`, `task.status_changed`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct EventType(Cow<'static, str>);
+
+impl EventType {
+    /// A type that this program knows.
+    #[must_use]
+    pub const fn known(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// A type as the log has it.
+    #[must_use]
+    pub fn restore(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+
+    /// The dotted name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One entry of a channel's log. Shared by everyone to whom it is delivered.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The channel's name.
+    pub channel: ChannelName,
+    /// The channel's number.
+    pub channel_no: ChannelNo,
+    /// The place in the channel.
+    pub seq: Seq,
+    /// The event's own id.
+    pub id: EventId,
+    /// What happened.
+    pub event_type: EventType,
+    /// What clients get as first argument: JSON text that is never changed again.
+    pub payload: Arc<RawValue>,
+    /// Who did it.
+    pub actor: Actor,
+    /// When it was committed.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,300 @@
+//! Identifiers. Ids that clients choose are opaque strings here; a JSON number is understood as its
+//! decimal text and given back as a number.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde_json::Value;
+
+/// Longest id in bytes.
+pub const MAX_ID_BYTES: usize = 128;
+
+/// Why a JSON value is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Neither a string nor a number.
+    #[error("must be a string or a number")]
+    Type,
+    /// The empty string.
+    #[error("must not be empty")]
+    Empty,
+    /// More than 128 bytes.
+    #[error("must not be longer than 128 bytes")]
+    TooLong,
+}
+
+/// An id as clients write it. Two ids are the same if their text is, whatever their JSON type.
+#[derive(Debug, Clone)]
+pub struct Id {
+    text: Box<str>,
+    numeric: bool,
+}
+
+impl Id {
+    /// Reads an id from a JSON string or number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the value is of another type, empty, or longer than 128 bytes.
+    pub fn from_json(value: &Value) -> Result<Self, IdError> {
+        match value {
+            Value::String(text) => Self::from_text(text),
+            Value::Number(number) => Ok(Self {
+                text: number.to_string().into(),
+                numeric: true,
+            }),
+            _ => Err(IdError::Type),
+        }
+    }
+
+    /// An id that is a JSON string.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is empty or longer than 128 bytes.
+    pub fn from_text(text: &str) -> Result<Self, IdError> {
+        match text.len() {
+            0 => Err(IdError::Empty),
+            1..=MAX_ID_BYTES => Ok(Self::restore(text.to_owned(), false)),
+            _ => Err(IdError::TooLong),
+        }
+    }
+
+    /// An id that was checked before it was stored.
+    #[must_use]
+    pub fn restore(text: String, numeric: bool) -> Self {
+        Self {
+            text: text.into(),
+            numeric,
+        }
+    }
+
+    /// The text, which alone decides whether two ids are the same.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether clients get it as a JSON number.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        self.numeric
+    }
+
+    /// The id in the JSON type in which it was first seen.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        if self.numeric
+            && let Ok(number) = serde_json::from_str(&self.text)
+        {
+            return Value::Number(number);
+        }
+        Value::String(self.text.to_string())
+    }
+
+    /// Whether this JSON value names the same id.
+    #[must_use]
+    pub fn is_named_by(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => **text == *self.text,
+            Value::Number(number) => number.to_string() == *self.text,
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for Id {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Id {}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Id {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Defines a newtype over [`Id`], so that a project's id cannot stand where a task's is meant.
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Id);
+
+        impl $name {
+            /// The id's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = Id;
+
+            fn deref(&self) -> &Id {
+                &self.0
+            }
+        }
+
+        impl From<Id> for $name {
+            fn from(id: Id) -> Self {
+                Self(id)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id_type! {
+    /// Names a project.
+    ProjectId
+}
+id_type! {
+    /// Names an entity among those of its project and kind.
+    EntityId
+}
+
+impl ProjectId {
+    /// The project's channel, which is its Socket.IO room as well.
+    #[must_use]
+    pub fn channel(&self) -> ChannelName {
+        ChannelName(format!("project:{}", self.0).into())
+    }
+}
+
+/// Names a channel: `project:<id>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelName(std::sync::Arc<str>);
+
+impl ChannelName {
+    /// A name that was checked before it was stored.
+    #[must_use]
+    pub fn restore(name: String) -> Self {
+        Self(name.into())
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A channel's number in its database: short, for cursors and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelNo(pub i64);
+
+/// Tells one database from another, so that a cursor of another one is noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch(std::sync::Arc<str>);
+
+impl Epoch {
+    /// An epoch as stored.
+    #[must_use]
+    pub fn restore(text: String) -> Self {
+        Self(text.into())
+    }
+
+    /// Twelve characters from a fresh UUID's random part: enough to tell databases apart.
+    #[must_use]
+    pub fn generate() -> Self {
+        let id = fresh_uuid().simple().to_string();
+        Self(id[20..].into())
+    }
+
+    /// The epoch's text: lower-case hexadecimal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who changes something: a user's id, or `anonymous:<connection id>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Actor(std::sync::Arc<str>);
+
+impl Actor {
+    /// An actor by its text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The actor's text, as shown in `createdBy` and `updatedBy`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A fresh UUIDv7: the one place where ids are made.
+#[must_use]
+pub(super) fn fresh_uuid() -> uuid::Uuid {
+    #[expect(clippy::disallowed_methods, reason = "this is where ids are made")]
+    uuid::Uuid::now_v7()
+}
+
+impl EntityId {
+    /// A fresh id for an entity whose creator named none.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Id::restore(fresh_uuid().to_string(), false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_given_back_as_a_number_and_equals_its_text() {
+        let number = Id::from_json(&json!(42)).unwrap();
+        let text = Id::from_json(&json!("42")).unwrap();
+        assert_eq!(number, text);
+        assert_eq!(number.to_json(), json!(42));
+        assert_eq!(text.to_json(), json!("42"));
+        assert!(number.is_named_by(&json!("42")) && text.is_named_by(&json!(42)));
+    }
+
+    #[test]
+    fn says_why_a_value_is_no_id() {
+        assert_eq!(Id::from_json(&json!("")), Err(IdError::Empty));
+        assert_eq!(Id::from_json(&json!(null)), Err(IdError::Type));
+        assert_eq!(Id::from_json(&json!("é".repeat(65))), Err(IdError::TooLong));
+    }
+}

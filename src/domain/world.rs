@@ -1,0 +1,151 @@
+//! One project as far as a batch of commands needs to see it: what was loaded, plus what the commands
+//! before have changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::{Changes, Entity, EntityId, Kind, ProjectId, Rank, Reference, Seq};
+
+/// A live task in the order of its project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEntry {
+    /// The task.
+    pub id: EntityId,
+    /// Its place.
+    pub rank: Rank,
+    /// Its column.
+    pub status: Option<String>,
+    /// Its sprint's id.
+    pub sprint: Option<String>,
+}
+
+/// The part of a project that a batch of commands can see.
+#[derive(Debug)]
+pub struct World {
+    project: ProjectId,
+    seq: Seq,
+    entities: HashMap<(Kind, EntityId), Arc<Entity>>,
+    order: BTreeMap<(Rank, EntityId), OrderEntry>,
+}
+
+impl World {
+    /// A project whose channel stands at `seq`, of which nothing is loaded yet.
+    #[must_use]
+    pub fn new(project: ProjectId, seq: Seq) -> Self {
+        Self {
+            project,
+            seq,
+            entities: HashMap::new(),
+            order: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an entity as the store has it.
+    pub fn load(&mut self, entity: Entity) {
+        self.entities
+            .insert((entity.kind, entity.id.clone()), Arc::new(entity));
+    }
+
+    /// Adds a task's place as the store has it.
+    pub fn load_order(&mut self, entry: OrderEntry) {
+        self.order
+            .insert((entry.rank.clone(), entry.id.clone()), entry);
+    }
+
+    /// The project.
+    #[must_use]
+    pub fn project(&self) -> &ProjectId {
+        &self.project
+    }
+
+    /// The seq of the channel's last event.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// An entity, a tombstone included.
+    #[must_use]
+    pub fn get(&self, kind: Kind, id: &EntityId) -> Option<&Arc<Entity>> {
+        self.entities.get(&(kind, id.clone()))
+    }
+
+    /// The project's own entity.
+    #[must_use]
+    pub fn project_entity(&self) -> Option<&Arc<Entity>> {
+        self.get(Kind::Project, &EntityId(self.project.0.clone()))
+    }
+
+    /// The live tasks that refer to an epic or sprint, by id.
+    #[must_use]
+    pub fn tasks_of(&self, reference: Reference, id: &EntityId) -> Vec<&Arc<Entity>> {
+        let mut tasks: Vec<_> = self
+            .entities
+            .values()
+            .filter(|entity| entity.kind == Kind::Task && entity.deleted.is_none())
+            .filter(|task| task.refers_to(reference.field(), id))
+            .collect();
+        tasks.sort_by(|a, b| (&a.rank, &a.id).cmp(&(&b.rank, &b.id)));
+        tasks
+    }
+
+    /// The live tasks of the project in their order, without one of them.
+    pub fn order_without<'a>(&'a self, id: &'a EntityId) -> impl Iterator<Item = &'a OrderEntry> {
+        self.order.values().filter(move |entry| entry.id != *id)
+    }
+
+    /// A live task's place.
+    #[must_use]
+    pub fn order_entry(&self, id: &EntityId) -> Option<&OrderEntry> {
+        self.order.values().find(|entry| entry.id == *id)
+    }
+
+    /// The nearest task before this one, other than `without`.
+    #[must_use]
+    pub fn before(&self, entry: &OrderEntry, without: &EntityId) -> Option<&Rank> {
+        self.order
+            .range(..(entry.rank.clone(), entry.id.clone()))
+            .rev()
+            .map(|((rank, id), _)| (rank, id))
+            .find(|(_, id)| *id != without)
+            .map(|(rank, _)| rank)
+    }
+
+    /// The nearest task after this one, other than `without`.
+    #[must_use]
+    pub fn after(&self, entry: &OrderEntry, without: &EntityId) -> Option<&Rank> {
+        let start = (entry.rank.clone(), entry.id.clone());
+        self.order
+            .range((Bound::Excluded(start), Bound::Unbounded))
+            .map(|((rank, id), _)| (rank, id))
+            .find(|(_, id)| *id != without)
+            .map(|(rank, _)| rank)
+    }
+
+    /// Takes the changes over, so that the next command of the batch sees them.
+    pub fn accept(&mut self, changes: &Changes) {
+        self.seq += Seq::try_from(changes.events.len()).unwrap_or(Seq::MAX);
+        for entity in &changes.entities {
+            let key = (entity.kind, entity.id.clone());
+            let before = self.entities.insert(key, Arc::clone(entity));
+            if entity.kind == Kind::Task {
+                self.reorder(before.as_deref(), entity);
+            }
+        }
+    }
+
+    fn reorder(&mut self, before: Option<&Entity>, after: &Entity) {
+        if let Some(rank) = before.and_then(|task| task.rank.clone()) {
+            self.order.remove(&(rank, after.id.clone()));
+        }
+        if let (Some(rank), None) = (&after.rank, &after.deleted) {
+            self.load_order(OrderEntry {
+                id: after.id.clone(),
+                rank: rank.clone(),
+                status: after.text("status").map(str::to_owned),
+                sprint: after.reference(Reference::Sprint.field()),
+            });
+        }
+    }
+}

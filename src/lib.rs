@@ -1,0 +1,2 @@
+//! Boardcast.
+pub mod domain;
