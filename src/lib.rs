@@ -1,2 +1,36 @@
-//! Boardcast.
+//! Boardcast: a Socket.IO-compatible project collaboration server. Every change is validated, committed,
+//! numbered, and delivered live, in order and without loss.
+//!
+//! ```text
+//!    request                                              event
+//!  Socket.IO ──→ contract::Request ──→ command ──→ writer ── one commit ──→ Socket.IO
+//!      ↑          (normalised)        (caller)       │   rows, events, seq      ↑
+//!      └───────────────── ack ◄──────────────────────┤                          │
+//!                                                    └──→ hub ── feed per channel
+//!                                                          ▲
+//!                                                          └── log (repairs every gap)
+//! ```
+//!
+//! Imports go one way: `transport → session → command → {contract, store, hub} → domain`. [`domain`] and
+//! [`contract`] do no I/O; only [`transport`] knows socketioxide, only [`store`] knows sqlx.
+
+pub mod admin;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod connections;
+pub mod contract;
 pub mod domain;
+pub mod healthcheck;
+pub mod hub;
+pub mod lifecycle;
+mod run;
+pub mod serve;
+pub mod session;
+pub mod store;
+pub mod telemetry;
+pub mod transport;
+
+pub use run::{RunError, run};

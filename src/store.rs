@@ -2,36 +2,36 @@
 //!
 //! Only this module knows sqlx. Rows become domain types here, and database errors become
 //! [`StoreError`]; a database's own words are for the log and never for a client.
+//!
+//! Every future here may be dropped at any point: a transaction that was not committed leaves nothing
+//! behind, and a connection that was left in the middle of something is not used again as it is.
 
 mod error;
 mod postgres;
+mod read;
+mod row;
+mod session;
 mod sqlite;
+mod tx;
 mod url;
 
+use std::sync::Arc;
+
 use crate::domain::{
-    Actor, ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, EventId, Kind, OrderEntry, ProjectId,
-    Reference, Seq, Timestamp,
+    ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, Kind, ProjectId, Seq, Timestamp,
 };
 
-pub use error::{CommitError, StoreError};
-pub use url::DatabaseUrl;
+pub use error::{CommitError, Source, StoreError};
+pub use tx::Tx;
+pub use url::{DatabaseUrl, DatabaseUrlError};
 
-/// Where projects and their logs are kept.
+/// Where projects and their logs are kept. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Store {
     /// An embedded file: the default, so that the first run needs nothing.
     Sqlite(sqlite::Sqlite),
     /// A server: for production and for more than one instance.
     Postgres(postgres::Postgres),
-}
-
-/// A transaction of the writer. Dropped without [`Tx::commit`], it leaves nothing behind.
-#[derive(Debug)]
-pub enum Tx {
-    /// On SQLite.
-    Sqlite(sqlite::Tx),
-    /// On Postgres.
-    Postgres(postgres::Tx),
 }
 
 /// A channel as the database has it.
@@ -76,13 +76,83 @@ pub type EntityKey = (ProjectId, Kind, EntityId);
 #[derive(Debug, Default)]
 pub struct Batch {
     /// New events, each channel's in order, with the idempotency key on the first of its command.
-    pub events: Vec<(std::sync::Arc<Event>, Option<String>)>,
+    pub events: Vec<(Arc<Event>, Option<String>)>,
     /// Entities as they are now, each once.
-    pub entities: Vec<std::sync::Arc<Entity>>,
+    pub entities: Vec<Arc<Entity>>,
     /// The new heads of the channels that got events.
     pub heads: Vec<(ChannelNo, Seq)>,
-    /// Answers to be found again by their keys.
+    /// Answers to be found again by their keys. An answer that is there already stays.
     pub answers: Vec<StoredAnswer>,
-    /// When the batch is written.
+    /// When the batch is written: the age of the answers counts from here.
     pub now: Option<Timestamp>,
+}
+
+impl Store {
+    /// Opens the database and makes sure that it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Open`] with the reason; [`StoreError::InUse`] if another process has the SQLite file.
+    pub async fn open(url: &DatabaseUrl, max_connections: u32) -> Result<Self, StoreError> {
+        match url.target() {
+            url::Target::Memory => sqlite::Sqlite::open_memory().await.map(Self::Sqlite),
+            url::Target::File(path) => sqlite::Sqlite::open(path, max_connections)
+                .await
+                .map(Self::Sqlite),
+            url::Target::Server { shown, options } => {
+                postgres::Postgres::open(shown, options, max_connections)
+                    .await
+                    .map(Self::Postgres)
+            }
+        }
+    }
+
+    /// Brings the schema up to date. Several instances may do so at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NewerDatabase`] and [`StoreError::ForeignMigration`] if the database is not one of
+    /// this version's; otherwise what the database said.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let epoch = Epoch::generate();
+        match self {
+            Self::Sqlite(db) => db.migrate(&epoch).await,
+            Self::Postgres(db) => db.migrate(&epoch).await,
+        }
+    }
+
+    /// Closes every connection; whoever asks for one afterwards is refused.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// The most commands that one transaction should take.
+    #[must_use]
+    pub fn max_batch(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 512,
+            Self::Postgres(_) => 128,
+        }
+    }
+
+    /// How many transactions are worth having in flight at once.
+    #[must_use]
+    pub fn writers(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => 2,
+        }
+    }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
-pub const MAX_FIELDS_BYTES: usize = 512 * 1024;
+pub(super) const MAX_FIELDS_BYTES: usize = 512 * 1024;
 
 /// What a rule needs to know besides the project.
 #[derive(Debug, Clone)]

@@ -82,7 +82,8 @@ pub enum Place {
     Before(EntityId),
     /// Directly after this task.
     After(EntityId),
-    /// After the first and before the second; if they no longer stand in that order, after the first.
+    /// After the first and before the second: directly after the first, or before the second if the server
+    /// does not know the first.
     Between(EntityId, EntityId),
     /// At this index among the tasks with the same `status` and `sprintId`, from 0.
     Position(usize),

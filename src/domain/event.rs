@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::id::fresh_uuid;
-use super::{Actor, ChannelName, ChannelNo, Timestamp};
+use super::{Actor, ChannelName, ChannelNo, ConnectionId, Timestamp};
 
 /// An event's place in its channel: 1, 2, 3… without gaps.
 pub type Seq = i64;
@@ -74,4 +74,6 @@ pub struct Event {
     pub actor: Actor,
     /// When it was committed.
     pub created_at: Timestamp,
+    /// The connection that asked for it, as long as that is known: it is not kept in the log.
+    pub origin: Option<ConnectionId>,
 }

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use serde_json::Value;
 
 /// Longest id in bytes.
-pub const MAX_ID_BYTES: usize = 128;
+pub(super) const MAX_ID_BYTES: usize = 128;
 
 /// Why a JSON value is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -239,6 +239,25 @@ impl Epoch {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A connection's public id. It is never the Engine.IO session id: whoever knows that one can post into
+/// the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId(uuid::Uuid);
+
+impl ConnectionId {
+    /// A fresh id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(fresh_uuid())
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

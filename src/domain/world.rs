@@ -43,6 +43,10 @@ impl World {
 
     /// Adds an entity as the store has it.
     pub fn load(&mut self, entity: Entity) {
+        if entity.kind == Kind::Project {
+            // Its id keeps the JSON type in which it was first seen, whatever this command wrote.
+            self.project = entity.project.clone();
+        }
         self.entities
             .insert((entity.kind, entity.id.clone()), Arc::new(entity));
     }

@@ -53,10 +53,8 @@ fn rank_at(world: &World, task: &Entity, place: &Place, cx: &Context) -> Result<
         Place::Between(after, before) => {
             let low = neighbour(world, after, "afterId", cx)?;
             let high = neighbour(world, before, "beforeId", cx)?;
+            // Others may have come between the two: only the gap next to one of them is empty for sure.
             match (low, high) {
-                (Some(low), Some(high)) if low.rank < high.rank => {
-                    (Some(low.rank.clone()), Some(high.rank.clone()))
-                }
                 (None, Some(high)) => gap_before(world, task, Some(high)),
                 (low, _) => gap_after(world, task, low),
             }

@@ -1,0 +1,326 @@
+//! Each rule by example, and random commands against what must always hold.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::{Id, MoveTo, Place, ProjectId};
+
+/// One project and the commands that are sent to it.
+struct Board {
+    world: World,
+    actor: &'static str,
+    strict: bool,
+}
+
+fn id(text: &str) -> EntityId {
+    EntityId(Id::from_text(text).unwrap())
+}
+
+fn fields(value: &Value) -> Fields {
+    value.as_object().unwrap().clone()
+}
+
+impl Board {
+    fn new() -> Self {
+        let project = ProjectId(Id::from_text("p").unwrap());
+        Self {
+            world: World::new(project, 0),
+            actor: "ann",
+            strict: false,
+        }
+    }
+
+    fn send(&mut self, action: Action) -> Result<Changes, Refusal> {
+        self.send_at(action, None)
+    }
+
+    fn send_at(&mut self, action: Action, expected_version: Option<i64>) -> Result<Changes, Refusal> {
+        let command = Command {
+            project: self.world.project().clone(),
+            action,
+            expected_version,
+            echo: Fields::new(),
+        };
+        let cx = Context {
+            actor: Actor::new(self.actor),
+            now: Timestamp::from_millis(1000 + self.world.seq()),
+            strict: self.strict,
+        };
+        let changes = apply(&self.world, &command, &cx)?;
+        self.world.accept(&changes);
+        Ok(changes)
+    }
+
+    fn create(&mut self, kind: Kind, name: &str, with: &Value) -> Changes {
+        let action = Action::Create { kind, id: id(name), fields: fields(with) };
+        self.send(action).unwrap()
+    }
+
+    fn task(&self, name: &str) -> &Entity {
+        self.world.get(Kind::Task, &id(name)).unwrap()
+    }
+
+    fn order(&self) -> Vec<&str> {
+        let nobody = id("nobody");
+        self.world.order_without(&nobody).map(|entry| entry.id.as_str()).collect::<Vec<_>>()
+            .into_iter().map(|name| self.task(name).id.as_str()).collect()
+    }
+}
+
+fn update(name: &str, with: &Value) -> Action {
+    Action::Update { kind: Kind::Task, id: id(name), fields: fields(with) }
+}
+
+fn put(name: &str, place: Place) -> Action {
+    Action::TaskMove { id: id(name), fields: Fields::new(), place: Some(place) }
+}
+
+fn types(changes: &Changes) -> Vec<&str> {
+    changes.events.iter().map(|draft| draft.event_type.as_str()).collect()
+}
+
+#[test]
+fn a_project_springs_into_being_silently_with_its_first_command() {
+    let mut board = Board::new();
+    let changes = board.create(Kind::Task, "t", &json!({"title": "T"}));
+    assert_eq!(types(&changes), ["task.created"]);
+    assert_eq!(board.world.project_entity().unwrap().version, 0);
+    let project = id("p");
+    let described = board.send(Action::Create { kind: Kind::Project, id: project, fields: fields(&json!({"title": "P"})) });
+    assert_eq!(types(&described.unwrap()), ["project.created"]);
+}
+
+#[test]
+fn strict_servers_make_nothing_by_the_way() {
+    let mut board = Board::new();
+    board.strict = true;
+    let refused = board.send(update("t", &json!({"a": 1})));
+    assert!(matches!(refused, Err(Refusal::NotFound { kind: Kind::Project, .. })));
+    board.create(Kind::Project, "p", &json!({}));
+    let refused = board.send(update("t", &json!({"a": 1})));
+    assert!(matches!(refused, Err(Refusal::NotFound { kind: Kind::Task, .. })));
+}
+
+#[test]
+fn an_update_merges_and_a_null_is_a_value() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"title": "T", "due": "x", "storyPoints": 3}));
+    let changes = board.send(update("t", &json!({"title": "U", "due": null}))).unwrap();
+    assert_eq!(types(&changes), ["task.updated"]);
+    assert_eq!(board.task("t").version, 2);
+    assert_eq!(Value::from(board.task("t").fields.clone()), json!({"title": "U", "due": null, "storyPoints": 3}));
+    assert!(board.send(update("t", &json!({"title": "U"}))).unwrap().is_noop());
+}
+
+#[test]
+fn an_update_of_an_unknown_task_creates_it() {
+    let mut board = Board::new();
+    let changes = board.send(update("t", &json!({"status": "done"}))).unwrap();
+    assert_eq!(types(&changes), ["task.updated", "task.status_changed"]);
+    assert_eq!(board.task("t").version, 1);
+    assert!(board.task("t").rank.is_some());
+}
+
+#[test]
+fn a_change_of_status_says_from_what_to_what() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"status": "todo"}));
+    let changes = board.send(update("t", &json!({"status": "done"}))).unwrap();
+    assert_eq!(Value::from(changes.events[1].extra.clone()), json!({"oldStatus": "todo", "newStatus": "done"}));
+}
+
+#[test]
+fn what_is_deleted_stays_gone_until_restored() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"title": "T"}));
+    let delete = || Action::Delete { kind: Kind::Task, id: id("t") };
+    assert_eq!(types(&board.send(delete()).unwrap()), ["task.deleted"]);
+    assert!(board.send(delete()).unwrap().is_noop());
+    assert!(matches!(board.send(update("t", &json!({"a": 1}))), Err(Refusal::Gone(Kind::Task))));
+    let again = Action::Create { kind: Kind::Task, id: id("t"), fields: Fields::new() };
+    assert!(matches!(board.send(again), Err(Refusal::Gone(Kind::Task))));
+    let restored = board.send(Action::TaskRestore { id: id("t") }).unwrap();
+    assert_eq!(types(&restored), ["task.restored"]);
+    assert!(board.send(Action::TaskRestore { id: id("t") }).unwrap().is_noop());
+    assert!(matches!(board.send(Action::TaskRestore { id: id("u") }), Err(Refusal::NotFound { .. })));
+}
+
+#[test]
+fn a_deleted_project_takes_nothing_more() {
+    let mut board = Board::new();
+    board.create(Kind::Project, "p", &json!({}));
+    board.send(Action::Delete { kind: Kind::Project, id: id("p") }).unwrap();
+    assert!(matches!(board.send(update("t", &json!({}))), Err(Refusal::Gone(Kind::Project))));
+}
+
+#[test]
+fn creating_the_same_again_is_a_noop_and_something_else_a_conflict() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"title": "T"}));
+    assert!(board.create(Kind::Task, "t", &json!({"title": "T"})).is_noop());
+    let other = Action::Create { kind: Kind::Task, id: id("t"), fields: fields(&json!({"title": "U"})) };
+    assert!(matches!(board.send(other), Err(Refusal::Conflict { field, .. }) if field == "id"));
+}
+
+#[test]
+fn only_the_same_field_changed_by_someone_else_is_a_conflict() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"title": "T", "note": "n"}));
+    board.actor = "bob";
+    board.send(update("t", &json!({"title": "bob's"}))).unwrap();
+    board.actor = "ann";
+    let merged = board.send_at(update("t", &json!({"note": "ann's"})), Some(1)).unwrap();
+    assert!(merged.merged);
+    let refused = board.send_at(update("t", &json!({"title": "ann's"})), Some(1));
+    assert!(matches!(refused, Err(Refusal::Conflict { field, .. }) if field == "title"));
+    assert!(!board.send_at(update("t", &json!({"title": "ann's"})), Some(3)).unwrap().merged);
+    board.send_at(update("t", &json!({"title": "ann's second"})), Some(3)).unwrap();
+}
+
+#[test]
+fn a_full_object_does_not_undo_what_others_changed() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"title": "T", "status": "todo"}));
+    board.actor = "bob";
+    board.send(update("t", &json!({"status": "done"}))).unwrap();
+    board.actor = "ann";
+    let full = update("t", &json!({"title": "ann's", "status": "todo"}));
+    assert!(board.send_at(full, Some(1)).unwrap().merged);
+    assert_eq!(board.task("t").text("status"), Some("done"));
+    assert_eq!(board.task("t").text("title"), Some("ann's"));
+}
+
+#[test]
+fn entities_do_not_grow_without_end() {
+    let mut board = Board::new();
+    let text = "x".repeat(MAX_FIELDS_BYTES / 2);
+    board.create(Kind::Task, "t", &json!({"a": text}));
+    let refused = board.send(update("t", &json!({"b": text})));
+    assert!(matches!(refused, Err(Refusal::TooLarge { .. })));
+}
+
+#[test]
+fn deleting_an_epic_or_sprint_frees_its_tasks() {
+    for (kind, field) in [(Kind::Epic, "epicId"), (Kind::Sprint, "sprintId")] {
+        let mut board = Board::new();
+        board.create(kind, "7", &json!({}));
+        board.create(Kind::Task, "a", &json!({field: 7}));
+        board.create(Kind::Task, "b", &json!({field: "8"}));
+        let changes = board.send(Action::Delete { kind, id: id("7") }).unwrap();
+        assert_eq!(types(&changes)[1..], ["task.updated"]);
+        assert_eq!(board.task("a").fields[field], Value::Null);
+        assert_eq!(board.task("b").fields[field], json!("8"));
+    }
+}
+
+#[test]
+fn completing_a_sprint_finds_a_home_for_unfinished_tasks() {
+    for (move_to, home) in [
+        (MoveTo::Backlog, json!(null)),
+        (MoveTo::Keep, json!("s")),
+        (MoveTo::Sprint(id("next")), json!("next")),
+    ] {
+        let mut board = Board::new();
+        board.create(Kind::Task, "open", &json!({"sprintId": "s", "status": "todo"}));
+        board.create(Kind::Task, "done", &json!({"sprintId": "s", "status": "Done"}));
+        let start = Action::SprintStart { id: id("s"), fields: Fields::new() };
+        assert_eq!(types(&board.send(start).unwrap()), ["sprint.started"]);
+        let complete = Action::SprintComplete { id: id("s"), fields: Fields::new(), move_to };
+        let changes = board.send(complete.clone()).unwrap();
+        assert_eq!(changes.events.len() - 1, usize::from(home != json!("s")));
+        assert_eq!(board.task("open").fields["sprintId"], home);
+        assert_eq!(board.task("done").fields["sprintId"], json!("s"));
+        assert!(board.send(complete).unwrap().is_noop());
+    }
+}
+
+#[test]
+fn cards_go_where_they_are_put() {
+    let mut board = Board::new();
+    for name in ["a", "b", "c", "d"] {
+        board.create(Kind::Task, name, &json!({"status": "todo"}));
+    }
+    assert_eq!(board.order(), ["a", "b", "c", "d"]);
+    board.send(put("d", Place::Before(id("a")))).unwrap();
+    assert_eq!(board.order(), ["d", "a", "b", "c"]);
+    board.send(put("d", Place::After(id("b")))).unwrap();
+    assert_eq!(board.order(), ["a", "b", "d", "c"]);
+    board.send(put("c", Place::Position(1))).unwrap();
+    assert_eq!(board.order(), ["a", "c", "b", "d"]);
+    board.send(put("a", Place::Position(99))).unwrap();
+    assert_eq!(board.order(), ["c", "b", "d", "a"]);
+    board.send(put("a", Place::Between(id("c"), id("b")))).unwrap();
+    assert_eq!(board.order(), ["c", "a", "b", "d"]);
+    board.send(put("c", Place::After(id("unknown")))).unwrap();
+    assert_eq!(board.order(), ["a", "b", "d", "c"]);
+    assert!(board.send(put("b", Place::After(id("a")))).unwrap().is_noop());
+    let moved = board.send(Action::TaskMove {
+        id: id("b"),
+        fields: fields(&json!({"status": "done"})),
+        place: Some(Place::Position(0)),
+    });
+    assert_eq!(types(&moved.unwrap()), ["task.moved", "task.updated", "task.status_changed"]);
+}
+
+fn any_action() -> impl Strategy<Value = Action> {
+    let name = || prop::sample::select(vec!["a", "b", "c", "d"]).prop_map(id);
+    let kind = || prop::sample::select(vec![Kind::Task, Kind::Epic, Kind::Sprint]);
+    let some = || {
+        (prop::sample::select(vec!["status", "title", "epicId", "sprintId"]), prop::sample::select(vec!["a", "b", "done"]))
+            .prop_map(|(field, value)| fields(&json!({field: value})))
+    };
+    let place = prop_oneof![
+        name().prop_map(Place::Before),
+        name().prop_map(Place::After),
+        (name(), name()).prop_map(|(a, b)| Place::Between(a, b)),
+        (0_usize..5).prop_map(Place::Position),
+    ];
+    let move_to = prop_oneof![Just(MoveTo::Backlog), Just(MoveTo::Keep), name().prop_map(MoveTo::Sprint)];
+    prop_oneof![
+        (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Create { kind, id, fields }),
+        (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Update { kind, id, fields }),
+        (kind(), name()).prop_map(|(kind, id)| Action::Delete { kind, id }),
+        name().prop_map(|id| Action::TaskRestore { id }),
+        (name(), some(), prop::option::of(place)).prop_map(|(id, fields, place)| Action::TaskMove { id, fields, place }),
+        (name(), some()).prop_map(|(id, fields)| Action::SprintStart { id, fields }),
+        (name(), some(), move_to).prop_map(|(id, fields, move_to)| Action::SprintComplete { id, fields, move_to }),
+    ]
+}
+
+proptest! {
+    /// Whatever is asked: seqs have no gap, versions count up by one, each entity changes at most once, a
+    /// refusal changes nothing, and the order of cards holds exactly the live tasks, each in a place of its own.
+    #[test]
+    fn what_always_holds(actions in prop::collection::vec((any_action(), prop::option::of(0_i64..6), any::<bool>()), 1..60)) {
+        let mut board = Board::new();
+        for (action, expected, strict) in actions {
+            board.strict = strict;
+            let before = board.world.seq();
+            let versions: std::collections::HashMap<_, _> = [Kind::Task, Kind::Epic, Kind::Sprint].into_iter()
+                .flat_map(|kind| ["a", "b", "c", "d"].map(|name| (kind, id(name))))
+                .map(|(kind, id)| (board.world.get(kind, &id).map_or(0, |entity| entity.version), (kind, id)))
+                .map(|(version, key)| (key, version))
+                .collect();
+            let Ok(changes) = board.send_at(action, expected) else {
+                prop_assert_eq!(board.world.seq(), before);
+                continue;
+            };
+            prop_assert_eq!(board.world.seq(), before + i64::try_from(changes.events.len()).unwrap());
+            prop_assert_eq!(changes.is_noop(), changes.entities.is_empty());
+            let mut seen = std::collections::HashSet::new();
+            for entity in changes.entities.iter().filter(|entity| entity.kind != Kind::Project) {
+                let key = (entity.kind, entity.id.clone());
+                prop_assert_eq!(entity.version, versions[&key] + 1);
+                prop_assert!(seen.insert(key));
+            }
+            let live: usize = ["a", "b", "c", "d"].into_iter()
+                .filter(|name| board.world.get(Kind::Task, &id(name)).is_some_and(|task| task.deleted.is_none()))
+                .count();
+            prop_assert_eq!(board.order().len(), live);
+            let nobody = id("nobody");
+            let ranks: Vec<_> = board.world.order_without(&nobody).map(|entry| &entry.rank).collect();
+            prop_assert!(ranks.is_sorted_by(|a, b| a < b), "{:?}", ranks);
+        }
+    }
+}

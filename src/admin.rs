@@ -1,0 +1,3 @@
+//! What operators ask the server.
+
+pub mod health;

@@ -1,0 +1,61 @@
+//! `GET /health`: whether the server is well, and what is wrong if it is not.
+//!
+//! The answer is 200 even while the database is away: connections and deliveries go on, and restarting the
+//! server would end them without helping. `status` then says `degraded`.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+
+use crate::app::App;
+
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Serialize)]
+struct Health {
+    status: &'static str,
+    connections: usize,
+    version: &'static str,
+    uptime_seconds: u64,
+    /// Channels with subscribers.
+    feeds: usize,
+    store: StoreHealth,
+}
+
+#[derive(Debug, Serialize)]
+struct StoreHealth {
+    kind: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+}
+
+/// The route.
+pub fn router() -> Router<App> {
+    Router::new().route("/health", get(health))
+}
+
+async fn health(State(app): State<App>) -> Json<Health> {
+    let reached = tokio::time::timeout(PATIENCE, app.store().ping()).await;
+    let error = match reached {
+        Ok(Ok(())) => None,
+        Ok(Err(_)) => Some("the database cannot be reached; commands are refused as unavailable"),
+        Err(_) => Some("the database does not answer; commands are refused as unavailable"),
+    };
+    Json(Health {
+        status: if error.is_none() { "healthy" } else { "degraded" },
+        connections: app.connections().count(),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: app.uptime().as_secs(),
+        feeds: app.hub().feed_count(),
+        store: StoreHealth {
+            kind: app.store().name(),
+            status: if error.is_none() { "available" } else { "unavailable" },
+            error,
+        },
+    })
+}

@@ -1,0 +1,161 @@
+//! What is built once from the configuration and shared by everything. Cheap to clone.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::command::{Writer, WriterOptions};
+use crate::config::Config;
+use crate::connections::Connections;
+use crate::domain::Epoch;
+use crate::hub::{Hub, HubOptions};
+use crate::lifecycle::Lifecycle;
+use crate::store::{Store, StoreError};
+
+/// Most recent events that a feed keeps.
+const RING_EVENTS: usize = 1024;
+/// Payload bytes that a feed keeps.
+const RING_BYTES: usize = 4 * 1024 * 1024;
+/// How often the heads of the feeds are compared with the log.
+const HEAD_CHECK: Duration = Duration::from_secs(5);
+/// How often answers that are past their time are removed.
+const ANSWER_SWEEP: Duration = Duration::from_secs(60);
+/// Answers removed in one statement.
+const ANSWER_SWEEP_ROWS: i64 = 1000;
+/// How long answers to commands with an idempotency key are kept, in milliseconds.
+const ANSWER_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    config: Config,
+    store: Store,
+    epoch: Epoch,
+    hub: Arc<Hub>,
+    writer: Writer,
+    connections: Connections,
+    lifecycle: Lifecycle,
+    started: Instant,
+}
+
+impl App {
+    /// Opens the store, brings it up to date and starts the hub and the writer.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be opened or is not fit for this program.
+    pub async fn start(config: Config) -> Result<Self, StoreError> {
+        let store = Store::open(&config.database_url, config.database_connections).await?;
+        store.migrate().await?;
+        let epoch = store.epoch().await?;
+        let lifecycle = Lifecycle::new();
+        let hub = Hub::new(
+            store.clone(),
+            lifecycle.clone(),
+            HubOptions {
+                ring_events: RING_EVENTS,
+                ring_bytes: RING_BYTES,
+                slow_reader_timeout: config.slow_reader_timeout,
+            },
+        );
+        let options = WriterOptions {
+            queue: config.command_queue,
+            max_batch: config.max_batch.unwrap_or_else(|| store.max_batch()),
+            writers: store.writers(),
+            timeout: config.database_timeout,
+            strict: config.strict,
+        };
+        let writer = Writer::start(&store, &epoch, &hub, &lifecycle, options);
+        let app = Self(Arc::new(Parts {
+            config,
+            store,
+            epoch,
+            hub,
+            writer,
+            connections: Connections::default(),
+            lifecycle,
+            started: Instant::now(),
+        }));
+        let upkeep = app.clone();
+        app.lifecycle().spawn_service(async move { upkeep.upkeep().await });
+        Ok(app)
+    }
+
+
+    async fn upkeep(&self) {
+        let mut heads = tokio::time::interval(HEAD_CHECK);
+        let mut answers = tokio::time::interval(ANSWER_SWEEP);
+        loop {
+            tokio::select! {
+                _ = heads.tick() => {
+                    if let Err(error) = self.hub().check_heads().await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "cannot compare feeds with the log");
+                    }
+                }
+                _ = answers.tick() => {
+                    if let Err(error) = self.forget_answers().await {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove old answers");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Removes answers that are past their time, in steps that do not hold up the writer.
+    async fn forget_answers(&self) -> Result<(), StoreError> {
+        let now = crate::clock::Clock.now().as_millis();
+        let before = crate::domain::Timestamp::from_millis(now - ANSWER_LIFETIME_MS);
+        while self.store().answers_prune(before, ANSWER_SWEEP_ROWS).await? > 0 {}
+        Ok(())
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Tells this database's cursors from those of others.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        &self.0.epoch
+    }
+
+    /// The deliverer.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
+    }
+
+    /// The writer.
+    #[must_use]
+    pub fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
+    /// The background tasks.
+    #[must_use]
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.0.lifecycle
+    }
+
+    /// How long the server has been running.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+}

@@ -1,0 +1,209 @@
+//! The queues: commands of one project always go through the same one, and what has gathered in a queue
+//! is committed as one transaction.
+//!
+//! While one commit is in flight the next batch gathers: load makes batches grow by itself, and an idle
+//! server commits a single command at once. Queues are bounded; one that is full refuses with
+//! `unavailable`, and so does a database that cannot be reached. Nothing is retried that may have had an
+//! effect.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::Caller;
+use super::batch::{BatchError, Committer};
+use crate::clock::Clock;
+use crate::contract::{CommandRequest, ErrorCode, Reply};
+use crate::domain::{Command, Epoch, ProjectId};
+use crate::hub::Hub;
+use crate::lifecycle::Lifecycle;
+use crate::store::Store;
+
+/// How the writer works.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterOptions {
+    /// Commands that may wait in one queue.
+    pub queue: usize,
+    /// Most commands in one transaction; 1 commits them one by one.
+    pub max_batch: usize,
+    /// Queues, each with a transaction of its own in flight.
+    pub writers: usize,
+    /// How long a transaction may take, and how long a broken commit's outcome is looked for.
+    pub timeout: Duration,
+    /// Whether what is changed must exist already.
+    pub strict: bool,
+}
+
+/// A command on its way to the store.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) command: Command,
+    pub(super) caller: Caller,
+    /// The scoped idempotency key and the command's fingerprint.
+    pub(super) key: Option<(String, i64)>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// Takes commands and promises answers.
+#[derive(Debug)]
+pub struct Writer {
+    queues: Vec<mpsc::Sender<Job>>,
+    pending: Arc<Pending>,
+}
+
+/// Counts what was taken and not answered yet.
+#[derive(Debug, Default)]
+struct Pending {
+    jobs: AtomicUsize,
+    idle: Notify,
+}
+
+impl Pending {
+    fn done(&self, jobs: usize) {
+        if self.jobs.fetch_sub(jobs, Ordering::AcqRel) == jobs {
+            self.idle.notify_waiters();
+        }
+    }
+}
+
+impl Writer {
+    /// Starts the queues.
+    #[must_use]
+    pub fn start(
+        store: &Store,
+        epoch: &Epoch,
+        hub: &Arc<Hub>,
+        lifecycle: &Lifecycle,
+        options: WriterOptions,
+    ) -> Self {
+        let pending = Arc::new(Pending::default());
+        let queues = (0..options.writers.max(1))
+            .map(|_| {
+                let (queue, jobs) = mpsc::channel(options.queue);
+                let worker = Worker {
+                    committer: Committer::new(store.clone(), epoch.clone(), Clock, options),
+                    hub: Arc::clone(hub),
+                    pending: Arc::clone(&pending),
+                    max_batch: options.max_batch.max(1),
+                };
+                lifecycle.spawn_service(worker.run(jobs));
+                queue
+            })
+            .collect();
+        Self { queues, pending }
+    }
+
+    /// The queue that serves a project.
+    #[must_use]
+    pub fn queue_of(&self, project: &ProjectId) -> usize {
+        let mut hasher = DefaultHasher::new();
+        project.hash(&mut hasher);
+        let queues = self.queues.len() as u64;
+        usize::try_from(hasher.finish() % queues).unwrap_or(0)
+    }
+
+    /// Takes a command; the answer comes through the receiver after the commit.
+    ///
+    /// # Errors
+    ///
+    /// The reply `unavailable` when the project's queue is full or the server is shutting down.
+    pub fn submit(
+        &self,
+        request: CommandRequest,
+        project: ProjectId,
+        caller: &Caller,
+    ) -> Result<oneshot::Receiver<Reply>, Reply> {
+        let queue = &self.queues[self.queue_of(&project)];
+        let (reply, answer) = oneshot::channel();
+        let key = request
+            .key
+            .as_deref()
+            .map(|key| (caller.scoped_key(key), request.fingerprint));
+        let job = Job {
+            command: request.into_command(project),
+            caller: caller.clone(),
+            key,
+            reply,
+        };
+        self.pending.jobs.fetch_add(1, Ordering::AcqRel);
+        queue.try_send(job).map_err(|_| {
+            self.pending.done(1);
+            overloaded()
+        })?;
+        Ok(answer)
+    }
+
+    /// Resolves when everything that was taken has been answered.
+    pub async fn idle(&self) {
+        loop {
+            let idle = self.pending.idle.notified();
+            if self.pending.jobs.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}
+
+fn overloaded() -> Reply {
+    Reply::refused(
+        ErrorCode::Unavailable,
+        "the server has more to do than it can take; try again in a moment",
+    )
+}
+
+struct Worker {
+    committer: Committer,
+    hub: Arc<Hub>,
+    pending: Arc<Pending>,
+    max_batch: usize,
+}
+
+impl Worker {
+    async fn run(self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(self.max_batch);
+        while queue.recv_many(&mut jobs, self.max_batch).await > 0 {
+            let taken = jobs.len();
+            self.settle(std::mem::take(&mut jobs)).await;
+            self.pending.done(taken);
+        }
+    }
+
+    /// Answers every job. If the database refuses a batch for the sake of one row, the batch is halved until
+    /// the bad row stands alone.
+    async fn settle(&self, jobs: Vec<Job>) {
+        let mut batches = vec![jobs];
+        while let Some(mut jobs) = batches.pop() {
+            match self.committer.commit(&jobs).await {
+                Ok(committed) => {
+                    for (channel, events) in &committed.events {
+                        self.hub.publish(channel, events);
+                    }
+                    for (job, reply) in jobs.into_iter().zip(committed.replies) {
+                        answer(job, reply);
+                    }
+                }
+                Err(BatchError::Refused) if jobs.len() > 1 => {
+                    let second = jobs.split_off(jobs.len() / 2);
+                    batches.push(second);
+                    batches.push(jobs);
+                }
+                Err(error) => {
+                    let reply = error.reply();
+                    for job in jobs {
+                        answer(job, reply.clone());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn answer(job: Job, reply: Reply) {
+    if job.reply.send(reply).is_err() {
+        tracing::debug!(project.id = %job.command.project, "the asker has gone; its command is done all the same");
+    }
+}

@@ -1,0 +1,30 @@
+//! What crosses the wire: names, payloads, answers.
+//!
+//! Pure: it turns the text of a packet into a [`Request`] and outcomes into JSON, and does nothing else.
+//! Whatever a client sends, [`parse`] answers with a request or with a [`Reply`] that says what is wrong
+//! with it; it never panics and its work is bounded by [`Limits`].
+
+mod arguments;
+mod body;
+mod build;
+mod cursor;
+mod error_code;
+mod event_style;
+mod field;
+mod fingerprint;
+mod idempotency;
+mod names;
+mod packet;
+pub mod payload;
+mod reply;
+mod request;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+
+pub use cursor::{Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS};
+pub use error_code::ErrorCode;
+pub use event_style::{EventStyle, UnknownStyle};
+pub use packet::Limits;
+pub use reply::{Accepted, Reply};
+pub use request::{CommandRequest, Join, Request, Since, parse};

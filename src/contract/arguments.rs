@@ -1,0 +1,115 @@
+//! A command's arguments: an object, or a bare id and perhaps an object, and perhaps a key at the end.
+
+use serde_json::Value;
+
+use super::fingerprint::Fingerprint;
+use super::names::{Entry, Name, Verb};
+use super::packet::{self, PAYLOAD};
+use super::{Reply, idempotency};
+use crate::domain::Fields;
+
+/// The first argument, when it may be an id or an object.
+pub(super) enum First {
+    Bare(Value),
+    Object(Fields),
+}
+
+impl First {
+    /// Reads an argument. `None`: it is neither.
+    pub(super) fn read(argument: Value) -> Result<Option<Self>, Reply> {
+        Ok(match argument {
+            Value::Object(object) => Some(Self::Object(object)),
+            Value::Number(_) => Some(Self::Bare(argument)),
+            Value::String(ref text) => match packet::object_in(text)? {
+                Some(Value::Object(object)) => Some(Self::Object(object)),
+                _ => Some(Self::Bare(argument)),
+            },
+            _ => None,
+        })
+    }
+}
+
+/// A command's arguments, told apart.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    /// An id that stands by itself.
+    pub(super) bare: Option<Value>,
+    /// A status that stands by itself.
+    pub(super) status: Option<Value>,
+    /// The payload; empty if there is none.
+    pub(super) object: Fields,
+    /// The idempotency key.
+    pub(super) key: Option<String>,
+}
+
+impl Arguments {
+    pub(super) fn read(entry: &Entry, arguments: Vec<Value>) -> Result<Self, Reply> {
+        let mut rest = arguments.into_iter();
+        let first = rest.next().map(First::read).transpose()?.flatten();
+        let mut rest: Vec<Value> = rest.filter(|argument| !argument.is_null()).collect();
+        let (bare, object) = match first {
+            Some(First::Object(object)) => (None, Some(object)),
+            Some(First::Bare(id)) => (Some(id), None),
+            None => return Err(needs_object(entry)),
+        };
+        let takes_status = bare.is_some() && entry.name == Name::Command(Verb::Status);
+        let status = match rest.first() {
+            Some(Value::String(_)) if takes_status => Some(rest.remove(0)),
+            _ => None,
+        };
+        let trailing = rest.pop_if(|last| last.is_string());
+        let object = object.or_else(|| first_object(rest));
+        if object.is_none() && status.is_none() && !allows_bare(entry.name) {
+            return Err(needs_object(entry));
+        }
+        let object = object.unwrap_or_default();
+        let key = match (idempotency::key_in(&object)?, trailing) {
+            (None, Some(Value::String(text))) => Some(idempotency::trailing(&text)?),
+            (key, _) => key,
+        };
+        Ok(Self {
+            bare,
+            status,
+            object,
+            key,
+        })
+    }
+
+    /// A hash over what is asked for, whatever the key.
+    pub(super) fn fingerprint(&self, entry: &Entry) -> i64 {
+        let mut hash = Fingerprint::new();
+        hash.text(entry.canonical);
+        for value in self.bare.iter().chain(&self.status) {
+            hash.value(value);
+        }
+        for (key, value) in &self.object {
+            if !idempotency::KEYS.contains(&&**key) {
+                hash.text(key);
+                hash.value(value);
+            }
+        }
+        hash.finish()
+    }
+}
+
+fn first_object(arguments: Vec<Value>) -> Option<Fields> {
+    arguments.into_iter().find_map(|argument| match argument {
+        Value::Object(object) => Some(object),
+        _ => None,
+    })
+}
+
+/// Whether an id alone says everything.
+fn allows_bare(name: Name) -> bool {
+    match name {
+        Name::Join | Name::Leave | Name::Snapshot | Name::Sync => true,
+        Name::Command(verb) => match verb {
+            Verb::Delete | Verb::Restore | Verb::Start | Verb::Complete => true,
+            Verb::Create | Verb::Update | Verb::Status | Verb::Move => false,
+        },
+    }
+}
+
+fn needs_object(entry: &Entry) -> Reply {
+    Reply::invalid(PAYLOAD, format!("of {} must be an object", entry.canonical))
+}

@@ -1,0 +1,206 @@
+//! Where a client stands: the last seq that it has seen of each of its channels.
+//!
+//! Opaque for clients, and understood without any session on the server: `<epoch>.<no>:<seq>,<no>:<seq>`.
+
+use std::fmt;
+
+use crate::domain::{ChannelNo, Epoch, Seq};
+
+/// Longest cursor in bytes.
+pub const MAX_CURSOR_BYTES: usize = 4096;
+/// Most channels of a cursor.
+pub const MAX_CURSOR_CHANNELS: usize = 256;
+const MAX_EPOCH_BYTES: usize = 64;
+
+/// Positions in the channels of one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    epoch: Epoch,
+    /// Sorted by channel, each channel once.
+    positions: Vec<(ChannelNo, Seq)>,
+}
+
+/// Why a text is no cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CursorError {
+    /// Longer, or of more channels, than any cursor that was given out.
+    #[error("is too long for a cursor")]
+    TooLong,
+    /// Not of a cursor's form.
+    #[error("is not a cursor")]
+    Malformed,
+}
+
+impl Cursor {
+    /// A cursor without positions.
+    #[must_use]
+    pub fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            positions: Vec::new(),
+        }
+    }
+
+    /// A position in one channel.
+    #[must_use]
+    pub fn single(epoch: Epoch, no: ChannelNo, seq: Seq) -> Self {
+        Self {
+            epoch,
+            positions: vec![(no, seq)],
+        }
+    }
+
+    /// Reads a cursor exactly as [`Display`](fmt::Display) writes it.
+    ///
+    /// # Errors
+    ///
+    /// Fails on anything else, however long.
+    pub fn parse(text: &str) -> Result<Self, CursorError> {
+        if text.len() > MAX_CURSOR_BYTES {
+            return Err(CursorError::TooLong);
+        }
+        let (epoch, list) = text.split_once('.').ok_or(CursorError::Malformed)?;
+        let is_epoch = (1..=MAX_EPOCH_BYTES).contains(&epoch.len())
+            && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_epoch {
+            return Err(CursorError::Malformed);
+        }
+        Ok(Self {
+            epoch: Epoch::restore(epoch.to_owned()),
+            positions: parse_positions(list)?,
+        })
+    }
+
+    /// The database that it belongs to.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// The last seq seen of a channel.
+    #[must_use]
+    pub fn get(&self, no: ChannelNo) -> Option<Seq> {
+        let index = self.index(no).ok()?;
+        Some(self.positions[index].1)
+    }
+
+    /// Sets the last seq seen of a channel. Beyond [`MAX_CURSOR_CHANNELS`] channels the text can't be read back.
+    pub fn set(&mut self, no: ChannelNo, seq: Seq) {
+        match self.index(no) {
+            Ok(index) => self.positions[index].1 = seq,
+            Err(index) => self.positions.insert(index, (no, seq)),
+        }
+    }
+
+    /// All positions, sorted by channel.
+    #[must_use]
+    pub fn positions(&self) -> &[(ChannelNo, Seq)] {
+        &self.positions
+    }
+
+    fn index(&self, no: ChannelNo) -> Result<usize, usize> {
+        self.positions.binary_search_by_key(&no, |&(no, _)| no)
+    }
+}
+
+fn parse_positions(list: &str) -> Result<Vec<(ChannelNo, Seq)>, CursorError> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut positions: Vec<(ChannelNo, Seq)> = Vec::new();
+    for part in list.split(',') {
+        let (no, seq) = part.split_once(':').ok_or(CursorError::Malformed)?;
+        let position = (ChannelNo(parse_number(no)?), parse_number(seq)?);
+        if positions.len() == MAX_CURSOR_CHANNELS {
+            return Err(CursorError::TooLong);
+        }
+        if positions.last().is_some_and(|last| last.0 >= position.0) {
+            return Err(CursorError::Malformed);
+        }
+        positions.push(position);
+    }
+    Ok(positions)
+}
+
+/// Digits only: no sign, no leading zero.
+fn parse_number(text: &str) -> Result<i64, CursorError> {
+    let plain =
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if !plain {
+        return Err(CursorError::Malformed);
+    }
+    text.parse().map_err(|_| CursorError::Malformed)
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.", self.epoch.as_str())?;
+        for (index, (no, seq)) in self.positions.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{}:{seq}", no.0)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn is_read_back_as_it_was_written(
+            epoch in "[0-9a-f]{12}",
+            positions in prop::collection::btree_map(0..i64::MAX, 0..i64::MAX, 0..90),
+        ) {
+            let mut cursor = Cursor::new(Epoch::restore(epoch));
+            for (&no, &seq) in positions.iter().rev() {
+                cursor.set(ChannelNo(no), seq);
+            }
+            prop_assert_eq!(Cursor::parse(&cursor.to_string()), Ok(cursor.clone()));
+            for (no, seq) in positions {
+                prop_assert_eq!(cursor.get(ChannelNo(no)), Some(seq));
+            }
+        }
+
+        #[test]
+        fn garbage_is_refused_or_means_itself(text in prop_oneof![any::<String>(), "[0-9a-f]{1,3}\\.[0-9:,+-]{0,12}"]) {
+            if let Ok(cursor) = Cursor::parse(&text) {
+                prop_assert_eq!(cursor.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_exactly_a_cursor() {
+        for text in [
+            "",
+            "a",
+            ".1:1",
+            "a.1",
+            "a.1:",
+            "a.01:1",
+            "a.1:+1",
+            "a.1:-1",
+            "a.1:1,",
+            "a.2:1,1:1",
+        ] {
+            assert_eq!(Cursor::parse(text), Err(CursorError::Malformed), "{text}");
+        }
+        let positions: Vec<_> = (0..257).map(|no| format!("{no}:1")).collect();
+        let many = format!("a.{}", positions.join(","));
+        assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
+        assert_eq!(Cursor::parse(&"a".repeat(4097)), Err(CursorError::TooLong));
+    }
+
+    #[test]
+    fn set_replaces() {
+        let mut cursor = Cursor::single(Epoch::restore("e".to_owned()), ChannelNo(4), 1);
+        cursor.set(ChannelNo(4), 9);
+        cursor.set(ChannelNo(2), 3);
+        assert_eq!(cursor.to_string(), "e.2:3,4:9");
+        assert_eq!(cursor.get(ChannelNo(3)), None);
+    }
+}

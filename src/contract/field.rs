@@ -1,0 +1,160 @@
+//! Which of a payload's keys are an entity's fields, and under which name they are kept.
+
+use serde_json::Value;
+
+use super::idempotency;
+use crate::domain::{Fields, Kind};
+
+/// What the server itself says of an entity; sent back with a full object, it is no change.
+const SERVERS: [&str; 22] = [
+    "projectId",
+    "project_id",
+    "version",
+    "expectedVersion",
+    "expected_version",
+    "seq",
+    "rank",
+    "cursor",
+    "createdAt",
+    "created_at",
+    "createdBy",
+    "created_by",
+    "updatedAt",
+    "updated_at",
+    "updatedBy",
+    "updated_by",
+    "deletedAt",
+    "deleted_at",
+    "deletedBy",
+    "deleted_by",
+    "id",
+    "_id",
+];
+
+/// Known fields that are also written with underscores.
+const TWINS: [(&str, &str); 26] = [
+    ("due_date", "dueDate"),
+    ("start_date", "startDate"),
+    ("end_date", "endDate"),
+    ("epic_id", "epicId"),
+    ("sprint_id", "sprintId"),
+    ("assignee_id", "assigneeId"),
+    ("assigned_to", "assignedTo"),
+    ("reporter_id", "reporterId"),
+    ("owner_id", "ownerId"),
+    ("parent_id", "parentId"),
+    ("column_id", "columnId"),
+    ("story_points", "storyPoints"),
+    ("estimated_hours", "estimatedHours"),
+    ("actual_hours", "actualHours"),
+    ("time_estimate", "timeEstimate"),
+    ("time_spent", "timeSpent"),
+    ("sort_order", "sortOrder"),
+    ("order_index", "orderIndex"),
+    ("completed_at", "completedAt"),
+    ("started_at", "startedAt"),
+    ("acceptance_criteria", "acceptanceCriteria"),
+    ("blocked_by", "blockedBy"),
+    ("depends_on", "dependsOn"),
+    ("task_type", "taskType"),
+    ("issue_type", "issueType"),
+    ("is_blocked", "isBlocked"),
+];
+
+/// The keys that carry an entity's own id, in the order in which they are looked at.
+pub(super) const fn id_keys(kind: Kind) -> [&'static str; 4] {
+    match kind {
+        Kind::Project => ["projectId", "project_id", "id", "_id"],
+        Kind::Task => ["taskId", "id", "_id", "task_id"],
+        Kind::Epic => ["epicId", "id", "_id", "epic_id"],
+        Kind::Sprint => ["sprintId", "id", "_id", "sprint_id"],
+    }
+}
+
+/// The name under which a known field is kept.
+pub(super) fn canonical(key: &str) -> &str {
+    let twin = TWINS.iter().find(|(snake, _)| *snake == key);
+    twin.map_or(key, |(_, camel)| camel)
+}
+
+/// The fields among the keys of an object. If both spellings of one are there, camelCase counts.
+pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
+    let mut fields = Fields::new();
+    for (key, value) in source {
+        if SERVERS.contains(&&**key)
+            || id_keys(kind).contains(&&**key)
+            || idempotency::KEYS.contains(&&**key)
+        {
+            continue;
+        }
+        let name = match canonical(key) {
+            "name" if !source.contains_key("title") => "title",
+            name => name,
+        };
+        if name == key || !source.contains_key(name) {
+            fields.insert(name.to_owned(), value.clone());
+        }
+    }
+    fields
+}
+
+/// The first of these keys that is there and not null.
+pub(super) fn first<'a>(
+    source: &'a Fields,
+    keys: &[&'static str],
+) -> Option<(&'static str, &'a Value)> {
+    keys.iter().find_map(|&key| {
+        let value = source.get(key).filter(|value| !value.is_null())?;
+        Some((key, value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(kind: Kind, source: &Value) -> Value {
+        Value::Object(fields_in(kind, source.as_object().unwrap()))
+    }
+
+    #[test]
+    fn keeps_what_nobody_knows_and_drops_what_the_server_says() {
+        let sent = json!({"id": 1, "_id": 1, "taskId": 1, "task_id": 1, "projectId": 1, "version": "1.2", "rank": "a",
+            "seq": 3, "cursor": "c", "createdAt": 1, "updated_by": 1, "deletedAt": null, "requestId": 9,
+            "expectedVersion": 3, "storyPoints": 5, "columnId": "c1", "custom_field": {"a": [1]}});
+        let kept = json!({"storyPoints": 5, "columnId": "c1", "custom_field": {"a": [1]}});
+        assert_eq!(fields(Kind::Task, &sent), kept);
+    }
+
+    #[test]
+    fn an_id_is_a_field_of_other_kinds() {
+        let sent = json!({"epicId": "e1", "sprint_id": "s1"});
+        assert_eq!(
+            fields(Kind::Task, &sent),
+            json!({"epicId": "e1", "sprintId": "s1"})
+        );
+        assert_eq!(fields(Kind::Epic, &sent), json!({"sprintId": "s1"}));
+        assert_eq!(fields(Kind::Sprint, &sent), json!({"epicId": "e1"}));
+    }
+
+    #[test]
+    fn camel_case_counts() {
+        let sent = json!({"due_date": "old", "dueDate": "new", "story_points": 3});
+        assert_eq!(
+            fields(Kind::Task, &sent),
+            json!({"dueDate": "new", "storyPoints": 3})
+        );
+    }
+
+    #[test]
+    fn a_name_is_a_title_unless_there_is_one() {
+        assert_eq!(
+            fields(Kind::Task, &json!({"name": "n"})),
+            json!({"title": "n"})
+        );
+        let both = json!({"name": "n", "title": "t"});
+        assert_eq!(fields(Kind::Task, &both), both);
+    }
+}

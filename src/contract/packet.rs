@@ -1,0 +1,383 @@
+//! From the text of a packet to its arguments, with everything refused that no frontend sends by accident
+//! and that would harm the server, its database, or other clients.
+
+use serde_json::Value;
+
+use super::{ErrorCode, Reply};
+
+/// Deepest nesting of a payload.
+const MAX_DEPTH: usize = 32;
+/// Most arguments of a packet, the event's name not counted.
+const MAX_ARGUMENTS: usize = 16;
+/// Longest path that a refusal names, in characters.
+const MAX_PATH_CHARS: usize = 200;
+/// How a refusal names the payload as a whole.
+pub(super) const PAYLOAD: &str = "payload";
+
+/// How much a client may send at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest packet text in bytes.
+    pub max_payload_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_payload_bytes: 256 * 1024,
+        }
+    }
+}
+
+/// Why a text does not become a value.
+enum Trouble {
+    NotJson,
+    Refused(Reply),
+}
+
+/// The arguments of the packet `["event", argument, …]`.
+pub(super) fn arguments(packet: &str, limits: Limits) -> Result<Vec<Value>, Reply> {
+    if packet.len() > limits.max_payload_bytes {
+        let message = format!(
+            "a payload must not be larger than {} bytes",
+            limits.max_payload_bytes
+        );
+        return Err(Reply::refused(ErrorCode::PayloadTooLarge, message).with_field(PAYLOAD));
+    }
+    let mut arguments = match decode(packet, 1) {
+        Ok(Value::Array(arguments)) if !arguments.is_empty() => arguments,
+        Err(Trouble::Refused(reply)) => return Err(reply),
+        Ok(_) | Err(Trouble::NotJson) => return Err(Reply::invalid(PAYLOAD, "is not valid JSON")),
+    };
+    arguments.remove(0);
+    if arguments.len() > MAX_ARGUMENTS {
+        let what = format!("must not have more than {MAX_ARGUMENTS} arguments");
+        return Err(Reply::invalid(PAYLOAD, what));
+    }
+    for argument in &arguments {
+        inspect(argument, &mut Vec::new())?;
+    }
+    Ok(arguments)
+}
+
+/// The object that a string contains, if it contains one: some frontends stringify before they emit.
+pub(super) fn object_in(text: &str) -> Result<Option<Value>, Reply> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    match decode(text, 0) {
+        Ok(value) => inspect(&value, &mut Vec::new()).map(|()| Some(value)),
+        Err(Trouble::Refused(reply)) => Err(reply),
+        Err(Trouble::NotJson) => Ok(None),
+    }
+}
+
+/// Parses JSON whose payload lies inside so many levels of envelope.
+fn decode(text: &str, envelope: usize) -> Result<Value, Trouble> {
+    if let Some(key) = too_deep(text, envelope) {
+        let field = path(&[Step::Key(key)]);
+        let what = format!("must not be nested deeper than {MAX_DEPTH} levels");
+        return Err(Trouble::Refused(Reply::invalid(&field, what)));
+    }
+    serde_json::from_str(text).or_else(|_| {
+        // Lone surrogates are legal in JavaScript's JSON and not in Rust's. Put where they are, a NUL is
+        // found by the same inspection, which then can name the field.
+        let text = lone_surrogates_to_nul(text);
+        let value = serde_json::from_str(&text).map_err(|_| Trouble::NotJson)?;
+        match inspect_packet(&value, envelope) {
+            Err(reply) => Err(Trouble::Refused(reply)),
+            Ok(()) => Err(Trouble::NotJson),
+        }
+    })
+}
+
+fn inspect_packet(value: &Value, envelope: usize) -> Result<(), Reply> {
+    match value {
+        Value::Array(arguments) if envelope > 0 => arguments
+            .iter()
+            .try_for_each(|argument| inspect(argument, &mut Vec::new())),
+        value => inspect(value, &mut Vec::new()),
+    }
+}
+
+/// Looks for too deep a nesting before anything recurses into it; tells the payload's key that leads there.
+fn too_deep(text: &str, envelope: usize) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth, mut key) = (0, 0_usize, "");
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                let end = string_end(bytes, at);
+                if depth == envelope + 1 {
+                    key = &text[at + 1..end];
+                }
+                at = end;
+            }
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > envelope + MAX_DEPTH {
+                    return Some(key);
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The index of the quote that closes the string opened at `start`; the end of the text if none does.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn lone_surrogates_to_nul(text: &str) -> String {
+    let mut fixed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        fixed.push_str(before);
+        let (replacement, length) = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (&escape[..12], 12),
+            (Some(0xD800..=0xDFFF), _) => ("\\u0000", 6),
+            (Some(_), _) => (&escape[..6], 6),
+            // Past the escaped character, which may be a backslash itself.
+            (None, _) => {
+                let length = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
+                (&escape[..length], length)
+            }
+        };
+        fixed.push_str(replacement);
+        rest = &escape[length..];
+    }
+    fixed.push_str(rest);
+    fixed
+}
+
+/// The UTF-16 unit that an escape `\uXXXX` at the start of the text stands for.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    hex.then(|| u16::from_str_radix(digits, 16).ok())?
+}
+
+/// One step on the way to a value.
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// Refuses what must not be stored or sent on, wherever it is. The depth was checked before.
+fn inspect<'a>(value: &'a Value, steps: &mut Vec<Step<'a>>) -> Result<(), Reply> {
+    match value {
+        Value::String(text) if text.contains('\0') => Err(Reply::invalid(&path(steps), NUL)),
+        Value::Array(values) => values.iter().enumerate().try_for_each(|(index, value)| {
+            steps.push(Step::Index(index));
+            inspect(value, steps)?;
+            steps.pop();
+            Ok(())
+        }),
+        Value::Object(fields) if fields.get("_placeholder") == Some(&Value::Bool(true)) => {
+            Err(Reply::invalid(&path(steps), "must not be binary data"))
+        }
+        Value::Object(fields) => fields.iter().try_for_each(|(key, value)| {
+            steps.push(Step::Key(key));
+            inspect_key(key, value, steps)?;
+            inspect(value, steps)?;
+            steps.pop();
+            Ok(())
+        }),
+        _ => Ok(()),
+    }
+}
+
+const NUL: &str = "must not contain NUL characters or lone surrogates";
+
+/// `steps` leads to the key's value.
+fn inspect_key(key: &str, value: &Value, steps: &[Step<'_>]) -> Result<(), Reply> {
+    let refused = match key {
+        "__proto__" => "is not allowed as a key",
+        "constructor" | "prototype" if value.is_object() => "is not allowed as a key of an object",
+        _ if key.contains('\0') => NUL,
+        _ => return Ok(()),
+    };
+    Err(Reply::invalid(&path(steps), refused))
+}
+
+/// The dotted path of a value, fit to be shown.
+fn path(steps: &[Step<'_>]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        if !path.is_empty() {
+            path.push('.');
+        }
+        match step {
+            Step::Key(key) => path.extend(key.chars().take(MAX_PATH_CHARS)),
+            Step::Index(index) => path.push_str(&index.to_string()),
+        }
+    }
+    if path.is_empty() {
+        return PAYLOAD.to_owned();
+    }
+    path.chars()
+        .take(MAX_PATH_CHARS)
+        .map(|char| {
+            if char.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                char
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(packet: &str) -> (ErrorCode, String) {
+        let reply = arguments(packet, Limits::default()).unwrap_err();
+        (reply.code().unwrap(), reply.field().unwrap().to_owned())
+    }
+
+    fn invalid(field: &str) -> (ErrorCode, String) {
+        (ErrorCode::ValidationFailed, field.to_owned())
+    }
+
+    fn nested(levels: usize) -> String {
+        format!(
+            r#"["e",{{"a":1,"deep":{}1{}}}]"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        )
+    }
+
+    #[test]
+    fn gives_the_arguments() {
+        let found = arguments(r#"["e",1,{"a":[]}]"#, Limits::default()).unwrap();
+        assert_eq!(found, [json!(1), json!({"a": []})]);
+    }
+
+    #[test]
+    fn refuses_what_is_no_packet() {
+        for packet in [
+            "",
+            "{}",
+            "[]",
+            "[",
+            "null",
+            r#"["e",1e999]"#,
+            r#"["e","\q"]"#,
+            "[\"e\",\"\\",
+        ] {
+            assert_eq!(refused(packet), invalid("payload"), "{packet}");
+        }
+    }
+
+    #[test]
+    fn depth_is_limited_to_32() {
+        assert!(arguments(&nested(31), Limits::default()).is_ok());
+        assert_eq!(refused(&nested(32)), invalid("deep"));
+        assert_eq!(refused(&nested(10_000)), invalid("deep"));
+        assert_eq!(refused(&"[".repeat(10_000)), invalid("payload"));
+        let brackets_in_text = json!(["e", "[".repeat(100)]).to_string();
+        assert!(arguments(&brackets_in_text, Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn size_and_number_are_limited() {
+        let large = json!(["e", "x".repeat(256 * 1024)]).to_string();
+        assert_eq!(refused(&large).0, ErrorCode::PayloadTooLarge);
+        let sixteen = json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+        assert!(arguments(&sixteen.to_string(), Limits::default()).is_ok());
+        let seventeen = format!("[0,{}", &sixteen.to_string()[1..]);
+        assert_eq!(refused(&seventeen), invalid("payload"));
+    }
+
+    #[test]
+    fn names_the_field_with_a_nul_or_a_lone_surrogate() {
+        assert_eq!(
+            refused(r#"["e",{"updates":{"title":"a\u0000"}}]"#),
+            invalid("updates.title")
+        );
+        for text in [
+            r"\ud800",
+            r"\udc00",
+            r"\ud83d\n",
+            r"\uD83Dx",
+            r"\ud83d\ud83d\ude00",
+            r"\\\udfff",
+        ] {
+            let packet = format!(r#"["e",{{"id":1,"tags":["ok","{text}"]}}]"#);
+            assert_eq!(refused(&packet), invalid("tags.1"), "{packet}");
+        }
+        assert_eq!(refused(r#"["e",{"a\u0000b":1}]"#), invalid("a\u{fffd}b"));
+        assert_eq!(refused(r#"["e","\ud800"]"#), invalid("payload"));
+        for fine in [r#"["e","\ud83d\ude00"]"#, r#"["e","\\ud800"]"#] {
+            assert!(arguments(fine, Limits::default()).is_ok(), "{fine}");
+        }
+    }
+
+    #[test]
+    fn refuses_prototype_keys() {
+        assert_eq!(
+            refused(r#"["e",{"a":{"__proto__":1}}]"#),
+            invalid("a.__proto__")
+        );
+        assert_eq!(
+            refused(r#"["e",{"constructor":{}}]"#),
+            invalid("constructor")
+        );
+        assert_eq!(refused(r#"["e",{"prototype":{}}]"#), invalid("prototype"));
+        assert!(arguments(r#"["e",{"constructor":"ACME"}]"#, Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn refuses_binary_data() {
+        let reply = arguments(
+            r#"["e",{"file":{"_placeholder":true,"num":0}}]"#,
+            Limits::default(),
+        );
+        let reply = reply.unwrap_err();
+        assert_eq!(reply.field(), Some("file"));
+        assert!(reply.message().contains("binary"));
+    }
+
+    #[test]
+    fn an_object_in_a_string_is_held_to_the_same_rules() {
+        assert_eq!(object_in(r#" {"a":1}"#).unwrap(), Some(json!({"a": 1})));
+        assert_eq!(object_in("{3F25-04E0}").unwrap(), None);
+        assert_eq!(object_in("plain").unwrap(), None);
+        let deep = format!(r#"{{"d":{}}}"#, "[".repeat(10_000));
+        assert_eq!(object_in(&deep).unwrap_err().field(), Some("d"));
+        assert_eq!(
+            object_in(r#"{"t":"\ud800"}"#).unwrap_err().field(),
+            Some("t")
+        );
+        assert_eq!(
+            object_in(r#"{"__proto__":1}"#).unwrap_err().field(),
+            Some("__proto__")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn fixing_surrogates_changes_nothing_else(text in r#"(\\[u\\"nd]|[a-f0-9d"é]|\\u[dD][89abcdef8-9]0[0-9])*"#) {
+            let fixed = lone_surrogates_to_nul(&text);
+            prop_assert_eq!(fixed.len(), text.len());
+            prop_assert_eq!(lone_surrogates_to_nul(&fixed), fixed);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What clients are told about an entity, in acks, snapshots and events.
+
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+use super::EventStyle;
+use crate::domain::{Draft, Entity, Event, Fields, Seq, Stamp};
+
+/// An entity's state: its fields, and over them what the server knows.
+#[must_use]
+pub fn entity(entity: &Entity) -> Fields {
+    let mut state = entity.fields.clone();
+    identify(&mut state, entity);
+    if let Some(rank) = &entity.rank {
+        put(&mut state, "rank", rank.as_str());
+    }
+    stamp(&mut state, ["createdAt", "createdBy"], &entity.created);
+    stamp(&mut state, ["updatedAt", "updatedBy"], &entity.updated);
+    if let Some(deleted) = &entity.deleted {
+        stamp(&mut state, ["deletedAt", "deletedBy"], deleted);
+    }
+    state
+}
+
+/// An event's payload: what the sender sent, over it the state, over it what the event says besides.
+///
+/// # Panics
+///
+/// Never: a map with string keys is always JSON.
+#[must_use]
+pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
+    let mut payload = if draft.echo { echo.clone() } else { Map::new() };
+    if is_deletion(draft) {
+        tombstone(&mut payload, &draft.entity);
+    } else {
+        payload.extend(entity(&draft.entity));
+    }
+    payload.extend(draft.extra.clone());
+    put(&mut payload, "seq", seq);
+    to_raw_value(&payload).expect("a map with string keys is always JSON")
+}
+
+/// An event of the log as a list shows it: the name under which it is delivered, and its payload.
+#[must_use]
+pub fn listed(event: &Event, style: EventStyle) -> Value {
+    let payload: Value = serde_json::from_str(event.payload.get()).unwrap_or_default();
+    let mut listed = Map::new();
+    put(&mut listed, "event", style.name(&event.event_type));
+    put(&mut listed, "seq", event.seq);
+    put(&mut listed, "payload", payload);
+    listed.into()
+}
+
+fn is_deletion(draft: &Draft) -> bool {
+    draft.event_type.as_str().ends_with(".deleted")
+}
+
+/// What is left to say of an entity that is gone.
+fn tombstone(payload: &mut Fields, entity: &Entity) {
+    identify(payload, entity);
+    if let Some(deleted) = &entity.deleted {
+        stamp(payload, ["deletedAt", "deletedBy"], deleted);
+    }
+}
+
+fn identify(target: &mut Fields, entity: &Entity) {
+    put(target, "projectId", entity.project.to_json());
+    put(target, entity.kind.id_key(), entity.id.to_json());
+    put(target, "id", entity.id.to_json());
+    put(target, "version", entity.version);
+}
+
+fn stamp(target: &mut Fields, [at, by]: [&str; 2], stamp: &Stamp) {
+    put(target, at, stamp.at.to_string());
+    put(target, by, stamp.by.as_str());
+}
+
+fn put(target: &mut Fields, key: &str, value: impl Into<Value>) {
+    target.insert(key.to_owned(), value.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{Actor, EntityId, EventType, Id, Kind, ProjectId, Rank, Timestamp};
+
+    fn task() -> Entity {
+        let stamp = Stamp {
+            at: Timestamp::from_millis(0),
+            by: Actor::new("ada"),
+        };
+        let project = ProjectId(Id::from_json(&json!(7)).unwrap());
+        let id = EntityId(Id::from_text("t1").unwrap());
+        let mut task = Entity::blank(project, Kind::Task, id, stamp);
+        task.version = 3;
+        task.rank = Some(Rank::restore("b".to_owned()));
+        task.fields = fields(&json!({"title": "Sow", "id": "spoofed", "version": 99}));
+        task
+    }
+
+    fn fields(value: &Value) -> Fields {
+        value.as_object().unwrap().clone()
+    }
+
+    fn payload_of(draft: &Draft, echo: &Value) -> Value {
+        serde_json::from_str(event(draft, &fields(echo), 5).get()).unwrap()
+    }
+
+    #[test]
+    fn the_servers_word_stands_over_the_fields() {
+        let expected = json!({"title": "Sow", "id": "t1", "taskId": "t1", "projectId": 7, "version": 3, "rank": "b",
+            "createdAt": "1970-01-01T00:00:00.000Z", "createdBy": "ada",
+            "updatedAt": "1970-01-01T00:00:00.000Z", "updatedBy": "ada"});
+        assert_eq!(Value::Object(entity(&task())), expected);
+    }
+
+    #[test]
+    fn an_event_starts_from_what_was_sent() {
+        let draft = Draft::new(EventType::known("task.updated"), &Arc::new(task()))
+            .with(fields(&json!({"oldStatus": "todo"})));
+        let echo = json!({"task_id": "t1", "title": "old", "updates": {"title": "Sow"}});
+        let payload = payload_of(&draft, &echo);
+        assert_eq!(payload["task_id"], "t1");
+        assert_eq!(payload["updates"], json!({"title": "Sow"}));
+        assert_eq!(payload["title"], "Sow");
+        assert_eq!(payload["oldStatus"], "todo");
+        assert_eq!(payload["seq"], 5);
+    }
+
+    #[test]
+    fn what_is_dragged_along_echoes_nothing() {
+        let draft = Draft::dragged(EventType::known("task.moved"), &Arc::new(task()));
+        assert!(
+            payload_of(&draft, &json!({"sprintId": "s1"}))
+                .get("sprintId")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_deletion_says_what_and_when_but_not_the_fields() {
+        let mut gone = task();
+        gone.deleted = Some(gone.updated.clone());
+        let draft = Draft::new(EventType::known("task.deleted"), &Arc::new(gone));
+        let expected = json!({"reason": "dup", "id": "t1", "taskId": "t1", "projectId": 7, "version": 3, "seq": 5,
+            "deletedAt": "1970-01-01T00:00:00.000Z", "deletedBy": "ada"});
+        assert_eq!(payload_of(&draft, &json!({"reason": "dup"})), expected);
+    }
+}

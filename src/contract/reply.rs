@@ -1,0 +1,260 @@
+//! The answer to one request: the ack, the `error` event and the body of an HTTP response are this object.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{ErrorCode, payload};
+use crate::domain::{Fields, Refusal, Seq};
+
+/// Keys that follow from the outcome and are never stored among the rest.
+const DERIVED: [&str; 4] = ["ok", "success", "code", "retryable"];
+
+/// Most characters of a client's event name that are given back.
+pub(super) const MAX_NAME_CHARS: usize = 64;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// Set if it is a refusal.
+    code: Option<ErrorCode>,
+    /// Everything that does not follow from the code.
+    rest: Fields,
+}
+
+/// What became of an accepted command.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Accepted {
+    /// The seq of its last event, or of the channel's head if there was none.
+    pub seq: Seq,
+    /// The cursor at that seq.
+    pub cursor: String,
+    /// The entity's version now.
+    pub version: i64,
+    /// The entity now.
+    pub data: Fields,
+    /// Nothing had to change.
+    pub noop: bool,
+    /// It was made against an older version and did not collide.
+    pub merged: bool,
+}
+
+impl Reply {
+    /// A command was accepted.
+    #[must_use]
+    pub fn accepted(accepted: Accepted) -> Self {
+        let mut rest = Fields::new();
+        rest.insert("seq".to_owned(), accepted.seq.into());
+        rest.insert("cursor".to_owned(), accepted.cursor.into());
+        rest.insert("version".to_owned(), accepted.version.into());
+        rest.insert("data".to_owned(), accepted.data.into());
+        for (key, holds) in [("noop", accepted.noop), ("merged", accepted.merged)] {
+            if holds {
+                rest.insert(key.to_owned(), true.into());
+            }
+        }
+        Self::done(rest)
+    }
+
+    /// Something that is no change succeeded: a join, a snapshot, a sync.
+    #[must_use]
+    pub fn done(mut extra: Fields) -> Self {
+        for key in DERIVED {
+            extra.remove(key);
+        }
+        Self {
+            code: None,
+            rest: extra,
+        }
+    }
+
+    /// Something was refused, for a reason that a person can read.
+    #[must_use]
+    pub fn refused(code: ErrorCode, error: impl Into<String>) -> Self {
+        let mut rest = Fields::new();
+        rest.insert("error".to_owned(), Value::String(error.into()));
+        Self {
+            code: Some(code),
+            rest,
+        }
+    }
+
+    /// A value breaks a rule: `field` must, or must not, …
+    #[must_use]
+    pub(super) fn invalid(field: &str, what: impl std::fmt::Display) -> Self {
+        Self::refused(ErrorCode::ValidationFailed, format!("{field} {what}")).with_field(field)
+    }
+
+    /// The same answer, naming the field that is to blame.
+    #[must_use]
+    pub fn with_field(mut self, field: impl Into<String>) -> Self {
+        self.rest
+            .insert("field".to_owned(), Value::String(field.into()));
+        self
+    }
+
+    /// What a rule's refusal looks like from outside.
+    #[must_use]
+    pub fn from_refusal(refusal: &Refusal) -> Self {
+        let refused = |code| Self::refused(code, refusal.to_string());
+        match refusal {
+            Refusal::NotFound { field, .. } => refused(ErrorCode::NotFound).with_field(*field),
+            Refusal::Gone(kind) => refused(ErrorCode::Gone).with_field(kind.id_key()),
+            Refusal::Conflict { field, current, .. } => {
+                let mut reply = refused(ErrorCode::Conflict).with_field(field);
+                let current = Value::Object(payload::entity(current));
+                reply.rest.insert("current".to_owned(), current);
+                reply
+            }
+            Refusal::Invalid { field, .. } => {
+                refused(ErrorCode::ValidationFailed).with_field(field)
+            }
+            Refusal::TooLarge { .. } => refused(ErrorCode::PayloadTooLarge),
+        }
+    }
+
+    /// The answer that was given to the same command before. `None` if the text is no answer.
+    #[must_use]
+    pub fn duplicate_of(stored_json: &str) -> Option<Self> {
+        let mut rest: Fields = serde_json::from_str(stored_json).ok()?;
+        let code = if rest.get("ok")?.as_bool()? {
+            None
+        } else {
+            Some(rest.get("code")?.as_str()?.parse().ok()?)
+        };
+        for key in DERIVED {
+            rest.remove(key);
+        }
+        rest.insert("duplicate".to_owned(), true.into());
+        Some(Self { code, rest })
+    }
+
+    /// Whether it is no refusal.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.code.is_none()
+    }
+
+    /// The code of a refusal.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.code
+    }
+
+    /// The sentence for a person; empty if it is no refusal.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.text("error").unwrap_or_default()
+    }
+
+    /// The field that is to blame, if one is.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.text("field")
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.rest.get(key).and_then(Value::as_str)
+    }
+
+    /// The answer as JSON text.
+    ///
+    /// # Panics
+    ///
+    /// Never: a map with string keys is always JSON.
+    #[must_use]
+    pub fn to_raw(&self) -> Box<RawValue> {
+        to_raw_value(self).expect("a map with string keys is always JSON")
+    }
+
+    /// The argument of the `error` event for those who asked for no ack: the same object, naming the event.
+    ///
+    /// # Panics
+    ///
+    /// Never, as [`Reply::to_raw`].
+    #[must_use]
+    pub fn to_error_event(&self, event: &str) -> Box<RawValue> {
+        let mut reply = self.clone();
+        let event = event.chars().take(MAX_NAME_CHARS).collect();
+        reply.rest.insert("event".to_owned(), Value::String(event));
+        reply.to_raw()
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("ok", &self.is_ok())?;
+        map.serialize_entry("success", &self.is_ok())?;
+        if let Some(code) = self.code {
+            map.serialize_entry("code", &code)?;
+            map.serialize_entry("retryable", &code.retryable())?;
+        }
+        for (key, value) in &self.rest {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn json_of(reply: &Reply) -> Value {
+        serde_json::from_str(reply.to_raw().get()).unwrap()
+    }
+
+    #[test]
+    fn an_accepted_command_says_only_what_applies() {
+        let accepted = Accepted {
+            seq: 7,
+            cursor: "e.1:7".to_owned(),
+            version: 2,
+            merged: true,
+            ..Accepted::default()
+        };
+        let expected = json!({"ok": true, "success": true, "seq": 7, "cursor": "e.1:7", "version": 2,
+            "data": {}, "merged": true});
+        assert_eq!(json_of(&Reply::accepted(accepted)), expected);
+    }
+
+    #[test]
+    fn a_refusal_tells_its_code_and_field() {
+        let reply = Reply::invalid("title", "must be a string");
+        let mut expected = json!({"ok": false, "success": false, "code": "validation_failed", "retryable": false,
+            "error": "title must be a string", "field": "title"});
+        assert_eq!(json_of(&reply), expected);
+        assert_eq!(reply.message(), "title must be a string");
+        expected["event"] = json!("task:create");
+        let event: Value = serde_json::from_str(reply.to_error_event("task:create").get()).unwrap();
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn a_repeated_command_gets_its_first_answer_again() {
+        let mut extra = Fields::new();
+        extra.insert("room".to_owned(), json!("project:1"));
+        for first in [
+            Reply::done(extra),
+            Reply::refused(ErrorCode::Gone, "too late"),
+        ] {
+            let again = Reply::duplicate_of(first.to_raw().get()).unwrap();
+            let mut expected = json_of(&first);
+            expected["duplicate"] = json!(true);
+            assert_eq!(json_of(&again), expected);
+            assert_eq!(again.code(), first.code());
+        }
+        for broken in [
+            "",
+            "[]",
+            "{}",
+            r#"{"ok":false}"#,
+            r#"{"ok":false,"code":"x"}"#,
+        ] {
+            assert_eq!(Reply::duplicate_of(broken), None);
+        }
+    }
+}

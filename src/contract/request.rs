@@ -1,0 +1,139 @@
+//! What a client asks for, understood.
+
+use super::arguments::Arguments;
+use super::build::{Built, build};
+use super::names::{self, Entry, Name};
+use super::reply::MAX_NAME_CHARS;
+use super::{ErrorCode, Limits, Reply, packet, subscribe};
+use crate::domain::{Action, Command, EntityId, Fields, Kind, ProjectId};
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// To hear of a project's events.
+    Join(Join),
+    /// To hear of them no longer.
+    Leave {
+        /// The project.
+        project: ProjectId,
+    },
+    /// A project's state now.
+    Snapshot {
+        /// The project.
+        project: ProjectId,
+    },
+    /// A project's events after a point.
+    Sync {
+        /// The project.
+        project: ProjectId,
+        /// The point; from the start if there is none.
+        since: Option<Since>,
+        /// Most events of the answer.
+        limit: usize,
+    },
+    /// A change.
+    Command(Box<CommandRequest>),
+}
+
+/// A wish to hear of a project's events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Join {
+    /// The project.
+    pub project: ProjectId,
+    /// What the client has seen already.
+    pub since: Option<Since>,
+    /// Whether the answer should carry the project's state.
+    pub snapshot: bool,
+    /// Whether the answer, and not the stream, should carry the events after `since`.
+    pub events: bool,
+}
+
+/// A point in a project's history, as the client names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// A cursor's text, unchecked.
+    Cursor(String),
+    /// The seq of the last event seen.
+    Seq(i64),
+}
+
+/// A command, perhaps without its project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandRequest {
+    /// The project, if the payload names it.
+    pub project: Option<ProjectId>,
+    /// What is to be done.
+    pub action: Action,
+    /// The version that the caller had before its eyes.
+    pub expected_version: Option<i64>,
+    /// Every top-level key that the sender sent, with the sender's value.
+    pub echo: Fields,
+    /// The idempotency key.
+    pub key: Option<String>,
+    /// Tells whether two commands with the same key are the same.
+    pub fingerprint: i64,
+}
+
+impl CommandRequest {
+    /// The command, in the project that its payload names or that was found for it.
+    #[must_use]
+    pub fn into_command(self, project: ProjectId) -> Command {
+        Command {
+            project,
+            action: self.action,
+            expected_version: self.expected_version,
+            echo: self.echo,
+        }
+    }
+
+    /// The kind and id of the entity that the command names.
+    #[must_use]
+    pub fn subject(&self) -> (Kind, &EntityId) {
+        match &self.action {
+            Action::Create { kind, id, .. }
+            | Action::Update { kind, id, .. }
+            | Action::Delete { kind, id } => (*kind, id),
+            Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
+            Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
+                (Kind::Sprint, id)
+            }
+        }
+    }
+}
+
+/// Understands a packet: `event` is its name, `packet` the JSON text of the whole `["event", argument, …]`.
+///
+/// # Errors
+///
+/// The answer that says what is wrong with it.
+pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Reply> {
+    let entry = names::find(event).ok_or_else(|| unknown(event))?;
+    let mut arguments = packet::arguments(packet, *limits)?;
+    if let Name::Command(verb) = entry.name {
+        let arguments = Arguments::read(entry, arguments)?;
+        let built = build(verb, entry.kind, &arguments)?;
+        return Ok(Request::Command(Box::new(command(entry, built, arguments))));
+    }
+    arguments.truncate(1);
+    subscribe::read(entry.name, arguments.pop())
+}
+
+fn command(entry: &Entry, built: Built, arguments: Arguments) -> CommandRequest {
+    CommandRequest {
+        project: built.project,
+        action: built.action,
+        expected_version: built.expected_version,
+        fingerprint: arguments.fingerprint(entry),
+        echo: arguments.object,
+        key: arguments.key,
+    }
+}
+
+fn unknown(event: &str) -> Reply {
+    let name: String = event.chars().take(MAX_NAME_CHARS).collect();
+    Reply::refused(
+        ErrorCode::UnknownEvent,
+        format!("there is no event {name:?}"),
+    )
+    .with_field("event")
+}

@@ -1,0 +1,269 @@
+//! This instance's deliverer: one feed per channel that has local subscribers.
+//!
+//! The hub promises each subscriber the events of a channel in order and without a hole, from the position
+//! at which it subscribed. It may be told of events late, twice or not at all: the log repairs every gap.
+//! It never makes a publisher wait.
+
+mod feed;
+mod ring;
+mod subscriber;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::{ChannelName, Event, Seq};
+use crate::lifecycle::Lifecycle;
+use crate::store::{Store, StoreError};
+
+use feed::{Feed, Message};
+pub use subscriber::{Offer, Subscriber, Wake};
+
+/// Messages that may wait for a feed. A publisher that finds no room leaves the log to repair the gap.
+const MAILBOX: usize = 1024;
+
+/// From where a subscriber wants to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// Whatever comes next.
+    Now,
+    /// Everything after this seq.
+    After(Seq),
+}
+
+/// Where a new subscriber stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// The channel's number; `None` while nothing has ever happened there.
+    pub channel_no: Option<crate::domain::ChannelNo>,
+    /// The seq of the channel's last event.
+    pub head: Seq,
+    /// The seq after which the subscriber will be told everything.
+    pub position: Seq,
+}
+
+/// Why nobody can be told.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscribeError {
+    /// The position cannot be served: it was pruned, or it lies ahead of the log.
+    #[error("the position is outside the log")]
+    OutOfRange,
+    /// The channel's head could not be read.
+    #[error("the log cannot be read")]
+    Store(#[source] StoreError),
+    /// The instance is shutting down.
+    #[error("the hub is closing")]
+    Closing,
+}
+
+/// What the hub may use and how long it is patient.
+#[derive(Debug, Clone, Copy)]
+pub struct HubOptions {
+    /// Most recent events kept per feed.
+    pub ring_events: usize,
+    /// Bytes of payload kept per feed.
+    pub ring_bytes: usize,
+    /// A subscriber that takes nothing for so long is closed.
+    pub slow_reader_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Handle {
+    mailbox: mpsc::Sender<Message>,
+    /// The highest seq of which this instance has heard, so that a feed notices what it was not told.
+    announced: Arc<AtomicI64>,
+    /// Subscriptions that exist; the feed ends with the last.
+    subscriptions: usize,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Hub {
+    /// Guards the set of feeds, so that a feed is made once and ends with its last subscription.
+    feeds: Mutex<HashMap<ChannelName, Handle>>,
+    next_id: AtomicU64,
+    store: Store,
+    lifecycle: Lifecycle,
+    options: HubOptions,
+}
+
+impl Hub {
+    /// A hub without feeds.
+    #[must_use]
+    pub fn new(store: Store, lifecycle: Lifecycle, options: HubOptions) -> Arc<Self> {
+        Arc::new(Self {
+            feeds: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            store,
+            lifecycle,
+            options,
+        })
+    }
+
+    /// Tells the subscribers of a channel of events that are committed. Never blocks.
+    pub fn publish(&self, channel: &ChannelName, events: &Arc<[Arc<Event>]>) {
+        let feeds = self.feeds();
+        let (Some(handle), Some(last)) = (feeds.get(channel), events.last()) else {
+            return;
+        };
+        handle.announced.fetch_max(last.seq, Ordering::AcqRel);
+        if handle.mailbox.try_send(Message::Events(Arc::clone(events))).is_err() {
+            tracing::debug!(channel = %channel, "feed is busy; it will read the log");
+        }
+    }
+
+    /// Subscribes to a channel.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the position cannot be served or the log cannot be read; see [`SubscribeError`].
+    pub async fn subscribe(
+        self: &Arc<Self>,
+        channel: &ChannelName,
+        subscriber: Arc<dyn Subscriber>,
+        from: From,
+    ) -> Result<(Subscription, Joined), SubscribeError> {
+        let subscription = self.open(channel);
+        let (reply, joined) = oneshot::channel();
+        let message = Message::Subscribe {
+            id: subscription.id,
+            subscriber,
+            from,
+            reply,
+        };
+        subscription
+            .mailbox
+            .send(message)
+            .await
+            .map_err(|_| SubscribeError::Closing)?;
+        let joined = joined.await.map_err(|_| SubscribeError::Closing)??;
+        Ok((subscription, joined))
+    }
+
+    fn open(self: &Arc<Self>, channel: &ChannelName) -> Subscription {
+        let mut feeds = self.feeds();
+        let handle = feeds
+            .entry(channel.clone())
+            .or_insert_with(|| self.start_feed(channel));
+        handle.subscriptions += 1;
+        Subscription {
+            hub: Arc::clone(self),
+            channel: channel.clone(),
+            id: self.next_id.fetch_add(1, Ordering::Relaxed),
+            mailbox: handle.mailbox.clone(),
+        }
+    }
+
+    fn start_feed(&self, channel: &ChannelName) -> Handle {
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        let announced = Arc::new(AtomicI64::new(0));
+        let feed = Feed::new(
+            channel.clone(),
+            self.store.clone(),
+            Arc::clone(&announced),
+            self.options,
+        );
+        self.lifecycle.spawn_service(feed.run(messages));
+        Handle {
+            mailbox,
+            announced,
+            subscriptions: 0,
+        }
+    }
+
+    /// Compares every feed's head with the log and lets those that lie behind catch up.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the log cannot be read.
+    pub async fn check_heads(&self) -> Result<(), StoreError> {
+        let names: Vec<_> = self.feeds().keys().cloned().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let channels = self.store.channel_heads(&names).await?;
+        let feeds = self.feeds();
+        for channel in channels {
+            if let Some(handle) = feeds.get(&channel.name)
+                && handle.announced.fetch_max(channel.seq, Ordering::AcqRel) < channel.seq
+                && handle.mailbox.try_send(Message::Announced).is_err()
+            {
+                tracing::debug!(channel = %channel.name, "feed is busy; it will read the log");
+            }
+        }
+        Ok(())
+    }
+
+    /// Resolves when everything that was published so far has been offered to its subscribers.
+    pub async fn settle(&self) {
+        let mailboxes: Vec<_> = self.feeds().values().map(|handle| handle.mailbox.clone()).collect();
+        for mailbox in mailboxes {
+            let (reply, settled) = oneshot::channel();
+            if mailbox.send(Message::Settle(reply)).await.is_ok() && settled.await.is_err() {
+                tracing::debug!("a feed ended meanwhile");
+            }
+        }
+    }
+
+    /// Channels with local subscribers.
+    #[must_use]
+    pub fn feed_count(&self) -> usize {
+        self.feeds().len()
+    }
+
+    fn feeds(&self) -> MutexGuard<'_, HashMap<ChannelName, Handle>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, channel: &ChannelName) {
+        let mut feeds = self.feeds();
+        if let Some(handle) = feeds.get_mut(channel) {
+            handle.subscriptions -= 1;
+            if handle.subscriptions == 0 {
+                feeds.remove(channel);
+            }
+        }
+    }
+}
+
+/// A place among the subscribers of a channel, until dropped.
+#[derive(Debug)]
+pub struct Subscription {
+    hub: Arc<Hub>,
+    channel: ChannelName,
+    id: u64,
+    mailbox: mpsc::Sender<Message>,
+}
+
+impl Subscription {
+    /// Ends the subscription after everything that was published before has been offered.
+    pub async fn leave(self) {
+        let (reply, left) = oneshot::channel();
+        let message = Message::Unsubscribe {
+            id: self.id,
+            reply: Some(reply),
+        };
+        if self.mailbox.send(message).await.is_ok() && left.await.is_err() {
+            tracing::debug!(channel = %self.channel, "feed ended before its subscriber left");
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let message = Message::Unsubscribe {
+            id: self.id,
+            reply: None,
+        };
+        // A full mailbox loses this message; the feed drops the subscriber when its next offer is declined.
+        if self.mailbox.try_send(message).is_err() {
+            tracing::debug!(channel = %self.channel, "feed is busy; it will find its subscriber gone");
+        }
+        self.hub.release(&self.channel);
+    }
+}

@@ -1,0 +1,345 @@
+//! One channel's deliverer: a task that hands every subscriber the event after its position.
+//!
+//! That one rule serves the live path, a join in the middle of the log, a slow reader and a message that
+//! was lost on the way: while a position is behind the head, the next event comes from the ring, from the
+//! page that was read last, or from a new page of the log. A page is read once for all who need it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::ring::Ring;
+use super::{From, HubOptions, Joined, Offer, SubscribeError, Subscriber, Wake};
+use crate::domain::{ChannelName, ChannelNo, Event, Seq};
+use crate::store::{Store, StoreError};
+
+/// Events read from the log at once.
+const PAGE_EVENTS: usize = 256;
+/// Payload bytes read from the log at once.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// How often blocked subscribers are looked at besides being woken.
+const BLOCKED_TICK: Duration = Duration::from_millis(250);
+/// Pause after a read that failed.
+const READ_RETRY: Duration = Duration::from_millis(500);
+
+pub(super) enum Message {
+    Events(Arc<[Arc<Event>]>),
+    Announced,
+    Subscribe {
+        id: u64,
+        subscriber: Arc<dyn Subscriber>,
+        from: From,
+        reply: oneshot::Sender<Result<Joined, SubscribeError>>,
+    },
+    Unsubscribe {
+        id: u64,
+        reply: Option<oneshot::Sender<()>>,
+    },
+    Settle(oneshot::Sender<()>),
+}
+
+struct Slot {
+    id: u64,
+    subscriber: Arc<dyn Subscriber>,
+    /// The last seq that was handed over.
+    position: Seq,
+    /// Since when it has had no room.
+    blocked_since: Option<Instant>,
+    /// Nothing is offered until it is woken.
+    waiting: bool,
+}
+
+/// What is known of the channel, once its head has been read.
+struct Log {
+    no: Option<ChannelNo>,
+    head: Seq,
+    pruned: Seq,
+}
+
+/// What was read after which seq.
+type Page = (Seq, Result<Vec<Arc<Event>>, StoreError>);
+type PageRead = Pin<Box<dyn Future<Output = Page> + Send>>;
+
+pub(super) struct Feed {
+    channel: ChannelName,
+    store: Store,
+    announced: Arc<AtomicI64>,
+    options: HubOptions,
+    log: Option<Log>,
+    ring: Ring,
+    page: Vec<Arc<Event>>,
+    slots: Vec<Slot>,
+    wake: Wake,
+}
+
+impl Feed {
+    pub(super) fn new(
+        channel: ChannelName,
+        store: Store,
+        announced: Arc<AtomicI64>,
+        options: HubOptions,
+    ) -> Self {
+        Self {
+            channel,
+            store,
+            announced,
+            options,
+            log: None,
+            ring: Ring::new(options.ring_events, options.ring_bytes),
+            page: Vec::new(),
+            slots: Vec::new(),
+            wake: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Serves until the last subscription is dropped.
+    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut tick = tokio::time::interval(BLOCKED_TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reading: Option<PageRead> = None;
+        loop {
+            if reading.is_none() {
+                reading = self.next_read();
+            }
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.take_messages(message, &mut messages).await,
+                    None => return,
+                },
+                page = async { reading.as_mut().expect("guarded").await }, if reading.is_some() => {
+                    reading = self.take_page(page);
+                }
+                () = self.wake.notified(), if self.any_waiting() => self.retry_waiting(),
+                _ = tick.tick(), if self.any_waiting() => {
+                    self.close_stuck();
+                    self.retry_waiting();
+                }
+            }
+            self.deliver();
+        }
+    }
+
+    /// Takes all that waits, so that what was committed together is delivered together.
+    async fn take_messages(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) {
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Events(events) => self.take_events(&events),
+                Message::Announced => {}
+                Message::Settle(reply) => {
+                    self.deliver();
+                    tell(reply);
+                }
+                Message::Subscribe { id, subscriber, from, reply } => {
+                    // Those who are here already get what came before; the newcomer does not.
+                    self.deliver();
+                    let joined = self.subscribe(id, subscriber, from).await;
+                    if reply.send(joined).is_err() {
+                        self.slots.retain(|slot| slot.id != id);
+                    }
+                }
+                Message::Unsubscribe { id, reply } => {
+                    self.deliver();
+                    self.slots.retain(|slot| slot.id != id);
+                    if let Some(reply) = reply {
+                        tell(reply);
+                    }
+                }
+            }
+            next = messages.try_recv().ok();
+        }
+    }
+
+    async fn subscribe(
+        &mut self,
+        id: u64,
+        subscriber: Arc<dyn Subscriber>,
+        from: From,
+    ) -> Result<Joined, SubscribeError> {
+        let log = match &mut self.log {
+            Some(log) => log,
+            None => {
+                let read = self.store.channel_get(&self.channel).await;
+                self.log.insert(Log::read(read.map_err(SubscribeError::Store)?))
+            }
+        };
+        let position = match from {
+            From::Now => log.head,
+            From::After(seq) if (log.pruned..=log.head).contains(&seq) => seq,
+            From::After(_) => return Err(SubscribeError::OutOfRange),
+        };
+        let joined = Joined {
+            channel_no: log.no,
+            head: log.head,
+            position,
+        };
+        self.slots.push(Slot {
+            id,
+            subscriber,
+            position,
+            blocked_since: None,
+            waiting: false,
+        });
+        Ok(joined)
+    }
+
+    /// Appends what follows the head. A gap is left for the log to fill.
+    fn take_events(&mut self, events: &[Arc<Event>]) {
+        let Some(log) = &mut self.log else { return };
+        for event in events {
+            if event.seq == log.head + 1 {
+                log.head = event.seq;
+                log.no = Some(event.channel_no);
+                self.ring.push(Arc::clone(event));
+            }
+        }
+    }
+
+    /// Takes a page over. After one that did not help, the next waits a little.
+    fn take_page(&mut self, (after, page): Page) -> Option<PageRead> {
+        match page {
+            Ok(events) if events.first().is_some_and(|event| event.seq == after + 1) => {
+                self.take_events(&events);
+                self.page = events;
+                return None;
+            }
+            Ok(_) => tracing::warn!(channel = %self.channel, after, "the log has a hole; trying again"),
+            Err(error) => {
+                tracing::warn!(channel = %self.channel, error = %error, "cannot read the log; trying again");
+            }
+        }
+        let retry = self.read(after);
+        Some(Box::pin(async move {
+            tokio::time::sleep(READ_RETRY).await;
+            retry.await
+        }))
+    }
+
+    /// Reads the page after the lowest position that neither ring nor page can serve.
+    fn next_read(&self) -> Option<PageRead> {
+        let log = self.log.as_ref()?;
+        let lagging = self
+            .slots
+            .iter()
+            .filter(|slot| !slot.waiting && slot.position < log.head)
+            .filter(|slot| self.find(slot.position + 1).is_none())
+            .map(|slot| slot.position);
+        let behind = (self.announced.load(Ordering::Acquire) > log.head).then_some(log.head);
+        Some(self.read(lagging.chain(behind).min()?))
+    }
+
+    fn read(&self, after: Seq) -> PageRead {
+        let (store, channel) = (self.store.clone(), self.channel.clone());
+        let known = self.log.as_ref().and_then(|log| log.no);
+        Box::pin(async move {
+            let page = async {
+                let no = match known {
+                    Some(no) => Some(no),
+                    None => store.channel_get(&channel).await?.map(|found| found.no),
+                };
+                match no {
+                    Some(no) => {
+                        store
+                            .events_page(&channel, no, after, PAGE_EVENTS, PAGE_BYTES)
+                            .await
+                    }
+                    None => Ok(Vec::new()),
+                }
+            };
+            (after, page.await)
+        })
+    }
+
+    fn find(&self, seq: Seq) -> Option<&Arc<Event>> {
+        self.ring.get(seq).or_else(|| {
+            let first = self.page.first()?.seq;
+            let index = usize::try_from(seq.checked_sub(first)?).ok()?;
+            self.page.get(index)
+        })
+    }
+
+    /// Hands every subscriber what it has not had, as far as it can be found and there is room.
+    fn deliver(&mut self) {
+        let Some(head) = self.log.as_ref().map(|log| log.head) else {
+            return;
+        };
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.retain_mut(|slot| self.deliver_to(slot, head));
+        self.slots = slots;
+        if !self.page.is_empty() && self.slots.iter().all(|slot| slot.position >= head) {
+            self.page = Vec::new();
+        }
+    }
+
+    /// Whether the subscriber is still there.
+    fn deliver_to(&self, slot: &mut Slot, head: Seq) -> bool {
+        while !slot.waiting && slot.position < head {
+            let Some(event) = self.find(slot.position + 1) else {
+                return true;
+            };
+            match slot.subscriber.offer(event) {
+                Offer::Taken => {
+                    slot.position = event.seq;
+                    slot.blocked_since = None;
+                }
+                Offer::Full => {
+                    slot.waiting = true;
+                    slot.blocked_since.get_or_insert_with(Instant::now);
+                    slot.subscriber.wake_when_writable(&self.wake);
+                }
+                Offer::Gone => return false,
+            }
+        }
+        true
+    }
+
+    fn any_waiting(&self) -> bool {
+        self.slots.iter().any(|slot| slot.waiting)
+    }
+
+    fn retry_waiting(&mut self) {
+        for slot in &mut self.slots {
+            slot.waiting = false;
+        }
+    }
+
+    fn close_stuck(&mut self) {
+        let patience = self.options.slow_reader_timeout;
+        self.slots.retain(|slot| {
+            let stuck = slot.blocked_since.is_some_and(|since| since.elapsed() > patience);
+            if stuck {
+                slot.subscriber.close("slow_reader");
+            }
+            !stuck
+        });
+    }
+}
+
+/// Answers somebody who may have stopped waiting.
+fn tell(reply: oneshot::Sender<()>) {
+    if reply.send(()).is_err() {
+        tracing::trace!("nobody waits any more");
+    }
+}
+
+impl Log {
+    fn read(channel: Option<crate::store::Channel>) -> Self {
+        match channel {
+            Some(channel) => Self {
+                no: Some(channel.no),
+                head: channel.seq,
+                pruned: channel.pruned_seq,
+            },
+            None => Self {
+                no: None,
+                head: 0,
+                pruned: 0,
+            },
+        }
+    }
+}

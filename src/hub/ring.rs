@@ -1,0 +1,49 @@
+//! The most recent events of a channel, in order and without a gap.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::domain::{Event, Seq};
+
+/// A window over the end of a log, bounded in events and in bytes of payload.
+#[derive(Debug)]
+pub(super) struct Ring {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+    max_events: usize,
+    max_bytes: usize,
+}
+
+impl Ring {
+    pub(super) fn new(max_events: usize, max_bytes: usize) -> Self {
+        Self {
+            events: VecDeque::new(),
+            bytes: 0,
+            max_events,
+            max_bytes,
+        }
+    }
+
+    /// Adds the next event; the oldest make room for it.
+    pub(super) fn push(&mut self, event: Arc<Event>) {
+        self.bytes += size(&event);
+        self.events.push_back(event);
+        while self.events.len() > self.max_events || self.bytes > self.max_bytes {
+            let Some(oldest) = self.events.pop_front() else {
+                break;
+            };
+            self.bytes -= size(&oldest);
+        }
+    }
+
+    /// The event with this seq, if it is still here.
+    pub(super) fn get(&self, seq: Seq) -> Option<&Arc<Event>> {
+        let first = self.events.front()?.seq;
+        let index = usize::try_from(seq.checked_sub(first)?).ok()?;
+        self.events.get(index)
+    }
+}
+
+fn size(event: &Event) -> usize {
+    event.payload.get().len()
+}

@@ -1,0 +1,34 @@
+//! What the hub needs of a connection.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::domain::Event;
+
+/// What became of an event that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// It is on its way.
+    Taken,
+    /// There is no room now; ask for a [`Wake`] and offer it again.
+    Full,
+    /// The connection has ended.
+    Gone,
+}
+
+/// Wakes a feed when a subscriber has room again.
+pub type Wake = Arc<Notify>;
+
+/// Somebody who is told of events, one by one and in order.
+pub trait Subscriber: fmt::Debug + Send + Sync {
+    /// Hands an event over, or says why not. Must not block.
+    fn offer(&self, event: &Event) -> Offer;
+
+    /// Asks to be woken once there is room; at once if there is room already.
+    fn wake_when_writable(&self, wake: &Wake);
+
+    /// Ends a connection that takes too long. Its client can come back.
+    fn close(&self, reason: &'static str);
+}

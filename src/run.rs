@@ -1,0 +1,108 @@
+//! What each command of the program does.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::App;
+use crate::cli::Command;
+use crate::config::Config;
+use crate::serve::serve;
+use crate::store::{Store, StoreError};
+use crate::telemetry::TelemetryError;
+use crate::{healthcheck, telemetry};
+
+/// Exit code after a second signal: 128 + SIGINT, as shells report it.
+const INTERRUPTED: i32 = 130;
+
+/// Why the program ended before its time. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Settings that do not go together.
+    #[error("{0}")]
+    Config(String),
+    /// Logging cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}; choose another with HOST and PORT")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The server does not answer.
+    #[error("not healthy")]
+    Unhealthy(#[source] io::Error),
+    /// The operating system refuses something else.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+///
+/// See [`RunError`].
+pub fn run(command: Command, config: Config) -> Result<(), RunError> {
+    config.validate().map_err(RunError::Config)?;
+    if command == Command::Healthcheck {
+        return healthcheck::run(&config).map_err(RunError::Unhealthy);
+    }
+    telemetry::start(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Migrate => migrate(&config).await,
+            Command::Serve | Command::Healthcheck => serve_forever(config).await,
+        }
+    })
+}
+
+async fn migrate(config: &Config) -> Result<(), RunError> {
+    let store = Store::open(&config.database_url, config.database_connections).await?;
+    store.migrate().await?;
+    store.close().await;
+    tracing::info!(store = store.name(), "the database is up to date");
+    Ok(())
+}
+
+async fn serve_forever(config: Config) -> Result<(), RunError> {
+    let shutdown = signals()?;
+    let address = SocketAddr::new(config.host, config.port);
+    let app = App::start(config).await?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| RunError::Listen { address, source })?;
+    serve(app, listener, shutdown).await?;
+    Ok(())
+}
+
+/// Resolves at the first SIGTERM or SIGINT. The second ends the process at once.
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        either(&mut terminate, &mut interrupt).await;
+        #[expect(clippy::disallowed_methods, reason = "must outlive everything that shutdown waits for")]
+        tokio::spawn(async move {
+            either(&mut terminate, &mut interrupt).await;
+            tracing::warn!("second signal; ending at once");
+            std::process::exit(INTERRUPTED);
+        });
+    })
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

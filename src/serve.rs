@@ -1,0 +1,150 @@
+//! Accepts connections, shows the whole URL space, and shuts down without losing anything.
+
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::admin::health;
+use crate::app::App;
+use crate::config::{Config, Origin};
+use crate::transport::socketio;
+
+/// How long a client may take to send the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause after the operating system refused to accept a connection, for want of file handles for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` resolves and what was begun is finished.
+///
+/// # Errors
+///
+/// Fails when the listener does.
+pub async fn serve<F>(app: App, listener: TcpListener, shutdown: F) -> io::Result<()>
+where
+    F: Future<Output = ()>,
+{
+    let sockets = socketio::Server::new(&app);
+    let router = router(&app, &sockets);
+    tracing::info!(
+        address = %listener.local_addr()?,
+        store = app.store().name(),
+        version = env!("CARGO_PKG_VERSION"),
+        "listening"
+    );
+    if app.config().cors_origins.contains(&Origin::Any) {
+        tracing::warn!("pages of every origin may connect; set CORS_ORIGINS to allow only your own");
+    }
+    tokio::select! {
+        () = accept(&app, &listener, &router) => {}
+        () = shutdown => {}
+    }
+    drop(listener);
+    shut_down(&app, &sockets).await;
+    Ok(())
+}
+
+/// The whole URL space.
+fn router(app: &App, sockets: &socketio::Server) -> Router {
+    Router::new()
+        .merge(health::router())
+        .merge(sockets.router())
+        .fallback(not_found)
+        .layer(cors(app.config()))
+        .with_state(app.clone())
+}
+
+async fn not_found() -> Response {
+    let body = r#"{"ok":false,"success":false,"code":"not_found","error":"there is nothing here","retryable":false}"#;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::NOT_FOUND, json, body).into_response()
+}
+
+fn cors(config: &Config) -> CorsLayer {
+    let origins: Vec<HeaderValue> = config
+        .cors_origins
+        .iter()
+        .filter_map(|origin| match origin {
+            Origin::Any => None,
+            Origin::Exactly(origin) => Some(origin.clone()),
+        })
+        .collect();
+    // Credentials and a literal `*` exclude each other: any origin means the one that asks.
+    let allowed = if config.cors_origins.contains(&Origin::Any) {
+        AllowOrigin::mirror_request()
+    } else {
+        AllowOrigin::list(origins)
+    };
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([HeaderName::from_static("x-request-id")])
+}
+
+async fn accept(app: &App, listener: &TcpListener, router: &Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(error = %error, "connection is gone already");
+                }
+                app.lifecycle().spawn(connection(app.clone(), stream, router.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(app: App, stream: TcpStream, router: Router) {
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = app.lifecycle().draining() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error = %error, "http connection ended");
+    }
+}
+
+/// Finishes and answers what was taken, then closes the transports so that clients come back by themselves.
+async fn shut_down(app: &App, sockets: &socketio::Server) {
+    let patience = app.config().shutdown_timeout;
+    let started = tokio::time::Instant::now();
+    tracing::info!(connections = app.connections().count(), "shutting down");
+    app.lifecycle().drain();
+    let finished = tokio::time::timeout(patience, async {
+        app.connections().idle().await;
+        app.writer().idle().await;
+        app.hub().settle().await;
+        sockets.close().await;
+    });
+    let in_time = finished.await.is_ok();
+    let left = patience.saturating_sub(started.elapsed());
+    let in_time = app.lifecycle().stop(left.max(Duration::from_millis(100))).await && in_time;
+    app.store().close().await;
+    if in_time {
+        tracing::info!("shut down");
+    } else {
+        tracing::warn!("shut down; not everything was finished in time");
+    }
+}

@@ -1,0 +1,344 @@
+//! One client's dealings with the server, whatever the transport: what it is subscribed to, the cursor that
+//! covers all of it, and the requests that are no commands.
+
+mod rooms;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::app::App;
+use crate::command::Caller;
+use crate::contract::{CommandRequest, Cursor, ErrorCode, Join, Reply, Request, Since, payload};
+use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
+use crate::hub::{From, Joined, SubscribeError, Subscriber};
+use crate::store::{Channel, StoreError};
+
+use rooms::Rooms;
+
+/// Payload bytes in one answer that carries events.
+const SYNC_BYTES: usize = 4 * 1024 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Session {
+    app: App,
+    /// Who is on the other end.
+    pub caller: Caller,
+    rooms: Rooms,
+}
+
+/// What a request leads to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The answer.
+    Done(Reply),
+    /// A command is on its way through this queue of the writer.
+    Pending {
+        /// The writer's queue.
+        queue: usize,
+        /// The answer, once there is one.
+        answer: oneshot::Receiver<Reply>,
+    },
+}
+
+impl Session {
+    /// A session without subscriptions.
+    #[must_use]
+    pub fn new(app: App, caller: Caller) -> Self {
+        Self {
+            app,
+            caller,
+            rooms: Rooms::default(),
+        }
+    }
+
+    /// Ends all subscriptions.
+    pub fn close(&self) {
+        self.rooms.clear();
+    }
+
+    /// The cursor after an event that is being delivered: it covers all channels of the session.
+    #[must_use]
+    pub fn cursor_after(&self, event: &Event) -> String {
+        self.rooms.cursor_after(self.app.epoch(), event)
+    }
+
+    /// The queue that a command would go through, if its project is known without a look at the store.
+    #[must_use]
+    pub fn queue_of(&self, request: &Request) -> Option<usize> {
+        match request {
+            Request::Command(command) => {
+                let project = command.project.as_ref()?;
+                Some(self.app.writer().queue_of(project))
+            }
+            _ => None,
+        }
+    }
+
+    /// Serves a request.
+    pub async fn run(&self, request: Request, subscriber: &Arc<dyn Subscriber>) -> Outcome {
+        let reply = match request {
+            Request::Command(command) => return self.submit(*command).await,
+            Request::Join(join) => self.join(join, subscriber).await,
+            Request::Leave { project } => Ok(self.leave(&project).await),
+            Request::Snapshot { project } => self.snapshot(&project).await.map(Reply::done),
+            Request::Sync {
+                project,
+                since,
+                limit,
+            } => self.sync(&project, since.as_ref(), limit).await,
+        };
+        Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))
+    }
+
+    async fn submit(&self, command: CommandRequest) -> Outcome {
+        let project = match command.project.clone() {
+            Some(project) => Ok(project),
+            None => self.only_project(&command).await,
+        };
+        let submitted = project.and_then(|project| {
+            let queue = self.app.writer().queue_of(&project);
+            let answer = self.app.writer().submit(command, project, &self.caller)?;
+            Ok(Outcome::Pending { queue, answer })
+        });
+        submitted.unwrap_or_else(Outcome::Done)
+    }
+
+    /// The one joined project that a command without `projectId` can mean.
+    async fn only_project(&self, command: &CommandRequest) -> Result<ProjectId, Reply> {
+        let joined = self.rooms.projects();
+        let missing = |message: &str| {
+            Err(Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId"))
+        };
+        if let [only] = joined.as_slice() {
+            return Ok(only.clone());
+        }
+        if joined.is_empty() {
+            return missing("projectId is missing, and no project has been joined");
+        }
+        let (kind, id) = command.subject();
+        let found = self
+            .app
+            .store()
+            .entity_projects(kind, id, &joined)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        match found.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => missing("projectId is missing, and none of the joined projects has this id"),
+            _ => missing("projectId is missing, and several of the joined projects have this id"),
+        }
+    }
+
+    async fn join(&self, join: Join, subscriber: &Arc<dyn Subscriber>) -> Result<Reply, StoreError> {
+        let channel = join.project.channel();
+        let mut extra = Fields::new();
+        let mut from = match &join.since {
+            None => From::Now,
+            Some(since) => match self.position(since, &channel).await? {
+                Ok(seq) => From::After(seq),
+                Err(reason) => {
+                    extra = self.reset(&join.project, reason).await?;
+                    From::After(seq_of(&extra))
+                }
+            },
+        };
+        if join.snapshot && extra.is_empty() {
+            extra.insert("snapshot".to_owned(), self.snapshot(&join.project).await?.into());
+            if from == From::Now {
+                from = From::After(extra.get("snapshot").and_then(Value::as_object).map_or(0, seq_of));
+            }
+        }
+        loop {
+            match self.subscribe(&join.project, &channel, subscriber, from).await {
+                Ok(joined) => return Ok(self.joined(&join, &channel, joined, extra)),
+                Err(SubscribeError::OutOfRange) => {
+                    extra = self.reset(&join.project, "the position is outside the log").await?;
+                    from = From::After(seq_of(&extra));
+                }
+                Err(SubscribeError::Store(error)) => return Err(error),
+                Err(SubscribeError::Closing) => return Ok(closing()),
+            }
+        }
+    }
+
+    /// The state in place of a replay that cannot be had, and why.
+    async fn reset(&self, project: &ProjectId, reason: &str) -> Result<Fields, StoreError> {
+        let snapshot = self.snapshot(project).await?;
+        let mut extra = Fields::new();
+        extra.insert("seq".to_owned(), seq_of(&snapshot).into());
+        extra.insert("reset".to_owned(), true.into());
+        extra.insert("reason".to_owned(), reason.into());
+        extra.insert("snapshot".to_owned(), snapshot.into());
+        Ok(extra)
+    }
+
+    async fn subscribe(
+        &self,
+        project: &ProjectId,
+        channel: &ChannelName,
+        subscriber: &Arc<dyn Subscriber>,
+        from: From,
+    ) -> Result<Joined, SubscribeError> {
+        let old = self.rooms.enter(channel, project);
+        let from = match (&old, from) {
+            // Joining again changes nothing: the client goes on from where it is.
+            (Some(_), From::Now) => self.rooms.position(channel).map_or(from, From::After),
+            _ => {
+                self.rooms.restart(channel);
+                from
+            }
+        };
+        if let Some(old) = old {
+            old.leave().await;
+        }
+        let hub = self.app.hub();
+        match hub.subscribe(channel, Arc::clone(subscriber), from).await {
+            Ok((subscription, joined)) => {
+                self.rooms.settle(channel, subscription, joined);
+                Ok(joined)
+            }
+            Err(error) => {
+                self.rooms.forget(channel);
+                Err(error)
+            }
+        }
+    }
+
+    fn joined(&self, join: &Join, channel: &ChannelName, joined: Joined, extra: Fields) -> Reply {
+        let mut answer = Fields::new();
+        answer.insert("room".to_owned(), channel.as_str().into());
+        answer.insert("projectId".to_owned(), join.project.to_json());
+        answer.insert("seq".to_owned(), joined.head.into());
+        answer.insert("cursor".to_owned(), self.cursor_at(joined.channel_no, joined.head).into());
+        answer.extend(extra.into_iter().filter(|(key, _)| key != "seq"));
+        Reply::done(answer)
+    }
+
+    fn cursor_at(&self, no: Option<ChannelNo>, seq: Seq) -> String {
+        let mut cursor = Cursor::new(self.app.epoch().clone());
+        if let Some(no) = no {
+            cursor.set(no, seq);
+        }
+        cursor.to_string()
+    }
+
+    async fn leave(&self, project: &ProjectId) -> Reply {
+        let channel = project.channel();
+        let mut answer = Fields::new();
+        answer.insert("room".to_owned(), channel.as_str().into());
+        answer.insert("projectId".to_owned(), project.to_json());
+        match self.rooms.exit(&channel) {
+            Some(subscription) => subscription.leave().await,
+            None => {
+                answer.insert("noop".to_owned(), true.into());
+            }
+        }
+        self.rooms.forget(&channel);
+        Reply::done(answer)
+    }
+
+    /// The seq that a `since` means in this channel, or why it cannot be served.
+    async fn position(
+        &self,
+        since: &Since,
+        channel: &ChannelName,
+    ) -> Result<Result<Seq, &'static str>, StoreError> {
+        let text = match since {
+            Since::Seq(seq) => return Ok(Ok(*seq)),
+            Since::Cursor(text) => text,
+        };
+        let Ok(cursor) = Cursor::parse(text) else {
+            return Ok(Err("the cursor is malformed"));
+        };
+        if cursor.epoch() != self.app.epoch() {
+            return Ok(Err("the cursor is of another database"));
+        }
+        let found = self.app.store().channel_get(channel).await?;
+        let seq = found.map_or(Some(0), |channel| cursor.get(channel.no));
+        Ok(seq.ok_or("the cursor does not cover this project"))
+    }
+
+    async fn snapshot(&self, project: &ProjectId) -> Result<Fields, StoreError> {
+        let snapshot = self.app.store().snapshot(project).await?;
+        let (no, seq) = match &snapshot.channel {
+            Some(Channel { no, seq, .. }) => (Some(*no), *seq),
+            None => (None, 0),
+        };
+        let mut lists: HashMap<Kind, Vec<Value>> = HashMap::new();
+        for entity in &snapshot.entities {
+            let fields = payload::entity(entity);
+            lists.entry(entity.kind).or_default().push(fields.into());
+        }
+        let mut take = |kind| lists.remove(&kind).unwrap_or_default();
+        let mut fields = Fields::new();
+        fields.insert("projectId".to_owned(), project.to_json());
+        fields.insert("seq".to_owned(), seq.into());
+        fields.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
+        fields.insert("project".to_owned(), take(Kind::Project).pop().unwrap_or_default());
+        fields.insert("epics".to_owned(), take(Kind::Epic).into());
+        fields.insert("sprints".to_owned(), take(Kind::Sprint).into());
+        fields.insert("tasks".to_owned(), take(Kind::Task).into());
+        Ok(fields)
+    }
+
+    async fn sync(
+        &self,
+        project: &ProjectId,
+        since: Option<&Since>,
+        limit: usize,
+    ) -> Result<Reply, StoreError> {
+        let channel = project.channel();
+        let position = match since {
+            Some(since) => self.position(since, &channel).await?,
+            None => Ok(0),
+        };
+        let found = self.app.store().channel_get(&channel).await?;
+        let (pruned, head) = found.as_ref().map_or((0, 0), |channel| (channel.pruned_seq, channel.seq));
+        let after = match position {
+            Ok(after) if (pruned..=head).contains(&after) => after,
+            Ok(_) => return Ok(Reply::done(self.reset(project, "the position is outside the log").await?)),
+            Err(reason) => return Ok(Reply::done(self.reset(project, reason).await?)),
+        };
+        let events = match &found {
+            Some(found) => {
+                self.app
+                    .store()
+                    .events_page(&channel, found.no, after, limit, SYNC_BYTES)
+                    .await?
+            }
+            None => Vec::new(),
+        };
+        let seq = events.last().map_or(after, |event| event.seq);
+        let style = self.app.config().event_style;
+        let listed: Vec<Value> = events.iter().map(|event| payload::listed(event, style)).collect();
+        let mut answer = Fields::new();
+        answer.insert("projectId".to_owned(), project.to_json());
+        answer.insert("events".to_owned(), listed.into());
+        answer.insert("seq".to_owned(), seq.into());
+        answer.insert("cursor".to_owned(), self.cursor_at(found.map(|found| found.no), seq).into());
+        answer.insert("hasMore".to_owned(), (seq < head).into());
+        Ok(Reply::done(answer))
+    }
+}
+
+fn seq_of(fields: &Fields) -> Seq {
+    fields.get("seq").and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn unavailable(error: &StoreError) -> Reply {
+    tracing::warn!(error = error as &dyn std::error::Error, "a read failed");
+    let (code, message) = if error.is_unavailable() {
+        (ErrorCode::Unavailable, "the database cannot be reached; try again in a moment")
+    } else {
+        (ErrorCode::Internal, "something went wrong on the server")
+    };
+    Reply::refused(code, message)
+}
+
+fn closing() -> Reply {
+    Reply::refused(ErrorCode::Unavailable, "the server is shutting down; connect again")
+}

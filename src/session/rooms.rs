@@ -1,0 +1,105 @@
+//! The channels that a session is subscribed to, and how far it has been told of each.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::contract::Cursor;
+use crate::domain::{ChannelName, ChannelNo, Epoch, Event, ProjectId, Seq};
+use crate::hub::{Joined, Subscription};
+
+#[derive(Debug)]
+struct Room {
+    project: ProjectId,
+    /// Missing while the subscription is being made or ended.
+    subscription: Option<Subscription>,
+    /// The channel's number and the last seq that was delivered; missing while nothing ever happened there.
+    position: Option<(ChannelNo, Seq)>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    /// Guards the rooms: requests add and remove them, feeds move their positions on.
+    rooms: Mutex<HashMap<ChannelName, Room>>,
+}
+
+impl Rooms {
+    /// Makes a room before its subscription, so that the first delivery finds it. Gives back the subscription
+    /// that it had, which must be left before another is made.
+    pub(super) fn enter(&self, channel: &ChannelName, project: &ProjectId) -> Option<Subscription> {
+        let mut rooms = self.lock();
+        let room = rooms.entry(channel.clone()).or_insert_with(|| Room {
+            project: project.clone(),
+            subscription: None,
+            position: None,
+        });
+        room.subscription.take()
+    }
+
+    /// The seq up to which a room was told.
+    pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
+        let rooms = self.lock();
+        let (_, seq) = rooms.get(channel)?.position?;
+        Some(seq)
+    }
+
+    /// Keeps a room's new subscription. What was delivered meanwhile lies after its position.
+    pub(super) fn settle(&self, channel: &ChannelName, subscription: Subscription, joined: Joined) {
+        let mut rooms = self.lock();
+        if let Some(room) = rooms.get_mut(channel) {
+            room.subscription = Some(subscription);
+            if let Some(no) = joined.channel_no {
+                let told = room.position.map_or(joined.position, |(_, seq)| seq.max(joined.position));
+                room.position = Some((no, told));
+            }
+        }
+    }
+
+    /// Starts a room over at another position.
+    pub(super) fn restart(&self, channel: &ChannelName) {
+        if let Some(room) = self.lock().get_mut(channel) {
+            room.position = None;
+        }
+    }
+
+    /// The subscription of a room that is being left; the room stays until [`Rooms::forget`].
+    pub(super) fn exit(&self, channel: &ChannelName) -> Option<Subscription> {
+        self.lock().get_mut(channel)?.subscription.take()
+    }
+
+    /// Removes a room.
+    pub(super) fn forget(&self, channel: &ChannelName) {
+        self.lock().remove(channel);
+    }
+
+    /// Removes all rooms and so ends their subscriptions.
+    pub(super) fn clear(&self) {
+        let rooms = std::mem::take(&mut *self.lock());
+        drop(rooms);
+    }
+
+    /// The projects that were joined.
+    pub(super) fn projects(&self) -> Vec<ProjectId> {
+        self.lock().values().map(|room| room.project.clone()).collect()
+    }
+
+    /// Notes that an event is being delivered and gives the cursor after it.
+    pub(super) fn cursor_after(&self, epoch: &Epoch, event: &Event) -> String {
+        let mut rooms = self.lock();
+        if let Some(room) = rooms.get_mut(&event.channel) {
+            room.position = Some((event.channel_no, event.seq));
+        }
+        if rooms.len() <= 1 {
+            return Cursor::single(epoch.clone(), event.channel_no, event.seq).to_string();
+        }
+        let mut cursor = Cursor::new(epoch.clone());
+        for (no, seq) in rooms.values().filter_map(|room| room.position) {
+            cursor.set(no, seq);
+        }
+        cursor.to_string()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelName, Room>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,79 @@
+//! Channels.
+
+use sqlx::{Executor as _, PgConnection};
+
+use crate::domain::{ChannelName, ChannelNo, Seq};
+use crate::store::row::{self, CHANNELS, heads_moved, sorted};
+use crate::store::{Channel, StoreError};
+
+/// Locks the channels in the order of their names, and makes those that are missing.
+///
+/// Usually all are there and one statement does it. If not, the locks just taken are given back before
+/// rows are made: whoever waits for a row that another transaction is making must not hold a lock for
+/// which that one may wait.
+pub(crate) async fn lock(
+    conn: &mut PgConnection,
+    names: &[ChannelName],
+) -> Result<Vec<Channel>, StoreError> {
+    let names = sorted(names);
+    let found = lock_existing(conn, &names).await?;
+    if found.len() == names.len() {
+        return Ok(found);
+    }
+    conn.execute("ROLLBACK").await?;
+    conn.execute(super::BEGIN).await?;
+    sqlx::query(
+        "INSERT INTO channels (name) SELECT name FROM UNNEST($1::text[]) AS wanted (name)
+         WHERE NOT EXISTS (SELECT FROM channels WHERE channels.name = wanted.name)
+         ORDER BY name COLLATE \"C\"
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&names)
+    .execute(&mut *conn)
+    .await?;
+    let found = lock_existing(conn, &names).await?;
+    if found.len() < names.len() {
+        return Err(CHANNELS.inconsistent("name"));
+    }
+    Ok(found)
+}
+
+async fn lock_existing(conn: &mut PgConnection, names: &[&str]) -> Result<Vec<Channel>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT no, name, seq, pruned_seq FROM channels WHERE name = ANY($1) ORDER BY name FOR UPDATE",
+    )
+    .bind(names)
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::channel)
+}
+
+pub(crate) async fn get(
+    conn: &mut PgConnection,
+    names: &[ChannelName],
+) -> Result<Vec<Channel>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT no, name, seq, pruned_seq FROM channels WHERE name = ANY($1) ORDER BY name",
+    )
+    .bind(sorted(names))
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::channel)
+}
+
+pub(crate) async fn set_heads(
+    conn: &mut PgConnection,
+    heads: &[(ChannelNo, Seq)],
+) -> Result<(), StoreError> {
+    let (numbers, seqs): (Vec<_>, Vec<_>) = heads.iter().map(|(no, seq)| (no.0, *seq)).unzip();
+    let done = sqlx::query(
+        "UPDATE channels SET seq = head.seq
+         FROM UNNEST($1::bigint[], $2::bigint[]) AS head (no, seq)
+         WHERE channels.no = head.no AND channels.seq < head.seq",
+    )
+    .bind(numbers)
+    .bind(seqs)
+    .execute(conn)
+    .await?;
+    heads_moved(heads, done.rows_affected())
+}

@@ -1,0 +1,246 @@
+//! Rows and domain types: what both databases have in common.
+//!
+//! Rows are read as texts, integers and booleans only. Whatever cannot be read back as the domain type
+//! that was once written is [`StoreError::Inconsistent`], never a panic.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use super::{Channel, StoreError, StoredAnswer};
+use crate::domain::{
+    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, OrderEntry, ProjectId,
+    Rank, Reference, Seq, Stamp, Timestamp,
+};
+
+/// A row of either database, with the table's name for errors.
+pub(super) trait Columns {
+    fn text(&self, table: Table, column: &'static str) -> Result<String, StoreError>;
+    fn text_or_null(&self, table: Table, column: &'static str) -> Result<Option<String>, StoreError>;
+    fn integer(&self, table: Table, column: &'static str) -> Result<i64, StoreError>;
+    fn integer_or_null(&self, table: Table, column: &'static str) -> Result<Option<i64>, StoreError>;
+    fn flag(&self, table: Table, column: &'static str) -> Result<bool, StoreError>;
+}
+
+/// A table's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table(&'static str);
+
+pub(super) const CHANNELS: Table = Table("channels");
+pub(super) const EVENTS: Table = Table("events");
+pub(super) const ENTITIES: Table = Table("entities");
+pub(super) const ANSWERS: Table = Table("answers");
+pub(super) const META: Table = Table("meta");
+
+impl Table {
+    /// The error that names a column of this table.
+    pub(super) fn inconsistent(self, column: &'static str) -> StoreError {
+        StoreError::Inconsistent {
+            table: self.0,
+            column,
+        }
+    }
+}
+
+macro_rules! columns {
+    ($row:ty: $($method:ident -> $type:ty),*) => {
+        impl Columns for $row {
+            $(fn $method(&self, table: Table, column: &'static str) -> Result<$type, StoreError> {
+                self.try_get(column).map_err(|_| table.inconsistent(column))
+            })*
+        }
+    };
+    ($($row:ty),*) => {
+        $(columns!($row: text -> String, text_or_null -> Option<String>, integer -> i64,
+            integer_or_null -> Option<i64>, flag -> bool);)*
+    };
+}
+
+columns!(PgRow, SqliteRow);
+
+/// Reads every row with the same function.
+pub(super) fn all<R, T>(
+    rows: &[R],
+    read: impl Fn(&R) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    rows.iter().map(read).collect()
+}
+
+pub(super) fn channel(row: &impl Columns) -> Result<Channel, StoreError> {
+    Ok(Channel {
+        no: ChannelNo(row.integer(CHANNELS, "no")?),
+        name: ChannelName::restore(row.text(CHANNELS, "name")?),
+        seq: row.integer(CHANNELS, "seq")?,
+        pruned_seq: row.integer(CHANNELS, "pruned_seq")?,
+    })
+}
+
+pub(super) fn event(
+    row: &impl Columns,
+    channel: &ChannelName,
+    channel_no: ChannelNo,
+) -> Result<Arc<Event>, StoreError> {
+    let payload = RawValue::from_string(row.text(EVENTS, "payload")?)
+        .map_err(|_| EVENTS.inconsistent("payload"))?;
+    Ok(Arc::new(Event {
+        origin: None,
+        channel: channel.clone(),
+        channel_no,
+        seq: row.integer(EVENTS, "seq")?,
+        id: event_id(row)?,
+        event_type: EventType::restore(row.text(EVENTS, "type")?),
+        payload: payload.into(),
+        actor: Actor::new(&row.text(EVENTS, "actor")?),
+        created_at: Timestamp::from_millis(row.integer(EVENTS, "created_at")?),
+    }))
+}
+
+pub(super) fn event_id(row: &impl Columns) -> Result<EventId, StoreError> {
+    Uuid::parse_str(&row.text(EVENTS, "id")?)
+        .map(EventId)
+        .map_err(|_| EVENTS.inconsistent("id"))
+}
+
+pub(super) fn entity(row: &impl Columns) -> Result<Entity, StoreError> {
+    let stamp = |at, by| -> Result<Stamp, StoreError> {
+        Ok(Stamp {
+            at: Timestamp::from_millis(row.integer(ENTITIES, at)?),
+            by: Actor::new(&row.text(ENTITIES, by)?),
+        })
+    };
+    let deleted = match row.integer_or_null(ENTITIES, "deleted_at")? {
+        Some(_) => Some(stamp("deleted_at", "deleted_by")?),
+        None => None,
+    };
+    Ok(Entity {
+        project: project_id(row)?,
+        kind: row
+            .text(ENTITIES, "kind")?
+            .parse()
+            .map_err(|()| ENTITIES.inconsistent("kind"))?,
+        id: entity_id(row)?,
+        fields: json(row, "fields")?,
+        version: row.integer(ENTITIES, "version")?,
+        history: json(row, "history")?,
+        rank: row.text_or_null(ENTITIES, "rank")?.map(Rank::restore),
+        created: stamp("created_at", "created_by")?,
+        updated: stamp("updated_at", "updated_by")?,
+        deleted,
+    })
+}
+
+fn json<T: DeserializeOwned>(row: &impl Columns, column: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(&row.text(ENTITIES, column)?).map_err(|_| ENTITIES.inconsistent(column))
+}
+
+pub(super) fn project_id(row: &impl Columns) -> Result<ProjectId, StoreError> {
+    let numeric = row.flag(ENTITIES, "project_id_numeric")?;
+    Ok(ProjectId(Id::restore(row.text(ENTITIES, "project_id")?, numeric)))
+}
+
+fn entity_id(row: &impl Columns) -> Result<EntityId, StoreError> {
+    let numeric = row.flag(ENTITIES, "id_numeric")?;
+    Ok(EntityId(Id::restore(row.text(ENTITIES, "id")?, numeric)))
+}
+
+pub(super) fn order_entry(row: &impl Columns) -> Result<(ProjectId, OrderEntry), StoreError> {
+    let entry = OrderEntry {
+        id: entity_id(row)?,
+        rank: Rank::restore(row.text(ENTITIES, "rank")?),
+        status: row.text_or_null(ENTITIES, "status")?,
+        sprint: row.text_or_null(ENTITIES, "sprint_id")?,
+    };
+    Ok((project_id(row)?, entry))
+}
+
+/// The channel and the entities of a snapshot; either may be missing.
+pub(super) fn snapshot(rows: &[impl Columns]) -> Result<super::Snapshot, StoreError> {
+    let mut snapshot = super::Snapshot {
+        channel: None,
+        entities: Vec::with_capacity(rows.len()),
+    };
+    for row in rows {
+        if snapshot.channel.is_none() && row.integer_or_null(CHANNELS, "no")?.is_some() {
+            snapshot.channel = Some(channel(row)?);
+        }
+        if row.text_or_null(ENTITIES, "kind")?.is_some() {
+            snapshot.entities.push(entity(row)?);
+        }
+    }
+    Ok(snapshot)
+}
+
+pub(super) fn answer(row: &impl Columns) -> Result<StoredAnswer, StoreError> {
+    Ok(StoredAnswer {
+        channel_no: ChannelNo(row.integer(ANSWERS, "channel_no")?),
+        key: row.text(ANSWERS, "key")?,
+        fingerprint: row.integer(ANSWERS, "fingerprint")?,
+        reply: row.text(ANSWERS, "reply")?,
+    })
+}
+
+/// The columns of an entity that have to be made first.
+pub(super) struct EntityTexts<'a> {
+    pub(super) fields: String,
+    pub(super) history: String,
+    pub(super) status: Option<&'a str>,
+    pub(super) epic_id: Option<String>,
+    pub(super) sprint_id: Option<String>,
+}
+
+impl<'a> EntityTexts<'a> {
+    pub(super) fn of(entity: &'a Entity) -> Self {
+        const MAP: &str = "a map with text keys is JSON";
+        let history: &BTreeMap<_, _> = &entity.history;
+        Self {
+            fields: serde_json::to_string(&entity.fields).expect(MAP),
+            history: serde_json::to_string(history).expect(MAP),
+            status: entity.text("status"),
+            epic_id: entity.reference(Reference::Epic.field()),
+            sprint_id: entity.reference(Reference::Sprint.field()),
+        }
+    }
+}
+
+/// References and the ids to which they lead, apart for epics and sprints.
+#[derive(Default)]
+pub(super) struct References<'a> {
+    pub(super) epics: Vec<(&'a str, &'a str)>,
+    pub(super) sprints: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> References<'a> {
+    pub(super) fn of(wanted: &'a [(ProjectId, Reference, EntityId)]) -> Self {
+        let mut references = Self::default();
+        for (project, reference, id) in wanted {
+            let list = match reference {
+                Reference::Epic => &mut references.epics,
+                Reference::Sprint => &mut references.sprints,
+            };
+            list.push((project.as_str(), id.as_str()));
+        }
+        references
+    }
+}
+
+/// The names in order, each once, so that every instance takes locks in the same order.
+pub(super) fn sorted(names: &[ChannelName]) -> Vec<&str> {
+    let mut names: Vec<_> = names.iter().map(ChannelName::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Makes sure that each head was moved, and forwards.
+pub(super) fn heads_moved(heads: &[(ChannelNo, Seq)], affected: u64) -> Result<(), StoreError> {
+    if usize::try_from(affected) == Ok(heads.len()) {
+        return Ok(());
+    }
+    Err(CHANNELS.inconsistent("seq"))
+}

@@ -1,0 +1,198 @@
+//! SQLite: one file, one process, one writing connection; readers never wait for the writer (WAL).
+//!
+//! `synchronous=FULL`: a commit that returned survives a power cut. A lock file keeps a second process
+//! from opening the same database, because seqs are also remembered in memory.
+
+pub(super) mod answer;
+pub(super) mod channel;
+pub(super) mod entity;
+pub(super) mod event;
+pub(super) mod meta;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::error::migrate_error;
+use super::session::Session;
+use super::{CommitError, StoreError};
+use crate::domain::Epoch;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another program, such as a backup, that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection that others are using.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_READERS: u32 = 8;
+
+/// An SQLite database.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    /// Locked as long as the database is open; nothing for one in memory.
+    lock: Option<Arc<File>>,
+}
+
+/// A transaction on the writing connection.
+#[derive(Debug)]
+pub struct Tx {
+    pub(super) session: Session<sqlx::Sqlite>,
+    pub(super) written: bool,
+}
+
+impl Sqlite {
+    pub(super) async fn open(path: &Path, max_connections: u32) -> Result<Self, StoreError> {
+        // The file's own name, so that two paths to it find the same lock.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let lock = lock(&path)?;
+        let options = options()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = pool(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| cannot_open(&path, error))?;
+        let readers = pool(max_connections.clamp(1, MAX_READERS))
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(|error| cannot_open(&path, error))?;
+        Ok(Self {
+            writer,
+            readers,
+            lock: Some(Arc::new(lock)),
+        })
+    }
+
+    /// A database that lives and dies with its only connection.
+    pub(super) async fn open_memory() -> Result<Self, StoreError> {
+        let options = options().filename(":memory:").in_memory(true);
+        let writer = pool(1)
+            .connect_with(options)
+            .await
+            .map_err(|error| cannot_open(Path::new(":memory:"), error))?;
+        Ok(Self {
+            readers: writer.clone(),
+            writer,
+            lock: None,
+        })
+    }
+
+    pub(super) async fn migrate(&self, epoch: &Epoch) -> Result<(), StoreError> {
+        let mut session = self.writer().await?;
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let result = MIGRATIONS
+            .run(&mut *session.start()?)
+            .await
+            .map_err(|error| migrate_error(error, newest.unwrap_or(0)));
+        session.finish(result)?;
+        let result = meta::epoch_insert(session.start()?, epoch).await;
+        session.finish(result)
+    }
+
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        let mut session = self.writer().await?;
+        // IMMEDIATE: whoever else writes to the file is waited for here, not in the middle.
+        let begun = sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut *session.start()?)
+            .await;
+        session.finish(begun)?;
+        session.open = true;
+        Ok(Tx {
+            session,
+            written: false,
+        })
+    }
+
+    pub(super) async fn writer(&self) -> Result<Session<sqlx::Sqlite>, StoreError> {
+        Ok(Session::new(self.writer.acquire().await?, false))
+    }
+
+    pub(super) async fn reader(&self) -> Result<Session<sqlx::Sqlite>, StoreError> {
+        Ok(Session::new(self.readers.acquire().await?, false))
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+        if let Some(lock) = &self.lock
+            && let Err(error) = lock.unlock()
+        {
+            tracing::warn!(%error, "the lock of the database file could not be given back");
+        }
+    }
+}
+
+impl Tx {
+    pub(super) async fn commit(mut self) -> Result<(), CommitError> {
+        let conn = self.session.start().map_err(CommitError::NotCommitted)?;
+        let committed = sqlx::query("COMMIT").execute(conn).await;
+        self.session
+            .finish(committed)
+            .map_err(CommitError::after_commit)?;
+        self.session.open = false;
+        Ok(())
+    }
+}
+
+fn options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+}
+
+/// A pool whose connections stay: the one in memory *is* the database, and others have nothing to gain.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .after_release(|conn, _| {
+            Box::pin(async move {
+                // Ends what a dropped transaction left open; usually there is nothing to end.
+                let ended = sqlx::query("ROLLBACK").execute(conn).await;
+                Ok(!matches!(ended, Err(sqlx::Error::WorkerCrashed)))
+            })
+        })
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(PathBuf::from(lock_path))
+        .map_err(|error| cannot_open(path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(cannot_open(path, error)),
+    }
+}
+
+fn cannot_open(path: &Path, source: impl Into<super::Source>) -> StoreError {
+    StoreError::Open {
+        database: format!("sqlite://{}", path.display()),
+        source: source.into(),
+    }
+}
+
+/// Many rows as one parameter, for `json_each`.
+fn json(rows: &impl serde::Serialize) -> String {
+    serde_json::to_string(rows).expect("rows of texts and numbers are JSON")
+}

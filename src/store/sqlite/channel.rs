@@ -1,0 +1,61 @@
+//! Channels.
+
+use sqlx::SqliteConnection;
+
+use crate::domain::{ChannelName, ChannelNo, Seq};
+use crate::store::row::{self, heads_moved, sorted};
+use crate::store::{Channel, StoreError};
+
+/// Makes the channels that are missing. Nothing is locked: there is one writer.
+pub(crate) async fn lock(
+    conn: &mut SqliteConnection,
+    names: &[ChannelName],
+) -> Result<Vec<Channel>, StoreError> {
+    let names = sorted(names);
+    let found = select(conn, &names).await?;
+    if found.len() == names.len() {
+        return Ok(found);
+    }
+    sqlx::query(
+        "INSERT INTO channels (name) SELECT value FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(super::json(&names))
+    .execute(&mut *conn)
+    .await?;
+    select(conn, &names).await
+}
+
+pub(crate) async fn get(
+    conn: &mut SqliteConnection,
+    names: &[ChannelName],
+) -> Result<Vec<Channel>, StoreError> {
+    select(conn, &sorted(names)).await
+}
+
+async fn select(conn: &mut SqliteConnection, names: &[&str]) -> Result<Vec<Channel>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT no, name, seq, pruned_seq FROM channels
+         WHERE name IN (SELECT value FROM json_each(?1))
+         ORDER BY name",
+    )
+    .bind(super::json(&names))
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::channel)
+}
+
+pub(crate) async fn set_heads(
+    conn: &mut SqliteConnection,
+    heads: &[(ChannelNo, Seq)],
+) -> Result<(), StoreError> {
+    let list: Vec<_> = heads.iter().map(|(no, seq)| (no.0, seq)).collect();
+    let done = sqlx::query(
+        "UPDATE channels SET seq = head.value ->> 1
+         FROM json_each(?1) AS head
+         WHERE channels.no = head.value ->> 0 AND channels.seq < head.value ->> 1",
+    )
+    .bind(super::json(&list))
+    .execute(conn)
+    .await?;
+    heads_moved(heads, done.rows_affected())
+}

@@ -1,0 +1,172 @@
+//! The writer's transaction.
+
+use super::{Batch, Channel, CommitError, EntityKey, Store, StoreError, StoredAnswer};
+use super::{postgres, sqlite};
+use crate::domain::{ChannelName, ChannelNo, Entity, EntityId, OrderEntry, ProjectId, Reference};
+
+/// A transaction of the writer. Dropped without [`Tx::commit`], it leaves nothing behind.
+///
+/// After a call that failed or was dropped half-way, every other call fails too.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(sqlite::Tx),
+    /// On Postgres.
+    Postgres(postgres::Tx),
+}
+
+/// Calls the same function of either database's module, unless nothing is asked for.
+macro_rules! in_tx {
+    ($tx:expr, $noun:ident::$function:ident($($argument:expr),*)) => {
+        match $tx {
+            Tx::Sqlite(tx) => {
+                let result = sqlite::$noun::$function(tx.session.start()?, $($argument),*).await;
+                tx.session.finish(result)
+            }
+            Tx::Postgres(tx) => {
+                let result = postgres::$noun::$function(tx.session.start()?, $($argument),*).await;
+                tx.session.finish(result)
+            }
+        }
+    };
+}
+
+impl Store {
+    /// Begins a transaction of the writer.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.begin().await.map(Tx::Sqlite),
+            Self::Postgres(db) => db.begin().await.map(Tx::Postgres),
+        }
+    }
+}
+
+impl Tx {
+    /// Locks channels until the end of the transaction and makes those that are missing.
+    ///
+    /// This is the first thing a transaction does: rows are made before any lock is held and locks are
+    /// taken in the order of the names, so that two instances cannot wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, and when something was written before.
+    pub async fn channels_lock(&mut self, names: &[ChannelName]) -> Result<Vec<Channel>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        if self.has_written() {
+            return Err(StoreError::Failed("channels are locked before anything is written".into()));
+        }
+        in_tx!(self, channel::lock(names))
+    }
+
+    /// The entities that exist among these, tombstones included, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn entities_get(&mut self, keys: &[EntityKey]) -> Result<Vec<Entity>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        in_tx!(self, entity::get(keys))
+    }
+
+    /// The live tasks that refer to any of these epics and sprints, each once, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn tasks_of(
+        &mut self,
+        wanted: &[(ProjectId, Reference, EntityId)],
+    ) -> Result<Vec<Entity>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        in_tx!(self, entity::tasks_of(wanted))
+    }
+
+    /// The places of all live tasks of these projects, by project and rank.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn order_get(
+        &mut self,
+        projects: &[ProjectId],
+    ) -> Result<Vec<(ProjectId, OrderEntry)>, StoreError> {
+        if projects.is_empty() {
+            return Ok(Vec::new());
+        }
+        in_tx!(self, entity::order_get(projects))
+    }
+
+    /// The answers that are stored under these keys, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn answers_get(
+        &mut self,
+        keys: &[(ChannelNo, String)],
+    ) -> Result<Vec<StoredAnswer>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        in_tx!(self, answer::get(keys))
+    }
+
+    /// Writes everything that the batch holds.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] if the database does not take one of the rows, and
+    /// [`StoreError::Inconsistent`] if a head does not move forward; otherwise fails when the database does.
+    pub async fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.set_written();
+        if !batch.events.is_empty() {
+            in_tx!(self, event::insert(&batch.events))?;
+        }
+        if !batch.entities.is_empty() {
+            in_tx!(self, entity::upsert(&batch.entities))?;
+        }
+        if !batch.heads.is_empty() {
+            in_tx!(self, channel::set_heads(&batch.heads))?;
+        }
+        if !batch.answers.is_empty() {
+            in_tx!(self, answer::insert(&batch.answers, batch.now))?;
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable. Without an error, it is.
+    ///
+    /// # Errors
+    ///
+    /// See [`CommitError`].
+    pub async fn commit(self) -> Result<(), CommitError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+
+    fn has_written(&self) -> bool {
+        match self {
+            Self::Sqlite(tx) => tx.written,
+            Self::Postgres(tx) => tx.written,
+        }
+    }
+
+    fn set_written(&mut self) {
+        match self {
+            Self::Sqlite(tx) => tx.written = true,
+            Self::Postgres(tx) => tx.written = true,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The doors: each is a codec plus a connection, and none contains rules.
+
+pub mod socketio;

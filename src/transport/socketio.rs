@@ -1,0 +1,134 @@
+//! Socket.IO: namespace `/` on socketioxide, for clients of version 2, 3 and 4.
+//!
+//! socketioxide calls a message's handler in arrival order but runs what it returns concurrently, so our
+//! handler queues the message before it returns ([`socket::Socket::receive`]) and one pump per busy socket
+//! works the queue off in order. Its packet queue drops what does not fit, so an outbox counts what lies
+//! in it ([`outbox`]), from what has left it ([`meter`]).
+
+mod door;
+mod handshake;
+mod meter;
+mod outbox;
+mod pump;
+mod socket;
+
+use std::sync::Arc;
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::routing::any;
+use serde_json::value::RawValue;
+use socketioxide::adapter::Adapter;
+use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use socketioxide::handler::{ConnectHandler, FromMessageParts};
+use socketioxide::socket::{DisconnectReason, Socket as IoSocket};
+use socketioxide::{SocketIo, SocketIoBuilder};
+use socketioxide_core::Value;
+
+use crate::app::App;
+use crate::config::Config;
+
+use door::Door;
+use handshake::Handshake;
+use socket::Socket;
+
+/// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
+const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
+/// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
+const READ_BUFFER: usize = 512;
+
+/// The Socket.IO server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    io: SocketIo,
+    door: Door,
+}
+
+impl Server {
+    /// Builds the server and its namespace.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        let (service, io) = builder(app.config()).build_svc();
+        let door = Door::new(service, app.lifecycle().clone());
+        let for_connect = app.clone();
+        // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
+        // emits at once would else find none.
+        let on_connect = async |_: SocketRef| {};
+        let middleware = move |socket: SocketRef, auth: TryData<Option<Box<RawValue>>>| {
+            let admitted = admit(&for_connect, &socket, auth);
+            async move { admitted }
+        };
+        io.ns("/", on_connect.with(middleware));
+        Self { io, door }
+    }
+
+    /// The routes of the door.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let door = self.door.clone();
+        let serve = any(move |request: axum::extract::Request| door.serve(request));
+        Router::new()
+            .route("/socket.io", serve.clone())
+            .route("/socket.io/", serve)
+    }
+
+    /// Closes every connection in the way that makes clients come back by themselves.
+    pub async fn close(&self) {
+        self.io.close().await;
+    }
+}
+
+fn builder(config: &Config) -> SocketIoBuilder {
+    SocketIo::builder()
+        .ping_interval(config.ping_interval)
+        .ping_timeout(config.ping_timeout)
+        .connect_timeout(config.connect_timeout)
+        .max_buffer_size(PACKET_QUEUE)
+        .max_payload(config.max_message as u64)
+        .ws_max_message_size(config.max_message)
+        .ws_max_frame_size(config.max_message)
+        .ws_read_buffer_size(READ_BUFFER)
+}
+
+/// Lets a socket in, or says why not: the client gets it as `connect_error`.
+fn admit(
+    app: &App,
+    socket: &SocketRef,
+    TryData(auth): TryData<Option<Box<RawValue>>>,
+) -> Result<(), String> {
+    if app.lifecycle().is_draining() {
+        return Err("unavailable".to_owned());
+    }
+    let auth = auth.ok().flatten();
+    let handshake = Handshake::read(auth.as_deref(), socket.req_parts().uri.query())?;
+    let state = Socket::connect(app, socket, &handshake);
+    let for_message = Arc::clone(&state);
+    // Everything happens before the returned future: that is what keeps the order.
+    socket.on_fallback(
+        move |Event(name): Event, asked: AckAsked, TryData(packet): TryData<Box<RawValue>>, ack: AckSender| {
+            let ack = asked.0.then_some(ack);
+            Socket::receive(&for_message, name, packet.ok(), ack);
+            std::future::ready(())
+        },
+    );
+    socket.on_disconnect(move |reason: DisconnectReason| {
+        state.disconnected(reason);
+        std::future::ready(())
+    });
+    Ok(())
+}
+
+/// Whether the client waits for an ack.
+struct AckAsked(bool);
+
+impl<A: Adapter> FromMessageParts<A> for AckAsked {
+    type Error = Infallible;
+
+    fn from_message_parts(
+        _: &Arc<IoSocket<A>>,
+        _: &mut Value,
+        ack_id: &Option<i64>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(ack_id.is_some()))
+    }
+}

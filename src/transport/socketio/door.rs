@@ -1,0 +1,177 @@
+//! The HTTP side of Socket.IO: answers WebSocket upgrades itself and looks at polling answers, so that a
+//! [`Meter`] sees everything that leaves for a client.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use engineioxide::service::NotFoundService;
+use http_body_util::BodyExt;
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use tungstenite::handshake::derive_accept_key;
+
+use super::handshake::from_query;
+use super::meter::{Meter, Metered, count_payload};
+use crate::lifecycle::Lifecycle;
+
+type Inner = SocketIoService<NotFoundService>;
+
+/// Where Socket.IO requests come in.
+#[derive(Clone)]
+pub(super) struct Door {
+    service: Inner,
+    meters: Arc<Meters>,
+    lifecycle: Lifecycle,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").finish_non_exhaustive()
+    }
+}
+
+/// The meters of polling sessions, by session id: an upgrade goes on with the same one.
+#[derive(Debug, Default)]
+struct Meters {
+    /// Guards the meters; the sessions own them, here they are only found.
+    by_sid: Mutex<HashMap<Sid, Weak<Meter>>>,
+}
+
+impl Meters {
+    fn insert(&self, sid: Sid, meter: &Arc<Meter>) {
+        let mut meters = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        if meters.len() == meters.capacity() {
+            meters.retain(|_, meter| meter.strong_count() > 0);
+        }
+        meters.insert(sid, Arc::downgrade(meter));
+    }
+
+    fn get(&self, sid: &str) -> Option<Arc<Meter>> {
+        let sid = Sid::from_str(sid).ok()?;
+        let meters = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.get(&sid)?.upgrade()
+    }
+}
+
+impl Door {
+    pub(super) fn new(service: Inner, lifecycle: Lifecycle) -> Self {
+        Self {
+            service,
+            meters: Arc::default(),
+            lifecycle,
+        }
+    }
+
+    /// Serves one request to `/socket.io/`.
+    pub(super) async fn serve(self, request: Request) -> Response {
+        let query = request.uri().query();
+        let sid = from_query(query, "sid");
+        let websocket = from_query(query, "transport").as_deref() == Some("websocket");
+        let known_protocol = matches!(from_query(query, "EIO").as_deref(), Some("3" | "4"));
+        let meter = match &sid {
+            Some(sid) => self.meters.get(sid),
+            None => Some(Arc::default()),
+        };
+        match (meter, upgrade_key(request.headers())) {
+            (Some(meter), _) if meter.is_closed() => session_unknown(),
+            (Some(meter), Some(key)) if websocket && known_protocol => self.upgrade(request, &key, meter),
+            (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
+            _ => self.pass(request).await,
+        }
+    }
+
+    /// Goes on as a WebSocket, with our stream under it.
+    fn upgrade(self, mut request: Request, key: &HeaderValue, meter: Arc<Meter>) -> Response {
+        let upgrading = hyper::upgrade::on(&mut request);
+        // The session keeps the request for as long as it lives: only what is needed goes in.
+        let mut kept = axum::http::Request::new(());
+        *kept.uri_mut() = request.uri().clone();
+        kept.extensions_mut().insert(Arc::clone(&meter));
+        self.lifecycle.clone().spawn_service(async move {
+            match upgrading.await {
+                Ok(upgraded) => {
+                    let stream = Metered::new(TokioIo::new(upgraded), meter);
+                    if let Err(error) = self.service.call((stream, kept)).await {
+                        tracing::debug!(error = %error, "websocket request refused");
+                    }
+                }
+                Err(error) => tracing::debug!(error = %error, "upgrade failed"),
+            }
+        });
+        let accept = derive_accept_key(key.as_bytes());
+        let headers = [
+            (header::CONNECTION, "Upgrade".to_owned()),
+            (header::UPGRADE, "websocket".to_owned()),
+            (header::SEC_WEBSOCKET_ACCEPT, accept),
+        ];
+        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    }
+
+    /// Serves a polling request and counts what its answer carries.
+    async fn poll(self, mut request: Request, sid: Option<&str>, meter: Arc<Meter>) -> Response {
+        let counted = request.method() == Method::GET;
+        let separated = from_query(request.uri().query(), "EIO").as_deref() != Some("3");
+        if sid.is_none() {
+            request.headers_mut().clear();
+            request.extensions_mut().clear();
+            request.extensions_mut().insert(Arc::clone(&meter));
+        }
+        let meters = Arc::clone(&self.meters);
+        let response = self.pass(request).await;
+        if !counted || response.status() != StatusCode::OK {
+            return response;
+        }
+        let (parts, body) = response.into_parts();
+        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        if let Ok(text) = std::str::from_utf8(&body) {
+            match sid {
+                Some(_) => meter.count(count_payload(text, separated)),
+                None => {
+                    if let Some(sid) = opened_sid(text) {
+                        meters.insert(sid, &meter);
+                    }
+                }
+            }
+        }
+        Response::from_parts(parts, Body::from(body))
+    }
+
+    async fn pass(self, request: Request) -> Response {
+        match self.service.call(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// The key of a request that asks to go on as a WebSocket.
+fn upgrade_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let upgrade = headers.get(header::UPGRADE)?.to_str().ok()?;
+    if !upgrade.eq_ignore_ascii_case("websocket") {
+        return None;
+    }
+    headers.get(header::SEC_WEBSOCKET_KEY).cloned()
+}
+
+/// The session id in an Engine.IO open packet.
+fn opened_sid(body: &str) -> Option<Sid> {
+    let (_, after) = body.split_once("\"sid\":\"")?;
+    let (sid, _) = after.split_once('"')?;
+    Sid::from_str(sid).ok()
+}
+
+/// What Engine.IO says of a session that is over; clients connect anew.
+fn session_unknown() -> Response {
+    let body = r#"{"code":1,"message":"Session ID unknown"}"#;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::BAD_REQUEST, json, body).into_response()
+}

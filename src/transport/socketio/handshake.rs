@@ -1,0 +1,110 @@
+//! What a client says of itself when it connects: in `auth`, or in the query for clients that know no auth.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::contract::EventStyle;
+use crate::domain::Id;
+
+/// A client's wishes for its connection.
+#[derive(Debug, Default)]
+pub(super) struct Handshake {
+    /// How outgoing events are spelled, if not as everywhere.
+    pub(super) event_style: Option<EventStyle>,
+    /// Whether the client hears its own changes.
+    pub(super) echo: bool,
+    /// Who the client says it is.
+    pub(super) user_id: Option<String>,
+}
+
+impl Handshake {
+    /// Reads `auth`, and where it is silent the query.
+    pub(super) fn read(auth: Option<&RawValue>, query: Option<&str>) -> Result<Self, String> {
+        let auth: Value = auth
+            .and_then(|auth| serde_json::from_str(auth.get()).ok())
+            .unwrap_or_default();
+        let said = |key: &str| match auth.get(key) {
+            Some(Value::Null) | None => from_query(query, key).map(Value::from),
+            Some(value) => Some(value.clone()),
+        };
+        let event_style = match said("eventStyle") {
+            Some(Value::String(style)) => Some(style.parse().map_err(|_| {
+                "validation_failed: eventStyle must be colon, dash, snake or camel".to_owned()
+            })?),
+            Some(_) => return Err("validation_failed: eventStyle must be a string".to_owned()),
+            None => None,
+        };
+        let echo = !matches!(said("echo"), Some(Value::Bool(false)))
+            && said("echo").as_ref().and_then(Value::as_str) != Some("false");
+        let user_id = match said("userId") {
+            Some(value) => Some(
+                Id::from_json(&value)
+                    .map_err(|error| format!("validation_failed: userId {error}"))?
+                    .as_str()
+                    .to_owned(),
+            ),
+            None => None,
+        };
+        Ok(Self {
+            event_style,
+            echo,
+            user_id,
+        })
+    }
+}
+
+/// A parameter of a query, percent-decoded.
+pub(super) fn from_query(query: Option<&str>, key: &str) -> Option<String> {
+    query?.split('&').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (name == key).then(|| decode(value))
+    })
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = after
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        rest = if escaped.is_some() { &after[2..] } else { after };
+        bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn auth_comes_first_and_the_query_helps_old_clients() {
+        let auth = raw(r#"{"eventStyle":"dash","echo":false,"userId":7}"#);
+        let said = Handshake::read(Some(&auth), Some("eventStyle=snake&userId=x")).unwrap();
+        assert_eq!(said.event_style, Some(EventStyle::Dash));
+        assert!(!said.echo);
+        assert_eq!(said.user_id.as_deref(), Some("7"));
+        let said = Handshake::read(None, Some("EIO=3&userId=Ann%20B&echo=false")).unwrap();
+        assert_eq!(said.user_id.as_deref(), Some("Ann B"));
+        assert!(!said.echo);
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        let auth = raw(r#"{"eventStyle":"loud"}"#);
+        let error = Handshake::read(Some(&auth), None).unwrap_err();
+        assert!(error.contains("eventStyle"), "{error}");
+    }
+
+    #[test]
+    fn strange_percent_signs_stay() {
+        assert_eq!(decode("100%+%zz%4"), "100% %zz%4");
+    }
+}

@@ -1,0 +1,108 @@
+//! What lies in a socket's packet queue, and whether there is room for more.
+//!
+//! Events stop at a lower mark than acks, so that answers always get through, and both stop below the
+//! queue's capacity, so that the heartbeat's pings do.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::meter::Meter;
+
+/// Events and acks that may lie in the queue.
+pub(super) const MAX_PACKETS: usize = 384;
+/// Events that may lie in the queue.
+const MAX_EVENTS: usize = 256;
+/// Bytes that may lie in the queue; a single packet is let in whatever its size.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Room for sizes that a queue keeps while it is empty.
+const IDLE_CAPACITY: usize = 16;
+
+/// See the module. The owner guards it with a lock.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    meter: Arc<Meter>,
+    /// The sizes of the packets in the queue, oldest first.
+    queued: VecDeque<usize>,
+    bytes: usize,
+    /// How many packets had left when last looked.
+    left: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        let left = meter.left();
+        Self {
+            meter,
+            queued: VecDeque::new(),
+            bytes: 0,
+            left,
+        }
+    }
+
+    /// Whether an event may be put in.
+    pub(super) fn takes_event(&mut self) -> bool {
+        self.settle();
+        self.queued.len() < MAX_EVENTS && self.has_bytes()
+    }
+
+    /// Whether an ack may be put in.
+    pub(super) fn takes_ack(&mut self) -> bool {
+        self.settle();
+        self.queued.len() < MAX_PACKETS && self.has_bytes()
+    }
+
+    /// Notes that a packet is about to be put in: before, because it may have left at once.
+    pub(super) fn put(&mut self, bytes: usize) {
+        self.queued.push_back(bytes);
+        self.bytes += bytes;
+    }
+
+    /// Notes that the last packet could not be put in after all.
+    pub(super) fn take_back(&mut self) {
+        if let Some(bytes) = self.queued.pop_back() {
+            self.bytes -= bytes;
+        }
+    }
+
+    fn has_bytes(&self) -> bool {
+        self.queued.is_empty() || self.bytes < MAX_BYTES
+    }
+
+    fn settle(&mut self) {
+        let left = self.meter.left();
+        for _ in self.left..left {
+            let Some(bytes) = self.queued.pop_front() else { break };
+            self.bytes -= bytes;
+        }
+        self.left = left;
+        if self.queued.is_empty() && self.queued.capacity() > IDLE_CAPACITY {
+            self.queued = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_stop_before_acks_and_room_comes_back() {
+        let meter = Arc::new(Meter::default());
+        let mut outbox = Outbox::new(Arc::clone(&meter));
+        while outbox.takes_event() {
+            outbox.put(10);
+        }
+        assert_eq!(outbox.queued.len(), MAX_EVENTS);
+        assert!(outbox.takes_ack());
+        meter.count(1);
+        assert!(outbox.takes_event());
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_packet_always_fits() {
+        let mut outbox = Outbox::new(Arc::new(Meter::default()));
+        assert!(outbox.takes_event());
+        outbox.put(10 * MAX_BYTES);
+        assert!(!outbox.takes_event() && !outbox.takes_ack());
+    }
+}

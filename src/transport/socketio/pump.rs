@@ -1,0 +1,174 @@
+//! Works a socket's inbox off, in order.
+//!
+//! Commands that go through the same queue of the writer are handed in back to back, because the queue keeps
+//! their order. Anything else waits until all answers before it are there.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use socketioxide::extract::AckSender;
+use tokio::sync::oneshot;
+
+use super::socket::{Incoming, Socket};
+use crate::contract::{ErrorCode, Limits, Reply, Request, parse};
+use crate::hub::Subscriber;
+use crate::session::Outcome;
+
+/// Commands of one socket that may be on their way at once.
+const MAX_IN_FLIGHT: usize = 512;
+
+struct InFlight {
+    name: String,
+    ack: Option<AckSender>,
+    answer: oneshot::Receiver<Reply>,
+}
+
+/// Runs until the inbox is empty and everything is answered.
+pub(super) async fn run(socket: Arc<Socket>) {
+    let _busy = socket.app.connections().busy();
+    let mut pump = Pump {
+        subscriber: Arc::clone(&socket) as Arc<dyn Subscriber>,
+        socket,
+        in_flight: VecDeque::new(),
+        queue: None,
+    };
+    loop {
+        if pump.in_flight.len() >= MAX_IN_FLIGHT {
+            pump.settle_one().await;
+        } else if let Some(message) = pump.socket.next_message() {
+            pump.take(message).await;
+        } else if !pump.in_flight.is_empty() {
+            pump.settle_or_more().await;
+        } else if pump.socket.rest() {
+            return;
+        }
+    }
+}
+
+struct Pump {
+    socket: Arc<Socket>,
+    subscriber: Arc<dyn Subscriber>,
+    in_flight: VecDeque<InFlight>,
+    /// The writer's queue in which the commands in flight are.
+    queue: Option<usize>,
+}
+
+impl Pump {
+    async fn take(&mut self, message: Incoming) {
+        let Incoming { name, packet, ack } = message;
+        let limits = Limits {
+            max_payload_bytes: self.socket.app.config().max_payload,
+        };
+        let parsed = match &packet {
+            Some(packet) => parse(&name, packet.get(), &limits),
+            None => Err(Reply::refused(
+                ErrorCode::ValidationFailed,
+                "the message is not valid JSON",
+            )),
+        };
+        match parsed {
+            Ok(request) => self.serve(name, ack, request).await,
+            Err(refusal) => {
+                // Answers keep the order of the questions.
+                self.settle_all().await;
+                self.answer(&name, ack, refusal).await;
+            }
+        }
+    }
+
+    async fn serve(&mut self, name: String, ack: Option<AckSender>, request: Request) {
+        let queue = self.socket.session.queue_of(&request);
+        if queue.is_none() || queue != self.queue {
+            self.settle_all().await;
+        }
+        let room = Room::of(&request);
+        if let Room::Enter(room) = &room {
+            self.socket.with_socket(|socket| socket.join(room.clone()));
+        }
+        match self.socket.session.run(request, &self.subscriber).await {
+            Outcome::Done(reply) => {
+                // A command that found its queue full, behind others that did not.
+                self.settle_all().await;
+                if let Some(room) = room.to_leave(&reply) {
+                    self.socket.with_socket(|socket| socket.leave(room));
+                }
+                self.answer(&name, ack, reply).await;
+            }
+            Outcome::Pending { queue, answer } => {
+                self.queue = Some(queue);
+                self.in_flight.push_back(InFlight { name, ack, answer });
+            }
+        }
+    }
+
+    async fn settle_all(&mut self) {
+        while !self.in_flight.is_empty() {
+            self.settle_one().await;
+        }
+    }
+
+    async fn settle_one(&mut self) {
+        if let Some(InFlight { name, ack, answer }) = self.in_flight.pop_front() {
+            let reply = answer.await.unwrap_or_else(|_| lost());
+            self.answer(&name, ack, reply).await;
+        }
+    }
+
+    /// Waits for the next answer or the next message, whichever comes first.
+    async fn settle_or_more(&mut self) {
+        let Some(first) = self.in_flight.front_mut() else {
+            return;
+        };
+        let reply = tokio::select! {
+            reply = &mut first.answer => reply.unwrap_or_else(|_| lost()),
+            () = self.socket.arrived.notified() => return,
+        };
+        if let Some(InFlight { name, ack, .. }) = self.in_flight.pop_front() {
+            self.answer(&name, ack, reply).await;
+        }
+    }
+
+    async fn answer(&self, name: &str, ack: Option<AckSender>, reply: Reply) {
+        if let Some(code) = reply.code() {
+            tracing::info!(
+                connection.id = %self.socket.session.caller.connection,
+                event = %name.chars().take(64).collect::<String>(),
+                code = code.as_str(),
+                reason = reply.message(),
+                "refused"
+            );
+        }
+        self.socket.answer(name, ack, &reply).await;
+    }
+}
+
+/// A worker that went away without an answer: only if it panicked.
+fn lost() -> Reply {
+    Reply::refused(ErrorCode::Internal, "something went wrong on the server")
+}
+
+/// What a request means for the Socket.IO rooms.
+enum Room {
+    Enter(String),
+    Leave(String),
+    Stay,
+}
+
+impl Room {
+    fn of(request: &Request) -> Self {
+        match request {
+            Request::Join(join) => Self::Enter(join.project.channel().as_str().to_owned()),
+            Request::Leave { project } => Self::Leave(project.channel().as_str().to_owned()),
+            _ => Self::Stay,
+        }
+    }
+
+    /// The room to leave: after a leave, or a join that failed.
+    fn to_leave(self, reply: &Reply) -> Option<String> {
+        match self {
+            Self::Enter(room) => (!reply.is_ok()).then_some(room),
+            Self::Leave(room) => Some(room),
+            Self::Stay => None,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One connected client: its inbox, in which messages keep their order, and its outbox, in which no event
+//! and no ack gets lost.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::socket::DisconnectReason;
+use socketioxide::{SendError, SocketError};
+use tokio::sync::Notify;
+
+use super::handshake::Handshake;
+use super::meter::Meter;
+use super::outbox::Outbox;
+use crate::app::App;
+use crate::command::Caller;
+use crate::connections::Connection;
+use crate::contract::{ErrorCode, EventStyle, Reply};
+use crate::domain::{ConnectionId, Event};
+use crate::hub::{Offer, Subscriber, Wake};
+use crate::session::Session;
+
+/// Messages that may wait in an inbox.
+const INBOX_MESSAGES: usize = 4096;
+/// Bytes that may wait in an inbox.
+const INBOX_BYTES: usize = 8 * 1024 * 1024;
+/// What a packet weighs besides its payload.
+const PACKET_OVERHEAD: usize = 64;
+
+/// A message as it came in.
+pub(super) struct Incoming {
+    pub(super) name: String,
+    pub(super) packet: Option<Box<RawValue>>,
+    /// Where the answer goes; nothing if the client does not wait for one.
+    pub(super) ack: Option<AckSender>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    messages: VecDeque<Incoming>,
+    bytes: usize,
+    /// Whether a pump is at work.
+    pumping: bool,
+}
+
+struct Outgoing {
+    /// Missing once the client has gone: the socket's handlers own us, so we must let go of it.
+    socket: Option<SocketRef>,
+    outbox: Outbox,
+}
+
+/// See the module.
+pub(super) struct Socket {
+    pub(super) app: App,
+    pub(super) session: Session,
+    style: EventStyle,
+    echo: bool,
+    meter: Arc<Meter>,
+    connected_at: Instant,
+    messages: AtomicU64,
+    gone: AtomicBool,
+    /// Guards the messages that wait, and whether somebody works on them.
+    inbox: Mutex<Inbox>,
+    /// Guards the order of what goes out: what is counted and what is emitted stay in step.
+    outgoing: Mutex<Outgoing>,
+    /// Tells the pump of new messages.
+    pub(super) arrived: Notify,
+    /// Counts as connected until dropped.
+    connection: Mutex<Option<Connection>>,
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket")
+            .field("connection", &self.session.caller.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    /// Takes a client in.
+    pub(super) fn connect(app: &App, socket: &SocketRef, handshake: &Handshake) -> Arc<Self> {
+        let caller = Caller::new(ConnectionId::generate(), handshake.user_id.as_deref());
+        let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
+        let meter = meter.cloned().unwrap_or_default();
+        tracing::debug!(connection.id = %caller.connection, "connected");
+        Arc::new(Self {
+            session: Session::new(app.clone(), caller),
+            style: handshake.event_style.unwrap_or(app.config().event_style),
+            echo: handshake.echo,
+            connected_at: Instant::now(),
+            messages: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
+            inbox: Mutex::default(),
+            outgoing: Mutex::new(Outgoing {
+                socket: Some(socket.clone()),
+                outbox: Outbox::new(Arc::clone(&meter)),
+            }),
+            arrived: Notify::new(),
+            connection: Mutex::new(Some(app.connections().open())),
+            meter,
+            app: app.clone(),
+        })
+    }
+
+    /// Queues a message, in the order of arrival, and sees to it that a pump is at work. Does not wait.
+    pub(super) fn receive(
+        this: &Arc<Self>,
+        name: String,
+        packet: Option<Box<RawValue>>,
+        ack: Option<AckSender>,
+    ) {
+        this.messages.fetch_add(1, Ordering::Relaxed);
+        let message = Incoming { name, packet, ack };
+        let bytes = message.bytes();
+        let mut inbox = this.inbox();
+        let full = inbox.messages.len() >= INBOX_MESSAGES || inbox.bytes + bytes > INBOX_BYTES;
+        if full || this.app.lifecycle().is_draining() {
+            drop(inbox);
+            this.refuse(message, full);
+            return;
+        }
+        inbox.bytes += bytes;
+        inbox.messages.push_back(message);
+        if inbox.pumping {
+            drop(inbox);
+            this.arrived.notify_one();
+        } else {
+            inbox.pumping = true;
+            drop(inbox);
+            this.app.lifecycle().spawn(super::pump::run(Arc::clone(this)));
+        }
+    }
+
+    /// Refuses a message that cannot be queued. A client that does not even take that answer is cut off.
+    fn refuse(&self, message: Incoming, full: bool) {
+        let reply = Reply::refused(
+            ErrorCode::Unavailable,
+            if full { "too many messages at once; try again in a moment" } else { "the server is shutting down" },
+        );
+        if self.try_answer(&message.name, &mut { message.ack }, &reply) == Offer::Full {
+            self.close("inbox_full");
+        }
+    }
+
+    /// The next message, or `None` if there is none now.
+    pub(super) fn next_message(&self) -> Option<Incoming> {
+        let mut inbox = self.inbox();
+        let message = inbox.messages.pop_front()?;
+        inbox.bytes -= message.bytes();
+        Some(message)
+    }
+
+    /// Ends the pump if nothing has arrived. An idle socket has no task.
+    pub(super) fn rest(&self) -> bool {
+        let mut inbox = self.inbox();
+        inbox.pumping = !inbox.messages.is_empty();
+        if !inbox.pumping {
+            inbox.messages = VecDeque::new();
+        }
+        !inbox.pumping
+    }
+
+    /// Sends an answer, waiting for room. Nothing is sent to a client that has gone.
+    pub(super) async fn answer(&self, event: &str, mut ack: Option<AckSender>, reply: &Reply) {
+        if reply.is_ok() && ack.is_none() {
+            return;
+        }
+        let wake = Arc::new(Notify::new());
+        while self.try_answer(event, &mut ack, reply) == Offer::Full {
+            self.meter.wake_when_moved(&wake);
+            if self.try_answer(event, &mut ack, reply) != Offer::Full {
+                return;
+            }
+            wake.notified().await;
+        }
+    }
+
+    /// Sends an answer if there is room. A refusal that nobody waits for goes out as the event `error`.
+    fn try_answer(&self, event: &str, ack: &mut Option<AckSender>, reply: &Reply) -> Offer {
+        let mut outgoing = self.outgoing();
+        let Outgoing { socket: Some(socket), outbox } = &mut *outgoing else {
+            return Offer::Gone;
+        };
+        if !outbox.takes_ack() {
+            return Offer::Full;
+        }
+        let raw = if ack.is_some() { reply.to_raw() } else { reply.to_error_event(event) };
+        outbox.put(raw.get().len() + PACKET_OVERHEAD);
+        let sent = match ack.take() {
+            Some(ack) => ack.send(&raw),
+            None => socket.emit("error", &raw),
+        };
+        if let Err(error) = sent {
+            outbox.take_back();
+            tracing::debug!(error = %error, "an answer could not be sent");
+        }
+        Offer::Taken
+    }
+
+    /// Joins or leaves the Socket.IO room of a channel.
+    pub(super) fn with_socket(&self, act: impl FnOnce(&SocketRef)) {
+        if let Some(socket) = &self.outgoing().socket {
+            act(socket);
+        }
+    }
+
+    /// Lets go of the socket. Messages that are queued still take effect: a page that saves on unload
+    /// does not wait.
+    pub(super) fn disconnected(&self, reason: DisconnectReason) {
+        self.gone.store(true, Ordering::Release);
+        self.outgoing().socket = None;
+        self.session.close();
+        drop(self.connection.lock().unwrap_or_else(PoisonError::into_inner).take());
+        tracing::info!(
+            connection.id = %self.session.caller.connection,
+            actor = self.session.caller.actor.as_str(),
+            reason = %reason,
+            messages = self.messages.load(Ordering::Relaxed),
+            duration_ms = u64::try_from(self.connected_at.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "connection closed"
+        );
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Incoming {
+    fn bytes(&self) -> usize {
+        self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
+    }
+}
+
+impl Subscriber for Socket {
+    fn offer(&self, event: &Event) -> Offer {
+        let own = event.origin == Some(self.session.caller.connection);
+        let mut outgoing = self.outgoing();
+        let Outgoing { socket: Some(socket), outbox } = &mut *outgoing else {
+            return Offer::Gone;
+        };
+        if !outbox.takes_event() {
+            return Offer::Full;
+        }
+        let cursor = self.session.cursor_after(event);
+        if own && !self.echo {
+            return Offer::Taken;
+        }
+        let name = self.style.name(&event.event_type);
+        outbox.put(event.payload.get().len() + cursor.len() + PACKET_OVERHEAD);
+        match socket.emit(name, &(&*event.payload, cursor)) {
+            Ok(()) => Offer::Taken,
+            Err(error) => {
+                outbox.take_back();
+                match error {
+                    // Not connected yet: CONNECT is answered before the socket counts as connected.
+                    SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => Offer::Full,
+                    SendError::Serialize(error) => {
+                        tracing::error!(error = %error, seq = event.seq, "an event cannot be encoded");
+                        Offer::Taken
+                    }
+                }
+            }
+        }
+    }
+
+    fn wake_when_writable(&self, wake: &Wake) {
+        self.meter.wake_when_moved(wake);
+        if self.gone.load(Ordering::Acquire) || self.outgoing().outbox.takes_event() {
+            wake.notify_one();
+        }
+    }
+
+    fn close(&self, reason: &'static str) {
+        tracing::info!(connection.id = %self.session.caller.connection, reason, "closing the transport");
+        self.meter.close();
+    }
+}

@@ -1,0 +1,116 @@
+// The clients that frontends really use, over every transport, behind one small interface.
+
+import assert from 'node:assert/strict';
+import { eventually, within } from './wait.mjs';
+
+const PACKAGES = { '2.5': 'sio25', '3.1': 'sio31', '4.0': 'sio40', '4.6': 'sio46', '4.8': 'socket.io-client' };
+// `undefined` is what a frontend has that says nothing: polling first, then an upgrade.
+const TRANSPORTS = { polling: ['polling'], websocket: ['websocket'], upgrade: undefined };
+
+/** Every client version over every transport, `{label, io, transports, endsOn}`. */
+export const MATRIX = [];
+for (const [version, name] of Object.entries(PACKAGES)) {
+  const module = await import(name);
+  const io = module.io ?? module.default; // version 2 exports the function itself
+  for (const [transport, transports] of Object.entries(TRANSPORTS)) {
+    const endsOn = transport === 'polling' ? 'polling' : 'websocket';
+    MATRIX.push({ label: `${version} ${transport}`, io, transports, endsOn });
+  }
+}
+
+/** The newest client over websocket, where client and transport aren't what is tested. */
+export const LATEST = MATRIX.find(({ label }) => label === '4.8 websocket');
+
+let fences = 0;
+
+export class Client {
+  /** What was heard, in order: `{name, payload, rest}`. */
+  events = [];
+  connects = 0;
+  disconnects = [];
+
+  /** Connects to `server` until the test `t` ends. */
+  static async connect(t, server, { io, transports }, options = {}) {
+    const client = new Client();
+    client.socket = io(server.url, {
+      forceNew: true,
+      reconnectionDelay: 50,
+      reconnectionDelayMax: 200,
+      ...(transports && { transports }),
+      ...options,
+    });
+    t.after(() => client.socket.close());
+    client.socket.on('connect', () => (client.connects += 1));
+    client.socket.on('disconnect', (reason) => client.disconnects.push(reason));
+    client.#record();
+    await client.connected(1);
+    return client;
+  }
+
+  get transport() {
+    return this.socket.io.engine.transport.name;
+  }
+
+  /** Waits for the `nth` connection, counting the first. */
+  async connected(nth) {
+    await eventually(() => this.connects >= nth && this.socket.connected, `connection number ${nth}`);
+  }
+
+  emit(...args) {
+    this.socket.emit(...args);
+  }
+
+  /** Emits and answers the ack. */
+  call(name, ...args) {
+    return within(new Promise((resolve) => this.socket.emit(name, ...args, resolve)), `an ack for ${name}`);
+  }
+
+  /** `call` for what must be accepted. */
+  async accepted(name, ...args) {
+    const reply = await this.call(name, ...args);
+    assert.equal(reply.ok, true, `${name} was refused: ${JSON.stringify(reply)}`);
+    return reply;
+  }
+
+  async join(projectId) {
+    return this.accepted('join:project', projectId);
+  }
+
+  /** Waits until `count` events were heard. */
+  async heard(count) {
+    const list = () => `${count} events; heard ${this.events.length}: ${this.events.map(({ name }) => name)}`;
+    await eventually(() => this.events.length >= count, list);
+    return this.events;
+  }
+
+  /**
+   * Waits until nothing more can be on its way, and answers all that was heard. An event that must not come can't be
+   * awaited, but one that was caused later can.
+   */
+  async settled() {
+    const projectId = `fence-${(fences += 1)}`;
+    const isFence = ({ payload }) => payload?.projectId === projectId;
+    await this.join(projectId);
+    await this.accepted('task:create', { projectId, title: 'fence' });
+    await eventually(() => this.events.some(isFence), 'the fence');
+    await this.accepted('leave:project', projectId);
+    this.events = this.events.filter((event) => !isFence(event));
+    return this.events;
+  }
+
+  #record() {
+    const record = (name, payload, ...rest) => this.events.push({ name, payload, rest });
+    if (this.socket.onAny) {
+      this.socket.onAny(record);
+    } else {
+      const { onevent } = this.socket; // version 2 has no catch-all; this is where its packets pass
+      this.socket.onevent = function (packet) {
+        record(...packet.data);
+        onevent.call(this, packet);
+      };
+    }
+  }
+}
+
+/** Name and payload of events, to compare what two clients heard. */
+export const essence = (events) => events.map(({ name, payload }) => ({ name, payload }));

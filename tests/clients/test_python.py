@@ -1,0 +1,152 @@
+"""python-socketio against the real server: its blocking and its asyncio client, over every transport."""
+
+import asyncio
+import signal
+import threading
+
+import pytest
+import socketio
+
+from conftest import DEADLINE_S, eventually
+
+TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": None}
+RECONNECT = {"reconnection_delay": 0.05, "reconnection_delay_max": 0.2, "randomization_factor": 0}
+
+
+class Blocking:
+    """The blocking client. It starts a thread for each message, so its handlers run in no particular order."""
+
+    keeps_order = False
+    make = socketio.Client
+
+    def __init__(self, url, transports):
+        self.events = []
+        self._sio = self.make(**RECONNECT)
+        self._sio.on("*", lambda name, payload, *rest: self.events.append((name, payload, rest)))
+        self._run(self._sio.connect, url, transports=transports)
+
+    @property
+    def connected(self):
+        return self._sio.connected
+
+    @property
+    def transport(self):
+        return self._sio.transport()
+
+    def emit(self, name, data):
+        self._run(self._sio.emit, name, data)
+
+    def call(self, name, data):
+        return self._run(self._sio.call, name, data, timeout=DEADLINE_S)
+
+    def accepted(self, name, data):
+        reply = self.call(name, data)
+        assert reply["ok"] is True, f"{name} was refused: {reply}"
+        return reply
+
+    def heard(self, count):
+        """Waits until `count` events were heard, and answers them, in the project's order."""
+        eventually(lambda: len(self.events) >= count, f"{count} events")
+        return self.events if self.keeps_order else sorted(self.events, key=lambda event: event[1].get("seq", 0))
+
+    def close(self):
+        self._run(self._sio.shutdown)
+
+    def _run(self, function, *args, **kwargs):
+        return function(*args, **kwargs)
+
+
+class Asyncio(Blocking):
+    """The asyncio client, on an event loop in a thread of its own, so that the tests can be the same."""
+
+    keeps_order = True
+    make = socketio.AsyncClient
+
+    def __init__(self, url, transports):
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        super().__init__(url, transports)
+
+    def close(self):
+        super().close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(DEADLINE_S)
+        self._loop.close()
+
+    def _run(self, function, *args, **kwargs):
+        return asyncio.run_coroutine_threadsafe(function(*args, **kwargs), self._loop).result(2 * DEADLINE_S)
+
+
+@pytest.fixture(params=[Blocking, Asyncio], ids=["blocking", "asyncio"])
+def client_type(request):
+    return request.param
+
+
+@pytest.fixture(params=TRANSPORTS.values(), ids=TRANSPORTS.keys())
+def transports(request):
+    return request.param
+
+
+@pytest.fixture
+def connect(server, client_type, transports):
+    clients = []
+
+    def connect():
+        clients.append(client_type(server.url, transports))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+def test_everyone_in_the_room_hears_every_change(connect, transports):
+    sender, mate = connect(), connect()
+    sender.accepted("join:project", "p1")
+    mate.accepted("join:project", "p1")
+    draft = {"projectId": "p1", "id": "t1", "title": "Draft", "status": "todo", "storyPoints": 5, "tempId": "tmp-1"}
+    sender.emit("task:create", draft)
+    sender.emit("task:update", {"projectId": "p1", "taskId": "t1", "status": "done"})
+    sender.emit("task:delete", {"projectId": "p1", "taskId": "t1"})
+
+    for client in (sender, mate):
+        events = client.heard(4)
+        names = [name for name, _, _ in events]
+        assert names == ["task:created", "task:updated", "task:status_changed", "task:deleted"]
+        payloads = [payload for _, payload, _ in events]
+        assert [payload["seq"] for payload in payloads] == [1, 2, 3, 4]
+        assert all(payload["id"] == payload["taskId"] == "t1" for payload in payloads)
+        assert draft.items() <= payloads[0].items()
+        assert {"version", "createdAt", "createdBy", "updatedAt", "updatedBy"} <= payloads[0].keys()
+        assert (payloads[2]["oldStatus"], payloads[2]["newStatus"]) == ("todo", "done")
+        assert all(len(rest) == 1 and isinstance(rest[0], str) for _, _, rest in events), "the cursor"
+        assert client.transport == ("polling" if transports == ["polling"] else "websocket")
+
+
+def test_every_command_gets_its_answer(connect):
+    client = connect()
+    created = client.accepted("task:create", {"projectId": "p1", "title": "Draft"})
+    assert (created["success"], created["seq"], created["version"]) == (True, 1, 1)
+    assert created["data"]["title"] == "Draft"
+    assert created["cursor"]
+    invalid = client.call("task:create", {"title": "No project"})
+    assert (invalid["ok"], invalid["success"]) == (False, False)
+    assert (invalid["code"], invalid["field"]) == ("validation_failed", "projectId")
+    assert client.call("task:explode", {"projectId": "p1"})["code"] == "unknown_event"
+
+    client.emit("task:create", {"title": "No project"})
+    [(name, payload, _)] = client.heard(1)
+    assert (name, payload) == ("error", {**invalid, "event": "task:create"})
+
+
+@pytest.mark.parametrize("how, status", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)])
+def test_the_client_comes_back_after_a_restart(server, connect, how, status):
+    client = connect()
+    task = client.accepted("task:create", {"projectId": "p1", "title": "Survivor"})["data"]
+    assert server.stop(how) == status
+    eventually(lambda: not client.connected, "the client notices")
+    server.start()
+    eventually(lambda: client.connected, "the client is back")
+    tasks = client.accepted("project:snapshot", {"projectId": "p1"})["tasks"]
+    assert [(found["id"], found["title"]) for found in tasks] == [(task["id"], "Survivor")]
