@@ -11,13 +11,15 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::command::Caller;
-use crate::contract::{CommandRequest, Cursor, ErrorCode, Join, Reply, Request, Since, payload};
+use crate::contract::{CommandRequest, Cursor, ErrorCode, EventStyle, Join, Reply, Request, Since, payload};
 use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::{Channel, StoreError};
 
 use rooms::Rooms;
 
+/// Events in the answer to a join that asks for them; what comes after is delivered.
+const JOIN_EVENTS: usize = 500;
 /// Payload bytes in one answer that carries events.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
@@ -27,6 +29,8 @@ pub struct Session {
     app: App,
     /// Who is on the other end.
     pub caller: Caller,
+    /// How the session's events are spelled.
+    pub style: EventStyle,
     rooms: Rooms,
 }
 
@@ -47,10 +51,11 @@ pub enum Outcome {
 impl Session {
     /// A session without subscriptions.
     #[must_use]
-    pub fn new(app: App, caller: Caller) -> Self {
+    pub fn new(app: App, caller: Caller, style: EventStyle) -> Self {
         Self {
             app,
             caller,
+            style,
             rooms: Rooms::default(),
         }
     }
@@ -151,6 +156,11 @@ impl Session {
             if from == From::Now {
                 from = From::After(extra.get("snapshot").and_then(Value::as_object).map_or(0, seq_of));
             }
+        }
+        if let (true, From::After(after)) = (join.events, from) {
+            let events = self.events_after(&channel, after, JOIN_EVENTS).await?;
+            from = From::After(events.last().map_or(after, |event| event.seq));
+            extra.insert("events".to_owned(), self.listed(&events));
         }
         loop {
             match self.subscribe(&join.project, &channel, subscriber, from).await {
@@ -285,6 +295,24 @@ impl Session {
         Ok(fields)
     }
 
+    async fn events_after(
+        &self,
+        channel: &ChannelName,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let store = self.app.store();
+        match store.channel_get(channel).await? {
+            Some(found) => store.events_page(channel, found.no, after, limit, SYNC_BYTES).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn listed(&self, events: &[Arc<Event>]) -> Value {
+        let listed = events.iter().map(|event| payload::listed(event, self.style));
+        listed.collect::<Vec<_>>().into()
+    }
+
     async fn sync(
         &self,
         project: &ProjectId,
@@ -303,21 +331,11 @@ impl Session {
             Ok(_) => return Ok(Reply::done(self.reset(project, "the position is outside the log").await?)),
             Err(reason) => return Ok(Reply::done(self.reset(project, reason).await?)),
         };
-        let events = match &found {
-            Some(found) => {
-                self.app
-                    .store()
-                    .events_page(&channel, found.no, after, limit, SYNC_BYTES)
-                    .await?
-            }
-            None => Vec::new(),
-        };
+        let events = self.events_after(&channel, after, limit).await?;
         let seq = events.last().map_or(after, |event| event.seq);
-        let style = self.app.config().event_style;
-        let listed: Vec<Value> = events.iter().map(|event| payload::listed(event, style)).collect();
         let mut answer = Fields::new();
         answer.insert("projectId".to_owned(), project.to_json());
-        answer.insert("events".to_owned(), listed.into());
+        answer.insert("events".to_owned(), self.listed(&events));
         answer.insert("seq".to_owned(), seq.into());
         answer.insert("cursor".to_owned(), self.cursor_at(found.map(|found| found.no), seq).into());
         answer.insert("hasMore".to_owned(), (seq < head).into());

@@ -79,8 +79,8 @@ impl Arguments {
     pub(super) fn fingerprint(&self, entry: &Entry) -> i64 {
         let mut hash = Fingerprint::new();
         hash.text(entry.canonical);
-        for value in self.bare.iter().chain(&self.status) {
-            hash.value(value);
+        for bare in [&self.bare, &self.status] {
+            hash.value(bare.as_ref().unwrap_or(&Value::Null));
         }
         for (key, value) in &self.object {
             if !idempotency::KEYS.contains(&&**key) {

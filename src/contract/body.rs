@@ -13,6 +13,7 @@ use crate::domain::{EntityId, Fields, Id, Kind, ProjectId};
 const VERSION: [&str; 1] = ["version"];
 const EXPECTED_VERSION: [&str; 2] = ["expectedVersion", "expected_version"];
 const PROJECT: &str = "project";
+const PROJECT_DOT_ID: &str = "project.id";
 const PROJECT_ID: [&str; 2] = ["projectId", "project_id"];
 
 /// Under which keys a command may carry its fields.
@@ -43,7 +44,7 @@ pub(super) struct Body<'a> {
     kind: Kind,
     bare: Option<&'a Value>,
     top: &'a Fields,
-    wrappers: Vec<&'static str>,
+    wrappers: Wrappers,
     wrapper: Option<&'a Fields>,
 }
 
@@ -54,20 +55,23 @@ impl<'a> Body<'a> {
         top: &'a Fields,
         wrappers: Wrappers,
     ) -> Result<Self, Reply> {
-        let keys = wrappers.keys(kind);
-        let wrapper = match first(top, &keys) {
-            Some((_, Value::Object(wrapper))) => Some(wrapper),
-            // `project: "p1"` is not a wrapper but the id.
-            Some((PROJECT, Value::String(_) | Value::Number(_))) | None => None,
-            Some(_) if wrappers == Wrappers::Ignored => None,
-            Some((key, _)) => return Err(Reply::invalid(key, "must be an object")),
-        };
+        let wrapper = wrappers
+            .keys(kind)
+            .into_iter()
+            .find_map(|key| match top.get(key)? {
+                Value::Object(wrapper) => Some(Ok(wrapper)),
+                Value::Null => None,
+                // `project: "p1"` is not a wrapper but the id.
+                Value::String(_) | Value::Number(_) if key == PROJECT => None,
+                _ if wrappers == Wrappers::Ignored => None,
+                _ => Some(Err(Reply::invalid(key, "must be an object"))),
+            });
         Ok(Self {
             kind,
             bare,
             top,
-            wrappers: keys,
-            wrapper,
+            wrappers,
+            wrapper: wrapper.transpose()?,
         })
     }
 
@@ -87,9 +91,9 @@ impl<'a> Body<'a> {
 
     /// The entity's own id, if it is sent.
     pub(super) fn id(&self) -> Result<Option<EntityId>, Reply> {
-        let creates_in_project = self.wrappers.len() == 2 && self.kind != Kind::Project;
-        let bare = self.bare.filter(|_| !creates_in_project);
-        let found = bare
+        let found = self
+            .bare
+            .filter(|_| !self.bare_is_project())
             .map(|value| (self.kind.id_key(), value))
             .or_else(|| {
                 self.levels()
@@ -110,12 +114,20 @@ impl<'a> Body<'a> {
         if self.kind == Kind::Project {
             return Ok(self.id()?.map(|id| ProjectId(id.0)));
         }
-        let creates = self.wrappers.len() == 2;
-        let found = self
-            .levels()
-            .find_map(project_in)
-            .or_else(|| Some((PROJECT_ID[0], self.bare.filter(|_| creates)?)));
+        let found = self.project_found().or_else(|| {
+            let bare = self.bare.filter(|_| self.bare_is_project())?;
+            Some((PROJECT_ID[0], bare))
+        });
         read_id(found).map(|id| id.map(ProjectId))
+    }
+
+    /// What is new has no id yet: `(projectId, task)`.
+    fn bare_is_project(&self) -> bool {
+        self.wrappers == Wrappers::Create && self.kind != Kind::Project
+    }
+
+    fn project_found(&self) -> Option<(&'static str, &'a Value)> {
+        self.levels().find_map(project_in)
     }
 
     /// `project: "p1"`
@@ -140,15 +152,17 @@ impl<'a> Body<'a> {
 
     /// The fields that are sent.
     pub(super) fn fields(&self) -> Fields {
-        let Some(wrapper) = self.wrapper else {
-            let mut fields = field::fields_in(self.kind, self.top);
-            // What is left under a wrapper's name is null, or the project's id.
-            fields.retain(|key, _| !self.wrappers.contains(&&**key));
-            self.drop_project(&mut fields, self.top);
-            return fields;
-        };
-        let mut fields = field::fields_in(self.kind, wrapper);
-        self.drop_project(&mut fields, wrapper);
+        let mut fields = field::fields_in(self.kind, self.wrapper.unwrap_or(self.top));
+        if self.wrapper.is_none() {
+            // What is left under a wrapper's name is null, or a project's id.
+            for key in self.wrappers.keys(self.kind) {
+                fields.remove(key);
+            }
+        }
+        // Else the project's id is elsewhere, and this is some field.
+        if let Some((PROJECT | PROJECT_DOT_ID, _)) = self.project_found() {
+            fields.remove(PROJECT);
+        }
         fields
     }
 
@@ -161,15 +175,6 @@ impl<'a> Body<'a> {
     pub(super) fn top(&self) -> &'a Fields {
         self.top
     }
-
-    /// `project` is where the project's id is, unless that is elsewhere.
-    fn drop_project(&self, fields: &mut Fields, source: &Fields) {
-        if self.kind != Kind::Project
-            && matches!(project_in(source), Some((PROJECT | "project.id", _)))
-        {
-            fields.remove(PROJECT);
-        }
-    }
 }
 
 /// The project's id on one level: `projectId`, `project_id`, `project.id`, `project`.
@@ -177,7 +182,7 @@ fn project_in(level: &Fields) -> Option<(&'static str, &Value)> {
     first(level, &PROJECT_ID).or_else(|| match first(level, &[PROJECT])? {
         (_, Value::Object(project)) => {
             let (_, id) = first(project, &id_keys(Kind::Project))?;
-            Some(("project.id", id))
+            Some((PROJECT_DOT_ID, id))
         }
         found => Some(found),
     })

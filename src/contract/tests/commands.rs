@@ -124,6 +124,9 @@ fn the_project_is_found_beside_the_wrapper_or_in_it() {
         );
         assert_eq!(fields_of(&arguments), json!({"title": "T"}), "{payload}");
     }
+    let field =
+        json!(["task:update", {"id": "t1", "projectId": "p1", "updates": {"project": "Garden"}}]);
+    assert_eq!(fields_of(&field), json!({"project": "Garden"}));
     assert!(command(&json!(["task:delete", "t1"])).project.is_none());
     assert_eq!(
         refused(&json!(["task:update", {"id": "t1", "projectId": {}}])),
@@ -188,6 +191,9 @@ fn a_new_project_is_its_own_project() {
     );
     let wrapped = command(&json!(["project:create", {"project": {"id": "p2", "title": "P"}}]));
     assert_eq!(wrapped.project.unwrap().as_str(), "p2");
+    let beside = json!(["project:create", {"project": "p3", "data": {"title": "P"}}]);
+    assert_eq!(command(&beside).project.unwrap().as_str(), "p3");
+    assert_eq!(fields_of(&beside), json!({"title": "P"}));
 }
 
 #[test]

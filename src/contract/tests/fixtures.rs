@@ -107,7 +107,7 @@ impl DryServer {
     fn command(&mut self, request: CommandRequest) -> Result<Reply, Reply> {
         let project = self.project_of(&request)?;
         let Some(key) = request.key.clone() else {
-            return self.run(request, project);
+            return self.run(request, &project);
         };
         let key = (project.clone(), key);
         match self.answers.get(&key) {
@@ -117,7 +117,7 @@ impl DryServer {
             Some((_, stored)) => Ok(Reply::duplicate_of(stored).unwrap()),
             None => {
                 let fingerprint = request.fingerprint;
-                let reply = self.run(request, project).unwrap_or_else(|reply| reply);
+                let reply = self.run(request, &project).unwrap_or_else(|reply| reply);
                 let stored = reply.to_raw().get().to_owned();
                 self.answers.insert(key, (fingerprint, stored));
                 Ok(reply)
@@ -125,7 +125,7 @@ impl DryServer {
         }
     }
 
-    fn run(&mut self, request: CommandRequest, project: ProjectId) -> Result<Reply, Reply> {
+    fn run(&mut self, request: CommandRequest, project: &ProjectId) -> Result<Reply, Reply> {
         let command = request.into_command(project.clone());
         let world = self
             .worlds
@@ -141,7 +141,7 @@ impl DryServer {
         for (seq, draft) in (world.seq() + 1..).zip(&changes.events) {
             let payload: Value =
                 serde_json::from_str(payload::event(draft, &command.echo, seq).get()).unwrap();
-            if self.joined.contains(&project) {
+            if self.joined.contains(project) {
                 self.delivered
                     .push((self.style.name(&draft.event_type), payload.clone()));
             }

@@ -18,7 +18,7 @@ use super::outbox::Outbox;
 use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
-use crate::contract::{ErrorCode, EventStyle, Reply};
+use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ConnectionId, Event};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::Session;
@@ -56,7 +56,6 @@ struct Outgoing {
 pub(super) struct Socket {
     pub(super) app: App,
     pub(super) session: Session,
-    style: EventStyle,
     echo: bool,
     meter: Arc<Meter>,
     connected_at: Instant,
@@ -86,10 +85,10 @@ impl Socket {
         let caller = Caller::new(ConnectionId::generate(), handshake.user_id.as_deref());
         let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
         let meter = meter.cloned().unwrap_or_default();
+        let style = handshake.event_style.unwrap_or(app.config().event_style);
         tracing::debug!(connection.id = %caller.connection, "connected");
         Arc::new(Self {
-            session: Session::new(app.clone(), caller),
-            style: handshake.event_style.unwrap_or(app.config().event_style),
+            session: Session::new(app.clone(), caller, style),
             echo: handshake.echo,
             connected_at: Instant::now(),
             messages: AtomicU64::new(0),
@@ -254,7 +253,7 @@ impl Subscriber for Socket {
         if own && !self.echo {
             return Offer::Taken;
         }
-        let name = self.style.name(&event.event_type);
+        let name = self.session.style.name(&event.event_type);
         outbox.put(event.payload.get().len() + cursor.len() + PACKET_OVERHEAD);
         match socket.emit(name, &(&*event.payload, cursor)) {
             Ok(()) => Offer::Taken,

@@ -1,0 +1,127 @@
+//! The program as its operator meets it: settings, subcommands, shutdown.
+
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::client::Client;
+use crate::support::eventually;
+use crate::support::server::Server;
+
+fn run(args: &[&str], settings: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    Command::new(env!("CARGO_BIN_EXE_boardcast"))
+        .args(args)
+        .env_clear()
+        .envs(settings.iter().copied())
+        .current_dir(folder.path())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn wrong_settings_end_with_a_sentence_and_no_secrets() {
+    for (name, value, said) in [
+        ("PORT", "70000", "PORT"),
+        ("HOST", "nowhere", "HOST"),
+        ("PING_INTERVAL", "5", "unit"),
+        ("EVENT_STYLE", "loud", "style"),
+        ("LOG_LEVEL", "a=b=c", "LOG_LEVEL"),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT"),
+        ("MAX_MESSAGE", "1024", "MAX_PAYLOAD"),
+        ("CORS_ORIGINS", "example.com", "origin"),
+        ("DATABASE_URL", "mysql://u:geheim@h/d", "postgres://"),
+        ("DATABASE_URL", "postgres://u:geheim@127.0.0.1:1/d", "cannot be opened"),
+    ] {
+        let output = run(&[], &[(name, value)]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{name}={value}");
+        assert!(error.to_lowercase().contains(&said.to_lowercase()), "{name}={value}: {error}");
+        let all = error + &String::from_utf8_lossy(&output.stdout);
+        assert!(!all.contains("geheim"), "a password is printed: {all}");
+    }
+    let output = run(&["--no-such-flag"], &[]);
+    assert!(!output.status.success());
+}
+
+#[test]
+fn help_documents_every_setting_as_flag_and_variable() {
+    let output = run(&["--help"], &[]);
+    let help = String::from_utf8(output.stdout).unwrap();
+    for setting in [
+        "HOST", "PORT", "DATABASE_URL", "DATABASE_CONNECTIONS", "DATABASE_TIMEOUT", "CORS_ORIGINS", "PING_INTERVAL", "PING_TIMEOUT",
+        "CONNECT_TIMEOUT", "MAX_PAYLOAD", "MAX_MESSAGE", "COMMAND_QUEUE", "MAX_BATCH", "SLOW_READER_TIMEOUT",
+        "SHUTDOWN_TIMEOUT", "STRICT", "EVENT_STYLE", "LOG_LEVEL", "LOG_FORMAT",
+    ] {
+        assert!(help.contains(&format!("[env: {setting}=")), "{setting} is not in --help");
+        let flag = format!("--{}", setting.to_lowercase().replace('_', "-"));
+        assert!(help.contains(&flag), "{flag} is not in --help");
+    }
+}
+
+#[test]
+fn env_example_names_every_setting() {
+    let example = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
+    let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();
+    for setting in help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next()) {
+        assert!(example.contains(&format!("{setting}=")), "{setting} is not in .env.example");
+    }
+}
+
+#[test]
+fn migrate_brings_a_database_up_to_date_and_ends() {
+    let output = run(&["migrate"], &[]);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthcheck_tells_a_running_server_from_none() {
+    let mut server = Server::start("sqlite::memory:").await;
+    let port = server.address.rsplit_once(':').unwrap().1.to_owned();
+    assert!(run(&["healthcheck"], &[("PORT", &port)]).status.success());
+    server.kill().await;
+    assert!(!run(&["healthcheck"], &[("PORT", &port)]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_answers_what_was_taken_and_closes_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::on_file(folder.path()).await;
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    let answers: Vec<_> = (0..500)
+        .map(|number| client.ask("task:update", &[json!({"projectId": "p", "taskId": "t", "number": number})]))
+        .collect();
+    let mut answers = answers.into_iter();
+    assert_eq!(answers.next().unwrap().await.unwrap()["ok"], true);
+    server.signal("TERM");
+    let mut done = 1;
+    for answer in answers {
+        let answer = answer.await.expect("every packet that asks for an ack gets one");
+        if answer["ok"] == true {
+            done += 1;
+        } else {
+            assert_eq!(answer["code"], "unavailable", "{answer}");
+        }
+    }
+    for seq in 1..=done {
+        assert_eq!(client.next().await.seq(), seq);
+    }
+    assert_eq!(server.ended().await, Some(0));
+    eventually("the client is told", async || client.is_closed()).await;
+    server.restart().await;
+    let snapshot = Client::connect(&server.address).await.call("project:snapshot", json!("p")).await;
+    assert_eq!(snapshot["seq"], done);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_servers_shut_down_at_once() {
+    let mut server = Server::start("sqlite::memory:").await;
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    let begun = tokio::time::Instant::now();
+    server.signal("INT");
+    assert_eq!(server.ended().await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}

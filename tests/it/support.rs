@@ -1,0 +1,19 @@
+//! What the tests stand on.
+
+pub mod client;
+pub mod http;
+pub mod postgres;
+pub mod server;
+
+use std::time::Duration;
+
+/// Waits until something is so, at most half a minute.
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    waited.unwrap_or_else(|_| panic!("not in time: {what}"));
+}

@@ -1,0 +1,41 @@
+//! As much HTTP as the tests need, on a bare connection, so that malformed requests can be made too.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Gets a path; status and body.
+pub async fn get(address: &str, path: &str) -> (u16, String) {
+    request(address, &format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n")).await
+}
+
+/// Posts a body; status and body of the answer.
+pub async fn post(address: &str, path: &str, body: &str) -> (u16, String) {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: it\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    request(address, &(head + body)).await
+}
+
+/// Sends bytes and reads to the end; status and body.
+pub async fn request(address: &str, text: &str) -> (u16, String) {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(text.as_bytes()).await?;
+        let mut answer = Vec::new();
+        // A server that refuses a long body may close before all of it was sent: what it said still counts.
+        match stream.read_to_end(&mut answer).await {
+            Ok(_) => {}
+            Err(_) if !answer.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(60), exchange).await.expect("an answer in time");
+    let answer = answer.unwrap_or_default();
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, body.to_owned())
+}

@@ -1,0 +1,133 @@
+//! The real program, started on a free port with a database of its own.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::{eventually, http};
+
+const START: Duration = Duration::from_secs(30);
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens, as `127.0.0.1:port`.
+    pub address: String,
+    settings: Vec<(String, String)>,
+}
+
+impl Server {
+    /// Starts a server on this database.
+    pub async fn start(database_url: &str) -> Self {
+        Self::start_with(database_url, &[]).await
+    }
+
+    /// Starts a server on a new SQLite file in a folder.
+    pub async fn on_file(folder: &Path) -> Self {
+        Self::start(&format!("sqlite://{}", folder.join("it.db").display())).await
+    }
+
+    /// Starts a server with settings by the names of their environment variables.
+    pub async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut all = vec![
+            ("DATABASE_URL".to_owned(), database_url.to_owned()),
+            ("PORT".to_owned(), "0".to_owned()),
+        ];
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self::launch(all).await
+    }
+
+    async fn launch(settings: Vec<(String, String)>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_boardcast"))
+            .env_clear()
+            .envs(settings.clone())
+            .env("HOST", "127.0.0.1")
+            .env("LOG_FORMAT", "json")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the program is built with the tests");
+        let stdout = child.stdout.take().expect("it is piped");
+        let address = tokio::time::timeout(START, listening(stdout))
+            .await
+            .expect("the server starts in time")
+            .expect("the server starts");
+        Self { child, address, settings }
+    }
+
+    /// Kills the server as a power cut would.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
+    /// Sends a signal by its name and does not wait.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        assert!(status.expect("kill is there").success());
+    }
+
+    /// Waits for the end of the process; its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        status.expect("it ends in time").expect("it can be waited for").code()
+    }
+
+    /// Starts it again on the same port and database.
+    pub async fn restart(&mut self) {
+        let port = self.address.rsplit_once(':').expect("it has a port").1.to_owned();
+        let mut settings = std::mem::take(&mut self.settings);
+        for (name, value) in &mut settings {
+            if name == "PORT" {
+                value.clone_from(&port);
+            }
+        }
+        *self = Self::launch(settings).await;
+    }
+
+    /// What `/health` says.
+    pub async fn health(&self) -> Value {
+        let (status, body) = http::get(&self.address, "/health").await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).expect("health is JSON")
+    }
+
+    /// Waits until `/health` fulfils a condition.
+    pub async fn health_becomes(&self, what: &str, condition: impl Fn(&Value) -> bool) {
+        eventually(what, async || condition(&self.health().await)).await;
+    }
+
+    /// The memory that the process holds, in KiB.
+    pub fn memory_kib(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+}
+
+/// The address that the server logs, after which its log is read and dropped.
+async fn listening(stdout: ChildStdout) -> Option<String> {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Some(line) = lines.next_line().await.ok()? {
+        let logged: Value = serde_json::from_str(&line).unwrap_or_default();
+        if let (Some("listening"), Some(address)) = (logged["message"].as_str(), logged["address"].as_str()) {
+            let address = address.to_owned();
+            tokio::spawn(async move { while let Ok(Some(line)) = lines.next_line().await { show(&line) } });
+            return Some(address);
+        }
+        show(&line);
+    }
+    None
+}
+
+/// With `IT_LOG` set, what servers log is shown.
+fn show(line: &str) {
+    if std::env::var_os("IT_LOG").is_some() {
+        eprintln!("{line}");
+    }
+}
