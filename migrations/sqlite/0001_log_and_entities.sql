@@ -1,6 +1,6 @@
 -- Which database this is: tells a cursor of another one apart.
 CREATE TABLE meta (
-    singleton INTEGER PRIMARY KEY DEFAULT 1 CHECK (singleton = 1),
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
     epoch TEXT NOT NULL
 );
 

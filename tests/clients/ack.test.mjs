@@ -15,7 +15,7 @@ function checkRefusal(reply, code) {
 
 for (const variant of MATRIX) {
   test(`${variant.label}: an accepted command is acked with its place and its result`, async (t) => {
-    const client = await Client.connect(t, await Server.start(t), variant);
+    const client = await Client.connect(await Server.start(t), variant);
     const joined = await client.join('p1');
     assert.equal(joined.room, 'project:p1');
     const created = await client.call('task:create', { projectId: 'p1', title: 'Draft' });
@@ -34,7 +34,7 @@ for (const variant of MATRIX) {
 
   test(`${variant.label}: a refusal says what is wrong, to the sender alone`, async (t) => {
     const server = await Server.start(t);
-    const [sender, mate] = await Promise.all([1, 2].map(() => Client.connect(t, server, variant)));
+    const [sender, mate] = await Promise.all([1, 2].map(() => Client.connect(server, variant)));
     await Promise.all([sender.join('p1'), mate.join('p1')]);
 
     const invalid = await sender.call('task:create', { title: 'No project' });

@@ -29,8 +29,8 @@ export class Client {
   connects = 0;
   disconnects = [];
 
-  /** Connects to `server` until the test `t` ends. */
-  static async connect(t, server, { io, transports }, options = {}) {
+  /** Connects to `server`, until that ends with its test. */
+  static async connect(server, { io, transports }, options = {}) {
     const client = new Client();
     client.socket = io(server.url, {
       forceNew: true,
@@ -39,7 +39,7 @@ export class Client {
       ...(transports && { transports }),
       ...options,
     });
-    t.after(() => client.socket.close());
+    server.attach(client.socket);
     client.socket.on('connect', () => (client.connects += 1));
     client.socket.on('disconnect', (reason) => client.disconnects.push(reason));
     client.#record();

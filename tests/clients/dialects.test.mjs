@@ -76,8 +76,8 @@ for (const file of files) {
     const { projects = [], joined = true, eventStyle, steps } = fixture;
     const server = await Server.start(t, { DATABASE_URL: 'sqlite::memory:' });
     const options = eventStyle && { auth: { eventStyle } };
-    const sender = new Hearing(await Client.connect(t, server, LATEST, options), 'sender');
-    const listener = new Hearing(await Client.connect(t, server, LATEST, options), 'listener');
+    const sender = new Hearing(await Client.connect(server, LATEST, options), 'sender');
+    const listener = new Hearing(await Client.connect(server, LATEST, options), 'listener');
     for (const project of projects) {
       await listener.client.join(project);
       if (joined) await sender.client.join(project);

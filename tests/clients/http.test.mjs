@@ -27,7 +27,7 @@ for (const variant of MATRIX) {
   test(`${variant.label}: /health counts who is connected`, async (t) => {
     const server = await Server.start(t);
     await healthCounts(server, 0);
-    const clients = await Promise.all([1, 2, 3].map(() => Client.connect(t, server, variant)));
+    const clients = await Promise.all([1, 2, 3].map(() => Client.connect(server, variant)));
     await healthCounts(server, 3);
     clients.pop().socket.close();
     await healthCounts(server, 2);

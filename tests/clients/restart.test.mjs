@@ -14,7 +14,7 @@ for (const variant of MATRIX) {
   for (const { signal, ended } of ENDINGS) {
     test(`${variant.label}: ${signal} loses nothing, and the client comes back by itself`, async (t) => {
       const server = await Server.start(t);
-      const client = await Client.connect(t, server, variant);
+      const client = await Client.connect(server, variant);
       await client.join('p1');
       const { data } = await client.accepted('task:create', { projectId: 'p1', title: 'Survivor' });
 

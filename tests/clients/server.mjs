@@ -17,6 +17,7 @@ export class Server {
   #directory;
   #env;
   #log = '';
+  #sockets = [];
   port = 0;
 
   /** Starts a server that ends with the test `t`; `env` goes over the defaults. */
@@ -31,6 +32,11 @@ export class Server {
 
   get url() {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Closes `socket` when the server ends, so that it doesn't go on looking for it. */
+  attach(socket) {
+    this.#sockets.push(socket);
   }
 
   /** Starts the process, again after `stop`: on the same port, with the same database. */
@@ -72,6 +78,7 @@ export class Server {
   }
 
   async #dispose() {
+    for (const socket of this.#sockets) socket.close();
     try {
       if (this.#child) {
         if (!this.#running()) this.#fail('died during the test');

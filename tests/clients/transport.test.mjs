@@ -11,8 +11,8 @@ const BURST = 100;
 for (const variant of MATRIX) {
   test(`${variant.label}: ends on ${variant.endsOn}, and nothing is lost on the way`, async (t) => {
     const server = await Server.start(t);
-    const other = await Client.connect(t, server, LATEST);
-    const client = await Client.connect(t, server, variant);
+    const other = await Client.connect(server, LATEST);
+    const client = await Client.connect(server, variant);
     client.emit('join:project', 'p1');
     // Both directions are busy from the first moment, so the upgrade falls into the traffic.
     for (let number = 0; number < BURST; number += 1) {

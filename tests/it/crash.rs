@@ -20,7 +20,7 @@ async fn crash_on_sqlite_loses_nothing_acked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_on_postgres_loses_nothing_acked() {
     let postgres = Postgres::start();
-    crash(Server::start(&postgres.create_database()).await).await;
+    crash(Server::start(&postgres.create_database().await).await).await;
 }
 
 async fn crash(mut server: Server) {

@@ -10,8 +10,8 @@ use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outage_of_postgres_is_survived() {
-    let mut postgres = Postgres::start();
-    let url = postgres.create_database();
+    let postgres = Postgres::start();
+    let url = postgres.create_database().await;
     let server = Server::start_with(&url, &[("DATABASE_TIMEOUT", "3s")]).await;
     let (writer, watcher) = (Client::connect(&server.address).await, Client::connect(&server.address).await);
     watcher.join("p").await;
@@ -68,7 +68,7 @@ async fn outage_of_postgres_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_postgres_is_an_outage_too() {
     let postgres = Postgres::start();
-    let server = Server::start_with(&postgres.create_database(), &[("DATABASE_TIMEOUT", "1s")]).await;
+    let server = Server::start_with(&postgres.create_database().await, &[("DATABASE_TIMEOUT", "1s")]).await;
     let client = Client::connect(&server.address).await;
     client.join("p").await;
     assert_eq!(client.call("task:update", change("t", 1)).await["ok"], true);

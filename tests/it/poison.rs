@@ -26,7 +26,7 @@ async fn poison_on_sqlite_fails_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_on_postgres_fails_alone() {
     let postgres = Postgres::start();
-    let url = postgres.create_database();
+    let url = postgres.create_database().await;
     let server = Server::start(&url).await;
     let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
     for statement in [

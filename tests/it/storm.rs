@@ -21,7 +21,7 @@ async fn storm_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn storm_on_postgres() {
     let postgres = Postgres::start();
-    storm(&Server::start(&postgres.create_database()).await).await;
+    storm(&Server::start(&postgres.create_database().await).await).await;
 }
 
 async fn storm(server: &Server) {
