@@ -112,7 +112,9 @@ impl CommitError {
     pub(super) fn after_commit(error: sqlx::Error) -> Self {
         let rolled_back = is_sqlite_busy_or_full(&error);
         match StoreError::from(error) {
-            refused @ (StoreError::Refused(_) | StoreError::Retry(_)) => Self::NotCommitted(refused),
+            refused @ (StoreError::Refused(_) | StoreError::Retry(_)) => {
+                Self::NotCommitted(refused)
+            }
             other if rolled_back => Self::NotCommitted(other),
             other => Self::Unknown(other),
         }
@@ -172,9 +174,9 @@ fn postgres_class(code: &str) -> fn(Source) -> StoreError {
 fn sqlite_class(code: Option<i32>) -> fn(Source) -> StoreError {
     match code.map(|code| code & 0xff) {
         // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL
-        Some(5 | 6 | 7 | 8 | 9 | 10 | 13 | 14 | 15) => StoreError::Unavailable,
+        Some(5..=10 | 13..=15) => StoreError::Unavailable,
         // TOOBIG, CONSTRAINT (RAISE in a trigger is one as well), MISMATCH
-        Some(18 | 19 | 20) => StoreError::Refused,
+        Some(18..=20) => StoreError::Refused,
         _ => StoreError::Failed,
     }
 }
@@ -211,7 +213,9 @@ mod tests {
     #[test]
     fn sorts_by_what_the_caller_can_do() {
         let postgres = |code| postgres_class(code)("".into());
-        for code in ["08006", "57P01", "57P03", "53300", "25006", "55P03", "28P01"] {
+        for code in [
+            "08006", "57P01", "57P03", "53300", "25006", "55P03", "28P01",
+        ] {
             assert!(postgres(code).is_unavailable(), "{code}");
         }
         for code in ["23505", "22P05", "P0001", "44000", "54000"] {

@@ -57,7 +57,9 @@ impl Postgres {
             .await
             .map_err(|late| cannot_open(late.into()))?
             .map_err(|error| cannot_open(error.into()))?;
-        conn.close().await.map_err(|error| cannot_open(error.into()))?;
+        conn.close()
+            .await
+            .map_err(|error| cannot_open(error.into()))?;
         let pool = PgPoolOptions::new()
             .max_connections(max_connections.max(2))
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -122,8 +124,9 @@ impl Tx {
 
 async fn migrate(conn: &mut PgConnection, epoch: &Epoch) -> Result<(), StoreError> {
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    // What `run` calls; that one's future cannot be sent to another thread.
     MIGRATIONS
-        .run(&mut *conn)
+        .run_direct(None, &mut *conn, false)
         .await
         .map_err(|error| migrate_error(error, newest.unwrap_or(0)))?;
     meta::epoch_insert(conn, epoch).await

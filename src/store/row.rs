@@ -15,16 +15,24 @@ use uuid::Uuid;
 
 use super::{Channel, StoreError, StoredAnswer};
 use crate::domain::{
-    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, OrderEntry, ProjectId,
-    Rank, Reference, Seq, Stamp, Timestamp,
+    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, OrderEntry,
+    ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
 };
 
 /// A row of either database, with the table's name for errors.
 pub(super) trait Columns {
     fn text(&self, table: Table, column: &'static str) -> Result<String, StoreError>;
-    fn text_or_null(&self, table: Table, column: &'static str) -> Result<Option<String>, StoreError>;
+    fn text_or_null(
+        &self,
+        table: Table,
+        column: &'static str,
+    ) -> Result<Option<String>, StoreError>;
     fn integer(&self, table: Table, column: &'static str) -> Result<i64, StoreError>;
-    fn integer_or_null(&self, table: Table, column: &'static str) -> Result<Option<i64>, StoreError>;
+    fn integer_or_null(
+        &self,
+        table: Table,
+        column: &'static str,
+    ) -> Result<Option<i64>, StoreError>;
     fn flag(&self, table: Table, column: &'static str) -> Result<bool, StoreError>;
 }
 
@@ -141,7 +149,10 @@ fn json<T: DeserializeOwned>(row: &impl Columns, column: &'static str) -> Result
 
 pub(super) fn project_id(row: &impl Columns) -> Result<ProjectId, StoreError> {
     let numeric = row.flag(ENTITIES, "project_id_numeric")?;
-    Ok(ProjectId(Id::restore(row.text(ENTITIES, "project_id")?, numeric)))
+    Ok(ProjectId(Id::restore(
+        row.text(ENTITIES, "project_id")?,
+        numeric,
+    )))
 }
 
 fn entity_id(row: &impl Columns) -> Result<EntityId, StoreError> {

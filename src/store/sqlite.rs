@@ -90,8 +90,9 @@ impl Sqlite {
     pub(super) async fn migrate(&self, epoch: &Epoch) -> Result<(), StoreError> {
         let mut session = self.writer().await?;
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        // What `run` calls; that one's future cannot be sent to another thread.
         let result = MIGRATIONS
-            .run(&mut *session.start()?)
+            .run_direct(None, session.start()?, false)
             .await
             .map_err(|error| migrate_error(error, newest.unwrap_or(0)));
         session.finish(result)?;

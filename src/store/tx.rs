@@ -54,12 +54,17 @@ impl Tx {
     /// # Errors
     ///
     /// Fails when the database does, and when something was written before.
-    pub async fn channels_lock(&mut self, names: &[ChannelName]) -> Result<Vec<Channel>, StoreError> {
+    pub async fn channels_lock(
+        &mut self,
+        names: &[ChannelName],
+    ) -> Result<Vec<Channel>, StoreError> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
         if self.has_written() {
-            return Err(StoreError::Failed("channels are locked before anything is written".into()));
+            return Err(StoreError::Failed(
+                "channels are locked before anything is written".into(),
+            ));
         }
         in_tx!(self, channel::lock(names))
     }

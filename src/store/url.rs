@@ -158,10 +158,19 @@ mod tests {
             ("sqlite::memory:", "sqlite::memory:"),
             ("sqlite://:memory:", "sqlite::memory:"),
             ("sqlite:board.db", "sqlite://board.db"),
-            ("sqlite:///data/board.db?mode=rwc", "sqlite:///data/board.db"),
-            ("postgres://u:s3cret@db:5433/board", "postgres://u:***@db:5433/board"),
+            (
+                "sqlite:///data/board.db?mode=rwc",
+                "sqlite:///data/board.db",
+            ),
+            (
+                "postgres://u:s3cret@db:5433/board",
+                "postgres://u:***@db:5433/board",
+            ),
             ("postgresql://u@db/board", "postgresql://u@db/board"),
-            ("postgres://u:s3cr%40t@db?password=s3cret", "postgres://u:***@db"),
+            (
+                "postgres://u:s3cr%40t@db?password=s3cret",
+                "postgres://u:***@db",
+            ),
         ] {
             assert_eq!(shown(url), expected);
         }
@@ -172,15 +181,27 @@ mod tests {
 
     #[test]
     fn says_what_is_accepted() {
-        for url in ["", "board.db", "mysql://u:s3cret@db/board", "postgres:board"] {
+        for url in [
+            "",
+            "board.db",
+            "mysql://u:s3cret@db/board",
+            "postgres:board",
+        ] {
             let error = url.parse::<DatabaseUrl>().unwrap_err();
             assert_eq!(error, DatabaseUrlError::Unknown);
             assert!(error.to_string().contains("sqlite:<file>"));
         }
-        assert_eq!("sqlite://".parse::<DatabaseUrl>().unwrap_err(), DatabaseUrlError::NoFile);
-        let error = "sqlite:board.db?mode=ro".parse::<DatabaseUrl>().unwrap_err();
+        assert_eq!(
+            "sqlite://".parse::<DatabaseUrl>().unwrap_err(),
+            DatabaseUrlError::NoFile
+        );
+        let error = "sqlite:board.db?mode=ro"
+            .parse::<DatabaseUrl>()
+            .unwrap_err();
         assert_eq!(error, DatabaseUrlError::Parameters("mode=ro".to_owned()));
-        let error = "postgres://u:s3cret@db:port/board".parse::<DatabaseUrl>().unwrap_err();
+        let error = "postgres://u:s3cret@db:port/board"
+            .parse::<DatabaseUrl>()
+            .unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }
 }

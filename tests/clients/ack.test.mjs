@@ -37,13 +37,13 @@ for (const variant of MATRIX) {
     const [sender, mate] = await Promise.all([1, 2].map(() => Client.connect(server, variant)));
     await Promise.all([sender.join('p1'), mate.join('p1')]);
 
-    const invalid = await sender.call('task:create', { title: 'No project' });
+    const invalid = await sender.call('task:create', { projectId: '', title: 'Nowhere' });
     checkRefusal(invalid, 'validation_failed');
     assert.equal(invalid.field, 'projectId');
     checkRefusal(await sender.call('task:explode', { projectId: 'p1' }), 'unknown_event');
     assert.deepEqual(await sender.settled(), [], 'what is answered by ack is no event as well');
 
-    sender.emit('task:create', { title: 'No project' });
+    sender.emit('task:create', { projectId: '', title: 'Nowhere' });
     sender.emit('task:explode', { projectId: 'p1' });
     const errors = await sender.heard(2);
     assert.deepEqual(errors.map(({ name }) => name), ['error', 'error']);

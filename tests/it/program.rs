@@ -54,7 +54,8 @@ fn help_documents_every_setting_as_flag_and_variable() {
         "CONNECT_TIMEOUT", "MAX_PAYLOAD", "MAX_MESSAGE", "COMMAND_QUEUE", "MAX_BATCH", "SLOW_READER_TIMEOUT",
         "SHUTDOWN_TIMEOUT", "STRICT", "EVENT_STYLE", "LOG_LEVEL", "LOG_FORMAT",
     ] {
-        assert!(help.contains(&format!("[env: {setting}=")), "{setting} is not in --help");
+        let variable = [format!("[env: {setting}="), format!("[env: {setting}]")];
+        assert!(variable.iter().any(|variable| help.contains(variable)), "{setting} is not in --help");
         let flag = format!("--{}", setting.to_lowercase().replace('_', "-"));
         assert!(help.contains(&flag), "{flag} is not in --help");
     }
@@ -64,7 +65,7 @@ fn help_documents_every_setting_as_flag_and_variable() {
 fn env_example_names_every_setting() {
     let example = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
     let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();
-    for setting in help.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next()) {
+    for setting in help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()) {
         assert!(example.contains(&format!("{setting}=")), "{setting} is not in .env.example");
     }
 }

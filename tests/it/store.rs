@@ -9,8 +9,8 @@ mod writing;
 use std::sync::Arc;
 
 use boardcast::domain::{
-    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, Kind, ProjectId, Rank,
-    Seq, Stamp, Timestamp,
+    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, Kind,
+    ProjectId, Rank, Seq, Stamp, Timestamp,
 };
 use boardcast::store::{Batch, Channel, Store};
 use serde_json::value::RawValue;
@@ -80,7 +80,11 @@ impl Database {
 
     /// Another instance's store: on SQLite, of which there is one instance, the same again.
     async fn other_instance(&self) -> Store {
-        if self.is_sqlite() { self.store.clone() } else { open(&self.url).await }
+        if self.is_sqlite() {
+            self.store.clone()
+        } else {
+            open(&self.url).await
+        }
     }
 
     /// Runs SQL beside the store.
@@ -164,7 +168,11 @@ fn event(channel: &Channel, seq: Seq, payload: &str) -> Arc<Event> {
 }
 
 /// Locks a project's channel, writes what the closure makes of it, and commits.
-async fn commit(store: &Store, name: &ChannelName, make: impl FnOnce(&Channel) -> Batch) -> Channel {
+async fn commit(
+    store: &Store,
+    name: &ChannelName,
+    make: impl FnOnce(&Channel) -> Batch,
+) -> Channel {
     let mut tx = store.begin().await.unwrap();
     let channel = tx
         .channels_lock(std::slice::from_ref(name))
@@ -187,7 +195,10 @@ fn log_of(channel: &Channel, payloads: &[&str]) -> Batch {
         .map(|(seq, payload)| (event(channel, seq, payload), None))
         .collect();
     Batch {
-        heads: vec![(channel.no, channel.seq + Seq::try_from(payloads.len()).unwrap())],
+        heads: vec![(
+            channel.no,
+            channel.seq + Seq::try_from(payloads.len()).unwrap(),
+        )],
         events,
         now: Some(stamp(0).at),
         ..Batch::default()

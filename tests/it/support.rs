@@ -1,14 +1,14 @@
 //! What the tests stand on.
 
-pub mod client;
-pub mod http;
-pub mod postgres;
-pub mod server;
+pub(crate) mod client;
+pub(crate) mod http;
+pub(crate) mod postgres;
+pub(crate) mod server;
 
 use std::time::Duration;
 
 /// Waits until something is so, at most half a minute.
-pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

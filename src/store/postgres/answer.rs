@@ -10,7 +10,8 @@ pub(crate) async fn get(
     conn: &mut PgConnection,
     keys: &[(ChannelNo, String)],
 ) -> Result<Vec<StoredAnswer>, StoreError> {
-    let (numbers, keys): (Vec<_>, Vec<_>) = keys.iter().map(|(no, key)| (no.0, key.as_str())).unzip();
+    let (numbers, keys): (Vec<_>, Vec<_>) =
+        keys.iter().map(|(no, key)| (no.0, key.as_str())).unzip();
     let rows = sqlx::query(
         "SELECT channel_no, key, fingerprint, reply FROM answers
          WHERE (channel_no, key) IN (SELECT * FROM UNNEST($1::bigint[], $2::text[]))",

@@ -38,7 +38,10 @@ pub(crate) async fn lock(
     Ok(found)
 }
 
-async fn lock_existing(conn: &mut PgConnection, names: &[&str]) -> Result<Vec<Channel>, StoreError> {
+async fn lock_existing(
+    conn: &mut PgConnection,
+    names: &[&str],
+) -> Result<Vec<Channel>, StoreError> {
     let rows = sqlx::query(
         "SELECT no, name, seq, pruned_seq FROM channels WHERE name = ANY($1) ORDER BY name FOR UPDATE",
     )

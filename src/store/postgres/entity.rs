@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Reference, Stamp};
+use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Rank, Reference, Stamp};
 use crate::store::row::{self, EntityTexts, References};
 use crate::store::{EntityKey, Snapshot, StoreError};
 
@@ -41,11 +41,19 @@ pub(crate) async fn upsert(
     conn: &mut PgConnection,
     entities: &[Arc<Entity>],
 ) -> Result<(), StoreError> {
-    let texts: Vec<_> = entities.iter().map(|entity| EntityTexts::of(entity)).collect();
+    let texts: Vec<_> = entities
+        .iter()
+        .map(|entity| EntityTexts::of(entity))
+        .collect();
     let text = |of: fn(&Entity) -> &str| list(entities, of);
     let flag = |of: fn(&Entity) -> bool| list(entities, of);
     let number = |of: fn(&Entity) -> i64| list(entities, of);
-    let deleted = |entity: &Entity| entity.deleted.as_ref().map(|Stamp { at, .. }| at.as_millis());
+    let deleted = |entity: &Entity| {
+        entity
+            .deleted
+            .as_ref()
+            .map(|Stamp { at, .. }| at.as_millis())
+    };
     sqlx::query(UPSERT)
         .bind(text(|entity| entity.project.as_str()))
         .bind(flag(|entity| entity.project.is_numeric()))
@@ -53,18 +61,37 @@ pub(crate) async fn upsert(
         .bind(text(|entity| entity.id.as_str()))
         .bind(flag(|entity| entity.id.is_numeric()))
         .bind(texts.iter().map(|texts| &*texts.fields).collect::<Vec<_>>())
-        .bind(texts.iter().map(|texts| &*texts.history).collect::<Vec<_>>())
+        .bind(
+            texts
+                .iter()
+                .map(|texts| &*texts.history)
+                .collect::<Vec<_>>(),
+        )
         .bind(number(|entity| entity.version))
-        .bind(list(entities, |entity| entity.rank.as_ref().map(|rank| rank.as_str())))
+        .bind(list(entities, |entity| {
+            entity.rank.as_ref().map(Rank::as_str)
+        }))
         .bind(texts.iter().map(|texts| texts.status).collect::<Vec<_>>())
-        .bind(texts.iter().map(|texts| texts.epic_id.as_deref()).collect::<Vec<_>>())
-        .bind(texts.iter().map(|texts| texts.sprint_id.as_deref()).collect::<Vec<_>>())
+        .bind(
+            texts
+                .iter()
+                .map(|texts| texts.epic_id.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            texts
+                .iter()
+                .map(|texts| texts.sprint_id.as_deref())
+                .collect::<Vec<_>>(),
+        )
         .bind(number(|entity| entity.created.at.as_millis()))
         .bind(text(|entity| entity.created.by.as_str()))
         .bind(number(|entity| entity.updated.at.as_millis()))
         .bind(text(|entity| entity.updated.by.as_str()))
         .bind(list(entities, deleted))
-        .bind(list(entities, |entity| entity.deleted.as_ref().map(|stamp| stamp.by.as_str())))
+        .bind(list(entities, |entity| {
+            entity.deleted.as_ref().map(|stamp| stamp.by.as_str())
+        }))
         .execute(conn)
         .await?;
     Ok(())

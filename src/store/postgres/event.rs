@@ -12,8 +12,18 @@ pub(crate) async fn insert(
     conn: &mut PgConnection,
     events: &[(Arc<Event>, Option<String>)],
 ) -> Result<(), StoreError> {
-    let column = |of: fn(&Event) -> &str| events.iter().map(|(event, _)| of(event)).collect::<Vec<_>>();
-    let number = |of: fn(&Event) -> i64| events.iter().map(|(event, _)| of(event)).collect::<Vec<_>>();
+    let column = |of: fn(&Event) -> &str| {
+        events
+            .iter()
+            .map(|(event, _)| of(event))
+            .collect::<Vec<_>>()
+    };
+    let number = |of: fn(&Event) -> i64| {
+        events
+            .iter()
+            .map(|(event, _)| of(event))
+            .collect::<Vec<_>>()
+    };
     let ids: Vec<_> = events.iter().map(|(event, _)| event.id.0).collect();
     let keys: Vec<_> = events.iter().map(|(_, key)| key.as_deref()).collect();
     sqlx::query(

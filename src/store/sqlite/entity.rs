@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Reference};
+use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Rank, Reference};
 use crate::store::row::{self, EntityTexts, References};
 use crate::store::{EntityKey, Snapshot, StoreError};
 
@@ -51,7 +51,7 @@ impl<'a> From<&'a Arc<Entity>> for EntityRow<'a> {
             fields: texts.fields,
             history: texts.history,
             version: entity.version,
-            rank: entity.rank.as_ref().map(|rank| rank.as_str()),
+            rank: entity.rank.as_ref().map(Rank::as_str),
             status: texts.status,
             epic_id: texts.epic_id,
             sprint_id: texts.sprint_id,
@@ -104,7 +104,9 @@ pub(crate) async fn get(
         .map(|(project, kind, id)| (project.as_str(), kind.as_str(), id.as_str()))
         .collect();
     let rows = sqlx::query(concat!(
-        "SELECT ", columns!(), " FROM entities
+        "SELECT ",
+        columns!(),
+        " FROM entities
          WHERE (project_id, kind, id) IN (
              SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)
          )"
@@ -121,7 +123,9 @@ pub(crate) async fn tasks_of(
 ) -> Result<Vec<Entity>, StoreError> {
     let References { epics, sprints } = References::of(wanted);
     let rows = sqlx::query(concat!(
-        "SELECT ", columns!(), " FROM entities
+        "SELECT ",
+        columns!(),
+        " FROM entities
          WHERE rowid IN (
              SELECT task.rowid FROM json_each(?1) AS epic CROSS JOIN entities AS task
              WHERE task.project_id = epic.value ->> 0 AND task.epic_id = epic.value ->> 1

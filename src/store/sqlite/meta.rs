@@ -6,7 +6,10 @@ use crate::domain::Epoch;
 use crate::store::StoreError;
 use crate::store::row::{Columns as _, META};
 
-pub(crate) async fn epoch_insert(conn: &mut SqliteConnection, epoch: &Epoch) -> Result<(), StoreError> {
+pub(crate) async fn epoch_insert(
+    conn: &mut SqliteConnection,
+    epoch: &Epoch,
+) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO meta (singleton, epoch) VALUES (1, ?1) ON CONFLICT DO NOTHING")
         .bind(epoch.as_str())
         .execute(conn)

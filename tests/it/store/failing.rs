@@ -105,7 +105,8 @@ both_databases! {
         let name = project("p").channel();
         let mut tx = db.store.begin().await.unwrap();
         let channel = tx.channels_lock(std::slice::from_ref(&name)).await.unwrap().remove(0);
-        let batch = log_of(&channel, &["1"]);
+        let payload = format!("\"{}\"", "x".repeat(50_000));
+        let batch = log_of(&channel, &[payload.as_str(); 100]);
         let dropped = timeout(Duration::ZERO, tx.write(&batch)).await;
         assert!(dropped.is_err());
         assert!(matches!(tx.commit().await.unwrap_err(), CommitError::NotCommitted(_)));
@@ -154,9 +155,19 @@ async fn a_full_disk_is_unavailable_until_there_is_room() {
     .await;
     for _ in 0..3 {
         let mut tx = db.store.begin().await.unwrap();
-        let channel = tx.channels_lock(std::slice::from_ref(&name)).await.unwrap().remove(0);
-        tx.write(&log_of(&channel, &["\"full\""])).await.unwrap_err();
-        assert!(tx.entities_get(&[(project("p"), Kind::Task, id("t"))]).await.is_err());
+        let channel = tx
+            .channels_lock(std::slice::from_ref(&name))
+            .await
+            .unwrap()
+            .remove(0);
+        tx.write(&log_of(&channel, &["\"full\""]))
+            .await
+            .unwrap_err();
+        assert!(
+            tx.entities_get(&[(project("p"), Kind::Task, id("t"))])
+                .await
+                .is_err()
+        );
     }
     let channel = append(&db.store, &name, &["2"]).await;
     assert_eq!(seqs(&db.store, &channel).await, [1, 2]);

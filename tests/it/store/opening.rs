@@ -72,7 +72,10 @@ async fn a_file_is_opened_by_one_process_only() {
     let epoch = db.store.epoch().await.unwrap();
     let error = Store::open(&db.url.parse().unwrap(), 4).await.unwrap_err();
     assert!(matches!(error, StoreError::InUse { .. }), "{error:?}");
-    assert!(error.to_string().contains("in use by another process"), "{error}");
+    assert!(
+        error.to_string().contains("in use by another process"),
+        "{error}"
+    );
 
     db.store.close().await;
     let again = open(&db.url).await;
@@ -92,7 +95,10 @@ async fn says_why_it_cannot_open() {
         assert!(error.source().is_some());
         assert!(!error.to_string().contains("secret"), "{error}");
     }
-    assert!(started.elapsed() < Duration::from_secs(2), "it does not try again and again");
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "it does not try again and again"
+    );
 }
 
 #[tokio::test]
@@ -104,13 +110,45 @@ async fn a_database_in_memory_lives_as_long_as_its_store() {
     append(&store, &name, &["1"]).await;
     for _ in 0..10 {
         let mut tx = store.begin().await.unwrap();
-        tx.channels_lock(&[project("other").channel()]).await.unwrap();
+        tx.channels_lock(&[project("other").channel()])
+            .await
+            .unwrap();
     }
     assert_eq!(store.epoch().await.unwrap(), epoch);
     assert_eq!(store.channel_get(&name).await.unwrap().unwrap().seq, 1);
-    assert!(store.channel_get(&project("other").channel()).await.unwrap().is_none());
+    assert!(
+        store
+            .channel_get(&project("other").channel())
+            .await
+            .unwrap()
+            .is_none()
+    );
 
     let another = open("sqlite::memory:").await;
     another.migrate().await.unwrap();
     assert_ne!(another.epoch().await.unwrap(), epoch);
+}
+
+/// The writer and the feeds are tasks that may run on any thread.
+#[test]
+fn every_future_can_be_sent() {
+    fn is_send<T: Send>(_: T) {}
+
+    fn check(store: &Store, name: &ChannelName, project: &ProjectId, batch: &Batch) {
+        is_send(store.migrate());
+        is_send(store.snapshot(project));
+        is_send(store.events_page(name, NOWHERE, 0, 1, 1));
+        is_send(store.channel_get(name));
+        is_send(async move {
+            let mut tx = store.begin().await.unwrap();
+            tx.channels_lock(std::slice::from_ref(name)).await.unwrap();
+            tx.entities_get(&[]).await.unwrap();
+            tx.tasks_of(&[]).await.unwrap();
+            tx.order_get(&[]).await.unwrap();
+            tx.answers_get(&[]).await.unwrap();
+            tx.write(batch).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+    let _ = check;
 }

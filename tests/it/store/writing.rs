@@ -182,7 +182,7 @@ both_databases! {
         };
         let epic = (project("p"), Reference::Epic, id("e"));
         let sprint = (project("p"), Reference::Sprint, EntityId(number(7)));
-        assert_eq!(tasks_of(&[epic.clone()]).await, ["both".to_owned()].into());
+        assert_eq!(tasks_of(std::slice::from_ref(&epic)).await, ["both".to_owned()].into());
         let both = ["both", "sprint"].map(str::to_owned);
         assert_eq!(tasks_of(&[epic.clone(), sprint, epic]).await, both.into());
         assert!(tasks_of(&[(project("q"), Reference::Sprint, id("7"))]).await.is_empty());

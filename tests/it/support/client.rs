@@ -20,23 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An event as it arrived.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Received {
-    pub name: String,
-    pub args: Vec<Value>,
+pub(crate) struct Received {
+    pub(crate) name: String,
+    pub(crate) args: Vec<Value>,
 }
 
 impl Received {
-    pub fn seq(&self) -> i64 {
+    pub(crate) fn seq(&self) -> i64 {
         self.args[0]["seq"].as_i64().unwrap_or_else(|| panic!("an event has a seq: {self:?}"))
     }
 
-    pub fn cursor(&self) -> &str {
+    pub(crate) fn cursor(&self) -> &str {
         self.args[1].as_str().expect("the second argument is the cursor")
     }
 }
 
 /// A connected client; disconnected when dropped.
-pub struct Client {
+pub(crate) struct Client {
     outgoing: mpsc::UnboundedSender<Message>,
     acks: Acks,
     next_ack: AtomicU64,
@@ -54,12 +54,12 @@ impl Drop for Client {
 }
 
 impl Client {
-    pub async fn connect(address: &str) -> Self {
+    pub(crate) async fn connect(address: &str) -> Self {
         Self::connect_with(address, &json!({})).await.expect("the server lets everyone in")
     }
 
     /// Connects with `auth`; the error of `connect_error` if the server does not want it.
-    pub async fn connect_with(address: &str, auth: &Value) -> Result<Self, Value> {
+    pub(crate) async fn connect_with(address: &str, auth: &Value) -> Result<Self, Value> {
         let stream = open(address).await;
         let (mut sink, mut source) = stream.split();
         sink.send(Message::text(format!("40{auth}"))).await.expect("connected");
@@ -92,22 +92,22 @@ impl Client {
     }
 
     /// Sends an event with any arguments and asks for no ack.
-    pub fn emit(&self, name: &str, args: &[Value]) {
+    pub(crate) fn emit(&self, name: &str, args: &[Value]) {
         self.send_raw(format!("42{}", packet(name, args)));
     }
 
     /// Sends an Engine.IO message as it stands.
-    pub fn send_raw(&self, text: String) {
+    pub(crate) fn send_raw(&self, text: String) {
         self.outgoing.send(Message::text(text)).ok();
     }
 
     /// Sends an event and asks for an ack, which the receiver gets.
-    pub fn ask(&self, name: &str, args: &[Value]) -> oneshot::Receiver<Value> {
+    pub(crate) fn ask(&self, name: &str, args: &[Value]) -> oneshot::Receiver<Value> {
         self.ask_raw(&packet(name, args))
     }
 
     /// Sends a packet that may be no JSON and asks for an ack.
-    pub fn ask_raw(&self, packet: &str) -> oneshot::Receiver<Value> {
+    pub(crate) fn ask_raw(&self, packet: &str) -> oneshot::Receiver<Value> {
         let ack = self.next_ack.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.acks.lock().unwrap().insert(ack, sender);
@@ -116,35 +116,35 @@ impl Client {
     }
 
     /// Sends an event and waits for its ack.
-    pub async fn call(&self, name: &str, payload: Value) -> Value {
+    pub(crate) async fn call(&self, name: &str, payload: Value) -> Value {
         self.try_call(name, payload).await.expect("every packet that asks for an ack gets one")
     }
 
     /// As [`Client::call`]; `None` if the connection ends first.
-    pub async fn try_call(&self, name: &str, payload: Value) -> Option<Value> {
+    pub(crate) async fn try_call(&self, name: &str, payload: Value) -> Option<Value> {
         let answer = self.ask(name, &[payload]);
         tokio::time::timeout(PATIENCE, answer).await.expect("an ack in time").ok()
     }
 
-    pub async fn join(&self, project: &str) -> Value {
+    pub(crate) async fn join(&self, project: &str) -> Value {
         let joined = self.call("join:project", json!(project)).await;
         assert_eq!(joined["ok"], true, "{joined}");
         joined
     }
 
     /// The next event, within a minute.
-    pub async fn next(&self) -> Received {
+    pub(crate) async fn next(&self) -> Received {
         self.try_next(PATIENCE).await.expect("an event in time")
     }
 
     /// The next event; `None` if there is none in time or the connection has ended.
-    pub async fn try_next(&self, patience: Duration) -> Option<Received> {
+    pub(crate) async fn try_next(&self, patience: Duration) -> Option<Received> {
         let mut events = self.events.lock().await;
         tokio::time::timeout(patience, events.recv()).await.ok().flatten()
     }
 
     /// Takes so many events.
-    pub async fn take(&self, count: usize) -> Vec<Received> {
+    pub(crate) async fn take(&self, count: usize) -> Vec<Received> {
         let mut taken = Vec::with_capacity(count);
         for _ in 0..count {
             taken.push(self.next().await);
@@ -153,12 +153,12 @@ impl Client {
     }
 
     /// Stops or goes on reading from the connection.
-    pub fn set_reading(&self, reading: bool) {
+    pub(crate) fn set_reading(&self, reading: bool) {
         self.reading.send_replace(reading);
     }
 
     /// Whether the connection has ended.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.reader.is_finished()
     }
 }
@@ -170,7 +170,7 @@ fn packet(name: &str, args: &[Value]) -> String {
 }
 
 /// Opens a WebSocket and takes the Engine.IO handshake.
-pub async fn open(address: &str) -> Stream {
+pub(crate) async fn open(address: &str) -> Stream {
     let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
     let (mut stream, _) = tokio_tungstenite::connect_async(url).await.expect("the server listens");
     let opened = next_text(&mut stream).await;
@@ -179,7 +179,7 @@ pub async fn open(address: &str) -> Stream {
 }
 
 /// The next text message that is no ping.
-pub async fn next_text<S>(source: &mut S) -> String
+pub(crate) async fn next_text<S>(source: &mut S) -> String
 where
     S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {

@@ -6,12 +6,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Gets a path; status and body.
-pub async fn get(address: &str, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
     request(address, &format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n")).await
 }
 
 /// Posts a body; status and body of the answer.
-pub async fn post(address: &str, path: &str, body: &str) -> (u16, String) {
+pub(crate) async fn post(address: &str, path: &str, body: &str) -> (u16, String) {
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: it\r\nContent-Type: text/plain;charset=UTF-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
@@ -20,16 +20,15 @@ pub async fn post(address: &str, path: &str, body: &str) -> (u16, String) {
 }
 
 /// Sends bytes and reads to the end; status and body.
-pub async fn request(address: &str, text: &str) -> (u16, String) {
+pub(crate) async fn request(address: &str, text: &str) -> (u16, String) {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(text.as_bytes()).await?;
+        let (mut reader, mut writer) = stream.split();
         let mut answer = Vec::new();
         // A server that refuses a long body may close before all of it was sent: what it said still counts.
-        match stream.read_to_end(&mut answer).await {
-            Ok(_) => {}
-            Err(_) if !answer.is_empty() => {}
-            Err(error) => return Err(error),
+        let (_, read) = tokio::join!(writer.write_all(text.as_bytes()), reader.read_to_end(&mut answer));
+        if answer.is_empty() {
+            read?;
         }
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };

@@ -72,7 +72,10 @@ impl Postgres {
 
     /// The URL of a database of this server.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres:secret@127.0.0.1:{}/{database}", self.port)
+        format!(
+            "postgres://postgres:secret@127.0.0.1:{}/{database}",
+            self.port
+        )
     }
 
     /// Makes an empty database and gives its URL.
@@ -100,7 +103,11 @@ impl Postgres {
         let deadline = Instant::now() + START_TIMEOUT;
         let mut watchdog = self.watchdog.lock().unwrap();
         while watchdog.is_none() {
-            assert!(Instant::now() < deadline, "postgres does not restart: {}", log(&self.data));
+            assert!(
+                Instant::now() < deadline,
+                "postgres does not restart: {}",
+                log(&self.data)
+            );
             *watchdog = launch(&self.data, self.port);
         }
     }
@@ -173,7 +180,11 @@ fn launch(data: &Path, port: u16) -> Option<Child> {
     // FATAL: the port is taken, or processes of a killed server are still there.
     while Instant::now() < deadline && !log(data).contains("FATAL") {
         let status = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-        if status.lines().nth(7).is_some_and(|line| line.trim() == "ready") {
+        if status
+            .lines()
+            .nth(7)
+            .is_some_and(|line| line.trim() == "ready")
+        {
             return Some(watchdog);
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -212,19 +223,38 @@ fn template() -> PathBuf {
     let initdb = as_postgres(&program("initdb"));
     let output = Command::new(&initdb[0])
         .args(&initdb[1..])
-        .args(["--no-sync", "--username=postgres", "--auth=trust", "--wal-segsize=1"])
+        .args([
+            "--no-sync",
+            "--username=postgres",
+            "--auth=trust",
+            "--wal-segsize=1",
+        ])
         // A collation that does not sort by bytes, so that it is noticed where bytes are meant.
-        .args(["--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en", "--locale=C.UTF-8", "-D"])
+        .args([
+            "--encoding=UTF8",
+            "--locale-provider=icu",
+            "--icu-locale=en",
+            "--locale=C.UTF-8",
+            "-D",
+        ])
         .arg(&fresh)
         .current_dir(std::env::temp_dir())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let mut settings = File::options()
         .append(true)
         .open(fresh.join("postgresql.conf"))
         .unwrap();
-    writeln!(settings, "listen_addresses = '127.0.0.1'\ndynamic_shared_memory_type = mmap").unwrap();
+    writeln!(
+        settings,
+        "listen_addresses = '127.0.0.1'\ndynamic_shared_memory_type = mmap"
+    )
+    .unwrap();
     copy(&fresh, &template.with_extension("new"));
     fs::rename(template.with_extension("new"), &template).unwrap();
     fs::remove_dir_all(&fresh).unwrap();
@@ -253,7 +283,7 @@ fn program(name: &str) -> PathBuf {
         .map_or_else(|| name.into(), |path| path.join("bin").join(name))
 }
 
-/// Postgres does not run as root.
+/// Postgres does not run as root. `setpriv` becomes the program, where `runuser` would stand between.
 fn as_postgres(program: &Path) -> Vec<String> {
     use std::os::unix::fs::MetadataExt as _;
 
@@ -261,6 +291,15 @@ fn as_postgres(program: &Path) -> Vec<String> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         return vec![program];
     }
-    let prefix = ["runuser", "-u", "postgres", "--"];
-    prefix.map(str::to_owned).into_iter().chain([program]).collect()
+    let prefix = [
+        "setpriv",
+        "--reuid=postgres",
+        "--regid=postgres",
+        "--init-groups",
+    ];
+    prefix
+        .map(str::to_owned)
+        .into_iter()
+        .chain([program])
+        .collect()
 }

@@ -13,26 +13,26 @@ use super::{eventually, http};
 const START: Duration = Duration::from_secs(30);
 
 /// A running server; killed when dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Where it listens, as `127.0.0.1:port`.
-    pub address: String,
+    pub(crate) address: String,
     settings: Vec<(String, String)>,
 }
 
 impl Server {
     /// Starts a server on this database.
-    pub async fn start(database_url: &str) -> Self {
+    pub(crate) async fn start(database_url: &str) -> Self {
         Self::start_with(database_url, &[]).await
     }
 
     /// Starts a server on a new SQLite file in a folder.
-    pub async fn on_file(folder: &Path) -> Self {
+    pub(crate) async fn on_file(folder: &Path) -> Self {
         Self::start(&format!("sqlite://{}", folder.join("it.db").display())).await
     }
 
     /// Starts a server with settings by the names of their environment variables.
-    pub async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(database_url: &str, settings: &[(&str, &str)]) -> Self {
         let mut all = vec![
             ("DATABASE_URL".to_owned(), database_url.to_owned()),
             ("PORT".to_owned(), "0".to_owned()),
@@ -60,25 +60,25 @@ impl Server {
     }
 
     /// Kills the server as a power cut would.
-    pub async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         self.child.kill().await.expect("it runs");
     }
 
     /// Sends a signal by its name and does not wait.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it runs").to_string();
         let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
         assert!(status.expect("kill is there").success());
     }
 
     /// Waits for the end of the process; its exit code.
-    pub async fn ended(&mut self) -> Option<i32> {
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
         let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
         status.expect("it ends in time").expect("it can be waited for").code()
     }
 
     /// Starts it again on the same port and database.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         let port = self.address.rsplit_once(':').expect("it has a port").1.to_owned();
         let mut settings = std::mem::take(&mut self.settings);
         for (name, value) in &mut settings {
@@ -90,19 +90,19 @@ impl Server {
     }
 
     /// What `/health` says.
-    pub async fn health(&self) -> Value {
+    pub(crate) async fn health(&self) -> Value {
         let (status, body) = http::get(&self.address, "/health").await;
         assert_eq!(status, 200, "{body}");
         serde_json::from_str(&body).expect("health is JSON")
     }
 
     /// Waits until `/health` fulfils a condition.
-    pub async fn health_becomes(&self, what: &str, condition: impl Fn(&Value) -> bool) {
+    pub(crate) async fn health_becomes(&self, what: &str, condition: impl Fn(&Value) -> bool) {
         eventually(what, async || condition(&self.health().await)).await;
     }
 
     /// The memory that the process holds, in KiB.
-    pub fn memory_kib(&self) -> u64 {
+    pub(crate) fn memory_kib(&self) -> u64 {
         let pid = self.child.id().expect("it runs");
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells");
