@@ -18,7 +18,7 @@ const RING_BYTES: usize = 4 * 1024 * 1024;
 /// How often the heads of the feeds are compared with the log.
 const HEAD_CHECK: Duration = Duration::from_secs(5);
 /// How often answers that are past their time are removed.
-const ANSWER_SWEEP: Duration = Duration::from_secs(60);
+const ANSWER_SWEEP: Duration = Duration::from_mins(1);
 /// Answers removed in one statement.
 const ANSWER_SWEEP_ROWS: i64 = 1000;
 /// How long answers to commands with an idempotency key are kept, in milliseconds.
@@ -79,10 +79,10 @@ impl App {
             started: Instant::now(),
         }));
         let upkeep = app.clone();
-        app.lifecycle().spawn_service(async move { upkeep.upkeep().await });
+        app.lifecycle()
+            .spawn_service(async move { upkeep.upkeep().await });
         Ok(app)
     }
-
 
     async fn upkeep(&self) {
         let mut heads = tokio::time::interval(HEAD_CHECK);
@@ -107,7 +107,12 @@ impl App {
     async fn forget_answers(&self) -> Result<(), StoreError> {
         let now = crate::clock::Clock.now().as_millis();
         let before = crate::domain::Timestamp::from_millis(now - ANSWER_LIFETIME_MS);
-        while self.store().answers_prune(before, ANSWER_SWEEP_ROWS).await? > 0 {}
+        while self
+            .store()
+            .answers_prune(before, ANSWER_SWEEP_ROWS)
+            .await?
+            > 0
+        {}
         Ok(())
     }
 

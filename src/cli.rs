@@ -1,5 +1,6 @@
 //! The command line.
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
@@ -28,4 +29,22 @@ pub enum Command {
     Migrate,
     /// Ask the server on this machine for its health; ends with 0 if it answers.
     Healthcheck,
+}
+
+impl Cli {
+    /// Reads the command line, or ends the process with help or with what is wrong.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| without_secrets(error).exit())
+    }
+}
+
+/// A wrong database URL is not shown, because there may be a password in it.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+    if argument.is_some_and(|argument| argument.contains("--database-url")) {
+        let hidden = ContextValue::String("(not shown)".to_owned());
+        error.insert(ContextKind::InvalidValue, hidden);
+    }
+    error
 }

@@ -12,17 +12,33 @@ use crate::store::DatabaseUrl;
 #[derive(Debug, Clone, Args)]
 pub struct Config {
     /// Address to listen on.
-    #[arg(long, env = "HOST", default_value = "0.0.0.0", value_name = "ADDRESS", global = true)]
+    #[arg(
+        long,
+        env = "HOST",
+        default_value = "0.0.0.0",
+        value_name = "ADDRESS",
+        global = true
+    )]
     pub host: IpAddr,
 
     /// Port to listen on; 0 takes a free one.
-    #[arg(long, env = "PORT", default_value_t = 8002, value_name = "PORT", global = true)]
+    #[arg(
+        long,
+        env = "PORT",
+        default_value_t = 8002,
+        value_name = "PORT",
+        global = true
+    )]
     pub port: u16,
 
     /// Where data is kept: `sqlite://file.db`, `sqlite::memory:` or `postgres://user:password@host/name`.
     #[arg(
-        long, env = "DATABASE_URL", default_value = "sqlite://boardcast.db", hide_env_values = true,
-        value_name = "URL", global = true
+        long,
+        env = "DATABASE_URL",
+        default_value = "sqlite://boardcast.db",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
     )]
     pub database_url: DatabaseUrl,
 
@@ -112,15 +128,33 @@ pub struct Config {
     pub strict: bool,
 
     /// How outgoing events are spelled: `colon` (task:updated), `dash`, `snake` or `camel`.
-    #[arg(long, env = "EVENT_STYLE", default_value = "colon", value_name = "STYLE", global = true)]
+    #[arg(
+        long,
+        env = "EVENT_STYLE",
+        default_value = "colon",
+        value_name = "STYLE",
+        global = true
+    )]
     pub event_style: EventStyle,
 
     /// What is logged: error, warn, info, debug, trace, or directives such as `info,boardcast=debug`.
-    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL", global = true)]
+    #[arg(
+        long,
+        env = "LOG_LEVEL",
+        default_value = "info",
+        value_name = "LEVEL",
+        global = true
+    )]
     pub log_level: String,
 
     /// How it is logged.
-    #[arg(long, env = "LOG_FORMAT", default_value = "text", value_name = "FORMAT", global = true)]
+    #[arg(
+        long,
+        env = "LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT",
+        global = true
+    )]
     pub log_format: LogFormat,
 }
 
@@ -153,7 +187,9 @@ fn origin(text: &str) -> Result<Origin, String> {
         .filter(|host| !host.is_empty() && !host.contains('/'));
     match (host, text.parse()) {
         (Some(_), Ok(value)) => Ok(Origin::Exactly(value)),
-        _ => Err("an origin is written as https://host or https://host:port, without a path".to_owned()),
+        _ => Err(
+            "an origin is written as https://host or https://host:port, without a path".to_owned(),
+        ),
     }
 }
 
@@ -168,7 +204,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "m" => Duration::from_secs(number.checked_mul(60).ok_or_else(help)?),
         _ => return Err(help()),
     };
-    if duration.is_zero() || duration > Duration::from_secs(24 * 60 * 60) {
+    if duration.is_zero() || duration > Duration::from_hours(24) {
         return Err("a duration must be more than nothing and at most 1440m".to_owned());
     }
     Ok(duration)
@@ -215,8 +251,17 @@ mod tests {
     #[test]
     fn durations_need_a_unit() {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "5", "s", "0s", "-1s", "1.5s", "99999m", "18446744073709551615m"] {
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "0s",
+            "-1s",
+            "1.5s",
+            "99999m",
+            "18446744073709551615m",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }
@@ -224,7 +269,10 @@ mod tests {
     #[test]
     fn origins_have_a_scheme_and_no_path() {
         assert_eq!(origin(" * "), Ok(Origin::Any));
-        assert!(matches!(origin("https://a.example:8443"), Ok(Origin::Exactly(_))));
+        assert!(matches!(
+            origin("https://a.example:8443"),
+            Ok(Origin::Exactly(_))
+        ));
         for wrong in ["a.example", "https://", "https://a/b", "ftp://a"] {
             assert!(origin(wrong).is_err(), "{wrong}");
         }

@@ -20,7 +20,9 @@ pub use change::{Changes, Draft};
 pub use command::{Action, Command, MoveTo, Needs, Place, Reference};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
 pub use event::{Event, EventId, EventType, Seq};
-pub use id::{Actor, ChannelName, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, ProjectId};
+pub use id::{
+    Actor, ChannelName, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, ProjectId,
+};
 pub use rank::Rank;
 pub use refusal::Refusal;
 pub use timestamp::Timestamp;

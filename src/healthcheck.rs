@@ -24,7 +24,10 @@ pub fn run(config: &Config) -> io::Result<()> {
     if answer.starts_with(b"HTTP/1.1 200 ") {
         return Ok(());
     }
-    let first_line = answer.split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let first_line = answer
+        .split(|&byte| byte == b'\r')
+        .next()
+        .unwrap_or_default();
     Err(io::Error::other(format!(
         "the server answered {:?}",
         String::from_utf8_lossy(first_line)

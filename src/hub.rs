@@ -112,7 +112,11 @@ impl Hub {
             return;
         };
         handle.announced.fetch_max(last.seq, Ordering::AcqRel);
-        if handle.mailbox.try_send(Message::Events(Arc::clone(events))).is_err() {
+        if handle
+            .mailbox
+            .try_send(Message::Events(Arc::clone(events)))
+            .is_err()
+        {
             tracing::debug!(channel = %channel, "feed is busy; it will read the log");
         }
     }
@@ -201,7 +205,11 @@ impl Hub {
 
     /// Resolves when everything that was published so far has been offered to its subscribers.
     pub async fn settle(&self) {
-        let mailboxes: Vec<_> = self.feeds().values().map(|handle| handle.mailbox.clone()).collect();
+        let mailboxes: Vec<_> = self
+            .feeds()
+            .values()
+            .map(|handle| handle.mailbox.clone())
+            .collect();
         for mailbox in mailboxes {
             let (reply, settled) = oneshot::channel();
             if mailbox.send(Message::Settle(reply)).await.is_ok() && settled.await.is_err() {

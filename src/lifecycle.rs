@@ -75,7 +75,9 @@ impl Lifecycle {
         self.drain();
         self.work.close();
         self.services.close();
-        let in_time = tokio::time::timeout(patience, self.work.wait()).await.is_ok();
+        let in_time = tokio::time::timeout(patience, self.work.wait())
+            .await
+            .is_ok();
         self.stopping.cancel();
         self.work.wait().await;
         self.services.wait().await;

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 
 use boardcast::cli::{Cli, Command};
 use boardcast::run;
-use clap::Parser;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     match run(cli.command.unwrap_or(Command::Serve), cli.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -21,5 +20,7 @@ fn main() -> ExitCode {
 /// An error and what led to it, for the person at the terminal.
 fn with_sources(error: &dyn Error) -> String {
     let sources = std::iter::successors(error.source(), |&source| source.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+    sources.fold(error.to_string(), |text, source| {
+        format!("{text}: {source}")
+    })
 }

@@ -57,7 +57,9 @@ pub fn run(command: Command, config: Config) -> Result<(), RunError> {
         return healthcheck::run(&config).map_err(RunError::Unhealthy);
     }
     telemetry::start(&config)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match command {
             Command::Migrate => migrate(&config).await,
@@ -91,7 +93,10 @@ fn signals() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         either(&mut terminate, &mut interrupt).await;
-        #[expect(clippy::disallowed_methods, reason = "must outlive everything that shutdown waits for")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "must outlive everything that shutdown waits for"
+        )]
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
             tracing::warn!("second signal; ending at once");

@@ -40,7 +40,9 @@ where
         "listening"
     );
     if app.config().cors_origins.contains(&Origin::Any) {
-        tracing::warn!("pages of every origin may connect; set CORS_ORIGINS to allow only your own");
+        tracing::warn!(
+            "pages of every origin may connect; set CORS_ORIGINS to allow only your own"
+        );
     }
     tokio::select! {
         () = accept(&app, &listener, &router) => {}
@@ -97,7 +99,8 @@ async fn accept(app: &App, listener: &TcpListener, router: &Router) {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(error = %error, "connection is gone already");
                 }
-                app.lifecycle().spawn(connection(app.clone(), stream, router.clone()));
+                app.lifecycle()
+                    .spawn(connection(app.clone(), stream, router.clone()));
             }
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept a connection");
@@ -139,8 +142,13 @@ async fn shut_down(app: &App, sockets: &socketio::Server) {
         sockets.close().await;
     });
     let in_time = finished.await.is_ok();
+    sockets.cut();
     let left = patience.saturating_sub(started.elapsed());
-    let in_time = app.lifecycle().stop(left.max(Duration::from_millis(100))).await && in_time;
+    let in_time = app
+        .lifecycle()
+        .stop(left.max(Duration::from_millis(100)))
+        .await
+        && in_time;
     app.store().close().await;
     if in_time {
         tracing::info!("shut down");

@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::command::Caller;
-use crate::contract::{CommandRequest, Cursor, ErrorCode, EventStyle, Join, Reply, Request, Since, payload};
-use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
+use crate::contract::{
+    CommandRequest, Cursor, ErrorCode, EventStyle, Join, Reply, Request, Since, payload,
+};
+use crate::domain::{Action, ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::{Channel, StoreError};
 
@@ -114,7 +116,11 @@ impl Session {
 
     /// The one joined project that a command without `projectId` can mean.
     async fn only_project(&self, command: &CommandRequest) -> Result<ProjectId, Reply> {
-        let joined = self.rooms.projects();
+        let joined = match &command.action {
+            // What is new belongs to no project yet.
+            Action::Create { .. } => Vec::new(),
+            _ => self.rooms.projects(),
+        };
         let missing = |message: &str| {
             Err(Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId"))
         };
@@ -122,7 +128,7 @@ impl Session {
             return Ok(only.clone());
         }
         if joined.is_empty() {
-            return missing("projectId is missing, and no project has been joined");
+            return missing("projectId is missing");
         }
         let (kind, id) = command.subject();
         let found = self
@@ -138,7 +144,11 @@ impl Session {
         }
     }
 
-    async fn join(&self, join: Join, subscriber: &Arc<dyn Subscriber>) -> Result<Reply, StoreError> {
+    async fn join(
+        &self,
+        join: Join,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Reply, StoreError> {
         let channel = join.project.channel();
         let mut extra = Fields::new();
         let mut from = match &join.since {
@@ -152,9 +162,17 @@ impl Session {
             },
         };
         if join.snapshot && extra.is_empty() {
-            extra.insert("snapshot".to_owned(), self.snapshot(&join.project).await?.into());
+            extra.insert(
+                "snapshot".to_owned(),
+                self.snapshot(&join.project).await?.into(),
+            );
             if from == From::Now {
-                from = From::After(extra.get("snapshot").and_then(Value::as_object).map_or(0, seq_of));
+                from = From::After(
+                    extra
+                        .get("snapshot")
+                        .and_then(Value::as_object)
+                        .map_or(0, seq_of),
+                );
             }
         }
         if let (true, From::After(after)) = (join.events, from) {
@@ -163,10 +181,15 @@ impl Session {
             extra.insert("events".to_owned(), self.listed(&events));
         }
         loop {
-            match self.subscribe(&join.project, &channel, subscriber, from).await {
+            match self
+                .subscribe(&join.project, &channel, subscriber, from)
+                .await
+            {
                 Ok(joined) => return Ok(self.joined(&join, &channel, joined, extra)),
                 Err(SubscribeError::OutOfRange) => {
-                    extra = self.reset(&join.project, "the position is outside the log").await?;
+                    extra = self
+                        .reset(&join.project, "the position is outside the log")
+                        .await?;
                     from = From::After(seq_of(&extra));
                 }
                 Err(SubscribeError::Store(error)) => return Err(error),
@@ -194,13 +217,12 @@ impl Session {
         from: From,
     ) -> Result<Joined, SubscribeError> {
         let old = self.rooms.enter(channel, project);
-        let from = match (&old, from) {
+        let from = if old.is_some() && from == From::Now {
             // Joining again changes nothing: the client goes on from where it is.
-            (Some(_), From::Now) => self.rooms.position(channel).map_or(from, From::After),
-            _ => {
-                self.rooms.restart(channel);
-                from
-            }
+            self.rooms.position(channel).map_or(from, From::After)
+        } else {
+            self.rooms.restart(channel);
+            from
         };
         if let Some(old) = old {
             old.leave().await;
@@ -223,7 +245,10 @@ impl Session {
         answer.insert("room".to_owned(), channel.as_str().into());
         answer.insert("projectId".to_owned(), join.project.to_json());
         answer.insert("seq".to_owned(), joined.head.into());
-        answer.insert("cursor".to_owned(), self.cursor_at(joined.channel_no, joined.head).into());
+        answer.insert(
+            "cursor".to_owned(),
+            self.cursor_at(joined.channel_no, joined.head).into(),
+        );
         answer.extend(extra.into_iter().filter(|(key, _)| key != "seq"));
         Reply::done(answer)
     }
@@ -288,7 +313,10 @@ impl Session {
         fields.insert("projectId".to_owned(), project.to_json());
         fields.insert("seq".to_owned(), seq.into());
         fields.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
-        fields.insert("project".to_owned(), take(Kind::Project).pop().unwrap_or_default());
+        fields.insert(
+            "project".to_owned(),
+            take(Kind::Project).pop().unwrap_or_default(),
+        );
         fields.insert("epics".to_owned(), take(Kind::Epic).into());
         fields.insert("sprints".to_owned(), take(Kind::Sprint).into());
         fields.insert("tasks".to_owned(), take(Kind::Task).into());
@@ -303,13 +331,19 @@ impl Session {
     ) -> Result<Vec<Arc<Event>>, StoreError> {
         let store = self.app.store();
         match store.channel_get(channel).await? {
-            Some(found) => store.events_page(channel, found.no, after, limit, SYNC_BYTES).await,
+            Some(found) => {
+                store
+                    .events_page(channel, found.no, after, limit, SYNC_BYTES)
+                    .await
+            }
             None => Ok(Vec::new()),
         }
     }
 
     fn listed(&self, events: &[Arc<Event>]) -> Value {
-        let listed = events.iter().map(|event| payload::listed(event, self.style));
+        let listed = events
+            .iter()
+            .map(|event| payload::listed(event, self.style));
         listed.collect::<Vec<_>>().into()
     }
 
@@ -325,10 +359,17 @@ impl Session {
             None => Ok(0),
         };
         let found = self.app.store().channel_get(&channel).await?;
-        let (pruned, head) = found.as_ref().map_or((0, 0), |channel| (channel.pruned_seq, channel.seq));
+        let (pruned, head) = found
+            .as_ref()
+            .map_or((0, 0), |channel| (channel.pruned_seq, channel.seq));
         let after = match position {
             Ok(after) if (pruned..=head).contains(&after) => after,
-            Ok(_) => return Ok(Reply::done(self.reset(project, "the position is outside the log").await?)),
+            Ok(_) => {
+                return Ok(Reply::done(
+                    self.reset(project, "the position is outside the log")
+                        .await?,
+                ));
+            }
             Err(reason) => return Ok(Reply::done(self.reset(project, reason).await?)),
         };
         let events = self.events_after(&channel, after, limit).await?;
@@ -337,7 +378,10 @@ impl Session {
         answer.insert("projectId".to_owned(), project.to_json());
         answer.insert("events".to_owned(), self.listed(&events));
         answer.insert("seq".to_owned(), seq.into());
-        answer.insert("cursor".to_owned(), self.cursor_at(found.map(|found| found.no), seq).into());
+        answer.insert(
+            "cursor".to_owned(),
+            self.cursor_at(found.map(|found| found.no), seq).into(),
+        );
         answer.insert("hasMore".to_owned(), (seq < head).into());
         Ok(Reply::done(answer))
     }
@@ -350,7 +394,10 @@ fn seq_of(fields: &Fields) -> Seq {
 fn unavailable(error: &StoreError) -> Reply {
     tracing::warn!(error = error as &dyn std::error::Error, "a read failed");
     let (code, message) = if error.is_unavailable() {
-        (ErrorCode::Unavailable, "the database cannot be reached; try again in a moment")
+        (
+            ErrorCode::Unavailable,
+            "the database cannot be reached; try again in a moment",
+        )
     } else {
         (ErrorCode::Internal, "something went wrong on the server")
     };
@@ -358,5 +405,8 @@ fn unavailable(error: &StoreError) -> Reply {
 }
 
 fn closing() -> Reply {
-    Reply::refused(ErrorCode::Unavailable, "the server is shutting down; connect again")
+    Reply::refused(
+        ErrorCode::Unavailable,
+        "the server is shutting down; connect again",
+    )
 }

@@ -9,7 +9,9 @@ use crate::config::{Config, LogFormat};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The level is none.
-    #[error("LOG_LEVEL must be error, warn, info, debug, trace, or directives such as info,boardcast=debug")]
+    #[error(
+        "LOG_LEVEL must be error, warn, info, debug, trace, or directives such as info,boardcast=debug"
+    )]
     Level(#[source] tracing_subscriber::filter::ParseError),
     /// Something else logs already.
     #[error("logging is set up already")]

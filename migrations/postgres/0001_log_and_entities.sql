@@ -25,8 +25,6 @@ CREATE TABLE events (
     PRIMARY KEY (channel_no, seq)
 );
 
-CREATE UNIQUE INDEX events_idempotency_key ON events (channel_no, idempotency_key)
-    WHERE idempotency_key IS NOT NULL;
 
 -- Projects, epics, sprints and tasks. status, epic_id and sprint_id are copies from fields, made by
 -- whoever writes the row; ranks and ids sort by their bytes.

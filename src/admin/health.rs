@@ -47,14 +47,22 @@ async fn health(State(app): State<App>) -> Json<Health> {
         Err(_) => Some("the database does not answer; commands are refused as unavailable"),
     };
     Json(Health {
-        status: if error.is_none() { "healthy" } else { "degraded" },
+        status: if error.is_none() {
+            "healthy"
+        } else {
+            "degraded"
+        },
         connections: app.connections().count(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: app.uptime().as_secs(),
         feeds: app.hub().feed_count(),
         store: StoreHealth {
             kind: app.store().name(),
-            status: if error.is_none() { "available" } else { "unavailable" },
+            status: if error.is_none() {
+                "available"
+            } else {
+                "unavailable"
+            },
             error,
         },
     })

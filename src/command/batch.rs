@@ -54,7 +54,9 @@ impl BatchError {
                 "the database went away during the commit and the outcome is not known; \
                  repeat the command with the same idempotency key",
             ),
-            Self::Internal => Reply::refused(ErrorCode::Internal, "something went wrong on the server"),
+            Self::Internal => {
+                Reply::refused(ErrorCode::Internal, "something went wrong on the server")
+            }
         }
     }
 }
@@ -62,10 +64,16 @@ impl BatchError {
 impl From<StoreError> for BatchError {
     fn from(error: StoreError) -> Self {
         if error.is_refused() {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the database refuses a batch");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database refuses a batch"
+            );
             Self::Refused
         } else if error.is_unavailable() || error.is_retry() {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the database is unavailable");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database is unavailable"
+            );
             Self::Unavailable
         } else {
             tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
@@ -104,7 +112,11 @@ impl Committer {
                 Ok(Err(error)) => return Err(error.into()),
                 Ok(Ok((None, draft))) => return Ok(draft.committed),
                 Ok(Ok((Some(tx), draft))) => match self.finish(tx, draft).await {
-                    Err(CommitError::NotCommitted(error)) if error.is_retry() && tries < RETRIES => tries += 1,
+                    Err(CommitError::NotCommitted(error))
+                        if error.is_retry() && tries < RETRIES =>
+                    {
+                        tries += 1;
+                    }
                     Err(CommitError::NotCommitted(error)) => return Err(error.into()),
                     Err(CommitError::Unknown(_)) => return Err(BatchError::Unknown),
                     Ok(committed) => return Ok(committed),
@@ -134,7 +146,9 @@ impl Committer {
         let timed = tokio::time::timeout(self.options.timeout, tx.commit()).await;
         let error = match timed {
             Ok(Ok(())) => return Ok(drafted.committed),
-            Ok(Err(CommitError::NotCommitted(error))) => return Err(CommitError::NotCommitted(error)),
+            Ok(Err(CommitError::NotCommitted(error))) => {
+                return Err(CommitError::NotCommitted(error));
+            }
             Ok(Err(CommitError::Unknown(error))) => error,
             Err(_) => StoreError::Unavailable("no answer in time".into()),
         };

@@ -11,8 +11,8 @@ use super::batch::{BatchError, Committed};
 use super::writer::Job;
 use crate::contract::{Accepted, Cursor, ErrorCode, Reply, payload};
 use crate::domain::{
-    ChannelName, ChannelNo, Changes, Context, EntityId, Epoch, Event, EventId, Kind, Needs, ProjectId, Seq,
-    Timestamp, World, apply,
+    Changes, ChannelName, ChannelNo, Context, EntityId, Epoch, Event, EventId, Kind, Needs,
+    ProjectId, Seq, Timestamp, World, apply,
 };
 use crate::store::{Batch, Channel, StoreError, StoredAnswer, Tx};
 

@@ -12,8 +12,8 @@ mod tests;
 use std::sync::Arc;
 
 use super::{
-    Action, Actor, Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, Rank, Reference,
-    Refusal, Seq, Stamp, Timestamp, World,
+    Action, Actor, Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, Rank,
+    Reference, Refusal, Seq, Stamp, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -55,9 +55,11 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
             placing::task_move(world, id, fields, place.as_ref(), command, cx)
         }
         Action::SprintStart { id, fields } => sprint::start(world, id, fields, command, cx),
-        Action::SprintComplete { id, fields, move_to } => {
-            sprint::complete(world, id, fields, move_to, command, cx)
-        }
+        Action::SprintComplete {
+            id,
+            fields,
+            move_to,
+        } => sprint::complete(world, id, fields, move_to, command, cx),
     }?;
     if !changes.is_noop()
         && let Some(project) = project
@@ -170,9 +172,10 @@ fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Chan
     if let Some(reference) = Reference::to(kind) {
         for task in world.tasks_of(reference, id) {
             let cleared = merge::assign(task, reference.field(), serde_json::Value::Null, cx);
-            changes
-                .events
-                .push(Draft::dragged(kind_event(Kind::Task, Verb::Updated), &cleared));
+            changes.events.push(Draft::dragged(
+                kind_event(Kind::Task, Verb::Updated),
+                &cleared,
+            ));
             changes.entities.push(cleared);
         }
     }

@@ -150,7 +150,9 @@ impl Command {
             | Action::Update { kind, id, .. }
             | Action::Delete { kind, id } => (*kind, id),
             Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
-            Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => (Kind::Sprint, id),
+            Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
+                (Kind::Sprint, id)
+            }
         }
     }
 

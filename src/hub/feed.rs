@@ -135,7 +135,12 @@ impl Feed {
                     self.deliver();
                     tell(reply);
                 }
-                Message::Subscribe { id, subscriber, from, reply } => {
+                Message::Subscribe {
+                    id,
+                    subscriber,
+                    from,
+                    reply,
+                } => {
                     // Those who are here already get what came before; the newcomer does not.
                     self.deliver();
                     let joined = self.subscribe(id, subscriber, from).await;
@@ -161,13 +166,13 @@ impl Feed {
         subscriber: Arc<dyn Subscriber>,
         from: From,
     ) -> Result<Joined, SubscribeError> {
-        let log = match &mut self.log {
-            Some(log) => log,
-            None => {
-                let read = self.store.channel_get(&self.channel).await;
-                self.log.insert(Log::read(read.map_err(SubscribeError::Store)?))
-            }
+        let log = if let Some(log) = self.log.take() {
+            log
+        } else {
+            let read = self.store.channel_get(&self.channel).await;
+            Log::read(read.map_err(SubscribeError::Store)?)
         };
+        let log = self.log.insert(log);
         let position = match from {
             From::Now => log.head,
             From::After(seq) if (log.pruned..=log.head).contains(&seq) => seq,
@@ -208,7 +213,9 @@ impl Feed {
                 self.page = events;
                 return None;
             }
-            Ok(_) => tracing::warn!(channel = %self.channel, after, "the log has a hole; trying again"),
+            Ok(_) => {
+                tracing::warn!(channel = %self.channel, after, "the log has a hole; trying again");
+            }
             Err(error) => {
                 tracing::warn!(channel = %self.channel, error = %error, "cannot read the log; trying again");
             }
@@ -311,7 +318,9 @@ impl Feed {
     fn close_stuck(&mut self) {
         let patience = self.options.slow_reader_timeout;
         self.slots.retain(|slot| {
-            let stuck = slot.blocked_since.is_some_and(|since| since.elapsed() > patience);
+            let stuck = slot
+                .blocked_since
+                .is_some_and(|since| since.elapsed() > patience);
             if stuck {
                 slot.subscriber.close("slow_reader");
             }

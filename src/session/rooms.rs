@@ -49,7 +49,9 @@ impl Rooms {
         if let Some(room) = rooms.get_mut(channel) {
             room.subscription = Some(subscription);
             if let Some(no) = joined.channel_no {
-                let told = room.position.map_or(joined.position, |(_, seq)| seq.max(joined.position));
+                let told = room
+                    .position
+                    .map_or(joined.position, |(_, seq)| seq.max(joined.position));
                 room.position = Some((no, told));
             }
         }
@@ -80,7 +82,10 @@ impl Rooms {
 
     /// The projects that were joined.
     pub(super) fn projects(&self) -> Vec<ProjectId> {
-        self.lock().values().map(|room| room.project.clone()).collect()
+        self.lock()
+            .values()
+            .map(|room| room.project.clone())
+            .collect()
     }
 
     /// Notes that an event is being delivered and gives the cursor after it.

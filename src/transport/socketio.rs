@@ -11,17 +11,18 @@ mod meter;
 mod outbox;
 mod pump;
 mod socket;
+mod sockets;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use std::convert::Infallible;
 
 use axum::Router;
 use axum::routing::any;
 use serde_json::value::RawValue;
-use socketioxide::adapter::Adapter;
+use socketioxide::adapter::{Adapter, LocalAdapter};
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
-use socketioxide::handler::{ConnectHandler, FromMessageParts};
+use socketioxide::handler::{ConnectHandler, FromConnectParts, FromMessageParts};
 use socketioxide::socket::{DisconnectReason, Socket as IoSocket};
 use socketioxide::{SocketIo, SocketIoBuilder};
 use socketioxide_core::Value;
@@ -32,6 +33,7 @@ use crate::config::Config;
 use door::Door;
 use handshake::Handshake;
 use socket::Socket;
+use sockets::Sockets;
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
@@ -41,8 +43,8 @@ const READ_BUFFER: usize = 512;
 /// The Socket.IO server.
 #[derive(Debug, Clone)]
 pub struct Server {
-    io: SocketIo,
     door: Door,
+    sockets: Sockets,
 }
 
 impl Server {
@@ -51,16 +53,18 @@ impl Server {
     pub fn new(app: &App) -> Self {
         let (service, io) = builder(app.config()).build_svc();
         let door = Door::new(service, app.lifecycle().clone());
-        let for_connect = app.clone();
+        let sockets = Sockets::default();
+        let (for_connect, admitted_to) = (app.clone(), sockets.clone());
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
         // emits at once would else find none.
         let on_connect = async |_: SocketRef| {};
-        let middleware = move |socket: SocketRef, auth: TryData<Option<Box<RawValue>>>| {
-            let admitted = admit(&for_connect, &socket, auth);
-            async move { admitted }
-        };
+        let middleware =
+            move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
+                let admitted = admit(&for_connect, &admitted_to, &socket, weak, auth);
+                async move { admitted }
+            };
         io.ns("/", on_connect.with(middleware));
-        Self { io, door }
+        Self { door, sockets }
     }
 
     /// The routes of the door.
@@ -72,9 +76,15 @@ impl Server {
             .route("/socket.io/", serve)
     }
 
-    /// Closes every connection in the way that makes clients come back by themselves.
+    /// Ends every connection after its client has taken what waits for it. Nothing is said: a Socket.IO
+    /// `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close` Python ones.
     pub async fn close(&self) {
-        self.io.close().await;
+        self.sockets.close().await;
+    }
+
+    /// Ends every connection at once.
+    pub fn cut(&self) {
+        self.sockets.cut();
     }
 }
 
@@ -93,7 +103,9 @@ fn builder(config: &Config) -> SocketIoBuilder {
 /// Lets a socket in, or says why not: the client gets it as `connect_error`.
 fn admit(
     app: &App,
+    sockets: &Sockets,
     socket: &SocketRef,
+    weak: WeakSocket,
     TryData(auth): TryData<Option<Box<RawValue>>>,
 ) -> Result<(), String> {
     if app.lifecycle().is_draining() {
@@ -101,21 +113,38 @@ fn admit(
     }
     let auth = auth.ok().flatten();
     let handshake = Handshake::read(auth.as_deref(), socket.req_parts().uri.query())?;
-    let state = Socket::connect(app, socket, &handshake);
-    let for_message = Arc::clone(&state);
+    let state = Socket::connect(app, socket, weak.0, &handshake);
+    sockets.insert(&state);
+    let (for_message, sockets) = (Arc::clone(&state), sockets.clone());
     // Everything happens before the returned future: that is what keeps the order.
     socket.on_fallback(
-        move |Event(name): Event, asked: AckAsked, TryData(packet): TryData<Box<RawValue>>, ack: AckSender| {
+        move |Event(name): Event,
+              asked: AckAsked,
+              TryData(packet): TryData<Box<RawValue>>,
+              ack: AckSender| {
             let ack = asked.0.then_some(ack);
             Socket::receive(&for_message, name, packet.ok(), ack);
             std::future::ready(())
         },
     );
     socket.on_disconnect(move |reason: DisconnectReason| {
+        sockets.remove(state.session.caller.connection);
         state.disconnected(reason);
         std::future::ready(())
     });
     Ok(())
+}
+
+/// A socket that is not kept alive. Its handlers own our state, so our state must not own it; and a
+/// connection that breaks while it is made is dropped without a word to its disconnect handler.
+struct WeakSocket(Weak<IoSocket>);
+
+impl FromConnectParts<LocalAdapter> for WeakSocket {
+    type Error = Infallible;
+
+    fn from_connect_parts(socket: &Arc<IoSocket>, _: &Option<Value>) -> Result<Self, Infallible> {
+        Ok(Self(Arc::downgrade(socket)))
+    }
 }
 
 /// Whether the client waits for an ack.

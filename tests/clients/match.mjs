@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PLACEHOLDERS = {
+  $absent: (value) => value === undefined,
   $any: (value) => value !== undefined,
   $string: (value) => typeof value === 'string',
   $number: (value) => typeof value === 'number',

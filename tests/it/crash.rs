@@ -60,7 +60,9 @@ async fn check(server: &Server, acked: &BTreeMap<String, (i64, i64)>) {
     let client = Client::connect(&server.address).await;
     let snapshot = client.call("project:snapshot", json!("p")).await;
     let head = snapshot["seq"].as_i64().unwrap();
-    let joined = client.call("join:project", json!({"projectId": "p", "since": 0})).await;
+    let joined = client
+        .call("join:project", json!({"projectId": "p", "since": 0}))
+        .await;
     assert_eq!(joined["seq"], head);
     let mut replayed: BTreeMap<String, Value> = BTreeMap::new();
     let mut by_seq = BTreeMap::new();
@@ -73,11 +75,18 @@ async fn check(server: &Server, acked: &BTreeMap<String, (i64, i64)>) {
     }
     assert!(client.try_next(Duration::from_millis(50)).await.is_none());
     for (task, (seq, value)) in acked {
-        assert_eq!(by_seq[seq], (task.clone(), json!(value)), "an acked change is missing");
+        assert_eq!(
+            by_seq[seq],
+            (task.clone(), json!(value)),
+            "an acked change is missing"
+        );
     }
     for task in snapshot["tasks"].as_array().unwrap() {
         let last = &replayed[task["id"].as_str().unwrap()];
-        assert_eq!((&last["value"], &last["version"]), (&task["value"], &task["version"]));
+        assert_eq!(
+            (&last["value"], &last["version"]),
+            (&task["value"], &task["version"])
+        );
     }
     assert_eq!(snapshot["tasks"].as_array().unwrap().len(), replayed.len());
 }

@@ -1,5 +1,11 @@
 //! One integration binary: the real program with real databases.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests have no shutdown that would wait for a task"
+)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod bad_input;
 mod crash;
 mod outage;

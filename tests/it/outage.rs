@@ -13,62 +13,98 @@ async fn outage_of_postgres_is_survived() {
     let postgres = Postgres::start();
     let url = postgres.create_database().await;
     let server = Server::start_with(&url, &[("DATABASE_TIMEOUT", "3s")]).await;
-    let (writer, watcher) = (Client::connect(&server.address).await, Client::connect(&server.address).await);
+    let (writer, watcher) = (
+        Client::connect(&server.address).await,
+        Client::connect(&server.address).await,
+    );
     watcher.join("p").await;
-    let mut done = Vec::new();
-    let mut refused = 0;
-    let mut attempt = 0;
-    for phase in ["up", "down", "up again"] {
-        match phase {
-            "down" => postgres.kill9(),
-            "up again" => {
-                server.health_becomes("degraded", |health| health["status"] == "degraded").await;
-                postgres.restart();
-                eventually("commands succeed again", async || {
-                    let probe = writer.call("task:update", change("probe", 0)).await;
-                    probe["ok"] == true
-                })
-                .await;
-            }
-            _ => {}
-        }
-        let answers: Vec<_> = (0..300)
+    let mut stream = Stream::default();
+    stream.send(&writer).await;
+    postgres.kill9();
+    stream.send(&writer).await;
+    server
+        .health_becomes("degraded", |health| health["status"] == "degraded")
+        .await;
+    postgres.restart();
+    eventually("commands succeed again", async || {
+        writer.call("task:update", change("probe", 0)).await["ok"] == true
+    })
+    .await;
+    stream.send(&writer).await;
+    server
+        .health_becomes("healthy", |health| health["status"] == "healthy")
+        .await;
+    assert!(
+        stream.refused > 0,
+        "nothing was refused: the database was never away"
+    );
+    assert!(
+        stream.done.len() >= 2 * STREAM,
+        "what was sent outside the outage succeeded"
+    );
+    stream.was_delivered(&watcher).await;
+}
+
+/// Commands of one phase.
+const STREAM: usize = 300;
+
+/// A stream of commands, and what became of it.
+#[derive(Default)]
+struct Stream {
+    sent: i64,
+    /// The seq and the value of each that succeeded.
+    done: Vec<(i64, i64)>,
+    refused: usize,
+}
+
+impl Stream {
+    async fn send(&mut self, client: &Client) {
+        let answers: Vec<_> = (0..STREAM)
             .map(|_| {
-                attempt += 1;
-                (attempt, writer.ask("task:update", &[change("t", attempt)]))
+                self.sent += 1;
+                (
+                    self.sent,
+                    client.ask("task:update", &[change("t", self.sent)]),
+                )
             })
             .collect();
-        for (attempt, answer) in answers {
-            let answer = answer.await.expect("every packet that asks for an ack gets one");
+        for (value, answer) in answers {
+            let answer = answer
+                .await
+                .expect("every packet that asks for an ack gets one");
             if answer["ok"] == true {
-                done.push((answer["seq"].as_i64().unwrap(), attempt));
+                self.done.push((answer["seq"].as_i64().unwrap(), value));
             } else {
                 assert_eq!(answer["code"], "unavailable", "{answer}");
                 assert_eq!(answer["retryable"], true, "{answer}");
-                refused += 1;
+                self.refused += 1;
             }
         }
     }
-    assert!(refused > 0, "nothing was refused: the database was never away");
-    assert!(done.len() >= 600, "{} of the 600 outside the outage succeeded", done.len());
-    server.health_becomes("healthy", |health| health["status"] == "healthy").await;
-    let snapshot = watcher.call("project:snapshot", json!("p")).await;
-    let head = snapshot["seq"].as_i64().unwrap();
-    let mut log = std::collections::HashMap::new();
-    for seq in 1..=head {
-        let event = watcher.next().await;
-        assert_eq!(event.seq(), seq, "the live connection has no hole");
-        log.insert(seq, event.args[0]["value"].as_i64().unwrap());
-    }
-    for (seq, attempt) in done {
-        assert_eq!(log[&seq], attempt, "acked = in the log = delivered");
+
+    /// Acked = in the log = delivered, and the live connection has no hole.
+    async fn was_delivered(&self, watcher: &Client) {
+        let snapshot = watcher.call("project:snapshot", json!("p")).await;
+        let mut log = std::collections::HashMap::new();
+        for seq in 1..=snapshot["seq"].as_i64().unwrap() {
+            let event = watcher.next().await;
+            assert_eq!(event.seq(), seq);
+            log.insert(seq, event.args[0]["value"].as_i64().unwrap());
+        }
+        for (seq, value) in &self.done {
+            assert_eq!(log[seq], *value);
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_postgres_is_an_outage_too() {
     let postgres = Postgres::start();
-    let server = Server::start_with(&postgres.create_database().await, &[("DATABASE_TIMEOUT", "1s")]).await;
+    let server = Server::start_with(
+        &postgres.create_database().await,
+        &[("DATABASE_TIMEOUT", "1s")],
+    )
+    .await;
     let client = Client::connect(&server.address).await;
     client.join("p").await;
     assert_eq!(client.call("task:update", change("t", 1)).await["ok"], true);

@@ -55,7 +55,10 @@ async fn fails_alone(server: &Server) {
         assert_eq!(answer["ok"], number != 77, "{number}: {answer}");
         if number == 77 {
             assert_eq!(answer["code"], "validation_failed");
-            assert!(!answer.to_string().contains("trigger"), "the database's words stay inside: {answer}");
+            assert!(
+                !answer.to_string().contains("trigger"),
+                "the database's words stay inside: {answer}"
+            );
         }
     }
     for seq in 1..=199 {

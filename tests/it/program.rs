@@ -28,16 +28,23 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("PING_INTERVAL", "5", "unit"),
         ("EVENT_STYLE", "loud", "style"),
         ("LOG_LEVEL", "a=b=c", "LOG_LEVEL"),
-        ("LOG_FORMAT", "xml", "LOG_FORMAT"),
+        ("LOG_FORMAT", "xml", "log-format"),
         ("MAX_MESSAGE", "1024", "MAX_PAYLOAD"),
         ("CORS_ORIGINS", "example.com", "origin"),
         ("DATABASE_URL", "mysql://u:geheim@h/d", "postgres://"),
-        ("DATABASE_URL", "postgres://u:geheim@127.0.0.1:1/d", "cannot be opened"),
+        (
+            "DATABASE_URL",
+            "postgres://u:geheim@127.0.0.1:1/d",
+            "cannot be opened",
+        ),
     ] {
         let output = run(&[], &[(name, value)]);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{name}={value}");
-        assert!(error.to_lowercase().contains(&said.to_lowercase()), "{name}={value}: {error}");
+        assert!(
+            error.to_lowercase().contains(&said.to_lowercase()),
+            "{name}={value}: {error}"
+        );
         let all = error + &String::from_utf8_lossy(&output.stdout);
         assert!(!all.contains("geheim"), "a password is printed: {all}");
     }
@@ -50,12 +57,31 @@ fn help_documents_every_setting_as_flag_and_variable() {
     let output = run(&["--help"], &[]);
     let help = String::from_utf8(output.stdout).unwrap();
     for setting in [
-        "HOST", "PORT", "DATABASE_URL", "DATABASE_CONNECTIONS", "DATABASE_TIMEOUT", "CORS_ORIGINS", "PING_INTERVAL", "PING_TIMEOUT",
-        "CONNECT_TIMEOUT", "MAX_PAYLOAD", "MAX_MESSAGE", "COMMAND_QUEUE", "MAX_BATCH", "SLOW_READER_TIMEOUT",
-        "SHUTDOWN_TIMEOUT", "STRICT", "EVENT_STYLE", "LOG_LEVEL", "LOG_FORMAT",
+        "HOST",
+        "PORT",
+        "DATABASE_URL",
+        "DATABASE_CONNECTIONS",
+        "DATABASE_TIMEOUT",
+        "CORS_ORIGINS",
+        "PING_INTERVAL",
+        "PING_TIMEOUT",
+        "CONNECT_TIMEOUT",
+        "MAX_PAYLOAD",
+        "MAX_MESSAGE",
+        "COMMAND_QUEUE",
+        "MAX_BATCH",
+        "SLOW_READER_TIMEOUT",
+        "SHUTDOWN_TIMEOUT",
+        "STRICT",
+        "EVENT_STYLE",
+        "LOG_LEVEL",
+        "LOG_FORMAT",
     ] {
         let variable = [format!("[env: {setting}="), format!("[env: {setting}]")];
-        assert!(variable.iter().any(|variable| help.contains(variable)), "{setting} is not in --help");
+        assert!(
+            variable.iter().any(|variable| help.contains(variable)),
+            "{setting} is not in --help"
+        );
         let flag = format!("--{}", setting.to_lowercase().replace('_', "-"));
         assert!(help.contains(&flag), "{flag} is not in --help");
     }
@@ -63,10 +89,18 @@ fn help_documents_every_setting_as_flag_and_variable() {
 
 #[test]
 fn env_example_names_every_setting() {
-    let example = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
+    let example =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example")).unwrap();
     let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();
-    for setting in help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()) {
-        assert!(example.contains(&format!("{setting}=")), "{setting} is not in .env.example");
+    for setting in help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['=', ']']).next())
+    {
+        assert!(
+            example.contains(&format!("{setting}=")),
+            "{setting} is not in .env.example"
+        );
     }
 }
 
@@ -92,14 +126,21 @@ async fn shutdown_answers_what_was_taken_and_closes_in_time() {
     let client = Client::connect(&server.address).await;
     client.join("p").await;
     let answers: Vec<_> = (0..500)
-        .map(|number| client.ask("task:update", &[json!({"projectId": "p", "taskId": "t", "number": number})]))
+        .map(|number| {
+            client.ask(
+                "task:update",
+                &[json!({"projectId": "p", "taskId": "t", "number": number})],
+            )
+        })
         .collect();
     let mut answers = answers.into_iter();
     assert_eq!(answers.next().unwrap().await.unwrap()["ok"], true);
     server.signal("TERM");
     let mut done = 1;
     for answer in answers {
-        let answer = answer.await.expect("every packet that asks for an ack gets one");
+        let answer = answer
+            .await
+            .expect("every packet that asks for an ack gets one");
         if answer["ok"] == true {
             done += 1;
         } else {
@@ -112,7 +153,10 @@ async fn shutdown_answers_what_was_taken_and_closes_in_time() {
     assert_eq!(server.ended().await, Some(0));
     eventually("the client is told", async || client.is_closed()).await;
     server.restart().await;
-    let snapshot = Client::connect(&server.address).await.call("project:snapshot", json!("p")).await;
+    let snapshot = Client::connect(&server.address)
+        .await
+        .call("project:snapshot", json!("p"))
+        .await;
     assert_eq!(snapshot["seq"], done);
 }
 
@@ -124,5 +168,9 @@ async fn idle_servers_shut_down_at_once() {
     let begun = tokio::time::Instant::now();
     server.signal("INT");
     assert_eq!(server.ended().await, Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
 }

@@ -16,7 +16,10 @@ const MEMORY_KIB: u64 = 60 * 1024;
 async fn a_reader_that_pauses_misses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::on_file(folder.path()).await;
-    let (slow, quick) = (Client::connect(&server.address).await, Client::connect(&server.address).await);
+    let (slow, quick) = (
+        Client::connect(&server.address).await,
+        Client::connect(&server.address).await,
+    );
     slow.join("p").await;
     quick.join("p").await;
     let before = server.memory_kib();
@@ -25,7 +28,8 @@ async fn a_reader_that_pauses_misses_nothing() {
     let text = "x".repeat(2000);
     let mut answers = std::collections::VecDeque::new();
     for number in 0..EVENTS {
-        let change = json!({"projectId": "p", "taskId": "t", "updates": {"number": number, "text": text}});
+        let change =
+            json!({"projectId": "p", "taskId": "t", "updates": {"number": number, "text": text}});
         answers.push_back(quick.ask("task:update", &[change]));
         if answers.len() > 200 {
             assert_eq!(answers.pop_front().unwrap().await.unwrap()["ok"], true);

@@ -34,17 +34,24 @@ async fn storm(server: &Server) {
     let answers: Vec<Vec<_>> = clients.iter().enumerate().map(burst).collect();
     let mut acked = 0;
     for answer in answers.into_iter().flatten() {
-        let answer = answer.await.expect("every packet that asks for an ack gets one");
+        let answer = answer
+            .await
+            .expect("every packet that asks for an ack gets one");
         assert_eq!(answer["ok"], true, "{answer}");
         acked += 1;
     }
     assert_eq!(acked, CLIENTS * MESSAGES);
-    let snapshot = clients[0].call("project:snapshot", json!({"projectId": "p"})).await;
+    let snapshot = clients[0]
+        .call("project:snapshot", json!({"projectId": "p"}))
+        .await;
     let head = snapshot["seq"].as_i64().unwrap();
     let mut first: Option<Vec<Received>> = None;
     for client in &clients {
         let seen = client.take(usize::try_from(head).unwrap()).await;
-        assert!(seen.iter().map(Received::seq).eq(1..=head), "gaps or repeats");
+        assert!(
+            seen.iter().map(Received::seq).eq(1..=head),
+            "gaps or repeats"
+        );
         match &first {
             Some(first) => assert!(*first == seen, "two subscribers saw different things"),
             None => first = Some(seen),
@@ -59,8 +66,13 @@ async fn storm(server: &Server) {
 fn burst((number, client): (usize, &Client)) -> Vec<tokio::sync::oneshot::Receiver<Value>> {
     (0..MESSAGES)
         .map(|step| {
-            let task = if step % 4 == 3 { "shared".to_owned() } else { format!("t{number}") };
-            let change = json!({"projectId": "p", "taskId": task, "updates": {"step": step, "by": number}});
+            let task = if step % 4 == 3 {
+                "shared".to_owned()
+            } else {
+                format!("t{number}")
+            };
+            let change =
+                json!({"projectId": "p", "taskId": task, "updates": {"step": step, "by": number}});
             client.ask("task:update", &[change])
         })
         .collect()
@@ -69,9 +81,15 @@ fn burst((number, client): (usize, &Client)) -> Vec<tokio::sync::oneshot::Receiv
 fn own_order_is_kept(seen: &[Received]) {
     let mut last: HashMap<u64, i64> = HashMap::new();
     for event in seen {
-        let (by, step) = (event.args[0]["by"].as_u64().unwrap(), event.args[0]["step"].as_i64().unwrap());
+        let (by, step) = (
+            event.args[0]["by"].as_u64().unwrap(),
+            event.args[0]["step"].as_i64().unwrap(),
+        );
         let before = last.insert(by, step);
-        assert!(before.is_none_or(|before| before < step), "{by}: {step} after {before:?}");
+        assert!(
+            before.is_none_or(|before| before < step),
+            "{by}: {step} after {before:?}"
+        );
     }
     assert_eq!(last.len(), CLIENTS);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Context, existing_or_fresh, merge, next_seq, status_change};
 use crate::domain::{
-    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank, Reference,
-    Refusal, World,
+    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank,
+    Reference, Refusal, World,
 };
 
 /// Announces `task.moved` and, with a change of status, `task.updated` and `task.status_changed` as well.
@@ -77,26 +77,20 @@ fn rank_at(world: &World, task: &Entity, place: &Place, cx: &Context) -> Result<
 type Gap = (Option<Rank>, Option<Rank>);
 
 fn gap_after(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
-    match entry {
-        Some(entry) => (
-            Some(entry.rank.clone()),
-            world.after(entry, &task.id).cloned(),
-        ),
-        None => {
-            let last = world.order_without(&task.id).last();
-            (last.map(|entry| entry.rank.clone()), None)
-        }
+    if let Some(entry) = entry {
+        let next = world.after(entry, &task.id).cloned();
+        return (Some(entry.rank.clone()), next);
     }
+    let last = world.order_without(&task.id).last();
+    (last.map(|entry| entry.rank.clone()), None)
 }
 
 fn gap_before(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
-    match entry {
-        Some(entry) => (
-            world.before(entry, &task.id).cloned(),
-            Some(entry.rank.clone()),
-        ),
-        None => gap_after(world, task, None),
-    }
+    let Some(entry) = entry else {
+        return gap_after(world, task, None);
+    };
+    let previous = world.before(entry, &task.id).cloned();
+    (previous, Some(entry.rank.clone()))
 }
 
 /// The gap at an index of the task's column: the tasks with the same status and sprint.

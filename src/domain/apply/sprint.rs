@@ -6,12 +6,21 @@ use serde_json::Value;
 
 use super::{Context, existing_or_fresh, merge};
 use crate::domain::{
-    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal, World,
+    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal,
+    World,
 };
 
 /// Statuses, in lower case, with which a task needs no new home when its sprint is completed.
 const FINISHED: [&str; 9] = [
-    "done", "completed", "complete", "closed", "finished", "resolved", "cancelled", "canceled", "archived",
+    "done",
+    "completed",
+    "complete",
+    "closed",
+    "finished",
+    "resolved",
+    "cancelled",
+    "canceled",
+    "archived",
 ];
 
 /// Makes the sprint's status `active`.
@@ -34,7 +43,15 @@ pub(super) fn complete(
     command: &Command,
     cx: &Context,
 ) -> Result<Changes, Refusal> {
-    let mut changes = turn(world, id, fields, command, cx, "completed", "sprint.completed")?;
+    let mut changes = turn(
+        world,
+        id,
+        fields,
+        command,
+        cx,
+        "completed",
+        "sprint.completed",
+    )?;
     let home = match move_to {
         MoveTo::Keep => return Ok(changes),
         MoveTo::Backlog => Value::Null,
@@ -72,7 +89,8 @@ fn turn(
     let before = existing_or_fresh(world, Kind::Sprint, id, cx)?;
     let mut fields = fields.clone();
     fields.insert("status".to_owned(), status.into());
-    let Some((entity, merged)) = merge::merge(&before, &fields, command.expected_version, cx)? else {
+    let Some((entity, merged)) = merge::merge(&before, &fields, command.expected_version, cx)?
+    else {
         return Ok(Changes::noop(before));
     };
     let entity = Arc::new(entity);

@@ -35,7 +35,11 @@ impl Board {
         self.send_at(action, None)
     }
 
-    fn send_at(&mut self, action: Action, expected_version: Option<i64>) -> Result<Changes, Refusal> {
+    fn send_at(
+        &mut self,
+        action: Action,
+        expected_version: Option<i64>,
+    ) -> Result<Changes, Refusal> {
         let command = Command {
             project: self.world.project().clone(),
             action,
@@ -53,7 +57,11 @@ impl Board {
     }
 
     fn create(&mut self, kind: Kind, name: &str, with: &Value) -> Changes {
-        let action = Action::Create { kind, id: id(name), fields: fields(with) };
+        let action = Action::Create {
+            kind,
+            id: id(name),
+            fields: fields(with),
+        };
         self.send(action).unwrap()
     }
 
@@ -63,21 +71,38 @@ impl Board {
 
     fn order(&self) -> Vec<&str> {
         let nobody = id("nobody");
-        self.world.order_without(&nobody).map(|entry| entry.id.as_str()).collect::<Vec<_>>()
-            .into_iter().map(|name| self.task(name).id.as_str()).collect()
+        self.world
+            .order_without(&nobody)
+            .map(|entry| entry.id.as_str())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|name| self.task(name).id.as_str())
+            .collect()
     }
 }
 
 fn update(name: &str, with: &Value) -> Action {
-    Action::Update { kind: Kind::Task, id: id(name), fields: fields(with) }
+    Action::Update {
+        kind: Kind::Task,
+        id: id(name),
+        fields: fields(with),
+    }
 }
 
 fn put(name: &str, place: Place) -> Action {
-    Action::TaskMove { id: id(name), fields: Fields::new(), place: Some(place) }
+    Action::TaskMove {
+        id: id(name),
+        fields: Fields::new(),
+        place: Some(place),
+    }
 }
 
 fn types(changes: &Changes) -> Vec<&str> {
-    changes.events.iter().map(|draft| draft.event_type.as_str()).collect()
+    changes
+        .events
+        .iter()
+        .map(|draft| draft.event_type.as_str())
+        .collect()
 }
 
 #[test]
@@ -87,7 +112,11 @@ fn a_project_springs_into_being_silently_with_its_first_command() {
     assert_eq!(types(&changes), ["task.created"]);
     assert_eq!(board.world.project_entity().unwrap().version, 0);
     let project = id("p");
-    let described = board.send(Action::Create { kind: Kind::Project, id: project, fields: fields(&json!({"title": "P"})) });
+    let described = board.send(Action::Create {
+        kind: Kind::Project,
+        id: project,
+        fields: fields(&json!({"title": "P"})),
+    });
     assert_eq!(types(&described.unwrap()), ["project.created"]);
 }
 
@@ -96,21 +125,47 @@ fn strict_servers_make_nothing_by_the_way() {
     let mut board = Board::new();
     board.strict = true;
     let refused = board.send(update("t", &json!({"a": 1})));
-    assert!(matches!(refused, Err(Refusal::NotFound { kind: Kind::Project, .. })));
+    assert!(matches!(
+        refused,
+        Err(Refusal::NotFound {
+            kind: Kind::Project,
+            ..
+        })
+    ));
     board.create(Kind::Project, "p", &json!({}));
     let refused = board.send(update("t", &json!({"a": 1})));
-    assert!(matches!(refused, Err(Refusal::NotFound { kind: Kind::Task, .. })));
+    assert!(matches!(
+        refused,
+        Err(Refusal::NotFound {
+            kind: Kind::Task,
+            ..
+        })
+    ));
 }
 
 #[test]
 fn an_update_merges_and_a_null_is_a_value() {
     let mut board = Board::new();
-    board.create(Kind::Task, "t", &json!({"title": "T", "due": "x", "storyPoints": 3}));
-    let changes = board.send(update("t", &json!({"title": "U", "due": null}))).unwrap();
+    board.create(
+        Kind::Task,
+        "t",
+        &json!({"title": "T", "due": "x", "storyPoints": 3}),
+    );
+    let changes = board
+        .send(update("t", &json!({"title": "U", "due": null})))
+        .unwrap();
     assert_eq!(types(&changes), ["task.updated"]);
     assert_eq!(board.task("t").version, 2);
-    assert_eq!(Value::from(board.task("t").fields.clone()), json!({"title": "U", "due": null, "storyPoints": 3}));
-    assert!(board.send(update("t", &json!({"title": "U"}))).unwrap().is_noop());
+    assert_eq!(
+        Value::from(board.task("t").fields.clone()),
+        json!({"title": "U", "due": null, "storyPoints": 3})
+    );
+    assert!(
+        board
+            .send(update("t", &json!({"title": "U"})))
+            .unwrap()
+            .is_noop()
+    );
 }
 
 #[test]
@@ -127,39 +182,76 @@ fn a_change_of_status_says_from_what_to_what() {
     let mut board = Board::new();
     board.create(Kind::Task, "t", &json!({"status": "todo"}));
     let changes = board.send(update("t", &json!({"status": "done"}))).unwrap();
-    assert_eq!(Value::from(changes.events[1].extra.clone()), json!({"oldStatus": "todo", "newStatus": "done"}));
+    assert_eq!(
+        Value::from(changes.events[1].extra.clone()),
+        json!({"oldStatus": "todo", "newStatus": "done"})
+    );
 }
 
 #[test]
 fn what_is_deleted_stays_gone_until_restored() {
     let mut board = Board::new();
     board.create(Kind::Task, "t", &json!({"title": "T"}));
-    let delete = || Action::Delete { kind: Kind::Task, id: id("t") };
+    let delete = || Action::Delete {
+        kind: Kind::Task,
+        id: id("t"),
+    };
     assert_eq!(types(&board.send(delete()).unwrap()), ["task.deleted"]);
     assert!(board.send(delete()).unwrap().is_noop());
-    assert!(matches!(board.send(update("t", &json!({"a": 1}))), Err(Refusal::Gone(Kind::Task))));
-    let again = Action::Create { kind: Kind::Task, id: id("t"), fields: Fields::new() };
+    assert!(matches!(
+        board.send(update("t", &json!({"a": 1}))),
+        Err(Refusal::Gone(Kind::Task))
+    ));
+    let again = Action::Create {
+        kind: Kind::Task,
+        id: id("t"),
+        fields: Fields::new(),
+    };
     assert!(matches!(board.send(again), Err(Refusal::Gone(Kind::Task))));
     let restored = board.send(Action::TaskRestore { id: id("t") }).unwrap();
     assert_eq!(types(&restored), ["task.restored"]);
-    assert!(board.send(Action::TaskRestore { id: id("t") }).unwrap().is_noop());
-    assert!(matches!(board.send(Action::TaskRestore { id: id("u") }), Err(Refusal::NotFound { .. })));
+    assert!(
+        board
+            .send(Action::TaskRestore { id: id("t") })
+            .unwrap()
+            .is_noop()
+    );
+    assert!(matches!(
+        board.send(Action::TaskRestore { id: id("u") }),
+        Err(Refusal::NotFound { .. })
+    ));
 }
 
 #[test]
 fn a_deleted_project_takes_nothing_more() {
     let mut board = Board::new();
     board.create(Kind::Project, "p", &json!({}));
-    board.send(Action::Delete { kind: Kind::Project, id: id("p") }).unwrap();
-    assert!(matches!(board.send(update("t", &json!({}))), Err(Refusal::Gone(Kind::Project))));
+    board
+        .send(Action::Delete {
+            kind: Kind::Project,
+            id: id("p"),
+        })
+        .unwrap();
+    assert!(matches!(
+        board.send(update("t", &json!({}))),
+        Err(Refusal::Gone(Kind::Project))
+    ));
 }
 
 #[test]
 fn creating_the_same_again_is_a_noop_and_something_else_a_conflict() {
     let mut board = Board::new();
     board.create(Kind::Task, "t", &json!({"title": "T"}));
-    assert!(board.create(Kind::Task, "t", &json!({"title": "T"})).is_noop());
-    let other = Action::Create { kind: Kind::Task, id: id("t"), fields: fields(&json!({"title": "U"})) };
+    assert!(
+        board
+            .create(Kind::Task, "t", &json!({"title": "T"}))
+            .is_noop()
+    );
+    let other = Action::Create {
+        kind: Kind::Task,
+        id: id("t"),
+        fields: fields(&json!({"title": "U"})),
+    };
     assert!(matches!(board.send(other), Err(Refusal::Conflict { field, .. }) if field == "id"));
 }
 
@@ -170,12 +262,21 @@ fn only_the_same_field_changed_by_someone_else_is_a_conflict() {
     board.actor = "bob";
     board.send(update("t", &json!({"title": "bob's"}))).unwrap();
     board.actor = "ann";
-    let merged = board.send_at(update("t", &json!({"note": "ann's"})), Some(1)).unwrap();
+    let merged = board
+        .send_at(update("t", &json!({"note": "ann's"})), Some(1))
+        .unwrap();
     assert!(merged.merged);
     let refused = board.send_at(update("t", &json!({"title": "ann's"})), Some(1));
     assert!(matches!(refused, Err(Refusal::Conflict { field, .. }) if field == "title"));
-    assert!(!board.send_at(update("t", &json!({"title": "ann's"})), Some(3)).unwrap().merged);
-    board.send_at(update("t", &json!({"title": "ann's second"})), Some(3)).unwrap();
+    assert!(
+        !board
+            .send_at(update("t", &json!({"title": "ann's"})), Some(3))
+            .unwrap()
+            .merged
+    );
+    board
+        .send_at(update("t", &json!({"title": "ann's second"})), Some(3))
+        .unwrap();
 }
 
 #[test]
@@ -222,11 +323,26 @@ fn completing_a_sprint_finds_a_home_for_unfinished_tasks() {
         (MoveTo::Sprint(id("next")), json!("next")),
     ] {
         let mut board = Board::new();
-        board.create(Kind::Task, "open", &json!({"sprintId": "s", "status": "todo"}));
-        board.create(Kind::Task, "done", &json!({"sprintId": "s", "status": "Done"}));
-        let start = Action::SprintStart { id: id("s"), fields: Fields::new() };
+        board.create(
+            Kind::Task,
+            "open",
+            &json!({"sprintId": "s", "status": "todo"}),
+        );
+        board.create(
+            Kind::Task,
+            "done",
+            &json!({"sprintId": "s", "status": "Done"}),
+        );
+        let start = Action::SprintStart {
+            id: id("s"),
+            fields: Fields::new(),
+        };
         assert_eq!(types(&board.send(start).unwrap()), ["sprint.started"]);
-        let complete = Action::SprintComplete { id: id("s"), fields: Fields::new(), move_to };
+        let complete = Action::SprintComplete {
+            id: id("s"),
+            fields: Fields::new(),
+            move_to,
+        };
         let changes = board.send(complete.clone()).unwrap();
         assert_eq!(changes.events.len() - 1, usize::from(home != json!("s")));
         assert_eq!(board.task("open").fields["sprintId"], home);
@@ -250,24 +366,37 @@ fn cards_go_where_they_are_put() {
     assert_eq!(board.order(), ["a", "c", "b", "d"]);
     board.send(put("a", Place::Position(99))).unwrap();
     assert_eq!(board.order(), ["c", "b", "d", "a"]);
-    board.send(put("a", Place::Between(id("c"), id("b")))).unwrap();
+    board
+        .send(put("a", Place::Between(id("c"), id("b"))))
+        .unwrap();
     assert_eq!(board.order(), ["c", "a", "b", "d"]);
     board.send(put("c", Place::After(id("unknown")))).unwrap();
     assert_eq!(board.order(), ["a", "b", "d", "c"]);
-    assert!(board.send(put("b", Place::After(id("a")))).unwrap().is_noop());
+    assert!(
+        board
+            .send(put("b", Place::After(id("a"))))
+            .unwrap()
+            .is_noop()
+    );
     let moved = board.send(Action::TaskMove {
         id: id("b"),
         fields: fields(&json!({"status": "done"})),
         place: Some(Place::Position(0)),
     });
-    assert_eq!(types(&moved.unwrap()), ["task.moved", "task.updated", "task.status_changed"]);
+    assert_eq!(
+        types(&moved.unwrap()),
+        ["task.moved", "task.updated", "task.status_changed"]
+    );
 }
 
 fn any_action() -> impl Strategy<Value = Action> {
     let name = || prop::sample::select(vec!["a", "b", "c", "d"]).prop_map(id);
     let kind = || prop::sample::select(vec![Kind::Task, Kind::Epic, Kind::Sprint]);
     let some = || {
-        (prop::sample::select(vec!["status", "title", "epicId", "sprintId"]), prop::sample::select(vec!["a", "b", "done"]))
+        (
+            prop::sample::select(vec!["status", "title", "epicId", "sprintId"]),
+            prop::sample::select(vec!["a", "b", "done"]),
+        )
             .prop_map(|(field, value)| fields(&json!({field: value})))
     };
     let place = prop_oneof![
@@ -276,15 +405,24 @@ fn any_action() -> impl Strategy<Value = Action> {
         (name(), name()).prop_map(|(a, b)| Place::Between(a, b)),
         (0_usize..5).prop_map(Place::Position),
     ];
-    let move_to = prop_oneof![Just(MoveTo::Backlog), Just(MoveTo::Keep), name().prop_map(MoveTo::Sprint)];
+    let move_to = prop_oneof![
+        Just(MoveTo::Backlog),
+        Just(MoveTo::Keep),
+        name().prop_map(MoveTo::Sprint)
+    ];
     prop_oneof![
         (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Create { kind, id, fields }),
         (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Update { kind, id, fields }),
         (kind(), name()).prop_map(|(kind, id)| Action::Delete { kind, id }),
         name().prop_map(|id| Action::TaskRestore { id }),
-        (name(), some(), prop::option::of(place)).prop_map(|(id, fields, place)| Action::TaskMove { id, fields, place }),
+        (name(), some(), prop::option::of(place))
+            .prop_map(|(id, fields, place)| Action::TaskMove { id, fields, place }),
         (name(), some()).prop_map(|(id, fields)| Action::SprintStart { id, fields }),
-        (name(), some(), move_to).prop_map(|(id, fields, move_to)| Action::SprintComplete { id, fields, move_to }),
+        (name(), some(), move_to).prop_map(|(id, fields, move_to)| Action::SprintComplete {
+            id,
+            fields,
+            move_to
+        }),
     ]
 }
 

@@ -81,7 +81,9 @@ impl Door {
         };
         match (meter, upgrade_key(request.headers())) {
             (Some(meter), _) if meter.is_closed() => session_unknown(),
-            (Some(meter), Some(key)) if websocket && known_protocol => self.upgrade(request, &key, meter),
+            (Some(meter), Some(key)) if websocket && known_protocol => {
+                self.upgrade(request, &key, meter)
+            }
             (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
             _ => self.pass(request).await,
         }
@@ -124,12 +126,19 @@ impl Door {
             request.extensions_mut().insert(Arc::clone(&meter));
         }
         let meters = Arc::clone(&self.meters);
-        let response = self.pass(request).await;
+        let response = tokio::select! {
+            response = self.pass(request) => response,
+            () = meter.closed() => return session_unknown(),
+        };
         if !counted || response.status() != StatusCode::OK {
             return response;
         }
         let (parts, body) = response.into_parts();
-        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
+        let Ok(body) = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+        else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         if let Ok(text) = std::str::from_utf8(&body) {

@@ -70,7 +70,11 @@ fn decode(text: &str) -> String {
             .filter(|_| *first == b'%')
             .and_then(|hex| std::str::from_utf8(hex).ok())
             .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        rest = if escaped.is_some() { &after[2..] } else { after };
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
         bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
     }
     String::from_utf8_lossy(&bytes).into_owned()

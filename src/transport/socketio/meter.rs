@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 use crate::hub::Wake;
 
@@ -20,6 +21,7 @@ pub(super) struct Meter {
     /// Events and acks that have left.
     left: AtomicU64,
     closed: AtomicBool,
+    ended: Notify,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
 }
@@ -50,6 +52,24 @@ impl Meter {
         if let Some(reader) = self.lock().reader.take() {
             reader.wake();
         }
+        self.ended.notify_waiters();
+    }
+
+    /// Resolves when the transport is to end.
+    pub(super) async fn closed(&self) {
+        let mut ended = std::pin::pin!(self.ended.notified());
+        ended.as_mut().enable();
+        if !self.is_closed() {
+            ended.await;
+        }
+    }
+
+    /// Wakes everybody who waits for room: there will be none any more, or nobody who needs it.
+    pub(super) fn wake_all(&self) {
+        let wakes = std::mem::take(&mut self.lock().wakes);
+        for wake in wakes {
+            wake.notify_one();
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -62,10 +82,7 @@ impl Meter {
             return;
         }
         self.left.fetch_add(packets, Ordering::AcqRel);
-        let wakes = std::mem::take(&mut self.lock().wakes);
-        for wake in wakes {
-            wake.notify_one();
-        }
+        self.wake_all();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
@@ -90,9 +107,14 @@ pub(super) fn count_payload(body: &str, separated: bool) -> u64 {
     // Engine.IO 3: `<length in characters>:<packet>`, again and again.
     let mut rest = body;
     while let Some((length, after)) = rest.split_once(':') {
-        let Ok(length) = length.parse::<usize>() else { break };
+        let Ok(length) = length.parse::<usize>() else {
+            break;
+        };
         count += u64::from(is_ours(after.as_bytes()));
-        let end = after.char_indices().nth(length).map_or(after.len(), |(at, _)| at);
+        let end = after
+            .char_indices()
+            .nth(length)
+            .map_or(after.len(), |(at, _)| at);
         rest = &after[end..];
     }
     count
@@ -115,14 +137,18 @@ impl Frames {
         let mut completed = 0;
         while !bytes.is_empty() {
             if self.rest > 0 {
-                let skipped = usize::try_from(self.rest).unwrap_or(usize::MAX).min(bytes.len());
+                let skipped = usize::try_from(self.rest)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
                 self.rest -= skipped as u64;
                 bytes = &bytes[skipped..];
             } else {
                 self.start[self.seen] = bytes[0];
                 self.seen += 1;
                 bytes = &bytes[1..];
-                let Some((header, length)) = self.header() else { continue };
+                let Some((header, length)) = self.header() else {
+                    continue;
+                };
                 let peeked = length.min(2);
                 if (self.seen - header) as u64 != peeked {
                     continue;
@@ -143,7 +169,10 @@ impl Frames {
     fn header(&self) -> Option<(usize, u64)> {
         let short = *self.start[..self.seen].get(1)? & 0x7f;
         let (header, length) = match short {
-            126 => (4, u64::from(u16::from_be_bytes([self.start[2], self.start[3]]))),
+            126 => (
+                4,
+                u64::from(u16::from_be_bytes([self.start[2], self.start[3]])),
+            ),
             127 => {
                 let [_, _, length @ .., _, _] = self.start;
                 (10, u64::from_be_bytes(length))
@@ -173,7 +202,11 @@ impl<S> Metered<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
         if polled.is_pending() {
             self.meter.lock().reader = Some(cx.waker().clone());
@@ -187,7 +220,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if self.meter.is_closed() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
@@ -254,7 +291,13 @@ mod tests {
     #[test]
     fn counts_packets_of_polling_bodies() {
         assert_eq!(count_payload("42[\"a\"]\u{1e}2\u{1e}43[1]", true), 2);
-        assert_eq!(count_payload("7:42[\"é\"]1:27:430[\"x\"]".replace("27:", "28:").as_str(), false), 2);
+        assert_eq!(
+            count_payload(
+                "7:42[\"é\"]1:27:430[\"x\"]".replace("27:", "28:").as_str(),
+                false
+            ),
+            2
+        );
         assert_eq!(count_payload("ok", false), 0);
     }
 }

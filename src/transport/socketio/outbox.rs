@@ -64,6 +64,12 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing lies in the queue.
+    pub(super) fn is_empty(&mut self) -> bool {
+        self.settle();
+        self.queued.is_empty()
+    }
+
     fn has_bytes(&self) -> bool {
         self.queued.is_empty() || self.bytes < MAX_BYTES
     }
@@ -71,7 +77,9 @@ impl Outbox {
     fn settle(&mut self) {
         let left = self.meter.left();
         for _ in self.left..left {
-            let Some(bytes) = self.queued.pop_front() else { break };
+            let Some(bytes) = self.queued.pop_front() else {
+                break;
+            };
             self.bytes -= bytes;
         }
         self.left = left;

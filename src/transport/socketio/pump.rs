@@ -89,7 +89,7 @@ impl Pump {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
-                if let Some(room) = room.to_leave(&reply) {
+                if let Some(room) = room.left_by(&reply) {
                     self.socket.with_socket(|socket| socket.leave(room));
                 }
                 self.answer(&name, ack, reply).await;
@@ -164,7 +164,7 @@ impl Room {
     }
 
     /// The room to leave: after a leave, or a join that failed.
-    fn to_leave(self, reply: &Reply) -> Option<String> {
+    fn left_by(self, reply: &Reply) -> Option<String> {
         match self {
             Self::Enter(room) => (!reply.is_ok()).then_some(room),
             Self::Leave(room) => Some(room),

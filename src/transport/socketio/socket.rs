@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use serde_json::value::RawValue;
 use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::socket::DisconnectReason;
+use socketioxide::socket::{DisconnectReason, Socket as IoSocket};
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
@@ -47,8 +47,7 @@ struct Inbox {
 }
 
 struct Outgoing {
-    /// Missing once the client has gone: the socket's handlers own us, so we must let go of it.
-    socket: Option<SocketRef>,
+    socket: Weak<IoSocket>,
     outbox: Outbox,
 }
 
@@ -81,7 +80,12 @@ impl std::fmt::Debug for Socket {
 
 impl Socket {
     /// Takes a client in.
-    pub(super) fn connect(app: &App, socket: &SocketRef, handshake: &Handshake) -> Arc<Self> {
+    pub(super) fn connect(
+        app: &App,
+        socket: &SocketRef,
+        weak: Weak<IoSocket>,
+        handshake: &Handshake,
+    ) -> Arc<Self> {
         let caller = Caller::new(ConnectionId::generate(), handshake.user_id.as_deref());
         let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
         let meter = meter.cloned().unwrap_or_default();
@@ -95,7 +99,7 @@ impl Socket {
             gone: AtomicBool::new(false),
             inbox: Mutex::default(),
             outgoing: Mutex::new(Outgoing {
-                socket: Some(socket.clone()),
+                socket: weak,
                 outbox: Outbox::new(Arc::clone(&meter)),
             }),
             arrived: Notify::new(),
@@ -130,7 +134,9 @@ impl Socket {
         } else {
             inbox.pumping = true;
             drop(inbox);
-            this.app.lifecycle().spawn(super::pump::run(Arc::clone(this)));
+            this.app
+                .lifecycle()
+                .spawn(super::pump::run(Arc::clone(this)));
         }
     }
 
@@ -138,7 +144,11 @@ impl Socket {
     fn refuse(&self, message: Incoming, full: bool) {
         let reply = Reply::refused(
             ErrorCode::Unavailable,
-            if full { "too many messages at once; try again in a moment" } else { "the server is shutting down" },
+            if full {
+                "too many messages at once; try again in a moment"
+            } else {
+                "the server is shutting down"
+            },
         );
         if self.try_answer(&message.name, &mut { message.ack }, &reply) == Offer::Full {
             self.close("inbox_full");
@@ -181,13 +191,18 @@ impl Socket {
     /// Sends an answer if there is room. A refusal that nobody waits for goes out as the event `error`.
     fn try_answer(&self, event: &str, ack: &mut Option<AckSender>, reply: &Reply) -> Offer {
         let mut outgoing = self.outgoing();
-        let Outgoing { socket: Some(socket), outbox } = &mut *outgoing else {
+        let Outgoing { socket, outbox } = &mut *outgoing;
+        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
             return Offer::Gone;
         };
         if !outbox.takes_ack() {
             return Offer::Full;
         }
-        let raw = if ack.is_some() { reply.to_raw() } else { reply.to_error_event(event) };
+        let raw = if ack.is_some() {
+            reply.to_raw()
+        } else {
+            reply.to_error_event(event)
+        };
         outbox.put(raw.get().len() + PACKET_OVERHEAD);
         let sent = match ack.take() {
             Some(ack) => ack.send(&raw),
@@ -200,20 +215,46 @@ impl Socket {
         Offer::Taken
     }
 
-    /// Joins or leaves the Socket.IO room of a channel.
-    pub(super) fn with_socket(&self, act: impl FnOnce(&SocketRef)) {
-        if let Some(socket) = &self.outgoing().socket {
-            act(socket);
+    /// Resolves when nothing waits for the client any more.
+    pub(super) async fn drained(&self) {
+        let wake = Arc::new(Notify::new());
+        loop {
+            self.meter.wake_when_moved(&wake);
+            if self.is_gone() || self.outgoing().outbox.is_empty() {
+                return;
+            }
+            wake.notified().await;
         }
+    }
+
+    /// Ends the transport.
+    pub(super) fn end(&self) {
+        self.meter.close();
+    }
+
+    /// Joins or leaves the Socket.IO room of a channel.
+    pub(super) fn with_socket(&self, act: impl FnOnce(&IoSocket)) {
+        if let Some(socket) = self.outgoing().socket.upgrade() {
+            act(&socket);
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
     }
 
     /// Lets go of the socket. Messages that are queued still take effect: a page that saves on unload
     /// does not wait.
     pub(super) fn disconnected(&self, reason: DisconnectReason) {
         self.gone.store(true, Ordering::Release);
-        self.outgoing().socket = None;
+        self.meter.wake_all();
         self.session.close();
-        drop(self.connection.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         tracing::info!(
             connection.id = %self.session.caller.connection,
             actor = self.session.caller.actor.as_str(),
@@ -243,7 +284,8 @@ impl Subscriber for Socket {
     fn offer(&self, event: &Event) -> Offer {
         let own = event.origin == Some(self.session.caller.connection);
         let mut outgoing = self.outgoing();
-        let Outgoing { socket: Some(socket), outbox } = &mut *outgoing else {
+        let Outgoing { socket, outbox } = &mut *outgoing;
+        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
             return Offer::Gone;
         };
         if !outbox.takes_event() {
@@ -261,7 +303,9 @@ impl Subscriber for Socket {
                 outbox.take_back();
                 match error {
                     // Not connected yet: CONNECT is answered before the socket counts as connected.
-                    SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => Offer::Full,
+                    SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
+                        Offer::Full
+                    }
                     SendError::Serialize(error) => {
                         tracing::error!(error = %error, seq = event.seq, "an event cannot be encoded");
                         Offer::Taken
@@ -273,13 +317,13 @@ impl Subscriber for Socket {
 
     fn wake_when_writable(&self, wake: &Wake) {
         self.meter.wake_when_moved(wake);
-        if self.gone.load(Ordering::Acquire) || self.outgoing().outbox.takes_event() {
+        if self.is_gone() || self.outgoing().outbox.takes_event() {
             wake.notify_one();
         }
     }
 
     fn close(&self, reason: &'static str) {
         tracing::info!(connection.id = %self.session.caller.connection, reason, "closing the transport");
-        self.meter.close();
+        self.end();
     }
 }

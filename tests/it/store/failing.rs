@@ -50,22 +50,6 @@ both_databases! {
 }
 
 both_databases! {
-    async fn a_key_is_used_once_per_channel(db: &Database) {
-        let name = project("p").channel();
-        let keyed = |channel: &Channel| {
-            let mut batch = log_of(channel, &["1", "2"]);
-            batch.events[0].1 = Some("key".to_owned());
-            batch
-        };
-        commit(&db.store, &name, keyed).await;
-        commit(&db.store, &project("q").channel(), keyed).await;
-        let mut tx = db.store.begin().await.unwrap();
-        let channel = tx.channels_lock(&[name]).await.unwrap().remove(0);
-        assert!(tx.write(&keyed(&channel)).await.unwrap_err().is_refused());
-    }
-}
-
-both_databases! {
     async fn a_dropped_transaction_leaves_nothing(db: &Database) {
         let name = project("p").channel();
         for _ in 0..10 {

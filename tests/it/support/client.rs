@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 type Acks = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An event as it arrived.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +27,9 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn seq(&self) -> i64 {
-        self.args[0]["seq"].as_i64().unwrap_or_else(|| panic!("an event has a seq: {self:?}"))
-    }
-
-    pub(crate) fn cursor(&self) -> &str {
-        self.args[1].as_str().expect("the second argument is the cursor")
+        self.args[0]["seq"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("an event has a seq: {self:?}"))
     }
 }
 
@@ -55,14 +53,18 @@ impl Drop for Client {
 
 impl Client {
     pub(crate) async fn connect(address: &str) -> Self {
-        Self::connect_with(address, &json!({})).await.expect("the server lets everyone in")
+        Self::connect_with(address, &json!({}))
+            .await
+            .expect("the server lets everyone in")
     }
 
     /// Connects with `auth`; the error of `connect_error` if the server does not want it.
     pub(crate) async fn connect_with(address: &str, auth: &Value) -> Result<Self, Value> {
         let stream = open(address).await;
         let (mut sink, mut source) = stream.split();
-        sink.send(Message::text(format!("40{auth}"))).await.expect("connected");
+        sink.send(Message::text(format!("40{auth}")))
+            .await
+            .expect("connected");
         let answer = next_text(&mut source).await;
         if let Some(refusal) = answer.strip_prefix("44") {
             return Err(serde_json::from_str(refusal).expect("JSON"));
@@ -72,7 +74,13 @@ impl Client {
         let (incoming, events) = mpsc::unbounded_channel();
         let (reading, may_read) = watch::channel(true);
         let acks = Acks::default();
-        let reader = tokio::spawn(read(source, outgoing.clone(), incoming, Arc::clone(&acks), may_read));
+        let reader = tokio::spawn(read(
+            source,
+            outgoing.clone(),
+            incoming,
+            Arc::clone(&acks),
+            may_read,
+        ));
         let writer = tokio::spawn(async move {
             while let Some(message) = to_send.recv().await {
                 if sink.send(message).await.is_err() {
@@ -117,13 +125,18 @@ impl Client {
 
     /// Sends an event and waits for its ack.
     pub(crate) async fn call(&self, name: &str, payload: Value) -> Value {
-        self.try_call(name, payload).await.expect("every packet that asks for an ack gets one")
+        self.try_call(name, payload)
+            .await
+            .expect("every packet that asks for an ack gets one")
     }
 
     /// As [`Client::call`]; `None` if the connection ends first.
     pub(crate) async fn try_call(&self, name: &str, payload: Value) -> Option<Value> {
         let answer = self.ask(name, &[payload]);
-        tokio::time::timeout(PATIENCE, answer).await.expect("an ack in time").ok()
+        tokio::time::timeout(PATIENCE, answer)
+            .await
+            .expect("an ack in time")
+            .ok()
     }
 
     pub(crate) async fn join(&self, project: &str) -> Value {
@@ -140,7 +153,10 @@ impl Client {
     /// The next event; `None` if there is none in time or the connection has ended.
     pub(crate) async fn try_next(&self, patience: Duration) -> Option<Received> {
         let mut events = self.events.lock().await;
-        tokio::time::timeout(patience, events.recv()).await.ok().flatten()
+        tokio::time::timeout(patience, events.recv())
+            .await
+            .ok()
+            .flatten()
     }
 
     /// Takes so many events.
@@ -172,7 +188,9 @@ fn packet(name: &str, args: &[Value]) -> String {
 /// Opens a WebSocket and takes the Engine.IO handshake.
 pub(crate) async fn open(address: &str) -> Stream {
     let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
-    let (mut stream, _) = tokio_tungstenite::connect_async(url).await.expect("the server listens");
+    let (mut stream, _) = tokio_tungstenite::connect_async(url)
+        .await
+        .expect("the server listens");
     let opened = next_text(&mut stream).await;
     assert!(opened.starts_with('0'), "{opened}");
     stream
@@ -184,8 +202,13 @@ where
     S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
     loop {
-        let message = tokio::time::timeout(PATIENCE, source.next()).await.expect("a message in time");
-        match message.expect("an open connection").expect("a good message") {
+        let message = tokio::time::timeout(PATIENCE, source.next())
+            .await
+            .expect("a message in time");
+        match message
+            .expect("an open connection")
+            .expect("a good message")
+        {
             Message::Text(text) if text.as_str() != "2" => return text.to_string(),
             _ => {}
         }
@@ -208,22 +231,33 @@ async fn read(
             _ = may_read.changed() => continue,
         };
         let Some(Ok(message)) = message else { break };
-        let Message::Text(text) = message else { continue };
+        let Message::Text(text) = message else {
+            continue;
+        };
         match text.as_str() {
             "2" => {
                 outgoing.send(Message::text("3")).ok();
             }
             text => {
                 if let Some(event) = text.strip_prefix("42") {
-                    let mut args: Vec<Value> = serde_json::from_str(event).expect("an event is JSON");
-                    let name = args.remove(0).as_str().expect("an event has a name").to_owned();
+                    let mut args: Vec<Value> =
+                        serde_json::from_str(event).expect("an event is JSON");
+                    let name = args
+                        .remove(0)
+                        .as_str()
+                        .expect("an event has a name")
+                        .to_owned();
                     incoming.send(Received { name, args }).ok();
                 } else if let Some(ack) = text.strip_prefix("43") {
                     let digits = ack.find('[').expect("an ack has an array");
                     let id: u64 = ack[..digits].parse().expect("an ack has an id");
-                    let mut args: Vec<Value> = serde_json::from_str(&ack[digits..]).expect("an ack is JSON");
+                    let mut args: Vec<Value> =
+                        serde_json::from_str(&ack[digits..]).expect("an ack is JSON");
                     let waiting = acks.lock().unwrap().remove(&id);
-                    waiting.expect("one ack per packet").send(args.remove(0)).ok();
+                    waiting
+                        .expect("one ack per packet")
+                        .send(args.remove(0))
+                        .ok();
                 }
             }
         }

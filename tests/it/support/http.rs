@@ -7,7 +7,11 @@ use tokio::net::TcpStream;
 
 /// Gets a path; status and body.
 pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
-    request(address, &format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n")).await
+    request(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n"),
+    )
+    .await
 }
 
 /// Posts a body; status and body of the answer.
@@ -26,15 +30,24 @@ pub(crate) async fn request(address: &str, text: &str) -> (u16, String) {
         let (mut reader, mut writer) = stream.split();
         let mut answer = Vec::new();
         // A server that refuses a long body may close before all of it was sent: what it said still counts.
-        let (_, read) = tokio::join!(writer.write_all(text.as_bytes()), reader.read_to_end(&mut answer));
+        let (_, read) = tokio::join!(
+            writer.write_all(text.as_bytes()),
+            reader.read_to_end(&mut answer)
+        );
         if answer.is_empty() {
             read?;
         }
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
     };
-    let answer = tokio::time::timeout(Duration::from_secs(60), exchange).await.expect("an answer in time");
+    let answer = tokio::time::timeout(Duration::from_mins(1), exchange)
+        .await
+        .expect("an answer in time");
     let answer = answer.unwrap_or_default();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     (status, body.to_owned())
 }

@@ -37,7 +37,11 @@ impl Server {
             ("DATABASE_URL".to_owned(), database_url.to_owned()),
             ("PORT".to_owned(), "0".to_owned()),
         ];
-        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        all.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         Self::launch(all).await
     }
 
@@ -56,7 +60,11 @@ impl Server {
             .await
             .expect("the server starts in time")
             .expect("the server starts");
-        Self { child, address, settings }
+        Self {
+            child,
+            address,
+            settings,
+        }
     }
 
     /// Kills the server as a power cut would.
@@ -67,19 +75,29 @@ impl Server {
     /// Sends a signal by its name and does not wait.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().expect("it runs").to_string();
-        let status = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status();
+        let status = std::process::Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
         assert!(status.expect("kill is there").success());
     }
 
     /// Waits for the end of the process; its exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         let status = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
-        status.expect("it ends in time").expect("it can be waited for").code()
+        status
+            .expect("it ends in time")
+            .expect("it can be waited for")
+            .code()
     }
 
     /// Starts it again on the same port and database.
     pub(crate) async fn restart(&mut self) {
-        let port = self.address.rsplit_once(':').expect("it has a port").1.to_owned();
+        let port = self
+            .address
+            .rsplit_once(':')
+            .expect("it has a port")
+            .1
+            .to_owned();
         let mut settings = std::mem::take(&mut self.settings);
         for (name, value) in &mut settings {
             if name == "PORT" {
@@ -101,12 +119,26 @@ impl Server {
         eventually(what, async || condition(&self.health().await)).await;
     }
 
+    /// Files and connections that the process has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let pid = self.child.id().expect("it runs");
+        std::fs::read_dir(format!("/proc/{pid}/fd"))
+            .expect("Linux tells")
+            .count()
+    }
+
     /// The memory that the process holds, in KiB.
     pub(crate) fn memory_kib(&self) -> u64 {
         let pid = self.child.id().expect("it runs");
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .expect("Linux tells");
+        line.split_whitespace()
+            .nth(1)
+            .and_then(|kib| kib.parse().ok())
+            .expect("a number")
     }
 }
 
@@ -115,9 +147,15 @@ async fn listening(stdout: ChildStdout) -> Option<String> {
     let mut lines = BufReader::new(stdout).lines();
     while let Some(line) = lines.next_line().await.ok()? {
         let logged: Value = serde_json::from_str(&line).unwrap_or_default();
-        if let (Some("listening"), Some(address)) = (logged["message"].as_str(), logged["address"].as_str()) {
+        if let (Some("listening"), Some(address)) =
+            (logged["message"].as_str(), logged["address"].as_str())
+        {
             let address = address.to_owned();
-            tokio::spawn(async move { while let Ok(Some(line)) = lines.next_line().await { show(&line) } });
+            tokio::spawn(async move {
+                while let Ok(Some(line)) = lines.next_line().await {
+                    show(&line)
+                }
+            });
             return Some(address);
         }
         show(&line);

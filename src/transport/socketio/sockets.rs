@@ -1,0 +1,47 @@
+//! The clients that are connected now, for a shutdown that lets each take what waits for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::socket::Socket;
+use crate::domain::ConnectionId;
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sockets {
+    /// Guards the set of clients; they own themselves, here they are only found.
+    connected: Arc<Mutex<HashMap<ConnectionId, Weak<Socket>>>>,
+}
+
+impl Sockets {
+    pub(super) fn insert(&self, socket: &Arc<Socket>) {
+        let id = socket.session.caller.connection;
+        self.lock().insert(id, Arc::downgrade(socket));
+    }
+
+    pub(super) fn remove(&self, id: ConnectionId) {
+        self.lock().remove(&id);
+    }
+
+    /// Ends every connection once its client has taken what waits for it.
+    pub(super) async fn close(&self) {
+        let sockets: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
+        for socket in &sockets {
+            socket.drained().await;
+            socket.end();
+        }
+    }
+
+    /// Ends every connection at once.
+    pub(super) fn cut(&self) {
+        for socket in self.lock().values().filter_map(Weak::upgrade) {
+            socket.end();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Weak<Socket>>> {
+        self.connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
