@@ -217,16 +217,18 @@ impl Session {
         from: From,
     ) -> Result<Joined, SubscribeError> {
         let old = self.rooms.enter(channel, project);
-        let from = if old.is_some() && from == From::Now {
-            // Joining again changes nothing: the client goes on from where it is.
+        let again = old.is_some() && from == From::Now;
+        if let Some(old) = old {
+            old.leave().await;
+        }
+        let from = if again {
+            // Joining again changes nothing: the client goes on from where it is, which stands still only
+            // now that the old subscription has ended.
             self.rooms.position(channel).map_or(from, From::After)
         } else {
             self.rooms.restart(channel);
             from
         };
-        if let Some(old) = old {
-            old.leave().await;
-        }
         let hub = self.app.hub();
         match hub.subscribe(channel, Arc::clone(subscriber), from).await {
             Ok((subscription, joined)) => {

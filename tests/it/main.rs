@@ -9,6 +9,7 @@
 mod bad_input;
 mod crash;
 mod outage;
+mod plan;
 mod poison;
 mod program;
 mod slow_reader;

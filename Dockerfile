@@ -1,0 +1,31 @@
+# Builds and runs boardcast. The cache mounts need BuildKit, which is the default from Docker 23 on.
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /build
+# .dockerignore lets through only what the build reads.
+COPY . .
+# The target directory is a cache and no part of the image, so the program is copied out of it. `touch`: cargo does
+# not notice a migration that was added while no source file changed.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    touch src/lib.rs \
+    && cargo build --release --locked \
+    && install target/release/boardcast /usr/local/bin/boardcast
+
+FROM debian:bookworm-slim
+RUN groupadd --gid 10001 boardcast \
+    && useradd --uid 10001 --gid boardcast --home-dir /data --no-create-home --shell /usr/sbin/nologin boardcast \
+    && install --directory --owner=boardcast --group=boardcast /data
+COPY --from=build /usr/local/bin/boardcast /usr/local/bin/boardcast
+
+# By number, so that Kubernetes can tell that it is not root.
+USER 10001:10001
+# The default database, boardcast.db in the working directory, lies in the volume.
+WORKDIR /data
+VOLUME /data
+
+EXPOSE 8002
+STOPSIGNAL SIGTERM
+# Asks the address in HOST and PORT: set these as variables, not as flags.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["boardcast", "healthcheck"]
+ENTRYPOINT ["boardcast"]
