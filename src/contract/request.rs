@@ -89,15 +89,7 @@ impl CommandRequest {
     /// The kind and id of the entity that the command names.
     #[must_use]
     pub fn subject(&self) -> (Kind, &EntityId) {
-        match &self.action {
-            Action::Create { kind, id, .. }
-            | Action::Update { kind, id, .. }
-            | Action::Delete { kind, id } => (*kind, id),
-            Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
-            Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
-                (Kind::Sprint, id)
-            }
-        }
+        self.action.subject()
     }
 }
 

@@ -75,6 +75,22 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The kind and id of the entity that the action is about.
+    #[must_use]
+    pub fn subject(&self) -> (Kind, &EntityId) {
+        match self {
+            Action::Create { kind, id, .. }
+            | Action::Update { kind, id, .. }
+            | Action::Delete { kind, id } => (*kind, id),
+            Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
+            Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
+                (Kind::Sprint, id)
+            }
+        }
+    }
+}
+
 /// Where a card is put.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Place {
@@ -145,15 +161,7 @@ impl Command {
     /// The kind and id of the entity that the command names.
     #[must_use]
     pub fn subject(&self) -> (Kind, &EntityId) {
-        match &self.action {
-            Action::Create { kind, id, .. }
-            | Action::Update { kind, id, .. }
-            | Action::Delete { kind, id } => (*kind, id),
-            Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
-            Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
-                (Kind::Sprint, id)
-            }
-        }
+        self.action.subject()
     }
 
     /// What must be loaded besides the subject and the project itself.

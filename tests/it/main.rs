@@ -6,8 +6,10 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
 mod bad_input;
 mod crash;
+mod idempotency;
 mod outage;
 mod plan;
 mod poison;

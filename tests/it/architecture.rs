@@ -1,0 +1,123 @@
+//! Imports go one way, and what is known in one place is known there alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which part of the tree may name what.
+const KNOWN_ONLY_IN: [(&str, &[&str]); 4] = [
+    ("sqlx", &["store", "store.rs"]),
+    (
+        "socketioxide",
+        &["transport/socketio", "transport/socketio.rs"],
+    ),
+    ("axum", &["transport", "admin", "serve.rs", "config.rs"]),
+    ("SystemTime::now", &["clock.rs"]),
+];
+
+/// What a part must not import.
+const DOES_NOT_IMPORT: [(&str, &[&str]); 5] = [
+    (
+        "domain",
+        &[
+            "crate::contract",
+            "crate::store",
+            "crate::hub",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "tokio",
+        ],
+    ),
+    (
+        "contract",
+        &[
+            "crate::store",
+            "crate::hub",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "tokio",
+        ],
+    ),
+    (
+        "store",
+        &[
+            "crate::contract",
+            "crate::hub",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+        ],
+    ),
+    (
+        "hub",
+        &[
+            "crate::contract",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
+        ],
+    ),
+    (
+        "command",
+        &["crate::session", "crate::app", "crate::transport"],
+    ),
+];
+
+#[test]
+fn each_thing_is_known_in_its_place_alone() {
+    for (path, code) in sources() {
+        for (what, places) in KNOWN_ONLY_IN {
+            let allowed = places.iter().any(|place| path.starts_with(place));
+            assert!(
+                allowed || !names(&code, what),
+                "{} names {what}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn imports_go_one_way() {
+    for (path, code) in sources() {
+        for (part, forbidden) in DOES_NOT_IMPORT {
+            if path.starts_with(part) || path == Path::new(part).with_extension("rs") {
+                for what in forbidden {
+                    assert!(!names(&code, what), "{} imports {what}", path.display());
+                }
+            }
+        }
+    }
+}
+
+/// Whether code, not a comment, names something.
+fn names(code: &str, what: &str) -> bool {
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .any(|line| {
+            line.contains(&format!("{what}::"))
+                || line.contains(&format!("use {what}"))
+                || line.contains(&format!("{what}("))
+        })
+}
+
+/// Every file below `src`, by its path there.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let code = fs::read_to_string(&path).unwrap();
+                sources.push((path.strip_prefix(&root).unwrap().to_owned(), code));
+            }
+        }
+    }
+    sources
+}
