@@ -1,6 +1,7 @@
 //! Reads outside of the writer's transactions, each a consistent one, and housekeeping.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Channel, Snapshot, Store, StoreError};
 use super::{postgres, sqlite};
@@ -8,21 +9,36 @@ use crate::domain::{
     ChannelName, ChannelNo, EntityId, Epoch, Event, EventId, Kind, ProjectId, Seq, Timestamp,
 };
 
+/// How long a read may take. A database that is cut off without a word must not hold up those who can go on
+/// without it.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Ends a read that takes too long.
+async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(READ_TIMEOUT, read).await {
+        Ok(result) => result,
+        Err(late) => Err(StoreError::Unavailable(late.into())),
+    }
+}
+
 /// Calls the same function of either database's module with a connection of its own.
 macro_rules! with {
     ($connection:ident of $store:expr, $noun:ident::$function:ident($($argument:expr),*)) => {
-        match $store {
-            Store::Sqlite(db) => {
-                let mut session = db.$connection().await?;
-                let result = sqlite::$noun::$function(session.start()?, $($argument),*).await;
-                session.finish(result)
+        in_time(async {
+            match $store {
+                Store::Sqlite(db) => {
+                    let mut session = db.$connection().await?;
+                    let result = sqlite::$noun::$function(session.start()?, $($argument),*).await;
+                    session.finish(result)
+                }
+                Store::Postgres(db) => {
+                    let mut session = db.$connection().await?;
+                    let result = postgres::$noun::$function(session.start()?, $($argument),*).await;
+                    session.finish(result)
+                }
             }
-            Store::Postgres(db) => {
-                let mut session = db.$connection().await?;
-                let result = postgres::$noun::$function(session.start()?, $($argument),*).await;
-                session.finish(result)
-            }
-        }
+        })
+        .await
     };
 }
 
