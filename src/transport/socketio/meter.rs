@@ -28,7 +28,8 @@ pub(super) struct Meter {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    wakes: Vec<Wake>,
+    /// Whom to wake once so many events and acks have left.
+    wakes: Vec<(u64, Wake)>,
     reader: Option<Waker>,
 }
 
@@ -38,12 +39,11 @@ impl Meter {
         self.left.load(Ordering::Acquire)
     }
 
-    /// Wakes when something leaves after this call.
-    pub(super) fn wake_when_moved(&self, wake: &Wake) {
+    /// Wakes once so many have left in all. Whoever asks must look again afterwards: it may be so already.
+    pub(super) fn wake_at(&self, left: u64, wake: &Wake) {
         let mut waiting = self.lock();
-        if !waiting.wakes.iter().any(|known| Arc::ptr_eq(known, wake)) {
-            waiting.wakes.push(Arc::clone(wake));
-        }
+        waiting.wakes.retain(|(_, known)| !Arc::ptr_eq(known, wake));
+        waiting.wakes.push((left, Arc::clone(wake)));
     }
 
     /// Ends the transport; the client can come back.
@@ -66,10 +66,17 @@ impl Meter {
 
     /// Wakes everybody who waits for room: there will be none any more, or nobody who needs it.
     pub(super) fn wake_all(&self) {
-        let wakes = std::mem::take(&mut self.lock().wakes);
-        for wake in wakes {
-            wake.notify_one();
-        }
+        self.wake_up_to(u64::MAX);
+    }
+
+    fn wake_up_to(&self, left: u64) {
+        self.lock().wakes.retain(|(at, wake)| {
+            let due = *at <= left;
+            if due {
+                wake.notify_one();
+            }
+            !due
+        });
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -81,8 +88,8 @@ impl Meter {
         if packets == 0 {
             return;
         }
-        self.left.fetch_add(packets, Ordering::AcqRel);
-        self.wake_all();
+        let before = self.left.fetch_add(packets, Ordering::AcqRel);
+        self.wake_up_to(before + packets);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {

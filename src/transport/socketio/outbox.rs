@@ -64,6 +64,17 @@ impl Outbox {
         }
     }
 
+    /// How many packets must have left in all for the queue to be half empty: what waits is then handed over
+    /// in one go and not packet by packet.
+    pub(super) fn low_mark(&self) -> u64 {
+        self.left + self.queued.len().div_ceil(2) as u64
+    }
+
+    /// How many packets must have left in all for the queue to be empty.
+    pub(super) fn empty_mark(&self) -> u64 {
+        self.left + self.queued.len() as u64
+    }
+
     /// Whether nothing lies in the queue.
     pub(super) fn is_empty(&mut self) -> bool {
         self.settle();

@@ -180,7 +180,8 @@ impl Socket {
         }
         let wake = Arc::new(Notify::new());
         while self.try_answer(event, &mut ack, reply) == Offer::Full {
-            self.meter.wake_when_moved(&wake);
+            let low = self.outgoing().outbox.low_mark();
+            self.meter.wake_at(low, &wake);
             if self.try_answer(event, &mut ack, reply) != Offer::Full {
                 return;
             }
@@ -219,7 +220,8 @@ impl Socket {
     pub(super) async fn drained(&self) {
         let wake = Arc::new(Notify::new());
         loop {
-            self.meter.wake_when_moved(&wake);
+            let empty = self.outgoing().outbox.empty_mark();
+            self.meter.wake_at(empty, &wake);
             if self.is_gone() || self.outgoing().outbox.is_empty() {
                 return;
             }
@@ -316,7 +318,8 @@ impl Subscriber for Socket {
     }
 
     fn wake_when_writable(&self, wake: &Wake) {
-        self.meter.wake_when_moved(wake);
+        let low = self.outgoing().outbox.low_mark();
+        self.meter.wake_at(low, wake);
         if self.is_gone() || self.outgoing().outbox.takes_event() {
             wake.notify_one();
         }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures_util::future::join_all;
+
 use super::socket::Socket;
 use crate::domain::ConnectionId;
 
@@ -26,10 +28,11 @@ impl Sockets {
     /// Ends every connection once its client has taken what waits for it.
     pub(super) async fn close(&self) {
         let sockets: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
-        for socket in &sockets {
+        let closing = sockets.iter().map(|socket| async {
             socket.drained().await;
             socket.end();
-        }
+        });
+        join_all(closing).await;
     }
 
     /// Ends every connection at once.
