@@ -4,12 +4,10 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 # .dockerignore lets through only what the build reads.
 COPY . .
-# The target directory is a cache and no part of the image, so the program is copied out of it. `touch`: cargo does
-# not notice a migration that was added while no source file changed.
+# The target directory is a cache and no part of the image, so the program is copied out of it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
-    touch src/lib.rs \
-    && cargo build --release --locked \
+    cargo build --release --locked \
     && install target/release/boardcast /usr/local/bin/boardcast
 
 FROM debian:bookworm-slim

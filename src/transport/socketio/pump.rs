@@ -4,6 +4,7 @@
 //! their order. Anything else waits until all answers before it are there.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use socketioxide::extract::AckSender;
@@ -60,7 +61,9 @@ impl Pump {
             max_payload_bytes: self.socket.app.config().max_payload,
         };
         let parsed = match &packet {
-            Some(packet) => parse(&name, packet.get(), &limits),
+            // A panic must not cost this client its answers: it would wait for ever.
+            Some(packet) => catch_unwind(AssertUnwindSafe(|| parse(&name, packet.get(), &limits)))
+                .unwrap_or_else(|_| Err(lost())),
             None => Err(Reply::refused(
                 ErrorCode::ValidationFailed,
                 "the message is not valid JSON",
@@ -142,7 +145,7 @@ impl Pump {
     }
 }
 
-/// A worker that went away without an answer: only if it panicked.
+/// Somebody panicked who should have answered.
 fn lost() -> Reply {
     Reply::refused(ErrorCode::Internal, "something went wrong on the server")
 }
