@@ -38,6 +38,7 @@ pub(super) struct Built {
     pub(super) project: Option<ProjectId>,
     pub(super) action: Action,
     pub(super) expected_version: Option<i64>,
+    pub(super) spellings: Fields,
 }
 
 pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Built, Reply> {
@@ -76,6 +77,7 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Bui
     Ok(Built {
         project: project(&body, &action)?,
         expected_version: body.expected_version()?,
+        spellings: body.spellings(),
         action,
     })
 }

@@ -5,6 +5,7 @@
 
 mod merge;
 mod placing;
+mod spelling;
 mod sprint;
 #[cfg(test)]
 mod tests;
@@ -138,7 +139,7 @@ fn update(
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     let before = existing_or_fresh(world, kind, id, cx)?;
-    let outcome = merge::merge(&before, fields, command.expected_version, cx)?;
+    let outcome = merge::merge(&before, fields, command, cx)?;
     let Some((entity, merged)) = outcome else {
         return Ok(Changes::noop(before));
     };

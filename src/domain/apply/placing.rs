@@ -18,7 +18,7 @@ pub(super) fn task_move(
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     let before = existing_or_fresh(world, Kind::Task, id, cx)?;
-    let merged = merge::merge(&before, fields, command.expected_version, cx)?;
+    let merged = merge::merge(&before, fields, command, cx)?;
     let moved_fields = merged.is_some();
     let (mut entity, merged) = merged.unwrap_or_else(|| ((*before).clone(), false));
     if let Some(place) = place {

@@ -89,8 +89,7 @@ fn turn(
     let before = existing_or_fresh(world, Kind::Sprint, id, cx)?;
     let mut fields = fields.clone();
     fields.insert("status".to_owned(), status.into());
-    let Some((entity, merged)) = merge::merge(&before, &fields, command.expected_version, cx)?
-    else {
+    let Some((entity, merged)) = merge::merge(&before, &fields, command, cx)? else {
         return Ok(Changes::noop(before));
     };
     let entity = Arc::new(entity);

@@ -44,6 +44,7 @@ impl Board {
             project: self.world.project().clone(),
             action,
             expected_version,
+            spellings: Fields::new(),
             echo: Fields::new(),
         };
         let cx = Context {
