@@ -12,7 +12,7 @@ pub struct Command {
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
     /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
-    /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`.
+    /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`; of a `status` beside `newStatus`.
     pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,

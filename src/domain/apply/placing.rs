@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Context, existing_or_fresh, merge, next_seq, status_change};
+use super::{Context, changed, existing_or_fresh, merge, next_seq};
 use crate::domain::{
-    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank,
+    Changes, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank,
     Reference, Refusal, World,
 };
 
@@ -32,13 +32,8 @@ pub(super) fn task_move(
         entity.updated = cx.stamp();
     }
     let entity = Arc::new(entity);
-    let mut events = vec![Draft::new(EventType::known("task.moved"), &entity)];
-    if let Some(status_changed) = status_change(&before, &entity) {
-        events.push(Draft::new(EventType::known("task.updated"), &entity));
-        events.push(status_changed);
-    }
     Ok(Changes {
-        events,
+        events: changed(&before, &entity, vec![EventType::known("task.moved")]),
         entities: vec![Arc::clone(&entity)],
         subject: entity,
         merged,

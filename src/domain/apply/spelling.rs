@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::domain::{Entity, Fields};
 
+const STATUS: &str = "status";
 const TITLE: &str = "title";
 const NAME: &str = "name";
 
@@ -18,6 +19,10 @@ pub(super) fn settle(before: &Entity, patch: &Fields, spellings: &Fields) -> Fie
         };
         if field == TITLE {
             settle_name(before, &mut settled, other);
+        } else if field == STATUS {
+            if before.fields.get(STATUS) == Some(counts) {
+                settled.insert(field.clone(), other.clone());
+            }
         } else if has_said(before, field, counts) && !has_said(before, field, other) {
             settled.insert(field.clone(), other.clone());
         }
