@@ -193,6 +193,7 @@ fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusa
     entity.version += 1;
     entity.updated = cx.stamp();
     entity.deleted = None;
+    entity.rank = placing::free_rank(world, &entity);
     let entity = Arc::new(entity);
     Ok(Changes {
         events: vec![Draft::new(kind_event(Kind::Task, Verb::Restored), &entity)],

@@ -175,7 +175,9 @@ impl Command {
                     Needs::Entity(Kind::Sprint, target),
                 ],
             },
-            Action::TaskMove { place: Some(_), .. } => vec![Needs::Order],
+            Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
+                vec![Needs::Order]
+            }
             _ => Vec::new(),
         }
     }
