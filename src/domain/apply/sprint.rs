@@ -58,7 +58,8 @@ pub(super) fn complete(
         MoveTo::Sprint(target) if target == id => return Err(same_sprint()),
         MoveTo::Sprint(target) => {
             require_open(world, target, cx)?;
-            target.to_json()
+            let known = world.get(Kind::Sprint, target);
+            known.map_or(target, |sprint| &sprint.id).to_json()
         }
     };
     if changes.is_noop() {
