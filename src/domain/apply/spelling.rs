@@ -1,6 +1,5 @@
 //! Which of two spellings of a field is meant. A frontend that writes `due_date` keeps the `dueDate` that the
-//! server tells it, and sends both back with the whole object: what it wants is the value that the server
-//! has never said.
+//! server tells it, and sends both back with the whole object: what the server has said is not what it wants.
 
 use serde_json::Value;
 
@@ -23,7 +22,7 @@ pub(super) fn settle(before: &Entity, patch: &Fields, spellings: &Fields) -> Fie
             if before.fields.get(STATUS) == Some(counts) {
                 settled.insert(field.clone(), other.clone());
             }
-        } else if has_said(before, field, counts) && !has_said(before, field, other) {
+        } else if has_said(before, field, counts) {
             settled.insert(field.clone(), other.clone());
         }
     }
@@ -32,22 +31,21 @@ pub(super) fn settle(before: &Entity, patch: &Fields, spellings: &Fields) -> Fie
 
 /// A `name` is the title of an entity that has no name of its own.
 fn settle_name(before: &Entity, patch: &mut Fields, name: &Value) {
-    let own = before.fields.contains_key(NAME);
-    match (own, patch.contains_key(NAME)) {
+    let Some(title) = patch.get(TITLE) else {
+        return;
+    };
+    let told = has_said(before, TITLE, title);
+    match (before.fields.contains_key(NAME), patch.contains_key(NAME)) {
         (true, false) => {
             patch.remove(TITLE);
             patch.insert(NAME.to_owned(), name.clone());
         }
-        (false, true) if has_said(before, TITLE, name) => {
-            patch.remove(NAME);
-        }
-        (false, true)
-            if patch
-                .get(TITLE)
-                .is_some_and(|title| has_said(before, TITLE, title)) =>
-        {
+        (false, true) if told => {
             patch.remove(NAME);
             patch.insert(TITLE.to_owned(), name.clone());
+        }
+        (false, true) if has_said(before, TITLE, name) => {
+            patch.remove(NAME);
         }
         _ => {}
     }
