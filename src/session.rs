@@ -201,8 +201,11 @@ impl Session {
     /// The state in place of a replay that cannot be had, and why.
     async fn reset(&self, project: &ProjectId, reason: &str) -> Result<Fields, StoreError> {
         let snapshot = self.snapshot(project).await?;
-        let mut extra = Fields::new();
-        extra.insert("seq".to_owned(), seq_of(&snapshot).into());
+        let said = |key: &str| Some((key.to_owned(), snapshot.get(key)?.clone()));
+        let mut extra: Fields = ["projectId", "seq", "cursor"]
+            .iter()
+            .filter_map(|key| said(key))
+            .collect();
         extra.insert("reset".to_owned(), true.into());
         extra.insert("reason".to_owned(), reason.into());
         extra.insert("snapshot".to_owned(), snapshot.into());
@@ -243,7 +246,7 @@ impl Session {
     }
 
     fn joined(&self, join: &Join, channel: &ChannelName, joined: Joined, extra: Fields) -> Reply {
-        let mut answer = Fields::new();
+        let mut answer = extra;
         answer.insert("room".to_owned(), channel.as_str().into());
         answer.insert("projectId".to_owned(), join.project.to_json());
         answer.insert("seq".to_owned(), joined.head.into());
@@ -251,7 +254,6 @@ impl Session {
             "cursor".to_owned(),
             self.cursor_at(joined.channel_no, joined.head).into(),
         );
-        answer.extend(extra.into_iter().filter(|(key, _)| key != "seq"));
         Reply::done(answer)
     }
 

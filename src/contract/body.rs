@@ -166,6 +166,11 @@ impl<'a> Body<'a> {
         fields
     }
 
+    /// Values of the fields under other spellings.
+    pub(super) fn spellings(&self) -> Fields {
+        field::spellings_in(self.wrapper.unwrap_or(self.top))
+    }
+
     /// Whether the fields are in a wrapper.
     pub(super) fn is_wrapped(&self) -> bool {
         self.wrapper.is_some()

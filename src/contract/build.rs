@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Reply;
 use super::arguments::Arguments;
 use super::body::{Body, Wrappers, read_id};
-use super::field::canonical;
+use super::field::{canonical, first};
 use super::names::Verb;
 use crate::domain::{Action, EntityId, Fields, Id, Kind, MoveTo, Place, ProjectId};
 
@@ -38,6 +38,7 @@ pub(super) struct Built {
     pub(super) project: Option<ProjectId>,
     pub(super) action: Action,
     pub(super) expected_version: Option<i64>,
+    pub(super) spellings: Fields,
 }
 
 pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Built, Reply> {
@@ -52,7 +53,7 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Bui
         Verb::Update => Action::Update {
             kind,
             id: body.require_id()?,
-            fields: body.fields(),
+            fields: fields(kind, &body),
         },
         Verb::Delete => Action::Delete {
             kind,
@@ -76,6 +77,7 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Bui
     Ok(Built {
         project: project(&body, &action)?,
         expected_version: body.expected_version()?,
+        spellings: spellings(verb, &body, arguments),
         action,
     })
 }
@@ -92,8 +94,35 @@ fn project(body: &Body<'_>, action: &Action) -> Result<Option<ProjectId>, Reply>
     }
 }
 
+/// The fields that are sent. What an event said of a change of status comes back with the whole object and
+/// is no field of the task.
+fn fields(kind: Kind, body: &Body<'_>) -> Fields {
+    let mut fields = body.fields();
+    if kind == Kind::Task {
+        let new = first(&fields, &NEW_STATUS).map(|(_, status)| status.clone());
+        fields = without(fields, &[&NEW_STATUS, &OLD_STATUS]);
+        if let (Some(status), false) = (new, fields.contains_key(STATUS)) {
+            fields.insert(STATUS.to_owned(), status);
+        }
+    }
+    fields
+}
+
+/// `status` beside `newStatus` is the old one, or the new one beside what the last event said.
+fn spellings(verb: Verb, body: &Body<'_>, arguments: &Arguments) -> Fields {
+    let mut spellings = body.spellings();
+    if matches!(verb, Verb::Status | Verb::Move)
+        && arguments.status.is_none()
+        && body.find(&NEW_STATUS).is_some()
+        && let Some((_, status @ Value::String(_))) = body.find(&[STATUS])
+    {
+        spellings.insert(STATUS.to_owned(), status.clone());
+    }
+    spellings
+}
+
 fn create(kind: Kind, body: &Body<'_>) -> Result<Action, Reply> {
-    let fields = body.fields();
+    let fields = fields(kind, body);
     match fields.get("title") {
         None | Some(Value::String(_) | Value::Number(_)) => {}
         Some(_) => {

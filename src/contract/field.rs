@@ -98,6 +98,22 @@ pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
     fields
 }
 
+/// The values of fields that are sent under another spelling than the one that counts: `due_date` beside
+/// another `dueDate`, and every `name`. What they are worth depends on the entity.
+pub(super) fn spellings_in(source: &Fields) -> Fields {
+    let mut spellings = Fields::new();
+    for (key, value) in source {
+        if key == "name" {
+            spellings.insert("title".to_owned(), value.clone());
+        }
+        let name = canonical(key);
+        if name != key && source.get(name).is_some_and(|counts| counts != value) {
+            spellings.insert(name.to_owned(), value.clone());
+        }
+    }
+    spellings
+}
+
 /// The first of these keys that is there and not null.
 pub(super) fn first<'a>(
     source: &'a Fields,

@@ -4,6 +4,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::EventStyle;
+use super::field::canonical;
 use crate::domain::{Draft, Entity, Event, Fields, Seq, Stamp};
 
 /// An entity's state: its fields, and over them what the server knows.
@@ -34,10 +35,26 @@ pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
         tombstone(&mut payload, &draft.entity);
     } else {
         payload.extend(entity(&draft.entity));
+        if draft.echo {
+            agree(&mut payload, echo, &draft.entity.fields);
+        }
     }
     payload.extend(draft.extra.clone());
     put(&mut payload, "seq", seq);
     to_raw_value(&payload).expect("a map with string keys is always JSON")
+}
+
+/// If a field was sent under both of its spellings, both say its value: whoever keeps them stays in step.
+fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
+    for key in echo.keys().filter(|key| !fields.contains_key(*key)) {
+        let counts = match canonical(key) {
+            "name" => "title",
+            counts => counts,
+        };
+        if let (true, Some(value)) = (echo.contains_key(counts), fields.get(counts)) {
+            put(payload, key, value.clone());
+        }
+    }
 }
 
 /// An event of the log as a list shows it: the name under which it is delivered, and its payload.

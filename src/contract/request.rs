@@ -66,6 +66,8 @@ pub struct CommandRequest {
     pub action: Action,
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
+    /// Values of fields under other spellings, see [`Command::spellings`].
+    pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
     /// The idempotency key.
@@ -82,6 +84,7 @@ impl CommandRequest {
             project,
             action: self.action,
             expected_version: self.expected_version,
+            spellings: self.spellings,
             echo: self.echo,
         }
     }
@@ -115,6 +118,7 @@ fn command(entry: &Entry, built: Built, arguments: Arguments) -> CommandRequest 
         project: built.project,
         action: built.action,
         expected_version: built.expected_version,
+        spellings: built.spellings,
         fingerprint: arguments.fingerprint(entry),
         echo: arguments.object,
         key: arguments.key,

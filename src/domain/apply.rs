@@ -5,6 +5,7 @@
 
 mod merge;
 mod placing;
+mod spelling;
 mod sprint;
 #[cfg(test)]
 mod tests;
@@ -138,13 +139,12 @@ fn update(
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     let before = existing_or_fresh(world, kind, id, cx)?;
-    let outcome = merge::merge(&before, fields, command.expected_version, cx)?;
+    let outcome = merge::merge(&before, fields, command, cx)?;
     let Some((entity, merged)) = outcome else {
         return Ok(Changes::noop(before));
     };
     let entity = Arc::new(entity);
-    let mut events = vec![Draft::new(kind_event(kind, Verb::Updated), &entity)];
-    events.extend(status_change(&before, &entity));
+    let events = changed(&before, &entity, vec![kind_event(kind, Verb::Updated)]);
     Ok(Changes {
         events,
         entities: vec![Arc::clone(&entity)],
@@ -193,6 +193,7 @@ fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusa
     entity.version += 1;
     entity.updated = cx.stamp();
     entity.deleted = None;
+    entity.rank = placing::free_rank(world, &entity);
     let entity = Arc::new(entity);
     Ok(Changes {
         events: vec![Draft::new(kind_event(Kind::Task, Verb::Restored), &entity)],
@@ -245,16 +246,22 @@ fn next_seq(world: &World) -> Seq {
     world.seq() + 1
 }
 
-/// `task.status_changed`, if the status did.
-fn status_change(before: &Entity, after: &Arc<Entity>) -> Option<Draft> {
+/// Announces a change by these events. A task's change of status is announced as `task.updated` and
+/// `task.status_changed` as well, and each of the events says from what to what.
+fn changed(before: &Entity, after: &Arc<Entity>, mut events: Vec<EventType>) -> Vec<Draft> {
     let (old, new) = (before.fields.get("status"), after.fields.get("status"));
-    if after.kind != Kind::Task || old == new {
-        return None;
-    }
     let mut extra = Fields::new();
-    extra.insert("oldStatus".to_owned(), old.cloned().unwrap_or_default());
-    extra.insert("newStatus".to_owned(), new.cloned().unwrap_or_default());
-    Some(Draft::new(EventType::known("task.status_changed"), after).with(extra))
+    if after.kind == Kind::Task && old != new {
+        for name in ["task.updated", "task.status_changed"].map(EventType::known) {
+            if !events.contains(&name) {
+                events.push(name);
+            }
+        }
+        extra.insert("oldStatus".to_owned(), old.cloned().unwrap_or_default());
+        extra.insert("newStatus".to_owned(), new.cloned().unwrap_or_default());
+    }
+    let draft = |event| Draft::new(event, after).with(extra.clone());
+    events.into_iter().map(draft).collect()
 }
 
 enum Verb {

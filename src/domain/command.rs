@@ -11,6 +11,9 @@ pub struct Command {
     pub action: Action,
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
+    /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
+    /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`; of a `status` beside `newStatus`.
+    pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
 }
@@ -180,7 +183,9 @@ impl Command {
                     Needs::Entity(Kind::Sprint, target),
                 ],
             },
-            Action::TaskMove { place: Some(_), .. } => vec![Needs::Order],
+            Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
+                vec![Needs::Order]
+            }
             _ => Vec::new(),
         }
     }

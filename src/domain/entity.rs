@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::id::number_text;
 use super::{Actor, EntityId, ProjectId, Rank, Timestamp};
 
 /// An entity's fields, as clients see them.
@@ -151,7 +152,7 @@ impl Entity {
     pub fn reference(&self, field: &str) -> Option<String> {
         match self.fields.get(field)? {
             Value::String(text) if !text.is_empty() => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
+            Value::Number(number) => Some(number_text(number)),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 /// Longest id in bytes.
 pub(super) const MAX_ID_BYTES: usize = 128;
@@ -40,7 +40,7 @@ impl Id {
         match value {
             Value::String(text) => Self::from_text(text),
             Value::Number(number) => Ok(Self {
-                text: number.to_string().into(),
+                text: number_text(number).into(),
                 numeric: true,
             }),
             _ => Err(IdError::Type),
@@ -97,9 +97,21 @@ impl Id {
     pub fn is_named_by(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => **text == *self.text,
-            Value::Number(number) => number.to_string() == *self.text,
+            Value::Number(number) => number_text(number) == *self.text,
             _ => false,
         }
+    }
+}
+
+/// A number as JavaScript writes it, which knows no difference between 1 and 1.0.
+pub(super) fn number_text(number: &Number) -> String {
+    /// Above, not every integer has a number of its own.
+    const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= MAX_SAFE => {
+            format!("{:.0}", float + 0.0)
+        }
+        _ => number.to_string(),
     }
 }
 
@@ -308,6 +320,16 @@ mod tests {
         assert_eq!(number.to_json(), json!(42));
         assert_eq!(text.to_json(), json!("42"));
         assert!(number.is_named_by(&json!("42")) && text.is_named_by(&json!(42)));
+    }
+
+    #[test]
+    fn an_integer_is_the_same_id_however_it_is_written() {
+        for (written, text) in [("1.0", "1"), ("1e2", "100"), ("-0.0", "0"), ("1.5", "1.5")] {
+            let number: Value = serde_json::from_str(written).unwrap();
+            let id = Id::from_json(&number).unwrap();
+            assert_eq!(id.as_str(), text);
+            assert!(id.is_named_by(&number));
+        }
     }
 
     #[test]

@@ -105,6 +105,12 @@ impl World {
         self.order.values().find(|entry| entry.id == *id)
     }
 
+    /// The live task that has this rank.
+    #[must_use]
+    pub fn order_at(&self, rank: &Rank) -> Option<&OrderEntry> {
+        self.order.values().find(|entry| entry.rank == *rank)
+    }
+
     /// The nearest task before this one, other than `without`.
     #[must_use]
     pub fn before(&self, entry: &OrderEntry, without: &EntityId) -> Option<&Rank> {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, MATRIX } from './clients.mjs';
+import { Client, LATEST, MATRIX } from './clients.mjs';
 import { Server } from './server.mjs';
 
 function checkRefusal(reply, code) {
@@ -53,3 +53,19 @@ for (const variant of MATRIX) {
     assert.deepEqual(await mate.settled(), [], 'nobody else hears of it');
   });
 }
+
+test('a sync that cannot be served gives the state instead, and the cursor that belongs to it', async (t) => {
+  const client = await Client.connect(await Server.start(t), LATEST);
+  const { cursor } = await client.accepted('task:create', { projectId: 'p1', title: 'Draft' });
+  const reply = await client.accepted('project:sync', { projectId: 'p1', since: 'junk' });
+  assert.equal(reply.reset, true);
+  assert.equal(typeof reply.reason, 'string');
+  assert.deepEqual([reply.projectId, reply.seq, reply.cursor], ['p1', 1, cursor]);
+  assert.deepEqual(reply.snapshot.tasks.map(({ title }) => title), ['Draft']);
+});
+
+test('a page on which nobody has logged in yet connects', async (t) => {
+  const client = await Client.connect(await Server.start(t), LATEST, { auth: { userId: '' } });
+  const { data } = await client.accepted('task:create', { projectId: 'p1', title: 'Draft' });
+  assert.match(data.createdBy, /^anonymous:/);
+});

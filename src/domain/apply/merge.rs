@@ -5,24 +5,25 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Context, MAX_FIELDS_BYTES};
-use crate::domain::{Entity, FieldStamp, Fields, Refusal};
+use super::{Context, MAX_FIELDS_BYTES, spelling};
+use crate::domain::{Command, Entity, FieldStamp, Fields, Refusal};
 
 /// Merges a patch. `None`: nothing would change. The flag: it was made against an older version.
 pub(super) fn merge(
     before: &Arc<Entity>,
     patch: &Fields,
-    expected: Option<i64>,
+    command: &Command,
     cx: &Context,
 ) -> Result<Option<(Entity, bool)>, Refusal> {
+    let expected = command.expected_version;
     let mut wanted = Fields::new();
-    for (field, value) in patch {
-        match intent(before, field, value, expected, cx) {
+    for (field, value) in spelling::settle(before, patch, &command.spellings) {
+        match intent(before, &field, &value, expected, cx) {
             Intent::Nothing => {}
             Intent::Change => {
-                wanted.insert(field.clone(), value.clone());
+                wanted.insert(field, value);
             }
-            Intent::Conflict => return Err(conflict(before, field)),
+            Intent::Conflict => return Err(conflict(before, &field)),
         }
     }
     if wanted.is_empty() && before.version > 0 {

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Context, existing_or_fresh, merge, next_seq, status_change};
+use serde_json::Value;
+
+use super::{Context, changed, existing_or_fresh, merge, next_seq};
 use crate::domain::{
-    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank,
+    Changes, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank,
     Reference, Refusal, World,
 };
+
+const POSITION: &str = "position";
 
 /// Announces `task.moved` and, with a change of status, `task.updated` and `task.status_changed` as well.
 pub(super) fn task_move(
@@ -18,7 +22,8 @@ pub(super) fn task_move(
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     let before = existing_or_fresh(world, Kind::Task, id, cx)?;
-    let merged = merge::merge(&before, fields, command.expected_version, cx)?;
+    let fields = numbered(&before, fields, place);
+    let merged = merge::merge(&before, &fields, command, cx)?;
     let moved_fields = merged.is_some();
     let (mut entity, merged) = merged.unwrap_or_else(|| ((*before).clone(), false));
     if let Some(place) = place {
@@ -32,17 +37,24 @@ pub(super) fn task_move(
         entity.updated = cx.stamp();
     }
     let entity = Arc::new(entity);
-    let mut events = vec![Draft::new(EventType::known("task.moved"), &entity)];
-    if let Some(status_changed) = status_change(&before, &entity) {
-        events.push(Draft::new(EventType::known("task.updated"), &entity));
-        events.push(status_changed);
-    }
     Ok(Changes {
-        events,
+        events: changed(&before, &entity, vec![EventType::known("task.moved")]),
         entities: vec![Arc::clone(&entity)],
         subject: entity,
         merged,
     })
+}
+
+/// The fields that change, and the number of a card in a frontend that numbers its cards: the event must
+/// not say the number that the card had before.
+fn numbered(before: &Entity, fields: &Fields, place: Option<&Place>) -> Fields {
+    let mut fields = fields.clone();
+    if let Some(Place::Position(index)) = place
+        && before.fields.get(POSITION).is_some_and(Value::is_number)
+    {
+        fields.insert(POSITION.to_owned(), (*index).into());
+    }
+    fields
 }
 
 /// The rank of a place. A task that stands there already keeps its own.
@@ -71,6 +83,18 @@ fn rank_at(world: &World, task: &Entity, place: &Place, cx: &Context) -> Result<
         (Some(low), Some(high)) => Rank::between(low, high).unwrap_or_else(|| low.clone()),
         (None, Some(_)) => Rank::first(next_seq(world)),
         (_, None) => Rank::last(next_seq(world)),
+    })
+}
+
+/// A restored task's rank: its old one, or if another card took that meanwhile, the place after that card.
+pub(super) fn free_rank(world: &World, task: &Entity) -> Option<Rank> {
+    let rank = task.rank.as_ref()?;
+    let Some(taken) = world.order_at(rank) else {
+        return Some(rank.clone());
+    };
+    Some(match world.after(taken, &task.id) {
+        Some(next) => Rank::between(rank, next).unwrap_or_else(|| rank.clone()),
+        None => Rank::last(next_seq(world)),
     })
 }
 

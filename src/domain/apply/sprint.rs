@@ -58,7 +58,8 @@ pub(super) fn complete(
         MoveTo::Sprint(target) if target == id => return Err(same_sprint()),
         MoveTo::Sprint(target) => {
             require_open(world, target, cx)?;
-            target.to_json()
+            let known = world.get(Kind::Sprint, target);
+            known.map_or(target, |sprint| &sprint.id).to_json()
         }
     };
     if changes.is_noop() {
@@ -89,8 +90,7 @@ fn turn(
     let before = existing_or_fresh(world, Kind::Sprint, id, cx)?;
     let mut fields = fields.clone();
     fields.insert("status".to_owned(), status.into());
-    let Some((entity, merged)) = merge::merge(&before, &fields, command.expected_version, cx)?
-    else {
+    let Some((entity, merged)) = merge::merge(&before, &fields, command, cx)? else {
         return Ok(Changes::noop(before));
     };
     let entity = Arc::new(entity);

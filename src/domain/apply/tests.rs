@@ -44,6 +44,7 @@ impl Board {
             project: self.world.project().clone(),
             action,
             expected_version,
+            spellings: Fields::new(),
             echo: Fields::new(),
         };
         let cx = Context {
@@ -461,4 +462,23 @@ proptest! {
             prop_assert!(ranks.is_sorted_by(|a, b| a < b), "{:?}", ranks);
         }
     }
+}
+
+#[test]
+fn a_restored_card_takes_no_place_that_another_one_has() {
+    let mut board = Board::new();
+    for name in ["a", "b", "c", "d"] {
+        board.create(Kind::Task, name, &json!({}));
+    }
+    board.send(put("c", Place::After(id("a")))).unwrap();
+    let delete = Action::Delete {
+        kind: Kind::Task,
+        id: id("c"),
+    };
+    board.send(delete).unwrap();
+    board.send(put("d", Place::After(id("a")))).unwrap();
+    board.send(Action::TaskRestore { id: id("c") }).unwrap();
+    assert_eq!(board.order(), ["a", "d", "c", "b"]);
+    board.send(put("b", Place::Before(id("c")))).unwrap();
+    assert_eq!(board.order(), ["a", "d", "b", "c"]);
 }

@@ -36,7 +36,7 @@ impl Handshake {
         };
         let echo = !matches!(said("echo"), Some(Value::Bool(false)))
             && said("echo").as_ref().and_then(Value::as_str) != Some("false");
-        let user_id = match said("userId") {
+        let user_id = match said("userId").filter(is_somebody) {
             Some(value) => Some(
                 Id::from_json(&value)
                     .map_err(|error| format!("validation_failed: userId {error}"))?
@@ -51,6 +51,11 @@ impl Handshake {
             user_id,
         })
     }
+}
+
+/// Pages connect before anybody has logged in; what JavaScript makes of no user in a query is none either.
+fn is_somebody(user_id: &Value) -> bool {
+    !matches!(user_id.as_str(), Some("" | "undefined" | "null"))
 }
 
 /// A parameter of a query, percent-decoded.
@@ -105,6 +110,22 @@ mod tests {
         let auth = raw(r#"{"eventStyle":"loud"}"#);
         let error = Handshake::read(Some(&auth), None).unwrap_err();
         assert!(error.contains("eventStyle"), "{error}");
+    }
+
+    #[test]
+    fn nobody_is_anonymous() {
+        for auth in [
+            r#"{"userId":""}"#,
+            r#"{"userId":null}"#,
+            r#"{"userId":"null"}"#,
+        ] {
+            let said = Handshake::read(Some(&raw(auth)), None).unwrap();
+            assert_eq!(said.user_id, None, "{auth}");
+        }
+        for query in ["userId=", "userId=undefined"] {
+            let said = Handshake::read(None, Some(query)).unwrap();
+            assert_eq!(said.user_id, None, "{query}");
+        }
     }
 
     #[test]
