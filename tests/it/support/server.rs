@@ -153,7 +153,7 @@ async fn listening(stdout: ChildStdout) -> Option<String> {
             let address = address.to_owned();
             tokio::spawn(async move {
                 while let Ok(Some(line)) = lines.next_line().await {
-                    show(&line)
+                    show(&line);
                 }
             });
             return Some(address);
