@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod crash;
+mod joining;
 mod outage;
 mod poison;
 mod program;

@@ -304,6 +304,7 @@ impl Subscriber for Socket {
                 match error {
                     // Not connected yet: CONNECT is answered before the socket counts as connected.
                     SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
+                        self.session.not_told(event);
                         Offer::Full
                     }
                     SendError::Serialize(error) => {
