@@ -15,4 +15,5 @@ mod program;
 mod slow_reader;
 mod store;
 mod storm;
+mod stuck;
 mod support;

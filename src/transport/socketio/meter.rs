@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use super::door::Goodbye;
 use crate::hub::Wake;
 
 /// What has left for one client, over whatever transport it is on.
@@ -195,11 +196,13 @@ pub(super) struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,
     frames: Frames,
+    _goodbye: Option<Goodbye>,
 }
 
 impl<S> Metered<S> {
-    pub(super) fn new(stream: S, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(stream: S, meter: Arc<Meter>, goodbye: Option<Goodbye>) -> Self {
         Self {
+            _goodbye: goodbye,
             stream,
             meter,
             frames: Frames::default(),
