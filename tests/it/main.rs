@@ -17,3 +17,4 @@ mod store;
 mod storm;
 mod stuck;
 mod support;
+mod upgrade;
