@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures_util::future::join_all;
+
 use super::socket::Socket;
 use crate::domain::ConnectionId;
 
@@ -16,7 +18,12 @@ pub(super) struct Sockets {
 impl Sockets {
     pub(super) fn insert(&self, socket: &Arc<Socket>) {
         let id = socket.session.caller.connection;
-        self.lock().insert(id, Arc::downgrade(socket));
+        let mut connected = self.lock();
+        if connected.len() == connected.capacity() {
+            // A connection that broke while it was made was never removed.
+            connected.retain(|_, socket| socket.strong_count() > 0);
+        }
+        connected.insert(id, Arc::downgrade(socket));
     }
 
     pub(super) fn remove(&self, id: ConnectionId) {
@@ -26,10 +33,12 @@ impl Sockets {
     /// Ends every connection once its client has taken what waits for it.
     pub(super) async fn close(&self) {
         let sockets: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
-        for socket in &sockets {
+        // Side by side: one that takes nothing keeps no other one waiting.
+        join_all(sockets.iter().map(async |socket| {
             socket.drained().await;
             socket.end();
-        }
+        }))
+        .await;
     }
 
     /// Ends every connection at once.
