@@ -133,19 +133,17 @@ impl Hub {
         from: From,
     ) -> Result<(Subscription, Joined), SubscribeError> {
         let subscription = self.open(channel);
-        let (reply, joined) = oneshot::channel();
-        let message = Message::Subscribe {
-            id: subscription.id,
-            subscriber,
-            from,
-            reply,
+        let asked = subscription.ask(&subscriber, from, 0).await;
+        let joined = match (asked, from) {
+            (Err(SubscribeError::OutOfRange), From::After(_)) => {
+                // The client may have read what is committed and not published yet.
+                let channel = self.store.channel_get(channel).await;
+                let channel = channel.map_err(SubscribeError::Store)?;
+                let committed = channel.map_or(0, |channel| channel.seq);
+                subscription.ask(&subscriber, from, committed).await?
+            }
+            (asked, _) => asked?,
         };
-        subscription
-            .mailbox
-            .send(message)
-            .await
-            .map_err(|_| SubscribeError::Closing)?;
-        let joined = joined.await.map_err(|_| SubscribeError::Closing)??;
         Ok((subscription, joined))
     }
 
@@ -249,8 +247,29 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Ends the subscription after everything that was published before has been offered.
-    pub async fn leave(self) {
+    /// Asks the feed to take a subscriber in, and tells it how far the log is known to reach.
+    async fn ask(
+        &self,
+        subscriber: &Arc<dyn Subscriber>,
+        from: From,
+        committed: Seq,
+    ) -> Result<Joined, SubscribeError> {
+        let (reply, joined) = oneshot::channel();
+        let message = Message::Subscribe {
+            id: self.id,
+            subscriber: Arc::clone(subscriber),
+            from,
+            committed,
+            reply,
+        };
+        let sent = self.mailbox.send(message).await;
+        sent.map_err(|_| SubscribeError::Closing)?;
+        joined.await.map_err(|_| SubscribeError::Closing)?
+    }
+
+    /// Ends the deliveries after everything that was published before has been offered. The feed lives on until
+    /// the subscription is dropped.
+    pub async fn leave(&self) {
         let (reply, left) = oneshot::channel();
         let message = Message::Unsubscribe {
             id: self.id,

@@ -26,6 +26,7 @@ pub mod domain;
 pub mod healthcheck;
 pub mod hub;
 pub mod lifecycle;
+mod patience;
 mod run;
 pub mod serve;
 pub mod session;

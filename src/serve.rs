@@ -15,6 +15,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::admin::health;
 use crate::app::App;
 use crate::config::{Config, Origin};
+use crate::patience::Patient;
 use crate::transport::socketio;
 
 /// How long a client may take to send the head of a request.
@@ -111,6 +112,7 @@ async fn accept(app: &App, listener: &TcpListener, router: &Router) {
 }
 
 async fn connection(app: App, stream: TcpStream, router: Router) {
+    let stream = Patient::new(stream, app.config().slow_reader_timeout);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

@@ -18,7 +18,7 @@ use crate::domain::{Action, ChannelName, ChannelNo, Event, Fields, Kind, Project
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::{Channel, StoreError};
 
-use rooms::Rooms;
+use rooms::{MAX_ROOMS, Rooms};
 
 /// Events in the answer to a join that asks for them; what comes after is delivered.
 const JOIN_EVENTS: usize = 500;
@@ -64,7 +64,7 @@ impl Session {
 
     /// Ends all subscriptions.
     pub fn close(&self) {
-        self.rooms.clear();
+        self.rooms.close();
     }
 
     /// The cursor after an event that is being delivered: it covers all channels of the session.
@@ -83,6 +83,11 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    /// Takes [`Session::cursor_after`] back: the event could not be delivered and will be offered again.
+    pub fn not_told(&self, event: &Event) {
+        self.rooms.not_told(event);
     }
 
     /// Serves a request.
@@ -150,6 +155,9 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Reply, StoreError> {
         let channel = join.project.channel();
+        if !self.rooms.has_place_for(&channel) {
+            return Ok(too_many_rooms());
+        }
         let mut extra = Fields::new();
         let mut from = match &join.since {
             None => From::Now,
@@ -220,20 +228,22 @@ impl Session {
         from: From,
     ) -> Result<Joined, SubscribeError> {
         let old = self.rooms.enter(channel, project);
-        let again = old.is_some() && from == From::Now;
-        if let Some(old) = old {
+        if let Some(old) = &old {
+            // Only then is it known how far the client was told.
             old.leave().await;
         }
-        let from = if again {
-            // Joining again changes nothing: the client goes on from where it is, which stands still only
-            // now that the old subscription has ended.
+        let from = if old.is_some() && from == From::Now {
+            // Joining again changes nothing: the client goes on from where it is.
             self.rooms.position(channel).map_or(from, From::After)
         } else {
             self.rooms.restart(channel);
             from
         };
         let hub = self.app.hub();
-        match hub.subscribe(channel, Arc::clone(subscriber), from).await {
+        // The old one lives on until then and keeps the feed, which need not read the log's head again.
+        let result = hub.subscribe(channel, Arc::clone(subscriber), from).await;
+        drop(old);
+        match result {
             Ok((subscription, joined)) => {
                 self.rooms.settle(channel, subscription, joined);
                 Ok(joined)
@@ -406,6 +416,13 @@ fn unavailable(error: &StoreError) -> Reply {
         (ErrorCode::Internal, "something went wrong on the server")
     };
     Reply::refused(code, message)
+}
+
+fn too_many_rooms() -> Reply {
+    let message = format!(
+        "a connection can be in {MAX_ROOMS} projects at a time; leave one, or open another connection"
+    );
+    Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
 }
 
 fn closing() -> Reply {

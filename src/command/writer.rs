@@ -7,10 +7,12 @@
 //! effect.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::Caller;
@@ -167,7 +169,11 @@ impl Worker {
         let mut jobs = Vec::with_capacity(self.max_batch);
         while queue.recv_many(&mut jobs, self.max_batch).await > 0 {
             let taken = jobs.len();
-            self.settle(std::mem::take(&mut jobs)).await;
+            let settled = AssertUnwindSafe(self.settle(std::mem::take(&mut jobs)));
+            if settled.catch_unwind().await.is_err() {
+                // Those who asked learn it from their dropped receivers; the queue goes on for all others.
+                tracing::error!("a batch caused a panic; its commands are refused");
+            }
             self.pending.done(taken);
         }
     }

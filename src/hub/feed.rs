@@ -34,6 +34,8 @@ pub(super) enum Message {
         id: u64,
         subscriber: Arc<dyn Subscriber>,
         from: From,
+        /// How far the log reaches at least.
+        committed: Seq,
         reply: oneshot::Sender<Result<Joined, SubscribeError>>,
     },
     Unsubscribe {
@@ -75,6 +77,8 @@ pub(super) struct Feed {
     page: Vec<Arc<Event>>,
     slots: Vec<Slot>,
     wake: Wake,
+    /// When the head could not be read.
+    unreadable: Option<Instant>,
 }
 
 impl Feed {
@@ -94,6 +98,7 @@ impl Feed {
             page: Vec::new(),
             slots: Vec::new(),
             wake: Arc::new(Notify::new()),
+            unreadable: None,
         }
     }
 
@@ -139,11 +144,13 @@ impl Feed {
                     id,
                     subscriber,
                     from,
+                    committed,
                     reply,
                 } => {
                     // Those who are here already get what came before; the newcomer does not.
                     self.deliver();
-                    let joined = self.subscribe(id, subscriber, from).await;
+                    self.announced.fetch_max(committed, Ordering::AcqRel);
+                    let joined = self.subscribe(id, subscriber, from, committed).await;
                     if reply.send(joined).is_err() {
                         self.slots.retain(|slot| slot.id != id);
                     }
@@ -165,22 +172,22 @@ impl Feed {
         id: u64,
         subscriber: Arc<dyn Subscriber>,
         from: From,
+        committed: Seq,
     ) -> Result<Joined, SubscribeError> {
-        let log = if let Some(log) = self.log.take() {
-            log
-        } else {
-            let read = self.store.channel_get(&self.channel).await;
-            Log::read(read.map_err(SubscribeError::Store)?)
+        let log = match self.log.take() {
+            Some(log) => log,
+            None => self.read_head().await?,
         };
         let log = self.log.insert(log);
+        let head = log.head.max(committed);
         let position = match from {
             From::Now => log.head,
-            From::After(seq) if (log.pruned..=log.head).contains(&seq) => seq,
+            From::After(seq) if (log.pruned..=head).contains(&seq) => seq,
             From::After(_) => return Err(SubscribeError::OutOfRange),
         };
         let joined = Joined {
             channel_no: log.no,
-            head: log.head,
+            head,
             position,
         };
         self.slots.push(Slot {
@@ -191,6 +198,17 @@ impl Feed {
             waiting: false,
         });
         Ok(joined)
+    }
+
+    /// Those who waited while the log could not be read are refused with the first of them, not one by one.
+    async fn read_head(&mut self) -> Result<Log, SubscribeError> {
+        if self.unreadable.is_some_and(|at| at.elapsed() < READ_RETRY) {
+            let late = "the head could not be read a moment ago";
+            return Err(SubscribeError::Store(StoreError::Unavailable(late.into())));
+        }
+        let read = self.store.channel_get(&self.channel).await;
+        self.unreadable = read.is_err().then(Instant::now);
+        Ok(Log::read(read.map_err(SubscribeError::Store)?))
     }
 
     /// Appends what follows the head. A gap is left for the log to fill.

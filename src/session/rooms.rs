@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::contract::Cursor;
 use crate::domain::{ChannelName, ChannelNo, Epoch, Event, ProjectId, Seq};
-use crate::hub::{Joined, Subscription};
+use crate::hub::{self, Subscription};
 
 #[derive(Debug)]
 struct Room {
@@ -16,37 +16,63 @@ struct Room {
     position: Option<(ChannelNo, Seq)>,
 }
 
+/// Rooms that one client may be in: each costs a feed, and every cursor names all of them.
+pub(super) const MAX_ROOMS: usize = 1000;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     /// Guards the rooms: requests add and remove them, feeds move their positions on.
-    rooms: Mutex<HashMap<ChannelName, Room>>,
+    rooms: Mutex<Joined>,
+}
+
+#[derive(Debug, Default)]
+struct Joined {
+    by_channel: HashMap<ChannelName, Room>,
+    /// The client has gone. A subscription that is kept now would never end: it and its feed own each other.
+    closed: bool,
 }
 
 impl Rooms {
+    /// Whether this room may be entered.
+    pub(super) fn has_place_for(&self, channel: &ChannelName) -> bool {
+        let rooms = &self.lock().by_channel;
+        rooms.len() < MAX_ROOMS || rooms.contains_key(channel)
+    }
+
     /// Makes a room before its subscription, so that the first delivery finds it. Gives back the subscription
     /// that it had, which must be left before another is made.
     pub(super) fn enter(&self, channel: &ChannelName, project: &ProjectId) -> Option<Subscription> {
         let mut rooms = self.lock();
-        let room = rooms.entry(channel.clone()).or_insert_with(|| Room {
-            project: project.clone(),
-            subscription: None,
-            position: None,
-        });
+        let room = rooms
+            .by_channel
+            .entry(channel.clone())
+            .or_insert_with(|| Room {
+                project: project.clone(),
+                subscription: None,
+                position: None,
+            });
         room.subscription.take()
     }
 
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
-        let rooms = self.lock();
-        let (_, seq) = rooms.get(channel)?.position?;
+        let (_, seq) = self.lock().by_channel.get(channel)?.position?;
         Some(seq)
     }
 
     /// Keeps a room's new subscription. What was delivered meanwhile lies after its position.
-    pub(super) fn settle(&self, channel: &ChannelName, subscription: Subscription, joined: Joined) {
+    pub(super) fn settle(
+        &self,
+        channel: &ChannelName,
+        subscription: Subscription,
+        joined: hub::Joined,
+    ) {
         let mut rooms = self.lock();
-        if let Some(room) = rooms.get_mut(channel) {
+        if rooms.closed {
+            return;
+        }
+        if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.subscription = Some(subscription);
             if let Some(no) = joined.channel_no {
                 let told = room
@@ -59,30 +85,34 @@ impl Rooms {
 
     /// Starts a room over at another position.
     pub(super) fn restart(&self, channel: &ChannelName) {
-        if let Some(room) = self.lock().get_mut(channel) {
+        if let Some(room) = self.lock().by_channel.get_mut(channel) {
             room.position = None;
         }
     }
 
     /// The subscription of a room that is being left; the room stays until [`Rooms::forget`].
     pub(super) fn exit(&self, channel: &ChannelName) -> Option<Subscription> {
-        self.lock().get_mut(channel)?.subscription.take()
+        self.lock().by_channel.get_mut(channel)?.subscription.take()
     }
 
     /// Removes a room.
     pub(super) fn forget(&self, channel: &ChannelName) {
-        self.lock().remove(channel);
+        self.lock().by_channel.remove(channel);
     }
 
-    /// Removes all rooms and so ends their subscriptions.
-    pub(super) fn clear(&self) {
-        let rooms = std::mem::take(&mut *self.lock());
+    /// Removes all rooms and so ends their subscriptions, for good.
+    pub(super) fn close(&self) {
+        let mut rooms = self.lock();
+        rooms.closed = true;
+        let left = std::mem::take(&mut rooms.by_channel);
         drop(rooms);
+        drop(left);
     }
 
     /// The projects that were joined.
     pub(super) fn projects(&self) -> Vec<ProjectId> {
         self.lock()
+            .by_channel
             .values()
             .map(|room| room.project.clone())
             .collect()
@@ -90,7 +120,7 @@ impl Rooms {
 
     /// Notes that an event is being delivered and gives the cursor after it.
     pub(super) fn cursor_after(&self, epoch: &Epoch, event: &Event) -> String {
-        let mut rooms = self.lock();
+        let rooms = &mut self.lock().by_channel;
         if let Some(room) = rooms.get_mut(&event.channel) {
             room.position = Some((event.channel_no, event.seq));
         }
@@ -104,7 +134,14 @@ impl Rooms {
         cursor.to_string()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ChannelName, Room>> {
+    /// Notes that an event could not be delivered after all: no cursor may cover it yet.
+    pub(super) fn not_told(&self, event: &Event) {
+        if let Some(room) = self.lock().by_channel.get_mut(&event.channel) {
+            room.position = Some((event.channel_no, event.seq - 1));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Joined> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,8 @@
 //! Postgres goes away and comes back: commands in between are refused as retryable or succeed, none is half
 //! done, and the server recovers by itself.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
@@ -116,6 +118,34 @@ async fn a_hanging_postgres_is_an_outage_too() {
     postgres.resume();
     eventually("commands succeed again", async || {
         client.call("task:update", change("t", 3)).await["ok"] == true
+    })
+    .await;
+}
+
+/// One feed serves them all; none waits for the others' turns.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_join_during_an_outage_are_told_soon() {
+    let postgres = Postgres::start();
+    let server = Server::start(&postgres.create_database().await).await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(Client::connect(&server.address).await);
+    }
+    postgres.kill9();
+    let asked = Instant::now();
+    let joins: Vec<_> = clients
+        .iter()
+        .map(|client| client.ask("join:project", &[json!("p")]))
+        .collect();
+    for join in joins {
+        let refused = join.await.unwrap();
+        assert_eq!(refused["code"], "unavailable", "{refused}");
+    }
+    let waited = asked.elapsed();
+    assert!(waited < Duration::from_secs(15), "{waited:?}");
+    postgres.restart();
+    eventually("joins succeed again", async || {
+        clients[0].call("join:project", json!("p")).await["ok"] == true
     })
     .await;
 }

@@ -82,7 +82,7 @@ impl Door {
         match (meter, upgrade_key(request.headers())) {
             (Some(meter), _) if meter.is_closed() => session_unknown(),
             (Some(meter), Some(key)) if websocket && known_protocol => {
-                self.upgrade(request, &key, meter)
+                self.upgrade(request, &key, meter, sid)
             }
             (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
             _ => self.pass(request).await,
@@ -90,16 +90,26 @@ impl Door {
     }
 
     /// Goes on as a WebSocket, with our stream under it.
-    fn upgrade(self, mut request: Request, key: &HeaderValue, meter: Arc<Meter>) -> Response {
+    fn upgrade(
+        self,
+        mut request: Request,
+        key: &HeaderValue,
+        meter: Arc<Meter>,
+        sid: Option<String>,
+    ) -> Response {
         let upgrading = hyper::upgrade::on(&mut request);
         // The session keeps the request for as long as it lives: only what is needed goes in.
         let mut kept = axum::http::Request::new(());
         *kept.uri_mut() = request.uri().clone();
         kept.extensions_mut().insert(Arc::clone(&meter));
+        let goodbye = sid.map(|sid| Goodbye {
+            door: self.clone(),
+            sid,
+        });
         self.lifecycle.clone().spawn_service(async move {
             match upgrading.await {
                 Ok(upgraded) => {
-                    let stream = Metered::new(TokioIo::new(upgraded), meter);
+                    let stream = Metered::new(TokioIo::new(upgraded), meter, goodbye);
                     if let Err(error) = self.service.call((stream, kept)).await {
                         tracing::debug!(error = %error, "websocket request refused");
                     }
@@ -159,6 +169,34 @@ impl Door {
             Ok(response) => response.map(Body::new),
             Err(never) => match never {},
         }
+    }
+}
+
+/// Ends a polling session whose upgrade broke off, when the WebSocket is dropped.
+///
+/// engineioxide leaves such a session between two transports: no event reaches its client, every poll is
+/// answered at once with nothing, and its heartbeat pauses for ever. A session that did change its transport,
+/// or has ended, does not take what is posted here.
+#[derive(Debug)]
+pub(super) struct Goodbye {
+    door: Door,
+    sid: String,
+}
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        let (door, sid) = (self.door.clone(), std::mem::take(&mut self.sid));
+        // Nobody is left to run it when a program that is shut down drops what it has.
+        if door.lifecycle.is_draining() {
+            return;
+        }
+        let uri = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
+        self.door.lifecycle.spawn_service(async move {
+            let close = axum::http::Request::post(uri).body(Body::from("1"));
+            if let Ok(close) = close {
+                door.pass(close).await;
+            }
+        });
     }
 }
 

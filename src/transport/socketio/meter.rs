@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use super::door::Goodbye;
 use crate::hub::Wake;
 
 /// What has left for one client, over whatever transport it is on.
@@ -111,20 +112,26 @@ pub(super) fn count_payload(body: &str, separated: bool) -> u64 {
         }
         return count;
     }
-    // Engine.IO 3: `<length in characters>:<packet>`, again and again.
+    // Engine.IO 3: `<length>:<packet>`, again and again.
     let mut rest = body;
     while let Some((length, after)) = rest.split_once(':') {
         let Ok(length) = length.parse::<usize>() else {
             break;
         };
         count += u64::from(is_ours(after.as_bytes()));
-        let end = after
-            .char_indices()
-            .nth(length)
-            .map_or(after.len(), |(at, _)| at);
-        rest = &after[end..];
+        rest = skip_utf16(after, length);
     }
     count
+}
+
+/// What follows so many UTF-16 units: JavaScript counts an emoji as two.
+fn skip_utf16(text: &str, mut units: usize) -> &str {
+    let mut chars = text.chars();
+    while units > 0 {
+        let Some(next) = chars.next() else { break };
+        units = units.saturating_sub(next.len_utf16());
+    }
+    chars.as_str()
 }
 
 /// Follows the frames of a server's WebSocket through the bytes that are written.
@@ -196,11 +203,13 @@ pub(super) struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,
     frames: Frames,
+    _goodbye: Option<Goodbye>,
 }
 
 impl<S> Metered<S> {
-    pub(super) fn new(stream: S, meter: Arc<Meter>) -> Self {
+    pub(super) fn new(stream: S, meter: Arc<Meter>, goodbye: Option<Goodbye>) -> Self {
         Self {
+            _goodbye: goodbye,
             stream,
             meter,
             frames: Frames::default(),
@@ -305,6 +314,7 @@ mod tests {
             ),
             2
         );
+        assert_eq!(count_payload("8:42[\"😀\"]4:43[]", false), 2);
         assert_eq!(count_payload("ok", false), 0);
     }
 }

@@ -14,6 +14,8 @@ pub(super) const MAX_PACKETS: usize = 384;
 const MAX_EVENTS: usize = 256;
 /// Bytes that may lie in the queue; a single packet is let in whatever its size.
 const MAX_BYTES: usize = 1024 * 1024;
+/// Bytes of a polling answer that are left to pings and the like.
+const POLL_MARGIN: usize = 1024;
 /// Room for sizes that a queue keeps while it is empty.
 const IDLE_CAPACITY: usize = 16;
 
@@ -24,14 +26,18 @@ pub(super) struct Outbox {
     /// The sizes of the packets in the queue, oldest first.
     queued: VecDeque<usize>,
     bytes: usize,
+    max_bytes: usize,
     /// How many packets had left when last looked.
     left: u64,
 }
 
 impl Outbox {
-    pub(super) fn new(meter: Arc<Meter>) -> Self {
+    /// All that lies in the queue has to fit into one polling answer: engineioxide sets the packet that does not
+    /// aside for the next, and forgets it if the client changes to WebSocket meanwhile.
+    pub(super) fn new(meter: Arc<Meter>, max_answer: usize) -> Self {
         let left = meter.left();
         Self {
+            max_bytes: MAX_BYTES.min(max_answer.saturating_sub(POLL_MARGIN)),
             meter,
             queued: VecDeque::new(),
             bytes: 0,
@@ -39,16 +45,16 @@ impl Outbox {
         }
     }
 
-    /// Whether an event may be put in.
-    pub(super) fn takes_event(&mut self) -> bool {
+    /// Whether an event of this size may be put in.
+    pub(super) fn takes_event(&mut self, bytes: usize) -> bool {
         self.settle();
-        self.queued.len() < MAX_EVENTS && self.has_bytes()
+        self.queued.len() < MAX_EVENTS && self.has_room_for(bytes)
     }
 
-    /// Whether an ack may be put in.
-    pub(super) fn takes_ack(&mut self) -> bool {
+    /// Whether an ack of this size may be put in.
+    pub(super) fn takes_ack(&mut self, bytes: usize) -> bool {
         self.settle();
-        self.queued.len() < MAX_PACKETS && self.has_bytes()
+        self.queued.len() < MAX_PACKETS && self.has_room_for(bytes)
     }
 
     /// Notes that a packet is about to be put in: before, because it may have left at once.
@@ -81,8 +87,8 @@ impl Outbox {
         self.queued.is_empty()
     }
 
-    fn has_bytes(&self) -> bool {
-        self.queued.is_empty() || self.bytes < MAX_BYTES
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.queued.is_empty() || self.bytes + bytes <= self.max_bytes
     }
 
     fn settle(&mut self) {
@@ -107,21 +113,28 @@ mod tests {
     #[test]
     fn events_stop_before_acks_and_room_comes_back() {
         let meter = Arc::new(Meter::default());
-        let mut outbox = Outbox::new(Arc::clone(&meter));
-        while outbox.takes_event() {
+        let mut outbox = Outbox::new(Arc::clone(&meter), 4 * MAX_BYTES);
+        while outbox.takes_event(10) {
             outbox.put(10);
         }
         assert_eq!(outbox.queued.len(), MAX_EVENTS);
-        assert!(outbox.takes_ack());
+        assert!(outbox.takes_ack(10));
         meter.count(1);
-        assert!(outbox.takes_event());
+        assert!(outbox.takes_event(10));
     }
 
     #[test]
     fn bytes_are_bounded_but_one_packet_always_fits() {
-        let mut outbox = Outbox::new(Arc::new(Meter::default()));
-        assert!(outbox.takes_event());
+        let mut outbox = Outbox::new(Arc::new(Meter::default()), 4 * MAX_BYTES);
+        assert!(outbox.takes_event(10 * MAX_BYTES));
         outbox.put(10 * MAX_BYTES);
-        assert!(!outbox.takes_event() && !outbox.takes_ack());
+        assert!(!outbox.takes_event(1) && !outbox.takes_ack(1));
+    }
+
+    #[test]
+    fn what_waits_fits_into_one_polling_answer() {
+        let mut outbox = Outbox::new(Arc::new(Meter::default()), 20_000);
+        outbox.put(15_000);
+        assert!(outbox.takes_event(3_000) && !outbox.takes_event(5_000));
     }
 }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use socketioxide::extract::AckSender;
 use tokio::sync::oneshot;
 
@@ -24,8 +25,17 @@ struct InFlight {
     answer: oneshot::Receiver<Reply>,
 }
 
-/// Runs until the inbox is empty and everything is answered.
+/// Runs until the inbox is empty and everything is answered. A message that makes it panic ends the connection:
+/// else every later message would wait for a pump that is no more.
 pub(super) async fn run(socket: Arc<Socket>) {
+    let pumped = AssertUnwindSafe(pump(Arc::clone(&socket)));
+    if pumped.catch_unwind().await.is_err() {
+        tracing::error!(connection.id = %socket.session.caller.connection, "a message caused a panic");
+        socket.end();
+    }
+}
+
+async fn pump(socket: Arc<Socket>) {
     let _busy = socket.app.connections().busy();
     let mut pump = Pump {
         subscriber: Arc::clone(&socket) as Arc<dyn Subscriber>,

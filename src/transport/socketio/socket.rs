@@ -100,7 +100,7 @@ impl Socket {
             inbox: Mutex::default(),
             outgoing: Mutex::new(Outgoing {
                 socket: weak,
-                outbox: Outbox::new(Arc::clone(&meter)),
+                outbox: Outbox::new(Arc::clone(&meter), app.config().max_message),
             }),
             arrived: Notify::new(),
             connection: Mutex::new(Some(app.connections().open())),
@@ -150,7 +150,8 @@ impl Socket {
                 "the server is shutting down"
             },
         );
-        if self.try_answer(&message.name, &mut { message.ack }, &reply) == Offer::Full {
+        let raw = encode(&reply, &message.name, message.ack.as_ref());
+        if self.try_answer(&mut { message.ack }, &raw) == Offer::Full {
             self.close("inbox_full");
         }
     }
@@ -178,40 +179,41 @@ impl Socket {
         if reply.is_ok() && ack.is_none() {
             return;
         }
+        let raw = encode(reply, event, ack.as_ref());
         let wake = Arc::new(Notify::new());
-        while self.try_answer(event, &mut ack, reply) == Offer::Full {
+        while self.try_answer(&mut ack, &raw) == Offer::Full {
             let low = self.outgoing().outbox.low_mark();
             self.meter.wake_at(low, &wake);
-            if self.try_answer(event, &mut ack, reply) != Offer::Full {
+            if self.try_answer(&mut ack, &raw) != Offer::Full {
                 return;
             }
             wake.notified().await;
         }
     }
 
-    /// Sends an answer if there is room. A refusal that nobody waits for goes out as the event `error`.
-    fn try_answer(&self, event: &str, ack: &mut Option<AckSender>, reply: &Reply) -> Offer {
+    /// Sends an encoded answer if there is room. One that nobody waits for goes out as the event `error`.
+    fn try_answer(&self, ack: &mut Option<AckSender>, raw: &RawValue) -> Offer {
         let mut outgoing = self.outgoing();
         let Outgoing { socket, outbox } = &mut *outgoing;
         let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
             return Offer::Gone;
         };
-        if !outbox.takes_ack() {
+        let bytes = raw.get().len() + PACKET_OVERHEAD;
+        if !outbox.takes_ack(bytes) {
             return Offer::Full;
         }
-        let raw = if ack.is_some() {
-            reply.to_raw()
-        } else {
-            reply.to_error_event(event)
-        };
-        outbox.put(raw.get().len() + PACKET_OVERHEAD);
+        outbox.put(bytes);
         let sent = match ack.take() {
-            Some(ack) => ack.send(&raw),
-            None => socket.emit("error", &raw),
+            Some(ack) => ack.send(raw),
+            None => socket.emit("error", raw),
         };
         if let Err(error) = sent {
             outbox.take_back();
             tracing::debug!(error = %error, "an answer could not be sent");
+            if matches!(error, SendError::Socket(SocketError::InternalChannelFull)) {
+                // The packet queue is full of what is not ours. An answer is not left out in silence.
+                self.close("queue_full");
+            }
         }
         Offer::Taken
     }
@@ -276,6 +278,14 @@ impl Socket {
     }
 }
 
+/// An answer as it goes out: to the ack, or else as the event `error`.
+fn encode(reply: &Reply, event: &str, ack: Option<&AckSender>) -> Box<RawValue> {
+    match ack {
+        Some(_) => reply.to_raw(),
+        None => reply.to_error_event(event),
+    }
+}
+
 impl Incoming {
     fn bytes(&self) -> usize {
         self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
@@ -290,15 +300,21 @@ impl Subscriber for Socket {
         let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
             return Offer::Gone;
         };
-        if !outbox.takes_event() {
+        let bytes = event.payload.get().len() + PACKET_OVERHEAD;
+        if !outbox.takes_event(bytes) {
             return Offer::Full;
         }
         let cursor = self.session.cursor_after(event);
         if own && !self.echo {
             return Offer::Taken;
         }
+        let bytes = bytes + cursor.len();
+        if !outbox.takes_event(bytes) {
+            self.session.not_told(event);
+            return Offer::Full;
+        }
         let name = self.session.style.name(&event.event_type);
-        outbox.put(event.payload.get().len() + cursor.len() + PACKET_OVERHEAD);
+        outbox.put(bytes);
         match socket.emit(name, &(&*event.payload, cursor)) {
             Ok(()) => Offer::Taken,
             Err(error) => {
@@ -306,6 +322,7 @@ impl Subscriber for Socket {
                 match error {
                     // Not connected yet: CONNECT is answered before the socket counts as connected.
                     SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
+                        self.session.not_told(event);
                         Offer::Full
                     }
                     SendError::Serialize(error) => {
@@ -320,7 +337,8 @@ impl Subscriber for Socket {
     fn wake_when_writable(&self, wake: &Wake) {
         let low = self.outgoing().outbox.low_mark();
         self.meter.wake_at(low, wake);
-        if self.is_gone() || self.outgoing().outbox.takes_event() {
+        // Whatever lies in the queue will wake it by leaving.
+        if self.is_gone() || self.outgoing().outbox.is_empty() {
             wake.notify_one();
         }
     }

@@ -18,7 +18,12 @@ pub(super) struct Sockets {
 impl Sockets {
     pub(super) fn insert(&self, socket: &Arc<Socket>) {
         let id = socket.session.caller.connection;
-        self.lock().insert(id, Arc::downgrade(socket));
+        let mut connected = self.lock();
+        if connected.len() == connected.capacity() {
+            // A connection that broke while it was made was never removed.
+            connected.retain(|_, socket| socket.strong_count() > 0);
+        }
+        connected.insert(id, Arc::downgrade(socket));
     }
 
     pub(super) fn remove(&self, id: ConnectionId) {
@@ -28,11 +33,12 @@ impl Sockets {
     /// Ends every connection once its client has taken what waits for it.
     pub(super) async fn close(&self) {
         let sockets: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
-        let closing = sockets.iter().map(|socket| async {
+        // Side by side: one that takes nothing keeps no other one waiting.
+        join_all(sockets.iter().map(async |socket| {
             socket.drained().await;
             socket.end();
-        });
-        join_all(closing).await;
+        }))
+        .await;
     }
 
     /// Ends every connection at once.
