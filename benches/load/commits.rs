@@ -10,6 +10,7 @@ use boardcast::cli::Cli;
 use boardcast::command::{Caller, Writer, WriterOptions};
 use boardcast::contract::{CommandRequest, Limits, Reply, Request, parse};
 use boardcast::domain::{ConnectionId, ProjectId};
+use boardcast::store::Channel;
 use clap::Parser as _;
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::sync::oneshot;
@@ -19,12 +20,11 @@ use crate::Outcome;
 use crate::postgres::Postgres;
 use crate::stats::{float, grouped, median, rate};
 
-/// Tasks of one project that are changed in turn.
-const TASKS: u64 = 200;
-/// Events that are read back from the log to see how large the batches were.
-const SAMPLE: usize = 20_000;
 /// Transactions at once where every command has its own: more than a pool usually has.
 const SINGLE_WRITERS: usize = 24;
+/// What is read from the log at once.
+const PAGE_EVENTS: usize = 1000;
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 const WARM_UP: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +41,15 @@ pub(crate) struct Options {
     /// The second number of projects; the first is 1.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     projects: u32,
+    /// Tasks of each project that are changed in turn.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    tasks: u64,
+    /// Most commands of a grouped commit [default: the database's].
+    #[arg(long)]
+    max_batch: Option<usize>,
+    /// Grouped transactions at once [default: the database's].
+    #[arg(long)]
+    writers: Option<usize>,
     /// Show every round.
     #[arg(long)]
     all: bool,
@@ -98,7 +107,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(url: &str) -> Outcome<Self> {
+    async fn start(url: &str, options: &Options) -> Outcome<Self> {
         let connections = (SINGLE_WRITERS + 8).to_string();
         let arguments = [
             "boardcast",
@@ -110,18 +119,28 @@ impl Bench {
         let app = App::start(Cli::try_parse_from(arguments)?.config).await?;
         let grouped = WriterOptions {
             queue: app.config().command_queue,
-            max_batch: app.store().max_batch(),
-            writers: app.store().writers(),
+            max_batch: options.max_batch.unwrap_or_else(|| app.store().max_batch()),
+            writers: options.writers.unwrap_or_else(|| app.store().writers()),
             timeout: app.config().database_timeout,
             strict: false,
         };
         let single = WriterOptions {
             max_batch: 1,
-            writers: if grouped.writers == 1 { 1 } else { SINGLE_WRITERS },
+            writers: if app.store().writers() == 1 {
+                1
+            } else {
+                SINGLE_WRITERS
+            },
             ..grouped
         };
         let writer = |options| {
-            Writer::start(app.store(), app.epoch(), app.hub(), app.lifecycle(), options)
+            Writer::start(
+                app.store(),
+                app.epoch(),
+                app.hub(),
+                app.lifecycle(),
+                options,
+            )
         };
         Ok(Self {
             single: writer(single),
@@ -132,7 +151,7 @@ impl Bench {
 }
 
 async fn table(options: &Options, title: &str, url: &str) -> Outcome<()> {
-    let bench = Arc::new(Bench::start(url).await?);
+    let bench = Arc::new(Bench::start(url, options).await?);
     let mut out = std::io::stdout();
     writeln!(out, "\n{title}")?;
     writeln!(
@@ -183,14 +202,16 @@ async fn measure(options: &Options, bench: &Arc<Bench>, projects: &[ProjectId]) 
         grouped: Vec::new(),
         batch: 0.0,
     };
-    let load = |mode, round| drive_all(bench, mode, projects, options.in_flight, round);
+    let load = |mode, round| drive_all(options, bench, mode, projects, round);
     load(Mode::Grouped, WARM_UP).await?;
+    load(Mode::Single, WARM_UP).await?;
     let round = Duration::from_secs_f64(options.seconds);
     for _ in 0..options.rounds {
         line.single.push(load(Mode::Single, round).await?);
+        let before = heads(bench, projects).await?;
         line.grouped.push(load(Mode::Grouped, round).await?);
+        line.batch = commands_per_commit(bench, projects, &before).await?;
     }
-    line.batch = commands_per_commit(bench, projects).await?;
     Ok(line)
 }
 
@@ -202,14 +223,15 @@ enum Mode {
 
 /// Keeps a writer busy for so long; commands per second until the last was answered.
 async fn drive_all(
+    options: &Options,
     bench: &Arc<Bench>,
     mode: Mode,
     projects: &[ProjectId],
-    in_flight: usize,
     round: Duration,
 ) -> Outcome<f64> {
     let started = Instant::now();
-    let window = (in_flight / projects.len()).max(1);
+    let window = (options.in_flight / projects.len()).max(1);
+    let tasks = options.tasks;
     let mut drivers = JoinSet::new();
     for project in projects {
         let (bench, project) = (Arc::clone(bench), project.clone());
@@ -218,7 +240,7 @@ async fn drive_all(
                 Mode::Single => &bench.single,
                 Mode::Grouped => &bench.grouped,
             };
-            drive(writer, &project, window, started + round).await
+            drive(writer, &project, (window, tasks), started + round).await
         });
     }
     let mut commands = 0;
@@ -232,7 +254,7 @@ async fn drive_all(
 async fn drive(
     writer: &Writer,
     project: &ProjectId,
-    window: usize,
+    (window, tasks): (usize, u64),
     deadline: Instant,
 ) -> Outcome<u64> {
     let caller = Caller::new(ConnectionId::generate(), Some("bench"));
@@ -242,7 +264,7 @@ async fn drive(
         if waiting.len() == window {
             settle(waiting.pop_front()).await?;
         }
-        let request = command(project, sent);
+        let request = command(project, sent, sent % tasks);
         let answer = writer.submit(request, project.clone(), &caller);
         waiting.push_back(answer.map_err(|reply| refused(&reply))?);
         sent += 1;
@@ -268,11 +290,10 @@ fn refused(reply: &Reply) -> String {
 }
 
 /// A change as a board sends it, from the text of its packet.
-fn command(project: &ProjectId, number: u64) -> CommandRequest {
+fn command(project: &ProjectId, number: u64, task: u64) -> CommandRequest {
     let packet = format!(
-        r#"["task:update",{{"projectId":"{}","taskId":"t{}","updates":{{"title":"Water the tomatoes","points":{number},"assignee":"ada"}}}}]"#,
-        project.as_str(),
-        number % TASKS
+        r#"["task:update",{{"projectId":"{}","taskId":"t{task}","updates":{{"title":"Water the tomatoes","points":{number},"assignee":"ada"}}}}]"#,
+        project.as_str()
     );
     match parse("task:update", &packet, &Limits::default()) {
         Ok(Request::Command(request)) => *request,
@@ -280,24 +301,33 @@ fn command(project: &ProjectId, number: u64) -> CommandRequest {
     }
 }
 
-/// From the log: events of one commit carry the same moment.
-async fn commands_per_commit(bench: &Bench, projects: &[ProjectId]) -> Outcome<f64> {
-    let (mut commits, mut commands) = (HashSet::new(), 0);
+async fn heads(bench: &Bench, projects: &[ProjectId]) -> Outcome<Vec<Channel>> {
+    let mut heads = Vec::with_capacity(projects.len());
     for project in projects {
-        let name = project.channel();
-        let Some(channel) = bench.app.store().channel_get(&name).await? else {
-            continue;
-        };
-        let mut after = channel.seq - i64::try_from(SAMPLE / projects.len())?;
+        let head = bench.app.store().channel_get(&project.channel()).await?;
+        heads.push(head.ok_or("the project has no log")?);
+    }
+    Ok(heads)
+}
+
+/// From the log since then: events of one commit carry the same moment.
+async fn commands_per_commit(
+    bench: &Bench,
+    projects: &[ProjectId],
+    before: &[Channel],
+) -> Outcome<f64> {
+    let store = bench.app.store();
+    let (mut commits, mut commands) = (HashSet::new(), 0);
+    for (project, head) in projects.iter().zip(before) {
+        let queue = bench.grouped.queue_of(project);
+        let mut after = head.seq;
         loop {
-            let page = bench.app
-                .store()
-                .events_page(&name, channel.no, after.max(0), 1000, 1 << 22)
+            let page = store
+                .events_page(&head.name, head.no, after, PAGE_EVENTS, PAGE_BYTES)
                 .await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             commands += page.len() as u64;
-            let queue = bench.grouped.queue_of(project);
             commits.extend(
                 page.iter()
                     .map(|event| (queue, event.created_at.as_millis())),
