@@ -1,0 +1,140 @@
+//! A Socket.IO client over WebSocket that does next to nothing, so that the server's work is measured and
+//! not the client's: frames are looked at where they lie, and what is sent is masked with zeros.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::Outcome;
+
+const TEXT: u8 = 0x81;
+const PING: &[u8] = b"2";
+const PONG: &str = "3";
+/// Bytes read at once.
+const READ: usize = 16 * 1024;
+/// A frame that announces more than this is none of ours.
+const MAX_FRAME: usize = 1 << 24;
+
+/// A connection to a server's main namespace.
+pub(crate) struct Client {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) async fn connect(address: &str) -> Outcome<Self> {
+        let mut client = Self {
+            stream: TcpStream::connect(address).await?,
+            received: Vec::new(),
+        };
+        client.stream.set_nodelay(true)?;
+        let request = format!(
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        );
+        client.stream.write_all(request.as_bytes()).await?;
+        let end = loop {
+            client.fill().await?;
+            let end = client
+                .received
+                .windows(4)
+                .position(|bytes| bytes == b"\r\n\r\n");
+            if let Some(end) = end {
+                break end + 4;
+            }
+        };
+        if !client.received.starts_with(b"HTTP/1.1 101") {
+            return Err("the server does not upgrade".into());
+        }
+        client.received.drain(..end);
+        client.expect(b"0{").await?;
+        client.send(&["40"]).await?;
+        client.expect(b"40{").await?;
+        Ok(client)
+    }
+
+    /// Subscribes to a project.
+    pub(crate) async fn join(&mut self, project: &str) -> Outcome<()> {
+        self.send(&[&format!(r#"420["join:project","{project}"]"#)])
+            .await?;
+        self.expect(br#"430[{"#).await
+    }
+
+    /// Reads until a message that begins like this.
+    async fn expect(&mut self, start: &[u8]) -> Outcome<()> {
+        loop {
+            let mut found = false;
+            self.take(|message| found |= message.starts_with(start))
+                .await?;
+            if found {
+                return Ok(());
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Sends messages with one write.
+    pub(crate) async fn send(&mut self, messages: &[&str]) -> Outcome<()> {
+        let mut bytes = Vec::new();
+        for message in messages {
+            bytes.push(TEXT);
+            match u8::try_from(message.len()) {
+                Ok(short @ ..126) => bytes.push(0x80 | short),
+                _ => {
+                    bytes.push(0x80 | 126);
+                    bytes.extend(u16::try_from(message.len())?.to_be_bytes());
+                }
+            }
+            bytes.extend([0; 4]);
+            bytes.extend(message.as_bytes());
+        }
+        Ok(self.stream.write_all(&bytes).await?)
+    }
+
+    /// Waits for bytes and shows every message that is complete; pings are answered. May be dropped while it
+    /// waits.
+    pub(crate) async fn read(&mut self, each: impl FnMut(&[u8])) -> Outcome<()> {
+        self.fill().await?;
+        self.take(each).await
+    }
+
+    async fn fill(&mut self) -> Outcome<()> {
+        self.received.reserve(READ);
+        match self.stream.read_buf(&mut self.received).await? {
+            0 => Err("the server has closed the connection".into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn take(&mut self, mut each: impl FnMut(&[u8])) -> Outcome<()> {
+        let (mut rest, mut pinged) = (self.received.as_slice(), false);
+        while let Some((message, after)) = frame(rest)? {
+            rest = after;
+            pinged |= message == PING;
+            each(message);
+        }
+        let taken = self.received.len() - rest.len();
+        self.received.drain(..taken);
+        if pinged {
+            self.send(&[PONG]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The first frame's payload and what follows; nothing if it is not complete.
+fn frame(bytes: &[u8]) -> Outcome<Option<(&[u8], &[u8])>> {
+    let (length, rest) = match bytes {
+        [TEXT, 126, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        [TEXT, 127, a, b, c, d, e, f, g, h, rest @ ..] => {
+            let length = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
+            (usize::try_from(length)?, rest)
+        }
+        [TEXT, 126 | 127, ..] | [] | [TEXT] => return Ok(None),
+        [TEXT, short, rest @ ..] => (usize::from(*short), rest),
+        _ => return Err("the server sent a frame that is no text".into()),
+    };
+    if length > MAX_FRAME {
+        return Err("the server sent a frame that is too large".into());
+    }
+    Ok(rest.split_at_checked(length))
+}

@@ -1,0 +1,64 @@
+//! How much the server can take: a program for people, not a test. It is built with the release profile
+//! and brings its own databases, on temporary files (`TMPDIR` says where; a disk that is none, such as
+//! tmpfs, makes commits look free).
+//!
+//! ```sh
+//! cargo bench --bench load -- commits   # durable commands per second, in batches and one by one
+//! cargo bench --bench load -- deliver   # from the commit to the subscribers, and memory per connection
+//! cargo bench --bench load -- --help
+//! ```
+//!
+//! Machines are noisy: what is compared is measured in turns, the median of the rounds is shown, and ratios
+//! say more than figures.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a program to be run by hand may end with a panic"
+)]
+
+mod client;
+mod commits;
+mod deliver;
+mod idle;
+#[path = "../../tests/it/support/postgres.rs"]
+#[expect(dead_code, reason = "only tests kill and pause it")]
+mod postgres;
+mod server;
+mod stats;
+mod subscribers;
+
+use std::error::Error;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+/// What goes wrong ends the program.
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Measures how much the server can take.
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench load --", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Durable commands per second through the writer, for one project and for many: in batches against
+    /// one transaction per command, on SQLite (synchronous=FULL) and on a Postgres of its own (fsync on).
+    Commits(commits::Options),
+    /// One project of a real server process with many subscribers over real WebSockets: deliveries per
+    /// second, CPU per delivery, latency; then the memory of idle connections.
+    Deliver(deliver::Options),
+}
+
+#[tokio::main]
+async fn main() -> Outcome<()> {
+    // Cargo adds `--bench` to what it was told to hand on.
+    let arguments = std::env::args().filter(|argument| argument != "--bench");
+    match Cli::parse_from(arguments).what {
+        Some(What::Commits(options)) => commits::run(&options).await,
+        Some(What::Deliver(options)) => deliver::run(&options).await,
+        None => Ok(Cli::command().print_help()?),
+    }
+}

@@ -1,0 +1,70 @@
+//! The real program as a process of its own, so that CPU and memory are its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Outcome;
+
+/// Linux counts CPU time in hundredths of a second, whatever the kernel's own clock.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Where it listens, as `127.0.0.1:port`.
+    pub(crate) address: String,
+}
+
+impl Server {
+    /// Starts a server on a new SQLite file in a folder.
+    pub(crate) fn start(folder: &Path, name: &str) -> Outcome<Self> {
+        let url = format!("sqlite://{}", folder.join(name).display());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_boardcast"))
+            .env_clear()
+            .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json")])
+            .env("DATABASE_URL", url)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut log = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let address = loop {
+            let line = log.next().ok_or("the server does not start")??;
+            let logged: Value = serde_json::from_str(&line)?;
+            if logged["message"] == "listening" {
+                break logged["address"].as_str().ok_or("no address")?.to_owned();
+            }
+        };
+        // What it logs later is read and dropped.
+        std::thread::spawn(move || log.for_each(drop));
+        Ok(Self { child, address })
+    }
+
+    /// CPU time that it has used so far.
+    pub(crate) fn cpu(&self) -> Outcome<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
+        let mut times = fields.split_whitespace().skip(11).take(2);
+        let (user, system) = (times.next(), times.next());
+        let ticks =
+            user.ok_or("no utime")?.parse::<u32>()? + system.ok_or("no stime")?.parse::<u32>()?;
+        Ok(TICK * ticks)
+    }
+
+    /// The memory that it holds, in KiB.
+    pub(crate) fn memory_kib(&self) -> Outcome<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        Ok(kib.ok_or("no VmRSS")?.parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
