@@ -147,9 +147,9 @@ impl Entity {
         self.fields.get(field).and_then(Value::as_str)
     }
 
-    /// The text of an id in a field such as `sprintId`, whatever its JSON type.
+    /// The text of a string or number in a field such as `status` or `sprintId`; nothing if it is empty.
     #[must_use]
-    pub fn reference(&self, field: &str) -> Option<String> {
+    pub fn plain(&self, field: &str) -> Option<String> {
         match self.fields.get(field)? {
             Value::String(text) if !text.is_empty() => Some(text.clone()),
             Value::Number(number) => Some(number_text(number)),

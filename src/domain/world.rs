@@ -153,8 +153,8 @@ impl World {
             self.load_order(OrderEntry {
                 id: after.id.clone(),
                 rank: rank.clone(),
-                status: after.text("status").map(str::to_owned),
-                sprint: after.reference(Reference::Sprint.field()),
+                status: after.plain("status"),
+                sprint: after.plain(Reference::Sprint.field()),
             });
         }
     }

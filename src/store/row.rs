@@ -197,24 +197,24 @@ pub(super) fn answer(row: &impl Columns) -> Result<StoredAnswer, StoreError> {
 }
 
 /// The columns of an entity that have to be made first.
-pub(super) struct EntityTexts<'a> {
+pub(super) struct EntityTexts {
     pub(super) fields: String,
     pub(super) history: String,
-    pub(super) status: Option<&'a str>,
+    pub(super) status: Option<String>,
     pub(super) epic_id: Option<String>,
     pub(super) sprint_id: Option<String>,
 }
 
-impl<'a> EntityTexts<'a> {
-    pub(super) fn of(entity: &'a Entity) -> Self {
+impl EntityTexts {
+    pub(super) fn of(entity: &Entity) -> Self {
         const MAP: &str = "a map with text keys is JSON";
         let history: &BTreeMap<_, _> = &entity.history;
         Self {
             fields: serde_json::to_string(&entity.fields).expect(MAP),
             history: serde_json::to_string(history).expect(MAP),
-            status: entity.text("status"),
-            epic_id: entity.reference(Reference::Epic.field()),
-            sprint_id: entity.reference(Reference::Sprint.field()),
+            status: entity.plain("status"),
+            epic_id: entity.plain(Reference::Epic.field()),
+            sprint_id: entity.plain(Reference::Sprint.field()),
         }
     }
 }

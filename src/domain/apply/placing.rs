@@ -119,11 +119,11 @@ fn gap_before(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
 
 /// The gap at an index of the task's column: the tasks with the same status and sprint.
 fn gap_at(world: &World, task: &Entity, index: usize) -> Gap {
-    let status = task.text("status");
-    let sprint = task.reference(Reference::Sprint.field());
+    let status = task.plain("status");
+    let sprint = task.plain(Reference::Sprint.field());
     let column: Vec<_> = world
         .order_without(&task.id)
-        .filter(|entry| entry.status.as_deref() == status && entry.sprint == sprint)
+        .filter(|entry| entry.status == status && entry.sprint == sprint)
         .collect();
     match index.min(column.len()).checked_sub(1) {
         Some(previous) => gap_after(world, task, Some(column[previous])),

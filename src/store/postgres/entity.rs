@@ -48,6 +48,7 @@ pub(crate) async fn upsert(
     let text = |of: fn(&Entity) -> &str| list(entities, of);
     let flag = |of: fn(&Entity) -> bool| list(entities, of);
     let number = |of: fn(&Entity) -> i64| list(entities, of);
+    let plain = |of: fn(&EntityTexts) -> Option<&str>| texts.iter().map(of).collect::<Vec<_>>();
     let deleted = |entity: &Entity| {
         entity
             .deleted
@@ -71,19 +72,9 @@ pub(crate) async fn upsert(
         .bind(list(entities, |entity| {
             entity.rank.as_ref().map(Rank::as_str)
         }))
-        .bind(texts.iter().map(|texts| texts.status).collect::<Vec<_>>())
-        .bind(
-            texts
-                .iter()
-                .map(|texts| texts.epic_id.as_deref())
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            texts
-                .iter()
-                .map(|texts| texts.sprint_id.as_deref())
-                .collect::<Vec<_>>(),
-        )
+        .bind(plain(|texts| texts.status.as_deref()))
+        .bind(plain(|texts| texts.epic_id.as_deref()))
+        .bind(plain(|texts| texts.sprint_id.as_deref()))
         .bind(number(|entity| entity.created.at.as_millis()))
         .bind(text(|entity| entity.created.by.as_str()))
         .bind(number(|entity| entity.updated.at.as_millis()))

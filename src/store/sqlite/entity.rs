@@ -27,7 +27,7 @@ struct EntityRow<'a> {
     history: String,
     version: i64,
     rank: Option<&'a str>,
-    status: Option<&'a str>,
+    status: Option<String>,
     epic_id: Option<String>,
     sprint_id: Option<String>,
     created_at: i64,
