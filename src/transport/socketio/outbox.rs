@@ -26,7 +26,8 @@ pub(super) struct Outbox {
     /// The sizes of the packets in the queue, oldest first.
     queued: VecDeque<usize>,
     bytes: usize,
-    max_bytes: usize,
+    /// Bytes that one polling answer carries.
+    max_answer: usize,
     /// How many packets had left when last looked.
     left: u64,
 }
@@ -37,7 +38,7 @@ impl Outbox {
     pub(super) fn new(meter: Arc<Meter>, max_answer: usize) -> Self {
         let left = meter.left();
         Self {
-            max_bytes: MAX_BYTES.min(max_answer.saturating_sub(POLL_MARGIN)),
+            max_answer: max_answer.saturating_sub(POLL_MARGIN),
             meter,
             queued: VecDeque::new(),
             bytes: 0,
@@ -88,7 +89,9 @@ impl Outbox {
     }
 
     fn has_room_for(&self, bytes: usize) -> bool {
-        self.queued.is_empty() || self.bytes + bytes <= self.max_bytes
+        // The first limit is the same for all sizes, so that small acks do not keep a large event out for ever.
+        let has_room = self.bytes < MAX_BYTES && self.bytes + bytes <= self.max_answer;
+        self.queued.is_empty() || has_room
     }
 
     fn settle(&mut self) {
