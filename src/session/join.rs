@@ -1,0 +1,147 @@
+//! Joining and leaving projects.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Session;
+use super::rooms::MAX_ROOMS;
+use crate::contract::{ErrorCode, Join, Reply};
+use crate::domain::{ChannelName, Fields, ProjectId, Seq};
+use crate::hub::{From, Joined, SubscribeError, Subscriber};
+use crate::store::StoreError;
+
+/// Events in the answer to a join that asks for them; what comes after is delivered.
+const JOIN_EVENTS: usize = 500;
+
+impl Session {
+    pub(super) async fn join(
+        &self,
+        join: Join,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Reply, StoreError> {
+        let channel = join.project.channel();
+        if !self.rooms.has_place_for(&channel) {
+            return Ok(too_many_rooms());
+        }
+        let mut extra = Fields::new();
+        let mut from = match &join.since {
+            None => From::Now,
+            Some(since) => match self.position(since, &channel).await? {
+                Ok(seq) => From::After(seq),
+                Err(reason) => {
+                    extra = self.reset(&join.project, reason).await?;
+                    From::After(seq_of(&extra))
+                }
+            },
+        };
+        if join.snapshot && extra.is_empty() {
+            let snapshot = self.snapshot(&join.project).await?;
+            if from == From::Now {
+                from = From::After(seq_of(&snapshot));
+            }
+            extra.insert("snapshot".to_owned(), snapshot.into());
+        }
+        if let (true, From::After(after)) = (join.events, from) {
+            let events = self.events_after(&channel, after, JOIN_EVENTS).await?;
+            from = From::After(events.last().map_or(after, |event| event.seq));
+            extra.insert("events".to_owned(), self.listed(&events));
+        }
+        loop {
+            match self
+                .subscribe(&join.project, &channel, subscriber, from)
+                .await
+            {
+                Ok(joined) => return Ok(self.joined(&join, &channel, joined, extra)),
+                Err(SubscribeError::OutOfRange) => {
+                    extra = self
+                        .reset(&join.project, "the position is outside the log")
+                        .await?;
+                    from = From::After(seq_of(&extra));
+                }
+                Err(SubscribeError::Store(error)) => return Err(error),
+                Err(SubscribeError::Closing) => return Ok(closing()),
+            }
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        project: &ProjectId,
+        channel: &ChannelName,
+        subscriber: &Arc<dyn Subscriber>,
+        from: From,
+    ) -> Result<Joined, SubscribeError> {
+        let old = self.rooms.enter(channel, project);
+        if let Some(old) = &old {
+            // Only then is it known how far the client was told.
+            old.leave().await;
+        }
+        let from = if old.is_some() && from == From::Now {
+            // Joining again changes nothing: the client goes on from where it is.
+            self.rooms.position(channel).map_or(from, From::After)
+        } else {
+            self.rooms.restart(channel);
+            from
+        };
+        let hub = self.app.hub();
+        // The old one lives on until then and keeps the feed, which need not read the log's head again.
+        let result = hub.subscribe(channel, Arc::clone(subscriber), from).await;
+        drop(old);
+        match result {
+            Ok((subscription, joined)) => {
+                self.rooms.settle(channel, subscription, joined);
+                Ok(joined)
+            }
+            Err(error) => {
+                self.rooms.forget(channel);
+                Err(error)
+            }
+        }
+    }
+
+    fn joined(&self, join: &Join, channel: &ChannelName, joined: Joined, extra: Fields) -> Reply {
+        let mut answer = extra;
+        answer.insert("room".to_owned(), channel.as_str().into());
+        answer.insert("projectId".to_owned(), join.project.to_json());
+        answer.insert("seq".to_owned(), joined.head.into());
+        answer.insert(
+            "cursor".to_owned(),
+            self.cursor_at(joined.channel_no, joined.head).into(),
+        );
+        Reply::done(answer)
+    }
+
+    pub(super) async fn leave(&self, project: &ProjectId) -> Reply {
+        let channel = project.channel();
+        let mut answer = Fields::new();
+        answer.insert("room".to_owned(), channel.as_str().into());
+        answer.insert("projectId".to_owned(), project.to_json());
+        match self.rooms.exit(&channel) {
+            Some(subscription) => subscription.leave().await,
+            None => {
+                answer.insert("noop".to_owned(), true.into());
+            }
+        }
+        self.rooms.forget(&channel);
+        Reply::done(answer)
+    }
+}
+
+fn seq_of(fields: &Fields) -> Seq {
+    fields.get("seq").and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn too_many_rooms() -> Reply {
+    let message = format!(
+        "a connection can be in {MAX_ROOMS} projects at a time; leave one, or open another connection"
+    );
+    Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
+}
+
+fn closing() -> Reply {
+    Reply::refused(
+        ErrorCode::Unavailable,
+        "the server is shutting down; connect again",
+    )
+}

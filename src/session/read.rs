@@ -1,0 +1,152 @@
+//! Reads: a project's state, and what happened after a point of its history.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Session;
+use crate::contract::{Cursor, Reply, Since, payload};
+use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
+use crate::store::{Channel, StoreError};
+
+/// Payload bytes in one answer that carries events.
+const SYNC_BYTES: usize = 4 * 1024 * 1024;
+
+impl Session {
+    /// The state in place of a replay that cannot be had, and why.
+    pub(super) async fn reset(
+        &self,
+        project: &ProjectId,
+        reason: &str,
+    ) -> Result<Fields, StoreError> {
+        let snapshot = self.snapshot(project).await?;
+        let said = |key: &str| Some((key.to_owned(), snapshot.get(key)?.clone()));
+        let mut extra: Fields = ["projectId", "seq", "cursor"]
+            .iter()
+            .filter_map(|key| said(key))
+            .collect();
+        extra.insert("reset".to_owned(), true.into());
+        extra.insert("reason".to_owned(), reason.into());
+        extra.insert("snapshot".to_owned(), snapshot.into());
+        Ok(extra)
+    }
+
+    pub(super) fn cursor_at(&self, no: Option<ChannelNo>, seq: Seq) -> String {
+        let mut cursor = Cursor::new(self.app.epoch().clone());
+        if let Some(no) = no {
+            cursor.set(no, seq);
+        }
+        cursor.to_string()
+    }
+
+    /// The seq that a `since` means in this channel, or why it cannot be served.
+    pub(super) async fn position(
+        &self,
+        since: &Since,
+        channel: &ChannelName,
+    ) -> Result<Result<Seq, &'static str>, StoreError> {
+        let text = match since {
+            Since::Seq(seq) => return Ok(Ok(*seq)),
+            Since::Cursor(text) => text,
+        };
+        let Ok(cursor) = Cursor::parse(text) else {
+            return Ok(Err("the cursor is malformed"));
+        };
+        if cursor.epoch() != self.app.epoch() {
+            return Ok(Err("the cursor is of another database"));
+        }
+        let found = self.app.store().channel_get(channel).await?;
+        let seq = found.map_or(Some(0), |channel| cursor.get(channel.no));
+        Ok(seq.ok_or("the cursor does not cover this project"))
+    }
+
+    pub(super) async fn snapshot(&self, project: &ProjectId) -> Result<Fields, StoreError> {
+        let snapshot = self.app.store().snapshot(project).await?;
+        let (no, seq) = match &snapshot.channel {
+            Some(Channel { no, seq, .. }) => (Some(*no), *seq),
+            None => (None, 0),
+        };
+        let mut lists: HashMap<Kind, Vec<Value>> = HashMap::new();
+        for entity in &snapshot.entities {
+            let fields = payload::entity(entity);
+            lists.entry(entity.kind).or_default().push(fields.into());
+        }
+        let mut take = |kind| lists.remove(&kind).unwrap_or_default();
+        let mut fields = Fields::new();
+        fields.insert("projectId".to_owned(), project.to_json());
+        fields.insert("seq".to_owned(), seq.into());
+        fields.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
+        fields.insert(
+            "project".to_owned(),
+            take(Kind::Project).pop().unwrap_or_default(),
+        );
+        fields.insert("epics".to_owned(), take(Kind::Epic).into());
+        fields.insert("sprints".to_owned(), take(Kind::Sprint).into());
+        fields.insert("tasks".to_owned(), take(Kind::Task).into());
+        Ok(fields)
+    }
+
+    pub(super) async fn events_after(
+        &self,
+        channel: &ChannelName,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Arc<Event>>, StoreError> {
+        let store = self.app.store();
+        match store.channel_get(channel).await? {
+            Some(found) => {
+                store
+                    .events_page(channel, found.no, after, limit, SYNC_BYTES)
+                    .await
+            }
+            None => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn listed(&self, events: &[Arc<Event>]) -> Value {
+        let listed = events
+            .iter()
+            .map(|event| payload::listed(event, self.style));
+        listed.collect::<Vec<_>>().into()
+    }
+
+    pub(super) async fn sync(
+        &self,
+        project: &ProjectId,
+        since: Option<&Since>,
+        limit: usize,
+    ) -> Result<Reply, StoreError> {
+        let channel = project.channel();
+        let position = match since {
+            Some(since) => self.position(since, &channel).await?,
+            None => Ok(0),
+        };
+        let found = self.app.store().channel_get(&channel).await?;
+        let (pruned, head) = found
+            .as_ref()
+            .map_or((0, 0), |channel| (channel.pruned_seq, channel.seq));
+        let after = match position {
+            Ok(after) if (pruned..=head).contains(&after) => after,
+            Ok(_) => {
+                return Ok(Reply::done(
+                    self.reset(project, "the position is outside the log")
+                        .await?,
+                ));
+            }
+            Err(reason) => return Ok(Reply::done(self.reset(project, reason).await?)),
+        };
+        let events = self.events_after(&channel, after, limit).await?;
+        let seq = events.last().map_or(after, |event| event.seq);
+        let mut answer = Fields::new();
+        answer.insert("projectId".to_owned(), project.to_json());
+        answer.insert("events".to_owned(), self.listed(&events));
+        answer.insert("seq".to_owned(), seq.into());
+        answer.insert(
+            "cursor".to_owned(),
+            self.cursor_at(found.map(|found| found.no), seq).into(),
+        );
+        answer.insert("hasMore".to_owned(), (seq < head).into());
+        Ok(Reply::done(answer))
+    }
+}
