@@ -1,7 +1,6 @@
 //! Opening, migrating, telling databases apart.
 
 use std::error::Error as _;
-use std::time::{Duration, Instant};
 
 use boardcast::store::StoreError;
 use futures_util::future::join_all;
@@ -84,7 +83,6 @@ async fn a_file_is_opened_by_one_process_only() {
 
 #[tokio::test]
 async fn says_why_it_cannot_open() {
-    let started = Instant::now();
     for url in [
         "sqlite:/nowhere/at/all/board.db".to_owned(),
         "postgres://u:s3cret@127.0.0.1:1/board".to_owned(),
@@ -95,10 +93,6 @@ async fn says_why_it_cannot_open() {
         assert!(error.source().is_some());
         assert!(!error.to_string().contains("secret"), "{error}");
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "it does not try again and again"
-    );
 }
 
 #[tokio::test]
