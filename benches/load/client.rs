@@ -7,6 +7,12 @@ use tokio::net::TcpStream;
 use crate::Outcome;
 
 const TEXT: u8 = 0x81;
+/// Set in the length of a client's frames.
+const MASKED: u8 = 0x80;
+/// The length follows in two bytes.
+const LENGTH_16: u8 = 0x7e;
+/// The length follows in eight bytes.
+const LENGTH_64: u8 = 0x7f;
 const PING: &[u8] = b"2";
 const PONG: &str = "3";
 /// Bytes read at once.
@@ -56,7 +62,7 @@ impl Client {
     pub(crate) async fn join(&mut self, project: &str) -> Outcome<()> {
         self.send(&[&format!(r#"420["join:project","{project}"]"#)])
             .await?;
-        self.expect(br#"430[{"#).await
+        self.expect(br"430[{").await
     }
 
     /// Reads until a message that begins like this.
@@ -77,12 +83,11 @@ impl Client {
         let mut bytes = Vec::new();
         for message in messages {
             bytes.push(TEXT);
-            match u8::try_from(message.len()) {
-                Ok(short @ ..126) => bytes.push(0x80 | short),
-                _ => {
-                    bytes.push(0x80 | 126);
-                    bytes.extend(u16::try_from(message.len())?.to_be_bytes());
-                }
+            if let Ok(short @ ..126) = u8::try_from(message.len()) {
+                bytes.push(MASKED | short);
+            } else {
+                bytes.push(MASKED | LENGTH_16);
+                bytes.extend(u16::try_from(message.len())?.to_be_bytes());
             }
             bytes.extend([0; 4]);
             bytes.extend(message.as_bytes());
@@ -124,12 +129,14 @@ impl Client {
 /// The first frame's payload and what follows; nothing if it is not complete.
 fn frame(bytes: &[u8]) -> Outcome<Option<(&[u8], &[u8])>> {
     let (length, rest) = match bytes {
-        [TEXT, 126, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        [TEXT, 127, a, b, c, d, e, f, g, h, rest @ ..] => {
-            let length = u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]);
-            (usize::try_from(length)?, rest)
+        [TEXT, LENGTH_16, high, low, rest @ ..] => {
+            (usize::from(u16::from_be_bytes([*high, *low])), rest)
         }
-        [TEXT, 126 | 127, ..] | [] | [TEXT] => return Ok(None),
+        [TEXT, LENGTH_64, rest @ ..] => match rest.split_first_chunk() {
+            Some((length, rest)) => (usize::try_from(u64::from_be_bytes(*length))?, rest),
+            None => return Ok(None),
+        },
+        [TEXT, LENGTH_16, ..] | [] | [TEXT] => return Ok(None),
         [TEXT, short, rest @ ..] => (usize::from(*short), rest),
         _ => return Err("the server sent a frame that is no text".into()),
     };

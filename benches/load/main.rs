@@ -47,7 +47,7 @@ enum What {
     /// Durable commands per second through the writer, for one project and for many: in batches against
     /// one transaction per command, on SQLite (synchronous=FULL) and on a Postgres of its own (fsync on).
     Commits(commits::Options),
-    /// One project of a real server process with many subscribers over real WebSockets: deliveries per
+    /// One project of a real server process with many subscribers over real `WebSocket`s: deliveries per
     /// second, CPU per delivery, latency; then the memory of idle connections.
     Deliver(deliver::Options),
 }
