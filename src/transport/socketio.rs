@@ -1,9 +1,9 @@
 //! Socket.IO: namespace `/` on socketioxide, for clients of version 2, 3 and 4.
 //!
 //! socketioxide calls a message's handler in arrival order but runs what it returns concurrently, so our
-//! handler queues the message before it returns ([`socket::Socket::receive`]) and one pump per busy socket
+//! handler queues the message before it returns (`Socket::receive`) and one pump per busy socket
 //! works the queue off in order. Its packet queue drops what does not fit, so an outbox counts what lies
-//! in it ([`outbox`]), from what has left it ([`meter`]).
+//! in it (`outbox`), from what has left it (`meter`).
 
 mod door;
 mod handshake;

@@ -218,6 +218,11 @@ impl Socket {
         Offer::Taken
     }
 
+    /// Messages that have come in so far.
+    pub(super) fn received(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
     /// Resolves when nothing waits for the client any more.
     pub(super) async fn drained(&self) {
         let wake = Arc::new(Notify::new());
@@ -263,7 +268,7 @@ impl Socket {
             connection.id = %self.session.caller.connection,
             actor = self.session.caller.actor.as_str(),
             reason = %reason,
-            messages = self.messages.load(Ordering::Relaxed),
+            messages = self.received(),
             duration_ms = u64::try_from(self.connected_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             "connection closed"
         );

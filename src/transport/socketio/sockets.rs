@@ -2,11 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::socket::Socket;
 use crate::domain::ConnectionId;
+
+/// How long a client must have sent nothing before its connection ends: what it sent before is on its way, and is
+/// to be answered.
+const LINGER: Duration = Duration::from_millis(100);
+/// How often that is waited for: some clients never stop.
+const LINGER_ROUNDS: usize = 10;
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -33,9 +40,15 @@ impl Sockets {
     /// Ends every connection once its client has taken what waits for it.
     pub(super) async fn close(&self) {
         let sockets: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
-        // Side by side: one that takes nothing keeps no other one waiting.
-        join_all(sockets.iter().map(async |socket| {
-            socket.drained().await;
+        let closing = sockets.iter().map(|socket| async {
+            for _ in 0..LINGER_ROUNDS {
+                let received = socket.received();
+                tokio::time::sleep(LINGER).await;
+                socket.drained().await;
+                if socket.received() == received {
+                    break;
+                }
+            }
             socket.end();
         }))
         .await;

@@ -65,7 +65,12 @@ impl Client {
         sink.send(Message::text(format!("40{auth}")))
             .await
             .expect("connected");
-        let answer = next_text(&mut source).await;
+        // The first ping often comes before the answer, and a server with little patience wants its pong.
+        let mut answer = next_message(&mut source).await;
+        while answer == "2" {
+            sink.send(Message::text("3")).await.expect("connected");
+            answer = next_message(&mut source).await;
+        }
         if let Some(refusal) = answer.strip_prefix("44") {
             return Err(serde_json::from_str(refusal).expect("JSON"));
         }
@@ -202,15 +207,25 @@ where
     S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
     loop {
+        let text = next_message(source).await;
+        if text != "2" {
+            return text;
+        }
+    }
+}
+
+/// The next text message.
+async fn next_message<S>(source: &mut S) -> String
+where
+    S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
+{
+    loop {
         let message = tokio::time::timeout(PATIENCE, source.next())
             .await
             .expect("a message in time");
-        match message
-            .expect("an open connection")
-            .expect("a good message")
-        {
-            Message::Text(text) if text.as_str() != "2" => return text.to_string(),
-            _ => {}
+        let message = message.expect("an open connection");
+        if let Message::Text(text) = message.expect("a good message") {
+            return text.to_string();
         }
     }
 }
