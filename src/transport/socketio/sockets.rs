@@ -50,8 +50,9 @@ impl Sockets {
                 }
             }
             socket.end();
-        }))
-        .await;
+        });
+        // Side by side: one that takes nothing keeps no other one waiting.
+        join_all(closing).await;
     }
 
     /// Ends every connection at once.
