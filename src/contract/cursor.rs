@@ -7,7 +7,7 @@ use std::fmt;
 use crate::domain::{ChannelNo, Epoch, Seq};
 
 /// Longest cursor in bytes.
-pub const MAX_CURSOR_BYTES: usize = 4096;
+pub const MAX_CURSOR_BYTES: usize = 12 * 1024;
 /// Most channels of a cursor.
 pub const MAX_CURSOR_CHANNELS: usize = 256;
 const MAX_EPOCH_BYTES: usize = 64;

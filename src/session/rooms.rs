@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::contract::Cursor;
+use crate::contract::{Cursor, MAX_CURSOR_CHANNELS};
 use crate::domain::{ChannelName, ChannelNo, Epoch, Event, ProjectId, Seq};
 use crate::hub::{self, Subscription};
 
@@ -17,7 +17,7 @@ struct Room {
 }
 
 /// Rooms that one client may be in: each costs a feed, and every cursor names all of them.
-pub(super) const MAX_ROOMS: usize = 1000;
+pub(super) const MAX_ROOMS: usize = MAX_CURSOR_CHANNELS;
 
 /// See the module.
 #[derive(Debug, Default)]

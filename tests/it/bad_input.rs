@@ -244,6 +244,10 @@ async fn strange_requests_are_refused() {
     bystander.is_undisturbed().await;
 }
 
+/// Half of what ten floods would leave behind if each connection kept the least that one takes. Allocators keep
+/// some memory for themselves, so that the figure before and after is never the same.
+const LEAK_KIB: u64 = 15 * 1024;
+
 /// Handshakes begun and left alone: no head, no upgrade, no CONNECT.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_half_open_handshakes_passes() {
@@ -259,7 +263,7 @@ async fn a_flood_of_half_open_handshakes_passes() {
     let full = server.memory_kib();
     floods(&server, &mut bystander, 10).await;
     eventually("memory is where it was", async || {
-        server.memory_kib() < full + full / 4
+        server.memory_kib() < full + LEAK_KIB
     })
     .await;
 }
