@@ -124,6 +124,9 @@ impl Committer {
             .collect();
         let drafted = stage.draft(replies);
         if drafted.batch.events.is_empty() && drafted.batch.answers.is_empty() {
+            if let Err(error) = tx.rollback().await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "a transaction without effect broke");
+            }
             return Ok((None, drafted));
         }
         tx.write(&drafted.batch).await?;

@@ -120,6 +120,13 @@ impl Tx {
         self.session.open = false;
         Ok(())
     }
+
+    pub(super) async fn rollback(mut self) -> Result<(), StoreError> {
+        let ended = sqlx::query("ROLLBACK").execute(self.session.start()?).await;
+        self.session.finish(ended)?;
+        self.session.open = false;
+        Ok(())
+    }
 }
 
 async fn migrate(conn: &mut PgConnection, epoch: &Epoch) -> Result<(), StoreError> {

@@ -143,6 +143,13 @@ impl Tx {
         self.session.open = false;
         Ok(())
     }
+
+    pub(super) async fn rollback(mut self) -> Result<(), StoreError> {
+        let ended = sqlx::query("ROLLBACK").execute(self.session.start()?).await;
+        self.session.finish(ended)?;
+        self.session.open = false;
+        Ok(())
+    }
 }
 
 fn options() -> SqliteConnectOptions {

@@ -161,6 +161,19 @@ impl Tx {
         }
     }
 
+    /// Ends a transaction in which nothing was written. Dropping it would cost a Postgres connection, which
+    /// is closed when it is left in the middle of something.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.rollback().await,
+        }
+    }
+
     fn has_written(&self) -> bool {
         match self {
             Self::Sqlite(tx) => tx.written,
