@@ -105,7 +105,7 @@ pub struct Config {
     )]
     pub command_queue: usize,
 
-    /// Most commands in one transaction [default: 512 on SQLite, 128 on Postgres].
+    /// Most commands in one transaction [default: 512].
     #[arg(long, env = "MAX_BATCH", value_parser = count, value_name = "NUMBER", global = true)]
     pub max_batch: Option<usize>,
 

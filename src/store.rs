@@ -142,8 +142,7 @@ impl Store {
     #[must_use]
     pub fn max_batch(&self) -> usize {
         match self {
-            Self::Sqlite(_) => 512,
-            Self::Postgres(_) => 128,
+            Self::Sqlite(_) | Self::Postgres(_) => 512,
         }
     }
 
