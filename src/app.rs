@@ -62,7 +62,7 @@ impl App {
         );
         let options = WriterOptions {
             queue: config.command_queue,
-            max_batch: config.max_batch.unwrap_or_else(|| store.max_batch()),
+            max_batch: config.max_batch,
             writers: store.writers(),
             timeout: config.database_timeout,
             strict: config.strict,

@@ -105,9 +105,9 @@ pub struct Config {
     )]
     pub command_queue: usize,
 
-    /// Most commands in one transaction [default: 512].
-    #[arg(long, env = "MAX_BATCH", value_parser = count, value_name = "NUMBER", global = true)]
-    pub max_batch: Option<usize>,
+    /// Most commands in one transaction.
+    #[arg(long, env = "MAX_BATCH", default_value_t = 512, value_parser = count, value_name = "NUMBER", global = true)]
+    pub max_batch: usize,
 
     /// How long a client may take nothing of what waits for it before its connection is closed.
     #[arg(

@@ -138,14 +138,6 @@ impl Store {
         }
     }
 
-    /// The most commands that one transaction should take.
-    #[must_use]
-    pub fn max_batch(&self) -> usize {
-        match self {
-            Self::Sqlite(_) | Self::Postgres(_) => 512,
-        }
-    }
-
     /// How many transactions are worth having in flight at once.
     #[must_use]
     pub fn writers(&self) -> usize {

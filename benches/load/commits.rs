@@ -121,7 +121,7 @@ impl Bench {
         let app = App::start(Cli::try_parse_from(arguments)?.config).await?;
         let grouped = WriterOptions {
             queue: app.config().command_queue,
-            max_batch: options.max_batch.unwrap_or_else(|| app.store().max_batch()),
+            max_batch: options.max_batch.unwrap_or_else(|| app.config().max_batch),
             writers: options.writers.unwrap_or_else(|| app.store().writers()),
             timeout: app.config().database_timeout,
             strict: false,

@@ -251,7 +251,7 @@ both_databases! {
 
 both_databases! {
     async fn a_full_batch_is_written_at_once(db: &Database) {
-        let count = db.store.max_batch();
+        let count = 512;
         let name = project("p").channel();
         let channel = commit(&db.store, &name, |channel| {
             let mut batch = log_of(channel, &vec!["{}"; count]);
