@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::Caller;
 use super::batch::{BatchError, Committer};
@@ -23,6 +23,11 @@ use crate::domain::{Command, Epoch, ProjectId};
 use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
+
+/// Bytes of packets that may wait for the database in all queues together.
+const QUEUED_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of packets in one transaction; a single command may have more.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// How the writer works.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,9 @@ pub(super) struct Job {
     pub(super) caller: Caller,
     /// The scoped idempotency key and the command's fingerprint.
     pub(super) key: Option<(String, i64)>,
+    /// The size of its packet, and its share of what may wait at all.
+    bytes: usize,
+    _share: OwnedSemaphorePermit,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -53,6 +61,8 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub struct Writer {
     queues: Vec<mpsc::Sender<Job>>,
+    /// Bytes that may still be taken.
+    room: Arc<Semaphore>,
     pending: Arc<Pending>,
 }
 
@@ -95,7 +105,11 @@ impl Writer {
                 queue
             })
             .collect();
-        Self { queues, pending }
+        Self {
+            queues,
+            room: Arc::new(Semaphore::new(QUEUED_BYTES)),
+            pending,
+        }
     }
 
     /// The queue that serves a project.
@@ -119,6 +133,11 @@ impl Writer {
         caller: &Caller,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
         let queue = &self.queues[self.queue_of(&project)];
+        let bytes = request.bytes;
+        let share = u32::try_from(bytes)
+            .ok()
+            .and_then(|bytes| Arc::clone(&self.room).try_acquire_many_owned(bytes).ok())
+            .ok_or_else(overloaded)?;
         let (reply, answer) = oneshot::channel();
         let key = request
             .key
@@ -128,6 +147,8 @@ impl Writer {
             command: request.into_command(project),
             caller: caller.clone(),
             key,
+            bytes,
+            _share: share,
             reply,
         };
         self.pending.jobs.fetch_add(1, Ordering::AcqRel);
@@ -181,7 +202,7 @@ impl Worker {
     /// Answers every job. If the database refuses a batch for the sake of one row, the batch is halved until
     /// the bad row stands alone.
     async fn settle(&self, jobs: Vec<Job>) {
-        let mut batches = vec![jobs];
+        let mut batches = by_size(jobs);
         while let Some(mut jobs) = batches.pop() {
             match self.committer.commit(&jobs).await {
                 Ok(committed) => {
@@ -206,6 +227,21 @@ impl Worker {
             }
         }
     }
+}
+
+/// Parts that are not too large for one transaction, the first one last.
+fn by_size(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let mut parts = vec![Vec::new()];
+    let mut bytes = 0;
+    for job in jobs {
+        if bytes + job.bytes > BATCH_BYTES && bytes > 0 {
+            parts.insert(0, Vec::new());
+            bytes = 0;
+        }
+        bytes += job.bytes;
+        parts[0].push(job);
+    }
+    parts
 }
 
 fn answer(job: Job, reply: Reply) {

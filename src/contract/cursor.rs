@@ -192,7 +192,8 @@ mod tests {
         let positions: Vec<_> = (0..257).map(|no| format!("{no}:1")).collect();
         let many = format!("a.{}", positions.join(","));
         assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
-        assert_eq!(Cursor::parse(&"a".repeat(4097)), Err(CursorError::TooLong));
+        let long = "a".repeat(MAX_CURSOR_BYTES + 1);
+        assert_eq!(Cursor::parse(&long), Err(CursorError::TooLong));
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct CommandRequest {
     pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
+    /// The size of its packet.
+    pub bytes: usize,
     /// The idempotency key.
     pub key: Option<String>,
     /// Tells whether two commands with the same key are the same.
@@ -107,13 +109,14 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
     if let Name::Command(verb) = entry.name {
         let arguments = Arguments::read(entry, arguments)?;
         let built = build(verb, entry.kind, &arguments)?;
-        return Ok(Request::Command(Box::new(command(entry, built, arguments))));
+        let command = command(entry, built, arguments, packet.len());
+        return Ok(Request::Command(Box::new(command)));
     }
     arguments.truncate(1);
     subscribe::read(entry.name, arguments.pop())
 }
 
-fn command(entry: &Entry, built: Built, arguments: Arguments) -> CommandRequest {
+fn command(entry: &Entry, built: Built, arguments: Arguments, bytes: usize) -> CommandRequest {
     CommandRequest {
         project: built.project,
         action: built.action,
@@ -121,6 +124,7 @@ fn command(entry: &Entry, built: Built, arguments: Arguments) -> CommandRequest 
         spellings: built.spellings,
         fingerprint: arguments.fingerprint(entry),
         echo: arguments.object,
+        bytes,
         key: arguments.key,
     }
 }

@@ -24,6 +24,26 @@ async fn storm_on_postgres() {
     storm(&Server::start(&postgres.create_database().await).await).await;
 }
 
+/// More bytes at once than one transaction takes: they are committed in parts, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_commands_are_committed_in_parts() {
+    let server = Server::start("sqlite::memory:").await;
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    let text = "x".repeat(200_000);
+    let change =
+        |step| json!({"projectId": "p", "taskId": "t", "updates": {"step": step, "text": text}});
+    let answers: Vec<_> = (1..=35)
+        .map(|step| client.ask("task:update", &[change(step)]))
+        .collect();
+    for (seq, answer) in (1..).zip(answers) {
+        assert_eq!(answer.await.unwrap()["seq"], seq);
+    }
+    for event in client.take(35).await {
+        assert_eq!(event.args[0]["step"], event.seq());
+    }
+}
+
 async fn storm(server: &Server) {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
