@@ -25,7 +25,6 @@ CREATE TABLE events (
     PRIMARY KEY (channel_no, seq)
 );
 
-
 -- Projects, epics, sprints and tasks. status, epic_id and sprint_id are copies from fields, made by
 -- whoever writes the row; ranks and ids sort by their bytes.
 CREATE TABLE entities (

@@ -202,7 +202,7 @@ impl Worker {
     /// Answers every job. If the database refuses a batch for the sake of one row, the batch is halved until
     /// the bad row stands alone.
     async fn settle(&self, jobs: Vec<Job>) {
-        let mut batches = by_size(jobs);
+        let mut batches = by_size(jobs, |job| job.bytes);
         while let Some(mut jobs) = batches.pop() {
             match self.committer.commit(&jobs).await {
                 Ok(committed) => {
@@ -230,15 +230,16 @@ impl Worker {
 }
 
 /// Parts that are not too large for one transaction, the first one last.
-fn by_size(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+fn by_size<T>(jobs: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let mut parts = vec![Vec::new()];
     let mut bytes = 0;
     for job in jobs {
-        if bytes + job.bytes > BATCH_BYTES && bytes > 0 {
+        let more = size(&job);
+        if bytes + more > BATCH_BYTES && bytes > 0 {
             parts.insert(0, Vec::new());
             bytes = 0;
         }
-        bytes += job.bytes;
+        bytes += more;
         parts[0].push(job);
     }
     parts
@@ -247,5 +248,27 @@ fn by_size(jobs: Vec<Job>) -> Vec<Vec<Job>> {
 fn answer(job: Job, reply: Reply) {
     if job.reply.send(reply).is_err() {
         tracing::debug!(project.id = %job.command.project, "the asker has gone; its command is done all the same");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_keep_the_order_and_their_limit() {
+        let half = BATCH_BYTES / 2;
+        let jobs = vec![half, half, 1, 2 * BATCH_BYTES, half, half + 1];
+        let mut parts = by_size(jobs, |&bytes| bytes);
+        parts.reverse();
+        let expected = [
+            vec![half, half],
+            vec![1],
+            vec![2 * BATCH_BYTES],
+            vec![half],
+            vec![half + 1],
+        ];
+        assert_eq!(parts, expected);
+        assert_eq!(by_size(vec![1, 2, 3], |&bytes| bytes), [vec![1, 2, 3]]);
     }
 }

@@ -13,9 +13,8 @@ mod pump;
 mod socket;
 mod sockets;
 
-use std::sync::{Arc, Weak};
-
 use std::convert::Infallible;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::routing::any;
