@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::broker::Broker;
 use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
-use crate::domain::Epoch;
+use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::lifecycle::Lifecycle;
+use crate::presence::Presence;
 use crate::store::{Store, StoreError};
 
 /// Most recent events that a feed keeps.
@@ -31,6 +33,9 @@ pub struct App(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     config: Config,
+    instance: InstanceId,
+    broker: Broker,
+    presence: Arc<Presence>,
     store: Store,
     epoch: Epoch,
     hub: Arc<Hub>,
@@ -51,6 +56,8 @@ impl App {
         store.migrate().await?;
         let epoch = store.epoch().await?;
         let lifecycle = Lifecycle::new();
+        let instance = InstanceId::generate();
+        let broker = Broker::Local;
         let hub = Hub::new(
             store.clone(),
             lifecycle.clone(),
@@ -68,8 +75,12 @@ impl App {
             strict: config.strict,
         };
         let writer = Writer::start(&store, &epoch, &hub, &lifecycle, options);
+        let presence = Presence::start(&instance, &broker, &hub, &lifecycle, config.presence_grace);
         let app = Self(Arc::new(Parts {
             config,
+            instance,
+            broker,
+            presence,
             store,
             epoch,
             hub,
@@ -120,6 +131,24 @@ impl App {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Which of the running servers this is.
+    #[must_use]
+    pub fn instance(&self) -> &InstanceId {
+        &self.0.instance
+    }
+
+    /// The way to the other instances.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.0.broker
+    }
+
+    /// Who is in which project.
+    #[must_use]
+    pub fn presence(&self) -> &Arc<Presence> {
+        &self.0.presence
     }
 
     /// The database.

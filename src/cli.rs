@@ -39,10 +39,14 @@ impl Cli {
     }
 }
 
-/// A wrong database URL is not shown, because there may be a password in it.
+/// A setting that may hold a password is not shown when it is wrong.
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string);
-    if argument.is_some_and(|argument| argument.contains("--database-url")) {
+    let secret = |argument: String| {
+        let secrets = ["--database-url", "--redis-url", "--admin-token"];
+        secrets.iter().any(|name| argument.contains(name))
+    };
+    if argument.is_some_and(secret) {
         let hidden = ContextValue::String("(not shown)".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);
     }

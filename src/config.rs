@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::broker::RedisUrl;
 use crate::contract::EventStyle;
 use crate::store::DatabaseUrl;
+
+/// Characters below which a secret can be guessed.
+const SECRET_MIN: usize = 16;
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +45,44 @@ pub struct Config {
         global = true
     )]
     pub database_url: DatabaseUrl,
+
+    /// Redis that carries events between instances: `redis://user:password@host:6379/0`, or `rediss://` for TLS.
+    /// Without it there is one instance.
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        global = true
+    )]
+    pub redis_url: Option<RedisUrl>,
+
+    /// What the names of Redis channels begin with, so that several deployments can share one Redis.
+    #[arg(
+        long,
+        env = "REDIS_PREFIX",
+        default_value = "boardcast",
+        value_name = "TEXT",
+        global = true
+    )]
+    pub redis_prefix: String,
+
+    /// How long somebody whose connection ended still counts as present: long enough to come back.
+    #[arg(
+        long, env = "PRESENCE_GRACE", default_value = "5s", value_parser = duration,
+        value_name = "DURATION", global = true
+    )]
+    pub presence_grace: Duration,
+
+    /// Token for requests below `/admin`, sent as `Authorization: Bearer <token>`. Without it they are refused.
+    #[arg(
+        long,
+        env = "ADMIN_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        global = true
+    )]
+    pub admin_token: Option<Secret>,
 
     /// Connections to the database.
     #[arg(
@@ -156,6 +198,37 @@ pub struct Config {
         global = true
     )]
     pub log_format: LogFormat,
+}
+
+/// A setting that is never shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Whether this is the secret. Takes as long for a near miss as for a far one.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), text.as_bytes());
+        let differing = ours.iter().zip(theirs).fold(0, |all, (a, b)| all | (a ^ b));
+        ours.len() == theirs.len() && std::hint::black_box(differing) == 0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(not shown)")
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() < SECRET_MIN {
+            return Err(format!("must have at least {SECRET_MIN} characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// How logs look.

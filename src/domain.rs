@@ -12,6 +12,7 @@ mod event;
 mod id;
 mod rank;
 mod refusal;
+mod signal;
 mod timestamp;
 mod world;
 
@@ -21,9 +22,11 @@ pub use command::{Action, Command, MoveTo, Needs, Place, Reference};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
 pub use event::{Event, EventId, EventType, Seq};
 pub use id::{
-    Actor, ChannelName, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, ProjectId,
+    Actor, ChannelName, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId,
+    ProjectId,
 };
 pub use rank::Rank;
 pub use refusal::Refusal;
+pub use signal::Signal;
 pub use timestamp::Timestamp;
 pub use world::{OrderEntry, World};

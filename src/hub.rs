@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::domain::{ChannelName, Event, Seq};
+use crate::domain::{ChannelName, Event, Seq, Signal};
 use crate::lifecycle::Lifecycle;
 use crate::store::{Store, StoreError};
 
@@ -118,6 +118,23 @@ impl Hub {
             .is_err()
         {
             tracing::debug!(channel = %channel, "feed is busy; it will read the log");
+        }
+    }
+
+    /// Tells the subscribers of a channel, on all instances, something ephemeral. Never blocks; may be lost.
+    pub fn signal(&self, channel: &ChannelName, signal: &Arc<Signal>) {
+        self.signal_here(channel, signal);
+    }
+
+    /// Tells the subscribers that this instance has.
+    pub fn signal_here(&self, channel: &ChannelName, signal: &Arc<Signal>) {
+        let feeds = self.feeds();
+        let Some(handle) = feeds.get(channel) else {
+            return;
+        };
+        let sent = handle.mailbox.try_send(Message::Signal(Arc::clone(signal)));
+        if sent.is_err() {
+            tracing::debug!(channel = %channel, "feed is busy; a signal is lost");
         }
     }
 

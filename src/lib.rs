@@ -16,6 +16,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod command;
@@ -27,6 +28,7 @@ pub mod healthcheck;
 pub mod hub;
 pub mod lifecycle;
 mod patience;
+pub mod presence;
 mod run;
 pub mod serve;
 pub mod session;

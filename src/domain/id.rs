@@ -265,11 +265,47 @@ impl ConnectionId {
     pub fn generate() -> Self {
         Self(fresh_uuid())
     }
+
+    /// An id by its text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        uuid::Uuid::try_parse(text).ok().map(Self)
+    }
 }
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// One running server among several. Made anew at every start.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(std::sync::Arc<str>);
+
+impl InstanceId {
+    /// An id by its text.
+    #[must_use]
+    pub fn restore(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// Twelve characters from a fresh UUID's random part.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Epoch::generate().0)
+    }
+
+    /// The id's text: twelve characters of lower-case hexadecimal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::ring::Ring;
 use super::{From, HubOptions, Joined, Offer, SubscribeError, Subscriber, Wake};
-use crate::domain::{ChannelName, ChannelNo, Event, Seq};
+use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::store::{Store, StoreError};
 
 /// Events read from the log at once.
@@ -30,6 +30,7 @@ const READ_RETRY: Duration = Duration::from_millis(500);
 pub(super) enum Message {
     Events(Arc<[Arc<Event>]>),
     Announced,
+    Signal(Arc<Signal>),
     Subscribe {
         id: u64,
         subscriber: Arc<dyn Subscriber>,
@@ -136,6 +137,7 @@ impl Feed {
             match message {
                 Message::Events(events) => self.take_events(&events),
                 Message::Announced => {}
+                Message::Signal(signal) => self.tell_all(&signal),
                 Message::Settle(reply) => {
                     self.deliver();
                     tell(reply);
@@ -321,6 +323,12 @@ impl Feed {
             }
         }
         true
+    }
+
+    fn tell_all(&self, signal: &Signal) {
+        for slot in &self.slots {
+            slot.subscriber.signal(signal);
+        }
     }
 
     fn any_waiting(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::domain::Event;
+use crate::domain::{Event, Signal};
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub type Wake = Arc<Notify>;
 pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Hands an event over, or says why not. Must not block.
     fn offer(&self, event: &Event) -> Offer;
+
+    /// Tells something ephemeral, if there is plenty of room and it is not the subscriber's own. Must not block.
+    fn signal(&self, signal: &Signal);
 
     /// Asks to be woken once there is room; at once if there is room already.
     fn wake_when_writable(&self, wake: &Wake);

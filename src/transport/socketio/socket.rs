@@ -339,6 +339,8 @@ impl Subscriber for Socket {
         }
     }
 
+    fn signal(&self, _signal: &crate::domain::Signal) {}
+
     fn wake_when_writable(&self, wake: &Wake) {
         let low = self.outgoing().outbox.low_mark();
         self.meter.wake_at(low, wake);
