@@ -8,6 +8,7 @@
 
 mod architecture;
 mod bad_input;
+mod cluster;
 mod crash;
 mod idempotency;
 mod joining;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::chance::Chance;
 use crate::support::client::Client;
 use crate::support::postgres::Postgres;
 use crate::support::server::Server;
@@ -30,14 +31,10 @@ async fn plan_on_postgres() {
 }
 
 async fn run(server: Server) {
-    let given = std::env::var("IT_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
-    eprintln!("replay with IT_SEED={seed}");
+    let chance = Chance::from_seed();
     let mut plan = Plan {
         server,
-        chance: Chance(seed),
+        chance,
         members: (0..MEMBERS).map(|_| Member::default()).collect(),
         acked: BTreeMap::new(),
         marks: 0,
@@ -46,18 +43,6 @@ async fn run(server: Server) {
         plan.step().await;
     }
     plan.finish().await;
-}
-
-/// `SplitMix64`: small, and the same everywhere.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
-    }
 }
 
 /// Somebody at a board.

@@ -1,8 +1,11 @@
 //! What the tests stand on.
 
+pub(crate) mod chance;
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod postgres;
+pub(crate) mod redis;
 pub(crate) mod server;
 
 use std::time::Duration;

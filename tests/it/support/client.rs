@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,18 +15,42 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
-type Acks = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
+/// Who waits for which ack; `None` once the connection has ended and no ack will come.
+type Acks = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Value>>>>>;
 
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a connection may take to be made by a client that has others to try.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// An event as it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Received {
     pub(crate) name: String,
     pub(crate) args: Vec<Value>,
+    /// The first argument as its bytes were.
+    pub(crate) raw: String,
 }
 
 impl Received {
+    fn parse(event: &str) -> Self {
+        let parts: Vec<&RawValue> = serde_json::from_str(event).expect("an event is JSON");
+        let [name, args @ ..] = parts.as_slice() else {
+            panic!("an event has a name: {event}");
+        };
+        let value = |raw: &&RawValue| serde_json::from_str(raw.get()).expect("it is JSON");
+        Self {
+            name: serde_json::from_str(name.get()).expect("a name is a string"),
+            args: args.iter().map(value).collect(),
+            raw: args.first().map_or("", |raw| raw.get()).to_owned(),
+        }
+    }
+
+    /// Whether it is ephemeral: it carries no seq and may come at any time.
+    fn is_signal(&self) -> bool {
+        self.name.starts_with("presence:")
+            || ["typing", "task:editing", "system:notification"].contains(&self.name.as_str())
+    }
+
     pub(crate) fn seq(&self) -> i64 {
         self.args[0]["seq"]
             .as_i64()
@@ -39,6 +64,8 @@ pub(crate) struct Client {
     acks: Acks,
     next_ack: AtomicU64,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
+    /// Kept apart from the events, whose order they do not share.
+    signals: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
     reading: watch::Sender<bool>,
     reader: tokio::task::JoinHandle<()>,
     writer: tokio::task::JoinHandle<()>,
@@ -61,31 +88,46 @@ impl Client {
     /// Connects with `auth`; the error of `connect_error` if the server does not want it.
     pub(crate) async fn connect_with(address: &str, auth: &Value) -> Result<Self, Value> {
         let stream = open(address).await;
+        Self::enter(stream, auth).await.expect("a good connection")
+    }
+
+    /// Connects; `None` if the server cannot be reached, ends meanwhile or takes too long.
+    pub(crate) async fn try_connect(address: &str, auth: &Value) -> Option<Self> {
+        let connecting = async {
+            let (mut stream, _) = tokio_tungstenite::connect_async(url(address)).await.ok()?;
+            try_message(&mut stream).await?;
+            Self::enter(stream, auth).await?.ok()
+        };
+        let connected = tokio::time::timeout(CONNECT_PATIENCE, connecting).await;
+        connected.ok().flatten()
+    }
+
+    /// Enters the namespace; `None` if the connection ends.
+    async fn enter(stream: Stream, auth: &Value) -> Option<Result<Self, Value>> {
         let (mut sink, mut source) = stream.split();
-        sink.send(Message::text(format!("40{auth}")))
-            .await
-            .expect("connected");
+        sink.send(Message::text(format!("40{auth}"))).await.ok()?;
         // The first ping often comes before the answer, and a server with little patience wants its pong.
-        let mut answer = next_message(&mut source).await;
+        let mut answer = try_message(&mut source).await?;
         while answer == "2" {
-            sink.send(Message::text("3")).await.expect("connected");
-            answer = next_message(&mut source).await;
+            sink.send(Message::text("3")).await.ok()?;
+            answer = try_message(&mut source).await?;
         }
         if let Some(refusal) = answer.strip_prefix("44") {
-            return Err(serde_json::from_str(refusal).expect("JSON"));
+            return Some(Err(serde_json::from_str(refusal).expect("JSON")));
         }
         assert!(answer.starts_with("40{"), "{answer}");
         let (outgoing, mut to_send) = mpsc::unbounded_channel::<Message>();
-        let (incoming, events) = mpsc::unbounded_channel();
+        let (to_events, events) = mpsc::unbounded_channel();
+        let (to_signals, signals) = mpsc::unbounded_channel();
         let (reading, may_read) = watch::channel(true);
-        let acks = Acks::default();
-        let reader = tokio::spawn(read(
-            source,
-            outgoing.clone(),
-            incoming,
-            Arc::clone(&acks),
-            may_read,
-        ));
+        let acks = Acks::new(Mutex::new(Some(HashMap::new())));
+        let incoming = Incoming {
+            outgoing: outgoing.clone(),
+            events: to_events,
+            signals: to_signals,
+            acks: Arc::clone(&acks),
+        };
+        let reader = tokio::spawn(incoming.read(source, may_read));
         let writer = tokio::spawn(async move {
             while let Some(message) = to_send.recv().await {
                 if sink.send(message).await.is_err() {
@@ -93,15 +135,16 @@ impl Client {
                 }
             }
         });
-        Ok(Self {
+        Some(Ok(Self {
             outgoing,
             acks,
             next_ack: AtomicU64::new(1),
             events: tokio::sync::Mutex::new(events),
+            signals: tokio::sync::Mutex::new(signals),
             reading,
             reader,
             writer,
-        })
+        }))
     }
 
     /// Sends an event with any arguments and asks for no ack.
@@ -123,7 +166,9 @@ impl Client {
     pub(crate) fn ask_raw(&self, packet: &str) -> oneshot::Receiver<Value> {
         let ack = self.next_ack.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        self.acks.lock().unwrap().insert(ack, sender);
+        if let Some(waiting) = &mut *self.acks.lock().unwrap() {
+            waiting.insert(ack, sender);
+        }
         self.send_raw(format!("42{ack}{packet}"));
         receiver
     }
@@ -164,6 +209,21 @@ impl Client {
             .flatten()
     }
 
+    /// The next signal of a name, within a time; others that come before it are dropped.
+    pub(crate) async fn try_signal(&self, name: &str, patience: Duration) -> Option<Received> {
+        let mut signals = self.signals.lock().await;
+        let awaited = async {
+            loop {
+                let signal = signals.recv().await?;
+                if signal.name == name {
+                    return Some(signal);
+                }
+            }
+        };
+        let waited = tokio::time::timeout(patience, awaited).await;
+        waited.ok().flatten()
+    }
+
     /// Takes so many events.
     pub(crate) async fn take(&self, count: usize) -> Vec<Received> {
         let mut taken = Vec::with_capacity(count);
@@ -190,10 +250,13 @@ fn packet(name: &str, args: &[Value]) -> String {
     Value::from(packet).to_string()
 }
 
+fn url(address: &str) -> String {
+    format!("ws://{address}/socket.io/?EIO=4&transport=websocket")
+}
+
 /// Opens a WebSocket and takes the Engine.IO handshake.
 pub(crate) async fn open(address: &str) -> Stream {
-    let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
-    let (mut stream, _) = tokio_tungstenite::connect_async(url)
+    let (mut stream, _) = tokio_tungstenite::connect_async(url(address))
         .await
         .expect("the server listens");
     let opened = next_text(&mut stream).await;
@@ -207,15 +270,15 @@ where
     S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
     loop {
-        let text = next_message(source).await;
+        let text = try_message(source).await.expect("an open connection");
         if text != "2" {
             return text;
         }
     }
 }
 
-/// The next text message.
-async fn next_message<S>(source: &mut S) -> String
+/// The next text message; `None` if the connection ends.
+async fn try_message<S>(source: &mut S) -> Option<String>
 where
     S: futures_util::Stream<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
@@ -223,60 +286,65 @@ where
         let message = tokio::time::timeout(PATIENCE, source.next())
             .await
             .expect("a message in time");
-        let message = message.expect("an open connection");
-        if let Message::Text(text) = message.expect("a good message") {
-            return text.to_string();
+        if let Message::Text(text) = message?.ok()? {
+            return Some(text.to_string());
         }
     }
 }
 
-async fn read(
-    mut source: futures_util::stream::SplitStream<Stream>,
+/// Where what comes in goes to.
+struct Incoming {
     outgoing: mpsc::UnboundedSender<Message>,
-    incoming: mpsc::UnboundedSender<Received>,
+    events: mpsc::UnboundedSender<Received>,
+    signals: mpsc::UnboundedSender<Received>,
     acks: Acks,
-    mut may_read: watch::Receiver<bool>,
-) {
-    loop {
-        if may_read.wait_for(|reading| *reading).await.is_err() {
-            return;
+}
+
+impl Incoming {
+    async fn read(
+        self,
+        mut source: futures_util::stream::SplitStream<Stream>,
+        mut may_read: watch::Receiver<bool>,
+    ) {
+        loop {
+            if may_read.wait_for(|reading| *reading).await.is_err() {
+                return;
+            }
+            let message = tokio::select! {
+                message = source.next() => message,
+                _ = may_read.changed() => continue,
+            };
+            let Some(Ok(message)) = message else { break };
+            if let Message::Text(text) = message {
+                self.take(text.as_str());
+            }
         }
-        let message = tokio::select! {
-            message = source.next() => message,
-            _ = may_read.changed() => continue,
-        };
-        let Some(Ok(message)) = message else { break };
-        let Message::Text(text) = message else {
-            continue;
-        };
-        match text.as_str() {
-            "2" => {
-                outgoing.send(Message::text("3")).ok();
-            }
-            text => {
-                if let Some(event) = text.strip_prefix("42") {
-                    let mut args: Vec<Value> =
-                        serde_json::from_str(event).expect("an event is JSON");
-                    let name = args
-                        .remove(0)
-                        .as_str()
-                        .expect("an event has a name")
-                        .to_owned();
-                    incoming.send(Received { name, args }).ok();
-                } else if let Some(ack) = text.strip_prefix("43") {
-                    let digits = ack.find('[').expect("an ack has an array");
-                    let id: u64 = ack[..digits].parse().expect("an ack has an id");
-                    let mut args: Vec<Value> =
-                        serde_json::from_str(&ack[digits..]).expect("an ack is JSON");
-                    let waiting = acks.lock().unwrap().remove(&id);
-                    waiting
-                        .expect("one ack per packet")
-                        .send(args.remove(0))
-                        .ok();
-                }
-            }
+        // Whoever still waits, or asks later, learns that no ack will come.
+        self.acks.lock().unwrap().take();
+    }
+
+    fn take(&self, text: &str) {
+        if text == "2" {
+            self.outgoing.send(Message::text("3")).ok();
+        } else if let Some(event) = text.strip_prefix("42") {
+            let event = Received::parse(event);
+            let queue = if event.is_signal() {
+                &self.signals
+            } else {
+                &self.events
+            };
+            queue.send(event).ok();
+        } else if let Some(ack) = text.strip_prefix("43") {
+            let digits = ack.find('[').expect("an ack has an array");
+            let id: u64 = ack[..digits].parse().expect("an ack has an id");
+            let mut args: Vec<Value> =
+                serde_json::from_str(&ack[digits..]).expect("an ack is JSON");
+            let mut acks = self.acks.lock().unwrap();
+            let waiting = acks.as_mut().and_then(|acks| acks.remove(&id));
+            waiting
+                .expect("one ack per packet")
+                .send(args.remove(0))
+                .ok();
         }
     }
-    // Whoever still waits learns that no ack will come.
-    acks.lock().unwrap().clear();
 }
