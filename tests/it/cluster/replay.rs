@@ -1,1 +1,119 @@
-//! To come.
+//! A project as its log tells it, event by event: what one command did stands together, and what was read
+//! meanwhile is the state at some point between two commands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::log::Entry;
+
+/// What is compared of an entity.
+const COMPARED: [&str; 7] = [
+    "version",
+    "status",
+    "sprintId",
+    "epicId",
+    "mark",
+    "rank",
+    "updatedAt",
+];
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Board {
+    /// What was told last of each entity that is not deleted, by kind and id.
+    told: BTreeMap<(String, String), Value>,
+    /// The events that belong to the same command and are still to come: type and task.
+    due: BTreeSet<(&'static str, String)>,
+    /// Commands of more than one event that were seen.
+    pub(super) blocks: usize,
+}
+
+impl Board {
+    /// Takes the next event.
+    pub(super) fn take(&mut self, entry: &Entry) {
+        let payload = entry.json();
+        let id = payload["id"].as_str().expect("it has an id").to_owned();
+        let event = entry.event_type.as_str();
+        if self.due.is_empty() {
+            self.due = self.consequences(event, &id, &payload);
+            self.blocks += usize::from(!self.due.is_empty());
+        } else {
+            let expected = self.due.iter().find(|(due, of)| *due == event && *of == id);
+            let expected = expected.cloned();
+            let expected = expected.unwrap_or_else(|| {
+                panic!("{event} of {id} among {:?} of one command", self.due);
+            });
+            self.due.remove(&expected);
+        }
+        let kind = event.split('.').next().expect("split gives something");
+        let key = (kind.to_owned(), id);
+        if event.ends_with(".deleted") {
+            self.told.remove(&key);
+        } else {
+            let before = self.told.insert(key, payload.clone());
+            let before = before.map_or(0, |told| told["version"].as_i64().unwrap());
+            let same = event == "task.status_changed";
+            let version = payload["version"].as_i64().unwrap();
+            assert!(version > before || (same && version == before), "{payload}");
+        }
+    }
+
+    /// What else a command did that begins with this event.
+    fn consequences(
+        &self,
+        event: &str,
+        id: &str,
+        payload: &Value,
+    ) -> BTreeSet<(&'static str, String)> {
+        match event {
+            "sprint.completed" => self.tasks_with("sprintId", id, "task.moved", true),
+            "sprint.deleted" => self.tasks_with("sprintId", id, "task.updated", false),
+            "epic.deleted" => self.tasks_with("epicId", id, "task.updated", false),
+            "task.updated" if payload.get("newStatus").is_some() => {
+                BTreeSet::from([("task.status_changed", id.to_owned())])
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    fn tasks_with(
+        &self,
+        field: &str,
+        id: &str,
+        event: &'static str,
+        unfinished: bool,
+    ) -> BTreeSet<(&'static str, String)> {
+        let tasks = self.told.iter().filter(|((kind, _), told)| {
+            kind == "task" && told[field] == id && !(unfinished && told["status"] == "done")
+        });
+        tasks.map(|((_, task), _)| (event, task.clone())).collect()
+    }
+
+    /// Whether no command is half told.
+    pub(super) fn is_whole(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// Compares a `project:snapshot` of this very point.
+    pub(super) fn agrees(&self, snapshot: &Value) {
+        assert!(
+            self.is_whole(),
+            "a snapshot in the middle of a command: {:?} is not in it",
+            self.due
+        );
+        let mut read = 0;
+        for (kind, list) in [("task", "tasks"), ("epic", "epics"), ("sprint", "sprints")] {
+            for entity in snapshot[list].as_array().unwrap() {
+                let id = entity["id"].as_str().unwrap().to_owned();
+                let told = &self.told[&(kind.to_owned(), id)];
+                for field in COMPARED {
+                    assert_eq!(told[field], entity[field], "{field} of {entity}");
+                }
+                read += 1;
+            }
+        }
+        let live = self.told.keys().filter(|(kind, _)| kind != "project");
+        assert_eq!(live.count(), read, "at {}", snapshot["seq"]);
+    }
+}
