@@ -83,7 +83,6 @@ impl Run {
     }
 
     /// Lets the traffic flow for a while.
-    #[expect(clippy::unused_self, reason = "it reads as what it is")]
     pub(super) async fn flow(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
