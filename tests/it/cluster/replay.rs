@@ -117,3 +117,62 @@ impl Board {
         assert_eq!(live.count(), read, "at {}", snapshot["seq"]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(event_type: &str, payload: &Value) -> Entry {
+        Entry {
+            event_type: event_type.to_owned(),
+            payload: payload.to_string(),
+        }
+    }
+
+    /// A task in an epic, and the epic's end as far as its own event.
+    fn epic_deleted() -> Board {
+        let mut board = Board::default();
+        board.take(&event("epic.created", &json!({"id": "e", "version": 1})));
+        let task = json!({"id": "t", "version": 1, "epicId": "e"});
+        board.take(&event("task.updated", &task));
+        board.take(&event("epic.deleted", &json!({"id": "e", "version": 2})));
+        board
+    }
+
+    #[test]
+    fn what_belongs_together_passes() {
+        let mut board = epic_deleted();
+        let cleared = json!({"id": "t", "version": 2, "epicId": null});
+        board.take(&event("task.updated", &cleared));
+        let (tasks, none) = (json!([cleared]), json!([]));
+        board.agrees(&json!({"seq": 4, "tasks": tasks, "epics": none, "sprints": none}));
+        assert_eq!(board.blocks, 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "of one command")]
+    fn an_event_of_somebody_else_in_between_is_noticed() {
+        let task = json!({"id": "other", "version": 1});
+        epic_deleted().take(&event("task.updated", &task));
+    }
+
+    #[test]
+    #[should_panic(expected = "in the middle of a command")]
+    fn a_snapshot_of_half_a_command_is_noticed() {
+        let tasks = json!([{"id": "t", "version": 1, "epicId": "e"}]);
+        let snapshot = json!({"seq": 3, "tasks": tasks, "epics": [], "sprints": []});
+        epic_deleted().agrees(&snapshot);
+    }
+
+    #[test]
+    #[should_panic(expected = "epicId of")]
+    fn a_snapshot_that_is_not_the_log_is_noticed() {
+        let mut board = epic_deleted();
+        let cleared = json!({"id": "t", "version": 2, "epicId": null});
+        board.take(&event("task.updated", &cleared));
+        let tasks = json!([{"id": "t", "version": 2, "epicId": "e"}]);
+        board.agrees(&json!({"seq": 4, "tasks": tasks, "epics": [], "sprints": []}));
+    }
+}
