@@ -45,16 +45,13 @@ impl Received {
         }
     }
 
-    /// Whether it is ephemeral: it carries no seq and may come at any time.
+    /// Whether it is ephemeral: it has no place in the order of events and may come at any time.
     fn is_signal(&self) -> bool {
-        self.name.starts_with("presence:")
-            || ["typing", "task:editing", "system:notification"].contains(&self.name.as_str())
-    }
-
-    pub(crate) fn seq(&self) -> i64 {
-        self.args[0]["seq"]
-            .as_i64()
-            .unwrap_or_else(|| panic!("an event has a seq: {self:?}"))
+        self.name != "error"
+            && self
+                .args
+                .first()
+                .is_none_or(|payload| payload["seq"].is_null())
     }
 }
 
@@ -207,6 +204,13 @@ impl Client {
             .await
             .ok()
             .flatten()
+    }
+
+    /// The next signal, within a minute.
+    pub(crate) async fn next_signal(&self) -> Received {
+        let mut signals = self.signals.lock().await;
+        let next = tokio::time::timeout(PATIENCE, signals.recv()).await;
+        next.expect("a signal in time").expect("a connection")
     }
 
     /// The next signal of a name, within a time; others that come before it are dropped.
