@@ -45,6 +45,12 @@ impl Received {
         }
     }
 
+    pub(crate) fn seq(&self) -> i64 {
+        self.args[0]["seq"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("an event has a seq: {self:?}"))
+    }
+
     /// Whether it is ephemeral: it has no place in the order of events and may come at any time.
     fn is_signal(&self) -> bool {
         self.name != "error"
