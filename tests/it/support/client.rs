@@ -326,6 +326,10 @@ impl Incoming {
             };
             let Some(Ok(message)) = message else { break };
             if let Message::Text(text) = message {
+                // The server has disconnected the socket: real clients close the connection then.
+                if text == "41" {
+                    break;
+                }
                 self.take(text.as_str());
             }
         }
