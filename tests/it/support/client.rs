@@ -221,17 +221,15 @@ impl Client {
 
     /// The next signal of a name, within a time; others that come before it are dropped.
     pub(crate) async fn try_signal(&self, name: &str, patience: Duration) -> Option<Received> {
-        let mut signals = self.signals.lock().await;
         let awaited = async {
             loop {
-                let signal = signals.recv().await?;
+                let signal = self.next_signal().await;
                 if signal.name == name {
-                    return Some(signal);
+                    return signal;
                 }
             }
         };
-        let waited = tokio::time::timeout(patience, awaited).await;
-        waited.ok().flatten()
+        tokio::time::timeout(patience, awaited).await.ok()
     }
 
     /// Takes so many events.
