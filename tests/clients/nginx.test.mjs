@@ -37,7 +37,7 @@ async function everyKind(nginx, each) {
 }
 
 async function arrived(clients, variants) {
-  const late = () => clients.flatMap(({ transport }, at) => (transport === variants[at].endsOn ? [] : variants[at].label));
+  const late = () => variants.filter(({ endsOn }, at) => clients[at].transport !== endsOn).map(({ label }) => label);
   await eventually(() => late().length === 0, () => `the right transport for: ${late()}`);
 }
 
