@@ -99,36 +99,38 @@ test('forty clients with default transports are spread over both instances', asy
   assert.ok(clients.every(stayed), 'nobody lost a connection');
 });
 
-test('clients of an instance that is killed come back on the other one, and nobody else notices', async (t) => {
-  const { instances: [victim, survivor], nginx } = await start(t);
-  const clients = await everyKind(nginx, 2);
-  for (const client of clients) {
-    await client.join('p1');
-    client.joins = 1;
-    client.socket.on('connect', () => client.socket.emit('join:project', 'p1', () => (client.joins += 1)));
-  }
-  const affected = await connections(victim);
-  assert.ok(affected > 0 && affected < clients.length, `${affected} of ${clients.length} on one instance`);
+for (const signal of ['SIGKILL', 'SIGTERM']) {
+  test(`${signal}: clients of an instance that ends come back on the other one, and nobody else notices`, async (t) => {
+    const { instances: [victim, survivor], nginx } = await start(t);
+    const clients = await everyKind(nginx, 2);
+    for (const client of clients) {
+      await client.join('p1');
+      client.joins = 1;
+      client.socket.on('connect', () => client.socket.emit('join:project', 'p1', () => (client.joins += 1)));
+    }
+    const affected = await connections(victim);
+    assert.ok(affected > 0 && affected < clients.length, `${affected} of ${clients.length} on one instance`);
 
-  await victim.stop('SIGKILL');
-  const moved = () => clients.filter(({ joins }) => joins === 2).length;
-  await eventually(() => moved() === affected, () => `${affected} clients to come back; ${moved()} did`);
-  assert.equal(await connections(survivor), clients.length);
-  assert.equal(clients.filter(stayed).length, clients.length - affected);
+    await victim.stop(signal);
+    const moved = () => clients.filter(({ joins }) => joins === 2).length;
+    await eventually(() => moved() === affected, () => `${affected} clients to come back; ${moved()} did`);
+    assert.equal(await connections(survivor), clients.length);
+    assert.equal(clients.filter(stayed).length, clients.length - affected);
 
-  const editor = await Client.connect(nginx, DEFAULT);
-  await editor.accepted('task:create', { projectId: 'p1', title: 'Still here' });
-  for (const client of clients) {
-    assert.deepEqual((await client.heard(1)).map(({ payload }) => payload.title), ['Still here']);
-  }
+    const editor = await Client.connect(nginx, DEFAULT);
+    await editor.accepted('task:create', { projectId: 'p1', title: 'Still here' });
+    for (const client of clients) {
+      assert.deepEqual((await client.heard(1)).map(({ payload }) => payload.title), ['Still here']);
+    }
 
-  await victim.start();
-  const asked = ` /health 200 127.0.0.1:${victim.port} `;
-  await eventually(async () => {
-    await raw(nginx, '/health');
-    return (await nginx.log()).includes(asked);
-  }, 'a request to the instance that is back');
-});
+    await victim.start();
+    const asked = ` /health 200 127.0.0.1:${victim.port} `;
+    await eventually(async () => {
+      await raw(nginx, '/health');
+      return (await nginx.log()).includes(asked);
+    }, 'a request to the instance that is back');
+  });
+}
 
 test('a polling request of MAX_MESSAGE passes', async (t) => {
   const { nginx } = await start(t);
