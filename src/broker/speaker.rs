@@ -65,9 +65,12 @@ impl Speaker {
                 self.note_taken(&orders);
                 continue;
             };
-            if let Err(error) = self.speak(open, orders).await {
-                self.connector.lost(&error);
-                connection = None;
+            match self.speak(open, orders).await {
+                Ok(()) => self.connector.works(),
+                Err(error) => {
+                    self.connector.lost(&error);
+                    connection = None;
+                }
             }
         }
     }
