@@ -234,8 +234,10 @@ impl Outcome {
     fn summary(&self, log: &Log) -> String {
         let mut delays: Vec<_> = self.acked().flat_map(|acked| self.delays(acked)).collect();
         delays.sort_unstable();
-        let at = |share: usize| delays.get(delays.len().saturating_sub(1) * share / 100);
+        let last = delays.len().saturating_sub(1);
+        let at = |share: usize| delays.get(last * share / 100).copied().unwrap_or_default();
         let longest = self.acked().map(|acked| acked.took).max();
+        let longest = longest.unwrap_or_default();
         format!(
             "{} events, {} refusals, {:?} lost by members and publishers; from one instance to another \
              50 % within {:?}, 99 % within {:?}, all within {:?}; longest until acked {longest:?}",
