@@ -11,6 +11,7 @@ mod bad_input;
 mod crash;
 mod idempotency;
 mod joining;
+mod operations;
 mod outage;
 mod plan;
 mod poison;
