@@ -18,6 +18,7 @@ mod packet;
 pub mod payload;
 mod reply;
 mod request;
+mod signal;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -28,3 +29,4 @@ pub use event_style::{EventStyle, UnknownStyle};
 pub use packet::Limits;
 pub use reply::{Accepted, Reply};
 pub use request::{CommandRequest, Join, Request, Since, parse};
+pub use signal::{SignalKind, SignalRequest};
