@@ -76,6 +76,10 @@ impl Subscriber for Socket {
         }
     }
 
+    fn taken(&self) -> u64 {
+        self.meter.left()
+    }
+
     fn wake_when_writable(&self, wake: &Wake) {
         let low = self.outgoing().outbox.low_mark();
         self.meter.wake_at(low, wake);
