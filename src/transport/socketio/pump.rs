@@ -8,9 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use socketioxide::extract::AckSender;
 use tokio::sync::oneshot;
 
+use super::AckSender;
 use super::socket::{Incoming, Socket};
 use crate::contract::{ErrorCode, Limits, Reply, Request, parse};
 use crate::hub::Subscriber;

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use serde_json::value::RawValue;
-use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::socket::{DisconnectReason, Socket as IoSocket};
+use socketioxide::socket::DisconnectReason;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::{AckSender, IoSocket, SocketRef};
 use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
