@@ -102,6 +102,13 @@ impl Broker {
         }
     }
 
+    /// Resolves when everything that was published so far is on its way, or lost.
+    pub async fn settle(&self) {
+        if let Self::Redis(redis) = self {
+            redis.settle().await;
+        }
+    }
+
     /// Whether there can be other instances.
     #[must_use]
     pub fn is_shared(&self) -> bool {

@@ -143,6 +143,7 @@ async fn shut_down(app: &App, sockets: &socketio::Server) {
         app.connections().idle().await;
         app.writer().idle().await;
         app.hub().settle().await;
+        app.broker().settle().await;
         sockets.close().await;
     });
     let in_time = finished.await.is_ok();

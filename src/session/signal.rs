@@ -63,12 +63,14 @@ impl Session {
 
     /// The project, or the only one that was joined if none is named.
     fn joined_project(&self, named: Option<ProjectId>) -> Result<ProjectId, Reply> {
-        let joined = self.rooms.projects();
-        match (named, joined.as_slice()) {
-            (Some(named), _) if joined.contains(&named) => Ok(named),
-            (None, [only]) => Ok(only.clone()),
-            (None, [_, _, ..]) => Err(invalid("projectId is missing")),
-            _ => Err(not_joined()),
+        if let Some(named) = named {
+            let joined = self.rooms.contains(&named.channel());
+            return joined.then_some(named).ok_or_else(not_joined);
+        }
+        match self.rooms.projects().as_slice() {
+            [only] => Ok(only.clone()),
+            [] => Err(not_joined()),
+            _ => Err(invalid("projectId is missing")),
         }
     }
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, LATEST, MATRIX } from './clients.mjs';
 import { Server } from './server.mjs';
+import { Postgres, Redis } from './services.mjs';
 import { eventually } from './wait.mjs';
 
 const named = (client, name) => client.events.filter((event) => event.name === name);
@@ -48,4 +49,23 @@ test('who has not joined is refused', async (t) => {
   const eve = await Client.connect(server, LATEST);
   const { ok, code, field } = await eve.call('typing', { projectId: 'p1' });
   assert.deepEqual({ ok, code, field }, { ok: false, code: 'validation_failed', field: 'projectId' });
+});
+
+test('on another instance it is heard as on one\'s own', async (t) => {
+  const [postgres, redis] = await Promise.all([Postgres.start(t), Redis.start(t)]);
+  const env = { DATABASE_URL: await postgres.database(), REDIS_URL: redis.url };
+  const [a, b] = await Promise.all([Server.start(t, env), Server.start(t, env)]);
+  const [ada, near, far] = await Promise.all([a, a, b].map((server) => Client.connect(server, LATEST)));
+  for (const client of [ada, near, far]) await client.join('p1');
+  await eventually(async () => {
+    // Nothing is lost on purpose, but the way between the instances may just be opening.
+    ada.emit('typing', { projectId: 'p1', isTyping: true });
+    return named(far, 'typing').length > 0;
+  }, 'a signal from the other instance');
+  await ada.accepted('task:editing', { projectId: 'p1', taskId: 't1' });
+  await eventually(() => named(far, 'task:editing').length > 0, 'the other instance hears it');
+  const [[heardNear], [heardFar]] = [near, far].map((client) => named(client, 'task:editing'));
+  assert.deepEqual(heardFar, heardNear);
+  await far.settled();
+  assert.equal(named(far, 'task:editing').length, 1, 'once');
 });

@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::ConnectionId;
+use crate::domain::{ChannelName, ConnectionId};
 use crate::hub::{Offer, Subscriber};
 use crate::session::Session;
 
@@ -242,10 +242,13 @@ impl Socket {
         self.meter.close();
     }
 
-    /// Joins or leaves the Socket.IO room of a channel.
-    pub(super) fn with_socket(&self, act: impl FnOnce(&IoSocket)) {
-        if let Some(socket) = self.outgoing().socket.upgrade() {
-            act(&socket);
+    /// Puts the socket into a channel's Socket.IO room if its session is subscribed, and else out of it.
+    pub(super) fn settle_room(&self, channel: &ChannelName) {
+        let room = channel.as_str().to_owned();
+        match self.outgoing().socket.upgrade() {
+            Some(socket) if self.session.has_joined(channel) => socket.join(room),
+            Some(socket) => socket.leave(room),
+            None => {}
         }
     }
 
