@@ -16,6 +16,7 @@ mod outage;
 mod plan;
 mod poison;
 mod program;
+mod signals;
 mod slow_reader;
 mod store;
 mod storm;

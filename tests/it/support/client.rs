@@ -39,6 +39,7 @@ pub(crate) struct Client {
     acks: Acks,
     next_ack: AtomicU64,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
+    signals: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
     reading: watch::Sender<bool>,
     reader: tokio::task::JoinHandle<()>,
     writer: tokio::task::JoinHandle<()>,
@@ -77,12 +78,16 @@ impl Client {
         assert!(answer.starts_with("40{"), "{answer}");
         let (outgoing, mut to_send) = mpsc::unbounded_channel::<Message>();
         let (incoming, events) = mpsc::unbounded_channel();
+        let (fleeting, signals) = mpsc::unbounded_channel();
         let (reading, may_read) = watch::channel(true);
         let acks = Acks::default();
         let reader = tokio::spawn(read(
             source,
             outgoing.clone(),
-            incoming,
+            Incoming {
+                events: incoming,
+                signals: fleeting,
+            },
             Arc::clone(&acks),
             may_read,
         ));
@@ -98,6 +103,7 @@ impl Client {
             acks,
             next_ack: AtomicU64::new(1),
             events: tokio::sync::Mutex::new(events),
+            signals: tokio::sync::Mutex::new(signals),
             reading,
             reader,
             writer,
@@ -162,6 +168,13 @@ impl Client {
             .await
             .ok()
             .flatten()
+    }
+
+    /// The next message that is in no log, within a minute.
+    pub(crate) async fn next_signal(&self) -> Received {
+        let mut signals = self.signals.lock().await;
+        let next = tokio::time::timeout(PATIENCE, signals.recv()).await;
+        next.expect("a signal in time").expect("a connection")
     }
 
     /// Takes so many events.
@@ -230,10 +243,28 @@ where
     }
 }
 
+/// Where events go, and messages that are in no log.
+struct Incoming {
+    events: mpsc::UnboundedSender<Received>,
+    signals: mpsc::UnboundedSender<Received>,
+}
+
+impl Incoming {
+    fn take(&self, received: Received) {
+        let is_signal = received.name != "error" && received.args[0]["seq"].is_null();
+        let queue = if is_signal {
+            &self.signals
+        } else {
+            &self.events
+        };
+        queue.send(received).ok();
+    }
+}
+
 async fn read(
     mut source: futures_util::stream::SplitStream<Stream>,
     outgoing: mpsc::UnboundedSender<Message>,
-    incoming: mpsc::UnboundedSender<Received>,
+    incoming: Incoming,
     acks: Acks,
     mut may_read: watch::Receiver<bool>,
 ) {
@@ -262,7 +293,7 @@ async fn read(
                         .as_str()
                         .expect("an event has a name")
                         .to_owned();
-                    incoming.send(Received { name, args }).ok();
+                    incoming.take(Received { name, args });
                 } else if let Some(ack) = text.strip_prefix("43") {
                     let digits = ack.find('[').expect("an ack has an array");
                     let id: u64 = ack[..digits].parse().expect("an ack has an id");
