@@ -256,7 +256,7 @@ impl Epoch {
 
 /// A connection's public id. It is never the Engine.IO session id: whoever knows that one can post into
 /// the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(uuid::Uuid);
 
 impl ConnectionId {
@@ -310,7 +310,7 @@ impl fmt::Display for InstanceId {
 }
 
 /// Who changes something: a user's id, or `anonymous:<connection id>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor(std::sync::Arc<str>);
 
 impl Actor {

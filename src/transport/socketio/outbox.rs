@@ -12,6 +12,8 @@ use super::meter::Meter;
 pub(super) const MAX_PACKETS: usize = 384;
 /// Events that may lie in the queue.
 const MAX_EVENTS: usize = 256;
+/// Packets with which a signal still gets in: events go first.
+const MAX_SIGNALS: usize = 128;
 /// Bytes that may lie in the queue; a single packet is let in whatever its size.
 const MAX_BYTES: usize = 1024 * 1024;
 /// Bytes of a polling answer that are left to pings and the like.
@@ -50,6 +52,12 @@ impl Outbox {
     pub(super) fn takes_event(&mut self, bytes: usize) -> bool {
         self.settle();
         self.queued.len() < MAX_EVENTS && self.has_room_for(bytes)
+    }
+
+    /// Whether a signal of this size may be put in.
+    pub(super) fn takes_signal(&mut self, bytes: usize) -> bool {
+        self.settle();
+        self.queued.len() < MAX_SIGNALS && self.has_room_for(bytes)
     }
 
     /// Whether an ack of this size may be put in.

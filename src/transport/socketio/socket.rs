@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ConnectionId, Event};
+use crate::domain::{ConnectionId, Event, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::Session;
 
@@ -339,7 +339,26 @@ impl Subscriber for Socket {
         }
     }
 
-    fn signal(&self, _signal: &crate::domain::Signal) {}
+    fn signal(&self, signal: &Signal) {
+        if signal.origin == Some(self.session.caller.connection) {
+            return;
+        }
+        let mut outgoing = self.outgoing();
+        let Outgoing { socket, outbox } = &mut *outgoing;
+        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
+            return;
+        };
+        let bytes = signal.payload.get().len() + PACKET_OVERHEAD;
+        if !outbox.takes_signal(bytes) {
+            return;
+        }
+        let name = self.session.style.name(&signal.signal_type);
+        outbox.put(bytes);
+        if let Err(error) = socket.emit(name, &*signal.payload) {
+            outbox.take_back();
+            tracing::debug!(error = %error, "a signal could not be sent");
+        }
+    }
 
     fn wake_when_writable(&self, wake: &Wake) {
         let low = self.outgoing().outbox.low_mark();

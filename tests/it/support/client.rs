@@ -39,6 +39,7 @@ pub(crate) struct Client {
     acks: Acks,
     next_ack: AtomicU64,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
+    signals: tokio::sync::Mutex<mpsc::UnboundedReceiver<Received>>,
     reading: watch::Sender<bool>,
     reader: tokio::task::JoinHandle<()>,
     writer: tokio::task::JoinHandle<()>,
@@ -77,12 +78,13 @@ impl Client {
         assert!(answer.starts_with("40{"), "{answer}");
         let (outgoing, mut to_send) = mpsc::unbounded_channel::<Message>();
         let (incoming, events) = mpsc::unbounded_channel();
+        let (signalled, signals) = mpsc::unbounded_channel();
         let (reading, may_read) = watch::channel(true);
         let acks = Acks::default();
         let reader = tokio::spawn(read(
             source,
             outgoing.clone(),
-            incoming,
+            [incoming, signalled],
             Arc::clone(&acks),
             may_read,
         ));
@@ -98,6 +100,7 @@ impl Client {
             acks,
             next_ack: AtomicU64::new(1),
             events: tokio::sync::Mutex::new(events),
+            signals: tokio::sync::Mutex::new(signals),
             reading,
             reader,
             writer,
@@ -162,6 +165,15 @@ impl Client {
             .await
             .ok()
             .flatten()
+    }
+
+    /// The next signal, which has no place in the order of events.
+    pub(crate) async fn next_signal(&self) -> Received {
+        let mut signals = self.signals.lock().await;
+        let signal = tokio::time::timeout(PATIENCE, signals.recv()).await;
+        signal
+            .expect("a signal in time")
+            .expect("an open connection")
     }
 
     /// Takes so many events.
@@ -230,10 +242,17 @@ where
     }
 }
 
+/// Whether an event is one that is never logged.
+fn is_signal(name: &str) -> bool {
+    ["presence", "typing", "task:editing", "system:notification"]
+        .iter()
+        .any(|signal| name.starts_with(signal))
+}
+
 async fn read(
     mut source: futures_util::stream::SplitStream<Stream>,
     outgoing: mpsc::UnboundedSender<Message>,
-    incoming: mpsc::UnboundedSender<Received>,
+    [incoming, signalled]: [mpsc::UnboundedSender<Received>; 2],
     acks: Acks,
     mut may_read: watch::Receiver<bool>,
 ) {
@@ -262,7 +281,12 @@ async fn read(
                         .as_str()
                         .expect("an event has a name")
                         .to_owned();
-                    incoming.send(Received { name, args }).ok();
+                    let queue = if is_signal(&name) {
+                        &signalled
+                    } else {
+                        &incoming
+                    };
+                    queue.send(Received { name, args }).ok();
                 } else if let Some(ack) = text.strip_prefix("43") {
                     let digits = ack.find('[').expect("an ack has an array");
                     let id: u64 = ack[..digits].parse().expect("an ack has an id");
