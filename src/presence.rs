@@ -32,12 +32,15 @@ use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 
 use entry::Key;
-use state::State;
+use state::{Limits, State};
 
 /// Where instances talk to one another.
 const TOPIC: &str = "cluster";
-/// Users of a project that are shown.
-const SHOWN: usize = 256;
+/// A page is small, so that a full broker loses little of it, and a roster fits into an answer.
+const LIMITS: Limits = Limits {
+    shown: 256,
+    page: 64,
+};
 /// Bytes of JSON that somebody may say of themselves.
 const MAX_DATA: usize = 4096;
 
@@ -85,7 +88,7 @@ impl Presence {
         grace: Duration,
     ) -> Arc<Self> {
         let presence = Arc::new(Self {
-            state: Mutex::new(State::new(instance.clone(), grace, SHOWN)),
+            state: Mutex::new(State::new(instance.clone(), grace, LIMITS)),
             hub: Arc::clone(hub),
             broker: broker.clone(),
             connections: connections.clone(),

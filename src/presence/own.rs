@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Key};
 
-/// Entries in one page.
-const PAGE: usize = 64;
-
 #[derive(Debug)]
 struct Here {
     entry: Entry,
@@ -109,11 +106,11 @@ impl Own {
         (here.entry != before).then(|| here.entry.clone())
     }
 
-    /// The entries after a key, and whether there are more than one page takes.
-    pub(super) fn page(&self, after: Option<&Key>) -> (Vec<(Key, Entry)>, bool) {
+    /// So many entries after a key, and whether there are more.
+    pub(super) fn page(&self, after: Option<&Key>, size: usize) -> (Vec<(Key, Entry)>, bool) {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rest = self.entries.range((start, Bound::Unbounded));
-        let page = rest.by_ref().take(PAGE);
+        let page = rest.by_ref().take(size);
         let page = page.map(|(key, here)| (key.clone(), here.entry.clone()));
         (page.collect(), rest.next().is_some())
     }

@@ -21,6 +21,15 @@ use crate::domain::{Actor, ConnectionId, Fields, InstanceId, Timestamp};
 /// How long an instance may take to answer before it is asked again.
 const ANSWER: Duration = Duration::from_secs(1);
 
+/// How much at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Users of a project that are shown.
+    pub(super) shown: usize,
+    /// Entries in one page.
+    pub(super) page: usize,
+}
+
 /// What is known of what another instance says.
 #[derive(Debug)]
 struct Peer {
@@ -42,6 +51,7 @@ struct Asking {
 pub(super) struct State {
     me: InstanceId,
     grace: Duration,
+    limits: Limits,
     members: Members,
     peers: HashMap<InstanceId, Peer>,
     own: Own,
@@ -52,15 +62,16 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(me: InstanceId, grace: Duration, limit: usize) -> Self {
+    pub(super) fn new(me: InstanceId, grace: Duration, limits: Limits) -> Self {
         Self {
             me,
             grace,
+            limits,
             members: Members::default(),
             peers: HashMap::new(),
             own: Own::default(),
             version: 0,
-            view: View::new(limit),
+            view: View::new(limits.shown),
             messages: Vec::new(),
         }
     }
@@ -235,7 +246,7 @@ impl State {
 
     /// Answers with one page.
     fn answer(&mut self, to: InstanceId, after: Option<Key>) {
-        let (entries, more) = self.own.page(after.as_ref());
+        let (entries, more) = self.own.page(after.as_ref(), self.limits.page);
         self.send(Body::Page(Page {
             to,
             version: self.version,
@@ -274,7 +285,7 @@ impl State {
         match peer.version {
             Some(known) if known + 1 == version => {
                 peer.version = Some(version);
-                self.set(from, key, entry);
+                self.set(from, &key, entry);
             }
             Some(known) if known < version => self.ask(from, None, now),
             // It is in the page that is awaited, or was in one that has come.
@@ -315,7 +326,7 @@ impl State {
         let gone = known.filter(|key| !told.contains(key)).cloned().collect();
         self.forget(from, gone);
         for (key, entry) in page.entries {
-            self.set(from, key, Some(entry));
+            self.set(from, &key, Some(entry));
         }
         if page.more {
             self.ask(from, last, now);
@@ -326,25 +337,25 @@ impl State {
     fn forget(&mut self, owner: &InstanceId, mut keys: Vec<Key>) {
         self.view.last_first(&mut keys);
         for key in keys {
-            self.set(owner, key, None);
+            self.set(owner, &key, None);
         }
     }
 
     /// Notes what another instance says of somebody. Who is connected here as well becomes the same here as there, so
     /// that nothing changes for others when one of the two connections ends.
-    fn set(&mut self, owner: &InstanceId, key: Key, entry: Option<Entry>) {
+    fn set(&mut self, owner: &InstanceId, key: &Key, entry: Option<Entry>) {
         if let Some(peer) = self.peers.get_mut(owner) {
             if entry.is_some() {
                 peer.keys.insert(key.clone());
             } else {
-                peer.keys.remove(&key);
+                peer.keys.remove(key);
             }
         }
         let said = entry.as_ref();
-        let adopted = said.and_then(|said| self.own.adopt(&key, said));
-        self.view.set(owner, &key, entry, None);
+        let adopted = said.and_then(|said| self.own.adopt(key, said));
+        self.view.set(owner, key, entry, None);
         if adopted.is_some() {
-            self.say(&key, adopted, None);
+            self.say(key, adopted, None);
         }
     }
 }
