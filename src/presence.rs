@@ -118,7 +118,7 @@ impl Presence {
         }
     }
 
-    /// Changes what is told of somebody: key by key, and `null` removes one.
+    /// Says what somebody says of themselves from now on, in place of what they said before.
     ///
     /// # Errors
     ///
@@ -130,20 +130,13 @@ impl Presence {
         connection: ConnectionId,
         data: Fields,
     ) -> Result<(), UpdateError> {
+        let bytes = serde_json::to_vec(&data).map_or(usize::MAX, |json| json.len());
+        if bytes > MAX_DATA {
+            return Err(UpdateError::TooLarge);
+        }
         let key = key(project, actor);
-        self.change(|state| {
-            let entry = state.connected(&key).ok_or(UpdateError::Absent)?;
-            let before = entry.data.as_deref().cloned().unwrap_or_default();
-            let after = merged(before.clone(), data);
-            if after == before {
-                return Ok(());
-            }
-            if bytes_of(&after) > MAX_DATA {
-                return Err(UpdateError::TooLarge);
-            }
-            state.update(&key, connection, after, Clock.now());
-            Ok(())
-        })
+        let is_there = self.change(|state| state.update(&key, connection, data, Clock.now()));
+        is_there.then_some(()).ok_or(UpdateError::Absent)
     }
 
     /// Who is in a project, from memory.
@@ -271,19 +264,4 @@ fn key(project: &ProjectId, actor: &Actor) -> Key {
         project: project.clone(),
         user: actor.clone(),
     }
-}
-
-fn merged(mut data: Fields, changes: Fields) -> Fields {
-    for (key, value) in changes {
-        if value.is_null() {
-            data.remove(&key);
-        } else {
-            data.insert(key, value);
-        }
-    }
-    data
-}
-
-fn bytes_of(data: &Fields) -> usize {
-    serde_json::to_vec(data).map_or(usize::MAX, |json| json.len())
 }

@@ -48,3 +48,35 @@ impl Entry {
         Some(merged)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn everybody_comes_to_the_same() {
+        let entry = |joined_at, data: &str| Entry {
+            connection: ConnectionId::generate(),
+            joined_at: Timestamp::from_millis(joined_at),
+            data: Some(Arc::new(Fields::from_iter([(
+                "status".to_owned(),
+                json!(data),
+            )]))),
+            data_at: 9,
+        };
+        let (early, late) = (entry(1, "busy"), entry(2, "away"));
+        let [a, b] = ["a", "b"].map(InstanceId::restore);
+        let merged = Entry::merged(&[(a.clone(), early.clone()), (b.clone(), late.clone())]);
+        assert_eq!(
+            Entry::merged(&[(b, late.clone()), (a, early.clone())]),
+            merged
+        );
+        let merged = merged.unwrap();
+        assert_eq!(
+            (merged.connection, merged.data),
+            (early.connection, late.data)
+        );
+    }
+}

@@ -118,29 +118,26 @@ impl State {
         }
     }
 
-    /// Somebody as all instances together say, if they are connected here.
-    pub(super) fn connected(&mut self, key: &Key) -> Option<Entry> {
-        self.own.connected(key)?;
-        self.view.get(key)
-    }
-
-    /// Changes what is told of somebody who is connected here.
+    /// Changes what is told of somebody who is connected here. Whether they are.
     pub(super) fn update(
         &mut self,
         key: &Key,
         connection: ConnectionId,
         data: Fields,
         at: Timestamp,
-    ) {
-        let Some(mut entry) = self.connected(key) else {
-            return;
+    ) -> bool {
+        let (Some(said), Some(mut entry)) = (self.own.connected(key), self.view.get(key)) else {
+            return false;
         };
-        entry.data = Some(Arc::new(data));
-        entry.data_at = at.as_millis().max(entry.data_at + 1);
-        if let Some(said) = self.own.connected(key) {
+        let data = (!data.is_empty()).then(|| Arc::new(data));
+        if entry.data != data {
+            entry.data = data;
+            // Later than what it stands for, whatever the clocks of the instances show.
+            entry.data_at = at.as_millis().max(entry.data_at + 1);
             *said = entry.clone();
+            self.say(key, Some(entry), Some(connection));
         }
-        self.say(key, Some(entry), Some(connection));
+        true
     }
 
     /// Who is shown in a project, who asks in any case, and how many there are.
@@ -193,7 +190,7 @@ impl State {
                 version,
                 key,
                 entry,
-            } => self.follow(&from, version, key, entry, now),
+            } => self.follow(&from, version, &key, entry, now),
             Body::Want { of, after } if of == self.me => self.answer(from, after),
             Body::Page(page) if page.to == self.me => self.take_page(&from, page, now),
             Body::Want { .. } | Body::Page(_) => {}
@@ -275,7 +272,7 @@ impl State {
         &mut self,
         from: &InstanceId,
         version: u64,
-        key: Key,
+        key: &Key,
         entry: Option<Entry>,
         now: Instant,
     ) {
@@ -285,7 +282,7 @@ impl State {
         match peer.version {
             Some(known) if known + 1 == version => {
                 peer.version = Some(version);
-                self.set(from, &key, entry);
+                self.set(from, key, entry);
             }
             Some(known) if known < version => self.ask(from, None, now),
             // It is in the page that is awaited, or was in one that has come.

@@ -24,6 +24,7 @@ struct Node {
     connected: BTreeMap<Key, usize>,
     /// What its subscribers make of what they are told.
     heard: BTreeMap<Key, Entry>,
+    log: Vec<Change>,
     /// What is on its way here, by sender.
     inbox: Vec<VecDeque<Message>>,
     paused: bool,
@@ -99,15 +100,16 @@ impl World {
             state: State::new(me, GRACE, LIMITS),
             connected: BTreeMap::new(),
             heard: BTreeMap::new(),
+            log: Vec::new(),
             inbox: vec![VecDeque::new(); NODES],
             paused: false,
             cut: false,
         });
     }
 
-    /// Clocks differ a little between the instances.
+    /// Of three clocks one is ahead of the others.
     fn clock(&self, node: usize) -> Timestamp {
-        let millis = (self.now - self.start).as_millis() + 40 * node as u128;
+        let millis = (self.now - self.start).as_millis() + 40 * (node as u128 % 2);
         Timestamp::from_millis(i64::try_from(millis).unwrap())
     }
 
@@ -221,6 +223,7 @@ impl World {
             return;
         };
         for told in node.state.take_told() {
+            node.log.push(told.change);
             let there = node.heard.contains_key(&told.key);
             assert_eq!(there, told.change != Change::Joined, "{told:?}");
             match told.change {
@@ -324,8 +327,6 @@ fn connection(number: u64) -> ConnectionId {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
     #[test]
     fn in_the_end_all_instances_see_who_is_there(steps in steps()) {
         let mut world = World::new();
@@ -335,4 +336,53 @@ proptest! {
         world.heal();
         world.check();
     }
+}
+
+#[test]
+fn who_moves_to_another_instance_was_never_away() {
+    let (mut world, user) = (World::new(), key(0, 0));
+    world.wait(1, true);
+    world.take(Step::Enter(0, user.clone()));
+    world.take(Step::Update(0, user.clone(), 7));
+    world.deliver_all();
+    world.take(Step::Disconnect(0, user.clone()));
+    world.take(Step::Enter(1, user.clone()));
+    world.wait(20, true);
+    for node in world.nodes.iter().flatten() {
+        assert_eq!(node.log, [Change::Joined, Change::Updated]);
+        let data = node.heard[&user].data.as_deref();
+        assert_eq!(data.unwrap()["n"], json!(7));
+    }
+}
+
+#[test]
+fn while_the_broker_is_down_nobody_is_taken_for_dead() {
+    let mut world = World::new();
+    world.wait(1, true);
+    world.take(Step::Enter(0, key(0, 0)));
+    world.deliver_all();
+    (0..NODES).for_each(|node| world.take(Step::Cut(node)));
+    world.wait(40, true);
+    world.take(Step::Kill(0));
+    (1..NODES).for_each(|node| world.take(Step::Cut(node)));
+    world.wait(9, true);
+    let node = |world: &World| world.nodes[1].as_ref().unwrap().log.clone();
+    assert_eq!(node(&world), [Change::Joined]);
+    world.wait(2, true);
+    assert_eq!(node(&world), [Change::Joined, Change::Left]);
+}
+
+#[test]
+fn of_many_users_only_the_first_come_and_go() {
+    let mut world = World::new();
+    world.wait(1, true);
+    for user in (0..50).rev() {
+        world.take(Step::Enter(0, key(0, user)));
+    }
+    world.wait(1, true);
+    let log = |world: &World| world.nodes[1].as_ref().unwrap().log.clone();
+    let before = log(&world).len();
+    world.take(Step::Kill(0));
+    world.wait(20, true);
+    assert_eq!(log(&world)[before..], [Change::Left; LIMITS.shown]);
 }

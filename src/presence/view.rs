@@ -117,7 +117,10 @@ impl View {
     /// Sorts those who go at the same time: who came last goes first, else others would be shown in the place of
     /// those who went, only to go as well.
     pub(super) fn last_first(&self, keys: &mut [Key]) {
-        keys.sort_by_cached_key(|key| Reverse(self.get(key).map(|entry| entry.joined_at)));
+        keys.sort_by_cached_key(|key| {
+            let place = |entry: Entry| -> Place { (entry.joined_at, key.user.clone()) };
+            Reverse(self.get(key).map(place))
+        });
     }
 
     pub(super) fn take_told(&mut self) -> Vec<Told> {

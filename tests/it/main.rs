@@ -14,6 +14,7 @@ mod joining;
 mod outage;
 mod plan;
 mod poison;
+mod presence;
 mod program;
 mod slow_reader;
 mod store;
