@@ -71,6 +71,8 @@ pub struct Presence {
     state: Mutex<State>,
     hub: Arc<Hub>,
     broker: Broker,
+    /// There are no other instances to talk to.
+    alone: bool,
     connections: Connections,
     /// Tells that there is somebody to wait for.
     expiring: Notify,
@@ -91,6 +93,7 @@ impl Presence {
             state: Mutex::new(State::new(instance.clone(), grace, LIMITS)),
             hub: Arc::clone(hub),
             broker: broker.clone(),
+            alone: broker.status() == BrokerStatus::Alone,
             connections: connections.clone(),
             expiring: Notify::new(),
         });
@@ -167,11 +170,10 @@ impl Presence {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let status = self.broker.status();
             let next = self.state().next_expiry();
             tokio::select! {
                 () = self.broker.status_changed() => self.beat(),
-                _ = beat.tick(), if status != BrokerStatus::Alone => self.beat(),
+                _ = beat.tick(), if !self.alone => self.beat(),
                 () = reached(next) => self.change(|state| state.expire(Instant::now())),
                 () = self.expiring.notified() => {}
             }
@@ -197,7 +199,7 @@ impl Presence {
             }
         }
         let messages = state.take_messages();
-        if self.broker.status() != BrokerStatus::Alone {
+        if !self.alone {
             for message in messages {
                 let json = serde_json::to_vec(&message).expect("its keys are strings");
                 self.broker.publish(TOPIC, json.into());

@@ -1,25 +1,23 @@
 //! Presence as a replicated map, without clock and broker: each call may leave behind what to tell local subscribers
 //! and what to say to the other instances.
 //!
-//! Each instance owns what it says of those connected to it, and numbers its changes 1, 2, 3… A change that follows
-//! the last one heard is applied. If one is missing, everything is asked for anew, page by page: a page is the truth
-//! about a stretch of keys at one version, and changes that come between two pages are applied like any others.
-//! A question or a page that gets lost is asked for again at a later beat.
+//! Each instance owns what it says of those connected to it, and numbers its changes, so that the others notice when
+//! one is lost (`peers`).
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::Bound;
+mod peers;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Key};
-use super::message::{Body, Message, Page};
+use super::message::{Body, Message};
 use super::own::Own;
 use super::view::{Told, View};
 use crate::cluster::{Cluster, Members};
 use crate::domain::{Actor, ConnectionId, Fields, InstanceId, Timestamp};
 
-/// How long an instance may take to answer before it is asked again.
-const ANSWER: Duration = Duration::from_secs(1);
+use peers::Peer;
 
 /// How much at once.
 #[derive(Debug, Clone, Copy)]
@@ -28,22 +26,6 @@ pub(super) struct Limits {
     pub(super) shown: usize,
     /// Entries in one page.
     pub(super) page: usize,
-}
-
-/// What is known of what another instance says.
-#[derive(Debug)]
-struct Peer {
-    /// The last change that was heard; nothing while the first page is awaited.
-    version: Option<u64>,
-    keys: BTreeSet<Key>,
-    asking: Option<Asking>,
-}
-
-/// A question to another instance that is not answered yet.
-#[derive(Debug)]
-struct Asking {
-    after: Option<Key>,
-    since: Instant,
 }
 
 /// See the module.
@@ -154,47 +136,9 @@ impl State {
         });
     }
 
-    /// Forgets the instances that are dead, and what they said. To be called at every beat, and when the broker
-    /// comes or goes.
-    pub(super) fn look(&mut self, now: Instant, up: bool) {
-        for dead in self.members.look(now, up) {
-            let peer = self.peers.remove(&dead);
-            let keys = peer.map(|peer| peer.keys).unwrap_or_default();
-            self.forget(&dead, keys.into_iter().collect());
-        }
-    }
-
     /// The instances and their clients.
     pub(super) fn cluster(&self, own_connections: usize) -> Cluster {
         self.members.cluster(own_connections)
-    }
-
-    /// Takes what another instance says.
-    pub(super) fn receive(&mut self, message: Message, now: Instant) {
-        let Message { from, body } = message;
-        if from == self.me || !self.members.hear(&from, now) {
-            return;
-        }
-        if !self.peers.contains_key(&from) {
-            self.ask(&from, None, now);
-        }
-        match body {
-            Body::Beat {
-                connections,
-                version,
-            } => {
-                self.members.count(&from, connections);
-                self.compare(&from, version, now);
-            }
-            Body::Change {
-                version,
-                key,
-                entry,
-            } => self.follow(&from, version, &key, entry, now),
-            Body::Want { of, after } if of == self.me => self.answer(from, after),
-            Body::Page(page) if page.to == self.me => self.take_page(&from, page, now),
-            Body::Want { .. } | Body::Page(_) => {}
-        }
     }
 
     /// What local subscribers have to be told.
@@ -221,138 +165,5 @@ impl State {
             entry: entry.clone(),
         });
         self.view.set(&self.me, key, entry, origin);
-    }
-
-    /// Asks an instance for what it says after a key, or for all of it.
-    fn ask(&mut self, of: &InstanceId, after: Option<Key>, now: Instant) {
-        let peer = self.peers.entry(of.clone()).or_insert_with(|| Peer {
-            version: None,
-            keys: BTreeSet::new(),
-            asking: None,
-        });
-        if after.is_none() {
-            peer.version = None;
-        }
-        peer.asking = Some(Asking {
-            after: after.clone(),
-            since: now,
-        });
-        let of = of.clone();
-        self.send(Body::Want { of, after });
-    }
-
-    /// Answers with one page.
-    fn answer(&mut self, to: InstanceId, after: Option<Key>) {
-        let (entries, more) = self.own.page(after.as_ref(), self.limits.page);
-        self.send(Body::Page(Page {
-            to,
-            version: self.version,
-            after,
-            entries,
-            more,
-        }));
-    }
-
-    /// Asks again if a change, a question or an answer was lost.
-    fn compare(&mut self, from: &InstanceId, version: u64, now: Instant) {
-        let Some(peer) = self.peers.get(from) else {
-            return;
-        };
-        if peer.version.is_some_and(|known| known < version) {
-            self.ask(from, None, now);
-        } else if let Some(asking) = &peer.asking
-            && now.saturating_duration_since(asking.since) >= ANSWER
-        {
-            self.ask(from, asking.after.clone(), now);
-        }
-    }
-
-    /// Applies a change if it is the next one.
-    fn follow(
-        &mut self,
-        from: &InstanceId,
-        version: u64,
-        key: &Key,
-        entry: Option<Entry>,
-        now: Instant,
-    ) {
-        let Some(peer) = self.peers.get_mut(from) else {
-            return;
-        };
-        match peer.version {
-            Some(known) if known + 1 == version => {
-                peer.version = Some(version);
-                self.set(from, key, entry);
-            }
-            Some(known) if known < version => self.ask(from, None, now),
-            // It is in the page that is awaited, or was in one that has come.
-            _ => {}
-        }
-    }
-
-    /// Takes the page that is awaited, and asks for the next one.
-    fn take_page(&mut self, from: &InstanceId, page: Page, now: Instant) {
-        let last = page.entries.last().map(|(key, _)| key.clone());
-        let Some(peer) = self.peers.get_mut(from) else {
-            return;
-        };
-        let awaited = peer
-            .asking
-            .as_ref()
-            .is_some_and(|asking| asking.after == page.after);
-        let never_ends = page.more && last <= page.after;
-        if !awaited || never_ends || peer.version.is_some_and(|known| page.version < known) {
-            return;
-        }
-        if peer.version.is_some_and(|known| page.version > known) {
-            self.ask(from, None, now);
-            return;
-        }
-        peer.version = Some(page.version);
-        peer.asking = None;
-        let start = page
-            .after
-            .as_ref()
-            .map_or(Bound::Unbounded, Bound::Excluded);
-        let end = match (&last, page.more) {
-            (Some(last), true) => Bound::Included(last),
-            _ => Bound::Unbounded,
-        };
-        let told: BTreeSet<_> = page.entries.iter().map(|(key, _)| key).collect();
-        let known = peer.keys.range::<Key, _>((start, end));
-        let gone = known.filter(|key| !told.contains(key)).cloned().collect();
-        self.forget(from, gone);
-        for (key, entry) in page.entries {
-            self.set(from, &key, Some(entry));
-        }
-        if page.more {
-            self.ask(from, last, now);
-        }
-    }
-
-    /// Another instance does not say anything of these any more.
-    fn forget(&mut self, owner: &InstanceId, mut keys: Vec<Key>) {
-        self.view.last_first(&mut keys);
-        for key in keys {
-            self.set(owner, &key, None);
-        }
-    }
-
-    /// Notes what another instance says of somebody. Who is connected here as well becomes the same here as there, so
-    /// that nothing changes for others when one of the two connections ends.
-    fn set(&mut self, owner: &InstanceId, key: &Key, entry: Option<Entry>) {
-        if let Some(peer) = self.peers.get_mut(owner) {
-            if entry.is_some() {
-                peer.keys.insert(key.clone());
-            } else {
-                peer.keys.remove(key);
-            }
-        }
-        let said = entry.as_ref();
-        let adopted = said.and_then(|said| self.own.adopt(key, said));
-        self.view.set(owner, key, entry, None);
-        if adopted.is_some() {
-            self.say(key, adopted, None);
-        }
     }
 }
