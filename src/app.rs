@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, BrokerStatus};
 use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
@@ -17,8 +17,12 @@ use crate::store::{Store, StoreError};
 const RING_EVENTS: usize = 1024;
 /// Payload bytes that a feed keeps.
 const RING_BYTES: usize = 4 * 1024 * 1024;
-/// How often the heads of the feeds are compared with the log.
-const HEAD_CHECK: Duration = Duration::from_secs(5);
+/// How often the heads of the feeds are compared with the log, in case something was not said…
+const HEAD_CHECK_ALONE: Duration = Duration::from_secs(5);
+/// … or not heard…
+const HEAD_CHECK_UP: Duration = Duration::from_millis(1500);
+/// … and while nothing is heard at all, so that events are late by less than two seconds.
+const HEAD_CHECK_DOWN: Duration = Duration::from_millis(500);
 /// How often answers that are past their time are removed.
 const ANSWER_SWEEP: Duration = Duration::from_mins(1);
 /// Answers removed in one statement.
@@ -57,9 +61,13 @@ impl App {
         let epoch = store.epoch().await?;
         let lifecycle = Lifecycle::new();
         let instance = InstanceId::generate();
-        let broker = Broker::Local;
+        let broker = match &config.redis_url {
+            Some(url) => Broker::redis(url, &config.redis_prefix, &instance, &lifecycle),
+            None => Broker::Local,
+        };
         let hub = Hub::new(
             store.clone(),
+            broker.clone(),
             lifecycle.clone(),
             HubOptions {
                 ring_events: RING_EVENTS,
@@ -98,11 +106,10 @@ impl App {
     }
 
     async fn upkeep(&self) {
-        let mut heads = tokio::time::interval(HEAD_CHECK);
         let mut answers = tokio::time::interval(ANSWER_SWEEP);
         loop {
             tokio::select! {
-                _ = heads.tick() => {
+                () = self.head_check_due() => {
                     if let Err(error) = self.hub().check_heads().await {
                         tracing::warn!(error = &error as &dyn std::error::Error, "cannot compare feeds with the log");
                     }
@@ -113,6 +120,20 @@ impl App {
                     }
                 }
             }
+        }
+    }
+
+    /// Resolves when the feeds are to be compared with the log: at intervals, and when something changes in how
+    /// other instances' events come in.
+    async fn head_check_due(&self) {
+        let interval = match self.broker().status() {
+            BrokerStatus::Alone => HEAD_CHECK_ALONE,
+            BrokerStatus::Up => HEAD_CHECK_UP,
+            BrokerStatus::Down => HEAD_CHECK_DOWN,
+        };
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = self.broker().status_changed() => {}
         }
     }
 

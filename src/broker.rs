@@ -1,19 +1,34 @@
 //! Carries bytes between instances: not at all, or through Redis pub/sub.
 //!
-//! Publishing never blocks and never fails a caller; what cannot be carried is dropped and counted. So is a
-//! message whose reader is too slow. Whoever needs all of them repairs the gaps from the log, and whoever needs
-//! the latest says it again.
+//! Publishing never blocks and never fails a caller: what cannot be carried is dropped. Whoever needs every
+//! message repairs the gaps from the log, and whoever needs only the latest says it again. An instance does not
+//! hear what it published itself.
 
+mod connect;
+mod listener;
+mod redis;
+mod speaker;
+mod topics;
 mod url;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
+use crate::domain::InstanceId;
+use crate::lifecycle::Lifecycle;
+
+use redis::Redis;
+use topics::Place;
 pub use url::{RedisUrl, RedisUrlError};
 
 /// What to do with a message that came in. Called by the one task that reads all of them: it must not block.
 pub type Handler = Arc<dyn Fn(Bytes) + Send + Sync>;
+
+/// How long a subscriber waits to be confirmed. After that it is served from the log.
+const CONFIRMATION: Duration = Duration::from_secs(1);
 
 /// What the way to the other instances is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,32 +41,68 @@ pub enum BrokerStatus {
     Down,
 }
 
+/// The broker cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Redis cannot be reached")]
+pub struct BrokerUnavailable;
+
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Broker {
     /// One instance alone.
     Local,
+    /// Several instances, around one Redis.
+    Redis(Arc<Redis>),
 }
 
 impl Broker {
+    /// Starts to carry messages through Redis. A Redis that cannot be reached is tried again until it can.
+    #[must_use]
+    pub fn redis(
+        url: &RedisUrl,
+        prefix: &str,
+        instance: &InstanceId,
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        Self::Redis(Redis::start(url, prefix, instance, lifecycle))
+    }
+
     /// Publishes to the other instances that are subscribed to a topic. Never blocks; may be lost.
     pub fn publish(&self, topic: &str, message: Bytes) {
         match self {
-            Self::Local => {
-                let (_, _) = (topic, message);
-            }
+            Self::Local => {}
+            Self::Redis(redis) => redis.publish(topic, message),
         }
     }
 
-    /// Hears of what other instances publish on a topic, until the subscription is dropped. One handler per topic.
+    /// Hears of what other instances publish on a topic, until the subscription is dropped. A topic has one
+    /// handler; a new one takes the old one's place.
     #[must_use]
     pub fn subscribe(&self, topic: &str, handler: Handler) -> TopicSubscription {
         match self {
-            Self::Local => {
-                let (_, _) = (topic, handler);
-                TopicSubscription {}
-            }
+            Self::Local => TopicSubscription { place: None },
+            Self::Redis(redis) => TopicSubscription {
+                place: Some(redis.subscribe(topic, handler)),
+            },
         }
+    }
+
+    /// Instances that are subscribed to a topic, this one included.
+    ///
+    /// # Errors
+    ///
+    /// Fails while Redis cannot be reached.
+    pub async fn subscribers(&self, topic: &str) -> Result<usize, BrokerUnavailable> {
+        match self {
+            Self::Local => Ok(1),
+            Self::Redis(redis) => redis.subscribers(topic).await,
+        }
+    }
+
+    /// Whether there can be other instances.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !matches!(self, Self::Local)
     }
 
     /// Whether messages come and go.
@@ -59,13 +110,18 @@ impl Broker {
     pub fn status(&self) -> BrokerStatus {
         match self {
             Self::Local => BrokerStatus::Alone,
+            Self::Redis(redis) => *redis.status().borrow(),
         }
     }
 
-    /// Resolves when the status has changed since the last call of `status`, or never.
+    /// Resolves when the status changes; never if there is no other instance.
     pub async fn status_changed(&self) {
-        match self {
-            Self::Local => std::future::pending().await,
+        let changed = match self {
+            Self::Local => None,
+            Self::Redis(redis) => redis.status().changed().await.ok(),
+        };
+        if changed.is_none() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -74,15 +130,40 @@ impl Broker {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local => "local",
+            Self::Redis(_) => "redis",
         }
     }
 }
 
 /// A place among the subscribers of a topic, until dropped.
 #[derive(Debug)]
-pub struct TopicSubscription {}
+pub struct TopicSubscription {
+    place: Option<Place>,
+}
 
 impl TopicSubscription {
-    /// Resolves when every message that is published from now on will be heard; at once while the broker is down.
-    pub async fn confirmed(&self) {}
+    /// What tells when the subscription is in force.
+    #[must_use]
+    pub fn confirmation(&self) -> Confirmation {
+        Confirmation(self.place.as_ref().map(Place::confirmation))
+    }
+}
+
+/// When a subscription is in force.
+#[derive(Debug)]
+pub struct Confirmation(Option<(watch::Receiver<bool>, watch::Receiver<BrokerStatus>)>);
+
+impl Confirmation {
+    /// Resolves when every message that is published from now on will be heard. While the broker is down, or slow,
+    /// nobody is kept waiting: whoever missed something meanwhile is told of the change of status.
+    pub async fn wait(&mut self) {
+        let Some((confirmed, status)) = &mut self.0 else {
+            return;
+        };
+        tokio::select! {
+            _ = confirmed.wait_for(|&confirmed| confirmed) => {}
+            _ = status.wait_for(|&status| status == BrokerStatus::Down) => {}
+            () = tokio::time::sleep(CONFIRMATION) => {}
+        }
+    }
 }

@@ -310,6 +310,13 @@ impl Config {
                 self.max_message, self.max_payload
             ));
         }
+        if self.redis_url.is_some() && self.database_url.is_embedded() {
+            return Err(
+                "REDIS_URL is for several instances, which share one database: they need Postgres, and DATABASE_URL \
+                 names SQLite, which serves one process only"
+                    .to_owned(),
+            );
+        }
         if self.cors_origins.contains(&Origin::Any) && self.cors_origins.len() > 1 {
             return Err("CORS_ORIGINS is either * or a list of origins, not both".to_owned());
         }

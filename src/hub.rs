@@ -5,23 +5,26 @@
 //! It never makes a publisher wait.
 
 mod feed;
+mod relay;
 mod ring;
 mod subscriber;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::broker::{Broker, TopicSubscription};
 use crate::domain::{ChannelName, Event, Seq, Signal};
 use crate::lifecycle::Lifecycle;
 use crate::store::{Store, StoreError};
 
 use feed::{Feed, Message};
+use relay::Inlet;
 pub use subscriber::{Offer, Subscriber, Wake};
 
 /// Messages that may wait for a feed. A publisher that finds no room leaves the log to repair the gap.
@@ -74,9 +77,9 @@ pub struct HubOptions {
 
 #[derive(Debug)]
 struct Handle {
-    mailbox: mpsc::Sender<Message>,
-    /// The highest seq of which this instance has heard, so that a feed notices what it was not told.
-    announced: Arc<AtomicI64>,
+    inlet: Inlet,
+    /// Hears of the channel's events on other instances.
+    _topic: TopicSubscription,
     /// Subscriptions that exist; the feed ends with the last.
     subscriptions: usize,
 }
@@ -88,6 +91,7 @@ pub struct Hub {
     feeds: Mutex<HashMap<ChannelName, Handle>>,
     next_id: AtomicU64,
     store: Store,
+    broker: Broker,
     lifecycle: Lifecycle,
     options: HubOptions,
 }
@@ -95,46 +99,51 @@ pub struct Hub {
 impl Hub {
     /// A hub without feeds.
     #[must_use]
-    pub fn new(store: Store, lifecycle: Lifecycle, options: HubOptions) -> Arc<Self> {
+    pub fn new(
+        store: Store,
+        broker: Broker,
+        lifecycle: Lifecycle,
+        options: HubOptions,
+    ) -> Arc<Self> {
         Arc::new(Self {
             feeds: Mutex::default(),
             next_id: AtomicU64::new(1),
             store,
+            broker,
             lifecycle,
             options,
         })
     }
 
-    /// Tells the subscribers of a channel of events that are committed. Never blocks.
+    /// Tells the subscribers of a channel, on all instances, of events that are committed. Never blocks.
     pub fn publish(&self, channel: &ChannelName, events: &Arc<[Arc<Event>]>) {
-        let feeds = self.feeds();
-        let (Some(handle), Some(last)) = (feeds.get(channel), events.last()) else {
-            return;
-        };
-        handle.announced.fetch_max(last.seq, Ordering::AcqRel);
-        if handle
-            .mailbox
-            .try_send(Message::Events(Arc::clone(events)))
-            .is_err()
-        {
-            tracing::debug!(channel = %channel, "feed is busy; it will read the log");
+        self.put(channel, Message::Events(Arc::clone(events)));
+        if self.broker.is_shared() {
+            let topic = relay::topic(channel);
+            for message in relay::events(events) {
+                self.broker.publish(&topic, message);
+            }
         }
     }
 
     /// Tells the subscribers of a channel, on all instances, something ephemeral. Never blocks; may be lost.
     pub fn signal(&self, channel: &ChannelName, signal: &Arc<Signal>) {
         self.signal_here(channel, signal);
+        if self.broker.is_shared()
+            && let Some(message) = relay::signal(signal)
+        {
+            self.broker.publish(&relay::topic(channel), message);
+        }
     }
 
     /// Tells the subscribers that this instance has.
     pub fn signal_here(&self, channel: &ChannelName, signal: &Arc<Signal>) {
-        let feeds = self.feeds();
-        let Some(handle) = feeds.get(channel) else {
-            return;
-        };
-        let sent = handle.mailbox.try_send(Message::Signal(Arc::clone(signal)));
-        if sent.is_err() {
-            tracing::debug!(channel = %channel, "feed is busy; a signal is lost");
+        self.put(channel, Message::Signal(Arc::clone(signal)));
+    }
+
+    fn put(&self, channel: &ChannelName, message: Message) {
+        if let Some(handle) = self.feeds().get(channel) {
+            handle.inlet.put(message);
         }
     }
 
@@ -180,25 +189,42 @@ impl Hub {
             hub: Arc::clone(self),
             channel: channel.clone(),
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
-            mailbox: handle.mailbox.clone(),
+            mailbox: handle.inlet.mailbox.clone(),
         }
     }
 
     fn start_feed(&self, channel: &ChannelName) -> Handle {
         let (mailbox, messages) = mpsc::channel(MAILBOX);
-        let announced = Arc::new(AtomicI64::new(0));
+        let inlet = Inlet {
+            mailbox,
+            announced: Arc::default(),
+        };
+        let topic = self.hear(channel, inlet.clone());
         let feed = Feed::new(
             channel.clone(),
             self.store.clone(),
-            Arc::clone(&announced),
+            Arc::clone(&inlet.announced),
+            topic.confirmation(),
             self.options,
         );
         self.lifecycle.spawn_service(feed.run(messages));
         Handle {
-            mailbox,
-            announced,
+            inlet,
+            _topic: topic,
             subscriptions: 0,
         }
+    }
+
+    fn hear(&self, channel: &ChannelName, inlet: Inlet) -> TopicSubscription {
+        let name = channel.clone();
+        let handler = move |message: bytes::Bytes| match relay::decode(&name, &message) {
+            Ok(message) => inlet.put(message),
+            Err(error) => {
+                tracing::warn!(channel = %name, error = %error, "a message that cannot be read");
+            }
+        };
+        self.broker
+            .subscribe(&relay::topic(channel), Arc::new(handler))
     }
 
     /// Compares every feed's head with the log and lets those that lie behind catch up.
@@ -214,11 +240,8 @@ impl Hub {
         let channels = self.store.channel_heads(&names).await?;
         let feeds = self.feeds();
         for channel in channels {
-            if let Some(handle) = feeds.get(&channel.name)
-                && handle.announced.fetch_max(channel.seq, Ordering::AcqRel) < channel.seq
-                && handle.mailbox.try_send(Message::Announced).is_err()
-            {
-                tracing::debug!(channel = %channel.name, "feed is busy; it will read the log");
+            if let Some(handle) = feeds.get(&channel.name) {
+                handle.inlet.announce(channel.seq);
             }
         }
         Ok(())
@@ -229,7 +252,7 @@ impl Hub {
         let mailboxes: Vec<_> = self
             .feeds()
             .values()
-            .map(|handle| handle.mailbox.clone())
+            .map(|handle| handle.inlet.mailbox.clone())
             .collect();
         for mailbox in mailboxes {
             let (reply, settled) = oneshot::channel();

@@ -93,7 +93,7 @@ impl Presence {
             state: Mutex::new(State::new(instance.clone(), grace, LIMITS)),
             hub: Arc::clone(hub),
             broker: broker.clone(),
-            alone: broker.status() == BrokerStatus::Alone,
+            alone: !broker.is_shared(),
             connections: connections.clone(),
             expiring: Notify::new(),
         });

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 /// Longest id in bytes.
@@ -256,7 +257,7 @@ impl Epoch {
 
 /// A connection's public id. It is never the Engine.IO session id: whoever knows that one can post into
 /// the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(uuid::Uuid);
 
 impl ConnectionId {
@@ -264,12 +265,6 @@ impl ConnectionId {
     #[must_use]
     pub fn generate() -> Self {
         Self(fresh_uuid())
-    }
-
-    /// An id by its text.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        uuid::Uuid::try_parse(text).ok().map(Self)
     }
 }
 
@@ -284,6 +279,9 @@ impl fmt::Display for ConnectionId {
 pub struct InstanceId(std::sync::Arc<str>);
 
 impl InstanceId {
+    /// Bytes of an id's text.
+    pub const LENGTH: usize = 12;
+
     /// An id by its text.
     #[must_use]
     pub fn restore(text: &str) -> Self {

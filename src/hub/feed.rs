@@ -15,6 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::ring::Ring;
 use super::{From, HubOptions, Joined, Offer, SubscribeError, Subscriber, Wake};
+use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::store::{Store, StoreError};
 
@@ -27,6 +28,7 @@ const BLOCKED_TICK: Duration = Duration::from_millis(250);
 /// Pause after a read that failed.
 const READ_RETRY: Duration = Duration::from_millis(500);
 
+/// What a feed is told.
 pub(super) enum Message {
     Events(Arc<[Arc<Event>]>),
     Announced,
@@ -72,6 +74,8 @@ pub(super) struct Feed {
     channel: ChannelName,
     store: Store,
     announced: Arc<AtomicI64>,
+    /// Tells when other instances' events are heard.
+    confirmation: Confirmation,
     options: HubOptions,
     log: Option<Log>,
     ring: Ring,
@@ -87,12 +91,14 @@ impl Feed {
         channel: ChannelName,
         store: Store,
         announced: Arc<AtomicI64>,
+        confirmation: Confirmation,
         options: HubOptions,
     ) -> Self {
         Self {
             channel,
             store,
             announced,
+            confirmation,
             options,
             log: None,
             ring: Ring::new(options.ring_events, options.ring_bytes),
@@ -208,6 +214,8 @@ impl Feed {
             let late = "the head could not be read a moment ago";
             return Err(SubscribeError::Store(StoreError::Unavailable(late.into())));
         }
+        // What is committed before is in the head that is read, and what is committed after is heard of.
+        self.confirmation.wait().await;
         let read = self.store.channel_get(&self.channel).await;
         self.unreadable = read.is_err().then(Instant::now);
         Ok(Log::read(read.map_err(SubscribeError::Store)?))

@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for Key {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EntryJson {
-    connection: String,
+    connection: ConnectionId,
     joined_at: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data: Option<Fields>,
@@ -91,7 +91,7 @@ struct EntryJson {
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let json = EntryJson {
-            connection: self.connection.to_string(),
+            connection: self.connection,
             joined_at: self.joined_at.as_millis(),
             data: self.data.as_deref().cloned(),
             data_at: self.data_at,
@@ -103,9 +103,8 @@ impl Serialize for Entry {
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let json = EntryJson::deserialize(from)?;
-        let connection = ConnectionId::parse(&json.connection);
         Ok(Self {
-            connection: connection.ok_or_else(|| serde::de::Error::custom("no connection id"))?,
+            connection: json.connection,
             joined_at: Timestamp::from_millis(json.joined_at),
             data: json.data.map(Arc::new),
             data_at: json.data_at,

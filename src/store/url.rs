@@ -55,6 +55,15 @@ impl DatabaseUrl {
         &self.0
     }
 
+    /// Whether the database lives in this process.
+    #[must_use]
+    pub fn is_embedded(&self) -> bool {
+        match self.0 {
+            Target::Memory | Target::File(_) => true,
+            Target::Server { .. } => false,
+        }
+    }
+
     /// A database in this file.
     #[must_use]
     pub fn file(path: &Path) -> Self {

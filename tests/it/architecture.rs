@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which part of the tree may name what.
-const KNOWN_ONLY_IN: [(&str, &[&str]); 4] = [
+const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
     ("sqlx", &["store", "store.rs"]),
+    ("redis", &["broker"]),
     (
         "socketioxide",
         &["transport/socketio", "transport/socketio.rs"],
@@ -122,9 +123,12 @@ fn names(code: &str, what: &str) -> bool {
     code.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .any(|line| {
-            line.contains(&format!("{what}::"))
-                || line.contains(&format!("use {what}"))
-                || line.contains(&format!("{what}("))
+            line.match_indices(what).any(|(at, _)| {
+                let (before, after) = (&line[..at], &line[at + what.len()..]);
+                let begins = !before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+                let used = ["::", "("].iter().any(|sign| after.starts_with(sign));
+                begins && (used || before.ends_with("use "))
+            })
         })
 }
 

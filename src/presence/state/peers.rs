@@ -57,7 +57,7 @@ impl Peer {
 
 impl State {
     /// Takes what another instance says.
-    pub(super) fn receive(&mut self, message: Message, now: Instant) {
+    pub(in crate::presence) fn receive(&mut self, message: Message, now: Instant) {
         let Message { from, body } = message;
         if from == self.me || !self.members.hear(&from, now) {
             return;
@@ -86,7 +86,7 @@ impl State {
 
     /// Forgets the instances that are dead, and what they said. To be called at every beat, and when the broker
     /// comes or goes.
-    pub(super) fn look(&mut self, now: Instant, up: bool) {
+    pub(in crate::presence) fn look(&mut self, now: Instant, up: bool) {
         for dead in self.members.look(now, up) {
             let peer = self.peers.remove(&dead);
             let keys = peer.map(|peer| peer.keys).unwrap_or_default();

@@ -1,0 +1,100 @@
+//! Makes connections to Redis, again and again if need be.
+
+use std::time::Duration;
+
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use tokio::time::Instant;
+
+use super::RedisUrl;
+
+/// How long Redis may take to answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// Pauses between attempts: short, because a restart is short, and because an attempt costs little.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Makes the connections for one task. Says in the log when Redis goes and when it comes back, not in between.
+#[derive(Debug)]
+pub(super) struct Connector {
+    client: RedisResult<Client>,
+    purpose: &'static str,
+    lost: bool,
+    last_attempt: Option<Instant>,
+}
+
+impl Connector {
+    pub(super) fn new(url: &RedisUrl, purpose: &'static str) -> Self {
+        Self {
+            client: Client::open(url.connection_info().clone()),
+            purpose,
+            lost: false,
+            last_attempt: None,
+        }
+    }
+
+    /// Whether it is too early to try again.
+    pub(super) fn must_wait(&self) -> Option<Duration> {
+        let waited = self.last_attempt?.elapsed();
+        PAUSE.checked_sub(waited)
+    }
+
+    /// A connection to publish on, or `None` if there is none to be had now.
+    pub(super) async fn speaking(&mut self) -> Option<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = self.client()?;
+        let connected = client.get_multiplexed_async_connection_with_config(&config);
+        let connected = timely(connected).await;
+        self.made(connected)
+    }
+
+    /// A connection to listen on, or `None` if there is none to be had now.
+    pub(super) async fn listening(&mut self) -> Option<PubSub> {
+        let client = self.client()?;
+        let connected = timely(client.get_async_pubsub()).await;
+        self.made(connected)
+    }
+
+    fn client(&mut self) -> Option<Client> {
+        self.last_attempt = Some(Instant::now());
+        match &self.client {
+            Ok(client) => Some(client.clone()),
+            Err(error) => {
+                let error = error.to_string();
+                self.lost(&error);
+                None
+            }
+        }
+    }
+
+    fn made<T>(&mut self, connected: RedisResult<T>) -> Option<T> {
+        match connected {
+            Ok(connection) => {
+                tracing::info!(broker.purpose = self.purpose, "connected to redis");
+                self.lost = false;
+                Some(connection)
+            }
+            Err(error) => {
+                self.lost(&error);
+                None
+            }
+        }
+    }
+
+    /// Notes that there is no connection.
+    pub(super) fn lost(&mut self, error: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.lost, true) {
+            tracing::warn!(broker.purpose = self.purpose, error = %error, "redis cannot be reached; trying again");
+        }
+    }
+}
+
+/// An answer, or an error if there is none in time.
+pub(super) async fn timely<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    tokio::time::timeout(PATIENCE, answer)
+        .await
+        .map_err(late)
+        .flatten()
+}

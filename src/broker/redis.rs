@@ -1,0 +1,130 @@
+//! Redis pub/sub: one connection that listens and one that speaks, each owned by a task that makes it anew
+//! whenever it breaks.
+//!
+//! The redis crate's connection manager subscribes again by itself, but does not tell when it has done so, and a
+//! feed must not trust its broker before. So does nothing tell that a connection hangs. Both are seen here: by
+//! the confirmations of the subscriptions, and by a *pulse* that this instance publishes and must hear itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::connect::Connector;
+use super::speaker::{Order, Speaker};
+use super::topics::{Place, Topics};
+use super::{BrokerStatus, BrokerUnavailable, Handler, RedisUrl, listener};
+use crate::domain::InstanceId;
+use crate::lifecycle::Lifecycle;
+
+/// Messages that may wait to be published.
+const QUEUED_MESSAGES: usize = 4096;
+/// Bytes that may wait to be published.
+const QUEUED_BYTES: usize = 64 * 1024 * 1024;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Redis {
+    prefix: String,
+    topics: Arc<Topics>,
+    orders: mpsc::Sender<Order>,
+    /// Bytes that wait to be published.
+    queued: Arc<AtomicUsize>,
+    status: watch::Sender<BrokerStatus>,
+}
+
+impl Redis {
+    pub(super) fn start(
+        url: &RedisUrl,
+        prefix: &str,
+        instance: &InstanceId,
+        lifecycle: &Lifecycle,
+    ) -> Arc<Self> {
+        let (orders, waiting) = mpsc::channel(QUEUED_MESSAGES);
+        let (status, _) = watch::channel(BrokerStatus::Down);
+        let topics = Arc::new(Topics::default());
+        let queued = Arc::new(AtomicUsize::new(0));
+        let pulse: Arc<str> = format!("{prefix}:pulse:{instance}").into();
+        let speaker = Speaker {
+            connector: Connector::new(url, "publish"),
+            pulse: Arc::clone(&pulse),
+            instance: instance.clone(),
+            queued: Arc::clone(&queued),
+        };
+        let listener = listener::Listener {
+            connector: Connector::new(url, "subscribe"),
+            pulse,
+            instance: instance.clone(),
+            topics: Arc::clone(&topics),
+            status: status.clone(),
+        };
+        lifecycle.spawn_service(speaker.run(waiting));
+        lifecycle.spawn_service(listener.run());
+        Arc::new(Self {
+            prefix: prefix.to_owned(),
+            topics,
+            orders,
+            queued,
+            status,
+        })
+    }
+
+    pub(super) fn publish(&self, topic: &str, message: Bytes) {
+        let bytes = message.len();
+        let waiting = self.queued.fetch_add(bytes, Ordering::Relaxed);
+        let order = Order::Publish {
+            topic: self.topic(topic),
+            message,
+        };
+        if waiting + bytes > QUEUED_BYTES || self.orders.try_send(order).is_err() {
+            self.queued.fetch_sub(bytes, Ordering::Relaxed);
+            tracing::debug!(
+                broker.topic = topic,
+                "redis is slow or away; a message is lost"
+            );
+        }
+    }
+
+    pub(super) fn subscribe(&self, topic: &str, handler: Handler) -> Place {
+        self.topics
+            .subscribe(self.topic(topic), handler, self.status())
+    }
+
+    pub(super) async fn subscribers(&self, topic: &str) -> Result<usize, BrokerUnavailable> {
+        let (reply, count) = oneshot::channel();
+        let order = Order::Count {
+            topic: self.topic(topic),
+            reply,
+        };
+        let sent = self.orders.try_send(order);
+        sent.map_err(|_| BrokerUnavailable)?;
+        count.await.map_err(|_| BrokerUnavailable)
+    }
+
+    pub(super) fn status(&self) -> watch::Receiver<BrokerStatus> {
+        self.status.subscribe()
+    }
+
+    fn topic(&self, topic: &str) -> Arc<str> {
+        format!("{}:{topic}", self.prefix).into()
+    }
+}
+
+/// A message as it travels: the instance that sent it, then what it says.
+pub(super) mod envelope {
+    use super::{Bytes, InstanceId};
+
+    pub(in crate::broker) fn parts<'a>(from: &'a InstanceId, message: &'a [u8]) -> Vec<u8> {
+        [from.as_str().as_bytes(), message].concat()
+    }
+
+    /// Who sent it, and what it says.
+    pub(in crate::broker) fn open(mut sealed: Bytes) -> Option<(Bytes, Bytes)> {
+        if sealed.len() < InstanceId::LENGTH {
+            return None;
+        }
+        let from = sealed.split_to(InstanceId::LENGTH);
+        Some((from, sealed))
+    }
+}

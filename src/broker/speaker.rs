@@ -1,0 +1,112 @@
+//! The connection on which this instance publishes, and the one task that owns it: messages keep their order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, RedisResult};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::MissedTickBehavior;
+
+use super::connect::{Connector, timely};
+use super::redis::envelope;
+use crate::domain::InstanceId;
+
+/// How often the pulse is published.
+pub(super) const PULSE: Duration = Duration::from_millis(250);
+/// Messages in one round trip.
+const PIPELINE: usize = 256;
+
+/// What the task is asked for.
+#[derive(Debug)]
+pub(super) enum Order {
+    Publish {
+        topic: Arc<str>,
+        message: Bytes,
+    },
+    /// How many are subscribed to a topic. Unanswered while there is no connection.
+    Count {
+        topic: Arc<str>,
+        reply: oneshot::Sender<usize>,
+    },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Speaker {
+    pub(super) connector: Connector,
+    pub(super) pulse: Arc<str>,
+    pub(super) instance: InstanceId,
+    pub(super) queued: Arc<AtomicUsize>,
+}
+
+impl Speaker {
+    /// Publishes until nobody can ask for it any more.
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        let mut pulse = tokio::time::interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut connection: Option<MultiplexedConnection> = None;
+        let mut taken = Vec::with_capacity(PIPELINE);
+        loop {
+            tokio::select! {
+                count = orders.recv_many(&mut taken, PIPELINE) => if count == 0 { return },
+                _ = pulse.tick() => {}
+            }
+            if connection.is_none() && self.connector.must_wait().is_none() {
+                connection = self.connector.speaking().await;
+            }
+            let orders = std::mem::take(&mut taken);
+            let Some(open) = &mut connection else {
+                // They are lost: dropping a count tells its asker.
+                self.note_taken(&orders);
+                continue;
+            };
+            if let Err(error) = self.speak(open, orders).await {
+                self.connector.lost(&error);
+                connection = None;
+            }
+        }
+    }
+
+    /// Publishes the messages, and the pulse behind them.
+    async fn speak(
+        &self,
+        connection: &mut MultiplexedConnection,
+        orders: Vec<Order>,
+    ) -> RedisResult<()> {
+        self.note_taken(&orders);
+        let mut pipeline = Pipeline::with_capacity(orders.len() + 1);
+        let mut counts = Vec::new();
+        for order in orders {
+            match order {
+                Order::Publish { topic, message } => {
+                    let sealed = envelope::parts(&self.instance, &message);
+                    pipeline.publish(&*topic, sealed).ignore();
+                }
+                Order::Count { topic, reply } => {
+                    pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&*topic);
+                    counts.push(reply);
+                }
+            }
+        }
+        let pulse = envelope::parts(&self.instance, b"");
+        pipeline.publish(&*self.pulse, pulse).ignore();
+        let answers: Vec<(String, usize)> = timely(pipeline.query_async(connection)).await?;
+        for (reply, (_, count)) in counts.into_iter().zip(answers) {
+            if reply.send(count).is_err() {
+                tracing::trace!("nobody waits any more");
+            }
+        }
+        Ok(())
+    }
+
+    fn note_taken(&self, orders: &[Order]) {
+        let bytes = orders.iter().map(|order| match order {
+            Order::Publish { message, .. } => message.len(),
+            Order::Count { .. } => 0,
+        });
+        self.queued.fetch_sub(bytes.sum(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,238 @@
+//! How events and signals travel between instances: JSON that a person can read with `redis-cli`. Payloads are
+//! carried as they stand, so that clients of every instance get the same bytes.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use super::feed::Message;
+use crate::domain::{
+    Actor, ChannelName, ChannelNo, ConnectionId, Event, EventId, EventType, Seq, Signal, Timestamp,
+};
+
+/// Payload bytes in one message; a single event may have more.
+const MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// The broker's topic for a channel.
+pub(super) fn topic(channel: &ChannelName) -> String {
+    format!("channel:{channel}")
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Relayed<'a> {
+    #[serde(borrow)]
+    Events(Vec<RelayedEvent<'a>>),
+    #[serde(borrow)]
+    Signal(RelayedSignal<'a>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct RelayedEvent<'a> {
+    no: i64,
+    seq: Seq,
+    id: EventId,
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    actor: Cow<'a, str>,
+    at: i64,
+    origin: Option<ConnectionId>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RelayedSignal<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    origin: Option<ConnectionId>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+/// The messages that carry these events, in order.
+pub(super) fn events(events: &[Arc<Event>]) -> Vec<Bytes> {
+    let mut messages = Vec::with_capacity(1);
+    let mut rest = events;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let fitting = rest.iter().take_while(|event| {
+            bytes += event.payload.get().len();
+            bytes <= MESSAGE_BYTES
+        });
+        let (these, later) = rest.split_at(fitting.count().max(1));
+        let these = these.iter().map(|event| RelayedEvent::from(&**event));
+        messages.extend(encode(&Relayed::Events(these.collect())));
+        rest = later;
+    }
+    messages
+}
+
+/// The message that carries a signal.
+pub(super) fn signal(signal: &Signal) -> Option<Bytes> {
+    encode(&Relayed::Signal(RelayedSignal {
+        r#type: signal.signal_type.as_str().into(),
+        origin: signal.origin,
+        payload: &signal.payload,
+    }))
+}
+
+fn encode(message: &Relayed<'_>) -> Option<Bytes> {
+    let encoded = serde_json::to_vec(message)
+        .inspect_err(|error| tracing::error!(error = %error, "a message cannot be encoded"));
+    encoded.ok().map(Bytes::from)
+}
+
+/// What another instance says of a channel, as its feed takes it.
+pub(super) fn decode(channel: &ChannelName, message: &[u8]) -> serde_json::Result<Message> {
+    Ok(match serde_json::from_slice(message)? {
+        Relayed::Events(events) => {
+            let events = events.into_iter().map(|event| Arc::new(event.of(channel)));
+            Message::Events(events.collect())
+        }
+        Relayed::Signal(signal) => Message::Signal(Arc::new(Signal {
+            signal_type: EventType::restore(signal.r#type.into_owned()),
+            payload: Arc::from(signal.payload.to_owned()),
+            origin: signal.origin,
+        })),
+    })
+}
+
+impl<'a> From<&'a Event> for RelayedEvent<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            no: event.channel_no.0,
+            seq: event.seq,
+            id: event.id,
+            r#type: event.event_type.as_str().into(),
+            actor: event.actor.as_str().into(),
+            at: event.created_at.as_millis(),
+            origin: event.origin,
+            payload: &event.payload,
+        }
+    }
+}
+
+impl RelayedEvent<'_> {
+    fn of(self, channel: &ChannelName) -> Event {
+        Event {
+            channel: channel.clone(),
+            channel_no: ChannelNo(self.no),
+            seq: self.seq,
+            id: self.id,
+            event_type: EventType::restore(self.r#type.into_owned()),
+            payload: Arc::from(self.payload.to_owned()),
+            actor: Actor::new(&self.actor),
+            created_at: Timestamp::from_millis(self.at),
+            origin: self.origin,
+        }
+    }
+}
+
+/// Where a channel's feed takes what is published, here and elsewhere.
+#[derive(Debug, Clone)]
+pub(super) struct Inlet {
+    pub(super) mailbox: mpsc::Sender<Message>,
+    /// The highest seq of which this instance has heard, so that a feed notices what it was not told.
+    pub(super) announced: Arc<AtomicI64>,
+}
+
+impl Inlet {
+    /// Hands a message to the feed. One that finds no room is repaired from the log if it is of events, and lost
+    /// if it is a signal.
+    pub(super) fn put(&self, message: Message) {
+        if let Message::Events(events) = &message
+            && let Some(last) = events.last()
+        {
+            self.announced.fetch_max(last.seq, Ordering::AcqRel);
+        }
+        if self.mailbox.try_send(message).is_err() {
+            tracing::debug!("a feed is busy; it will read the log");
+        }
+    }
+
+    /// Lets the feed know how far the log reaches.
+    pub(super) fn announce(&self, seq: Seq) {
+        if self.announced.fetch_max(seq, Ordering::AcqRel) < seq {
+            self.put(Message::Announced);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(seq: Seq, payload: &str) -> Arc<Event> {
+        Arc::new(Event {
+            channel: ChannelName::restore("project:p".to_owned()),
+            channel_no: ChannelNo(7),
+            seq,
+            id: EventId::generate(),
+            event_type: EventType::known("task.updated"),
+            payload: Arc::from(RawValue::from_string(payload.to_owned()).unwrap()),
+            actor: Actor::new("ann"),
+            created_at: Timestamp::from_millis(1_700_000_000_123),
+            origin: Some(ConnectionId::generate()),
+        })
+    }
+
+    fn decoded(message: &[u8]) -> Arc<[Arc<Event>]> {
+        match decode(&ChannelName::restore("project:p".to_owned()), message).unwrap() {
+            Message::Events(events) => events,
+            _ => panic!("these are events"),
+        }
+    }
+
+    #[test]
+    fn an_event_arrives_as_it_left() {
+        let sent = event(3, r#"{"a" : 1.50, "b":"\u00e9é"}"#);
+        let messages = events(&[Arc::clone(&sent)]);
+        let [got] = &*decoded(&messages[0]) else {
+            panic!("there is one")
+        };
+        assert_eq!(format!("{got:?}"), format!("{sent:?}"));
+        assert_eq!(got.payload.get(), sent.payload.get());
+    }
+
+    #[test]
+    fn many_bytes_become_several_messages_in_order() {
+        let large = format!("{:?}", "x".repeat(MESSAGE_BYTES / 2));
+        let sent: Vec<_> = (1..=4).map(|seq| event(seq, &large)).collect();
+        let got: Vec<_> = events(&sent)
+            .iter()
+            .map(|message| decoded(message))
+            .collect();
+        assert!(got.len() > 1);
+        let seqs: Vec<_> = got
+            .iter()
+            .flat_map(|events| events.iter().map(|event| event.seq))
+            .collect();
+        assert_eq!(seqs, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_signal_arrives_as_it_left() {
+        let sent = Signal {
+            signal_type: EventType::known("typing"),
+            payload: Arc::from(RawValue::from_string("{}".to_owned()).unwrap()),
+            origin: None,
+        };
+        let message = signal(&sent).unwrap();
+        let got = decode(&ChannelName::restore("c".to_owned()), &message).unwrap();
+        assert!(matches!(got, Message::Signal(got) if got.signal_type == sent.signal_type));
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        for other in ["", "{}", "[1]", r#"{"events":[{}]}"#, "\u{0}"] {
+            assert!(decode(&ChannelName::restore("c".to_owned()), other.as_bytes()).is_err());
+        }
+    }
+}
