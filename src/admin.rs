@@ -1,3 +1,5 @@
 //! What operators ask the server.
 
 pub mod health;
+pub mod operations;
+pub mod probes;

@@ -61,10 +61,12 @@ impl App {
         let epoch = store.epoch().await?;
         let lifecycle = Lifecycle::new();
         let instance = InstanceId::generate();
-        let broker = match &config.redis_url {
-            Some(url) => Broker::redis(url, &config.redis_prefix, &instance, &lifecycle),
-            None => Broker::Local,
-        };
+        let broker = Broker::start(
+            config.redis_url.as_ref(),
+            &config.redis_prefix,
+            &instance,
+            &lifecycle,
+        );
         let hub = Hub::new(
             store.clone(),
             broker.clone(),

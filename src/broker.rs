@@ -56,15 +56,18 @@ pub enum Broker {
 }
 
 impl Broker {
-    /// Starts to carry messages through Redis. A Redis that cannot be reached is tried again until it can.
+    /// Starts to carry messages through Redis if there is one. One that cannot be reached is tried again until it can.
     #[must_use]
-    pub fn redis(
-        url: &RedisUrl,
+    pub fn start(
+        url: Option<&RedisUrl>,
         prefix: &str,
         instance: &InstanceId,
         lifecycle: &Lifecycle,
     ) -> Self {
-        Self::Redis(Redis::start(url, prefix, instance, lifecycle))
+        match url {
+            Some(url) => Self::Redis(Redis::start(url, prefix, instance, lifecycle)),
+            None => Self::Local,
+        }
     }
 
     /// Publishes to the other instances that are subscribed to a topic. Never blocks; may be lost.
@@ -96,6 +99,13 @@ impl Broker {
         match self {
             Self::Local => Ok(1),
             Self::Redis(redis) => redis.subscribers(topic).await,
+        }
+    }
+
+    /// Resolves when everything that was published so far is on its way, or lost.
+    pub async fn settle(&self) {
+        if let Self::Redis(redis) = self {
+            redis.settle().await;
         }
     }
 

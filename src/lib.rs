@@ -7,7 +7,7 @@
 //!      ↑          (normalised)        (caller)       │   rows, events, seq      ↑
 //!      └───────────────── ack ◄──────────────────────┤                          │
 //!                                                    └──→ hub ── feed per channel
-//!                                                          ▲
+//!                                                          ▲ └──→ broker → feeds of other instances
 //!                                                          └── log (repairs every gap)
 //! ```
 //!

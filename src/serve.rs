@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::admin::health;
+use crate::admin::{health, operations, probes};
 use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::patience::Patient;
@@ -32,7 +32,7 @@ pub async fn serve<F>(app: App, listener: TcpListener, shutdown: F) -> io::Resul
 where
     F: Future<Output = ()>,
 {
-    let sockets = socketio::Server::new(&app);
+    let sockets = socketio::Server::new(&app).await?;
     let router = router(&app, &sockets);
     tracing::info!(
         address = %listener.local_addr()?,
@@ -58,6 +58,8 @@ where
 fn router(app: &App, sockets: &socketio::Server) -> Router {
     Router::new()
         .merge(health::router())
+        .merge(probes::router())
+        .merge(operations::router(sockets.broadcasts()))
         .merge(sockets.router())
         .fallback(not_found)
         .layer(cors(app.config()))
@@ -141,6 +143,7 @@ async fn shut_down(app: &App, sockets: &socketio::Server) {
         app.connections().idle().await;
         app.writer().idle().await;
         app.hub().settle().await;
+        app.broker().settle().await;
         sockets.close().await;
     });
     let in_time = finished.await.is_ok();

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::command::Caller;
 use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
-use crate::domain::{Action, Event, ProjectId};
+use crate::domain::{Action, ChannelName, Event, ProjectId};
 use crate::hub::Subscriber;
 use crate::store::StoreError;
 
@@ -64,6 +64,12 @@ impl Session {
     #[must_use]
     pub fn cursor_after(&self, event: &Event) -> String {
         self.rooms.cursor_after(self.app.epoch(), event)
+    }
+
+    /// Whether the session is subscribed to a channel.
+    #[must_use]
+    pub fn has_joined(&self, channel: &ChannelName) -> bool {
+        self.rooms.contains(channel)
     }
 
     /// The queue that a command would go through, if its project is known without a look at the store.

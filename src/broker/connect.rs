@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct Connector {
     client: RedisResult<Client>,
     purpose: &'static str,
-    lost: bool,
+    works: Option<bool>,
     last_attempt: Option<Instant>,
 }
 
@@ -27,7 +27,7 @@ impl Connector {
         Self {
             client: Client::open(url.connection_info().clone()),
             purpose,
-            lost: false,
+            works: None,
             last_attempt: None,
         }
     }
@@ -70,11 +70,7 @@ impl Connector {
 
     fn made<T>(&mut self, connected: RedisResult<T>) -> Option<T> {
         match connected {
-            Ok(connection) => {
-                tracing::info!(broker.purpose = self.purpose, "connected to redis");
-                self.lost = false;
-                Some(connection)
-            }
+            Ok(connection) => Some(connection),
             Err(error) => {
                 self.lost(&error);
                 None
@@ -82,9 +78,16 @@ impl Connector {
         }
     }
 
+    /// Notes that a connection does what it is for: having made it says little.
+    pub(super) fn works(&mut self) {
+        if self.works.replace(true) != Some(true) {
+            tracing::info!(broker.purpose = self.purpose, "connected to redis");
+        }
+    }
+
     /// Notes that there is no connection.
     pub(super) fn lost(&mut self, error: &dyn std::fmt::Display) {
-        if !std::mem::replace(&mut self.lost, true) {
+        if self.works.replace(false) != Some(false) {
             tracing::warn!(broker.purpose = self.purpose, error = %error, "redis cannot be reached; trying again");
         }
     }

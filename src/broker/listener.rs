@@ -56,7 +56,7 @@ impl Listener {
     }
 
     /// Listens until the connection breaks.
-    async fn listen(&self, connection: PubSub) -> RedisResult<()> {
+    async fn listen(&mut self, connection: PubSub) -> RedisResult<()> {
         let (sink, mut messages) = connection.split();
         let mut subscribed = HashSet::new();
         // One after the other, so that a confirmation means what it says.
@@ -76,6 +76,7 @@ impl Listener {
                 },
                 applied = async { applying.as_mut().expect("guarded").await }, if applying.is_some() => {
                     self.note(applied?, &mut subscribed);
+                    self.connector.works();
                     applying = None;
                 }
                 () = self.topics.changed.notified(), if applying.is_none() => {}

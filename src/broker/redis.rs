@@ -102,6 +102,13 @@ impl Redis {
         count.await.map_err(|_| BrokerUnavailable)
     }
 
+    pub(super) async fn settle(&self) {
+        let (reply, settled) = oneshot::channel();
+        if self.orders.send(Order::Settle(reply)).await.is_ok() && settled.await.is_err() {
+            tracing::trace!("everything was published or lost");
+        }
+    }
+
     pub(super) fn status(&self) -> watch::Receiver<BrokerStatus> {
         self.status.subscribe()
     }

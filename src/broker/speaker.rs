@@ -31,6 +31,8 @@ pub(super) enum Order {
         topic: Arc<str>,
         reply: oneshot::Sender<usize>,
     },
+    /// To be told when everything before is published, or lost.
+    Settle(oneshot::Sender<()>),
 }
 
 /// See the module.
@@ -63,9 +65,12 @@ impl Speaker {
                 self.note_taken(&orders);
                 continue;
             };
-            if let Err(error) = self.speak(open, orders).await {
-                self.connector.lost(&error);
-                connection = None;
+            match self.speak(open, orders).await {
+                Ok(()) => self.connector.works(),
+                Err(error) => {
+                    self.connector.lost(&error);
+                    connection = None;
+                }
             }
         }
     }
@@ -79,6 +84,7 @@ impl Speaker {
         self.note_taken(&orders);
         let mut pipeline = Pipeline::with_capacity(orders.len() + 1);
         let mut counts = Vec::new();
+        let mut settled = Vec::new();
         for order in orders {
             match order {
                 Order::Publish { topic, message } => {
@@ -89,6 +95,8 @@ impl Speaker {
                     pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&*topic);
                     counts.push(reply);
                 }
+                // Dropping it tells its asker, whatever becomes of the messages.
+                Order::Settle(reply) => settled.push(reply),
             }
         }
         let pulse = envelope::parts(&self.instance, b"");
@@ -105,7 +113,7 @@ impl Speaker {
     fn note_taken(&self, orders: &[Order]) {
         let bytes = orders.iter().map(|order| match order {
             Order::Publish { message, .. } => message.len(),
-            Order::Count { .. } => 0,
+            Order::Count { .. } | Order::Settle(_) => 0,
         });
         self.queued.fetch_sub(bytes.sum(), Ordering::Relaxed);
     }

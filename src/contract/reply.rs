@@ -81,7 +81,7 @@ impl Reply {
 
     /// A value breaks a rule: `field` must, or must not, …
     #[must_use]
-    pub(super) fn invalid(field: &str, what: impl std::fmt::Display) -> Self {
+    pub fn invalid(field: &str, what: impl std::fmt::Display) -> Self {
         Self::refused(ErrorCode::ValidationFailed, format!("{field} {what}")).with_field(field)
     }
 

@@ -59,6 +59,11 @@ impl Rooms {
         room.subscription.take()
     }
 
+    /// Whether a room has been entered.
+    pub(super) fn contains(&self, channel: &ChannelName) -> bool {
+        self.lock().by_channel.contains_key(channel)
+    }
+
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
         let (_, seq) = self.lock().by_channel.get(channel)?.position?;

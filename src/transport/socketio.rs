@@ -5,6 +5,8 @@
 //! works the queue off in order. Its packet queue drops what does not fit, so an outbox counts what lies
 //! in it (`outbox`), from what has left it (`meter`).
 
+mod adapter;
+mod broadcasts;
 mod door;
 mod handshake;
 mod meter;
@@ -14,21 +16,23 @@ mod socket;
 mod sockets;
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::routing::any;
 use serde_json::value::RawValue;
-use socketioxide::adapter::{Adapter, LocalAdapter};
-use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use socketioxide::adapter::Adapter;
+use socketioxide::extract::{Event, TryData};
 use socketioxide::handler::{ConnectHandler, FromConnectParts, FromMessageParts};
-use socketioxide::socket::{DisconnectReason, Socket as IoSocket};
+use socketioxide::socket::DisconnectReason;
 use socketioxide::{SocketIo, SocketIoBuilder};
 use socketioxide_core::Value;
 
 use crate::app::App;
-use crate::config::Config;
-
+use adapter::ClusterAdapter;
+pub use broadcasts::Broadcasts;
+use broadcasts::{style_room, user_room};
 use door::Door;
 use handshake::Handshake;
 use socket::Socket;
@@ -39,18 +43,27 @@ const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;
 
+/// socketioxide's socket, on our adapter.
+type IoSocket = socketioxide::socket::Socket<ClusterAdapter>;
+type SocketRef = socketioxide::extract::SocketRef<ClusterAdapter>;
+type AckSender = socketioxide::extract::AckSender<ClusterAdapter>;
+
 /// The Socket.IO server.
 #[derive(Debug, Clone)]
 pub struct Server {
     door: Door,
     sockets: Sockets,
+    broadcasts: Broadcasts,
 }
 
 impl Server {
     /// Builds the server and its namespace.
-    #[must_use]
-    pub fn new(app: &App) -> Self {
-        let (service, io) = builder(app.config()).build_svc();
+    ///
+    /// # Errors
+    ///
+    /// Fails when the namespace cannot be made known to the other instances.
+    pub async fn new(app: &App) -> io::Result<Self> {
+        let (service, io) = builder(app).build_svc();
         let door = Door::new(service, app.lifecycle().clone());
         let sockets = Sockets::default();
         let (for_connect, admitted_to) = (app.clone(), sockets.clone());
@@ -62,8 +75,19 @@ impl Server {
                 let admitted = admit(&for_connect, &admitted_to, &socket, weak, auth);
                 async move { admitted }
             };
-        io.ns("/", on_connect.with(middleware));
-        Self { door, sockets }
+        let made = io.ns("/", on_connect.with(middleware)).await;
+        made.map_err(io::Error::other)?;
+        Ok(Self {
+            door,
+            sockets,
+            broadcasts: Broadcasts::new(io),
+        })
+    }
+
+    /// What reaches rooms on all instances.
+    #[must_use]
+    pub fn broadcasts(&self) -> Broadcasts {
+        self.broadcasts.clone()
     }
 
     /// The routes of the door.
@@ -87,8 +111,10 @@ impl Server {
     }
 }
 
-fn builder(config: &Config) -> SocketIoBuilder {
+fn builder(app: &App) -> SocketIoBuilder<ClusterAdapter> {
+    let config = app.config();
     SocketIo::builder()
+        .with_adapter::<ClusterAdapter>(adapter::adapters(app.broker().clone()))
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
         .connect_timeout(config.connect_timeout)
@@ -113,6 +139,10 @@ fn admit(
     let auth = auth.ok().flatten();
     let handshake = Handshake::read(auth.as_deref(), socket.req_parts().uri.query())?;
     let state = Socket::connect(app, socket, weak.0, &handshake);
+    socket.join(style_room(state.session.style));
+    if let Some(user) = &handshake.user_id {
+        socket.join(user_room(user));
+    }
     sockets.insert(&state);
     let (for_message, sockets) = (Arc::clone(&state), sockets.clone());
     // Everything happens before the returned future: that is what keeps the order.
@@ -138,7 +168,7 @@ fn admit(
 /// connection that breaks while it is made is dropped without a word to its disconnect handler.
 struct WeakSocket(Weak<IoSocket>);
 
-impl FromConnectParts<LocalAdapter> for WeakSocket {
+impl FromConnectParts<ClusterAdapter> for WeakSocket {
     type Error = Infallible;
 
     fn from_connect_parts(socket: &Arc<IoSocket>, _: &Option<Value>) -> Result<Self, Infallible> {
@@ -153,7 +183,7 @@ impl<A: Adapter> FromMessageParts<A> for AckAsked {
     type Error = Infallible;
 
     fn from_message_parts(
-        _: &Arc<IoSocket<A>>,
+        _: &Arc<socketioxide::socket::Socket<A>>,
         _: &mut Value,
         ack_id: &Option<i64>,
     ) -> Result<Self, Infallible> {

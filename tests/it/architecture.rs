@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Which part of the tree may name what.
 const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
     ("sqlx", &["store", "store.rs"]),
-    ("redis", &["broker"]),
+    ("redis", &["broker", "broker.rs"]),
     (
         "socketioxide",
         &["transport/socketio", "transport/socketio.rs"],

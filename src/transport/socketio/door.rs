@@ -17,11 +17,12 @@ use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use tungstenite::handshake::derive_accept_key;
 
+use super::adapter::ClusterAdapter;
 use super::handshake::from_query;
 use super::meter::{Meter, Metered, count_payload};
 use crate::lifecycle::Lifecycle;
 
-type Inner = SocketIoService<NotFoundService>;
+type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
 
 /// Where Socket.IO requests come in.
 #[derive(Clone)]

@@ -8,11 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use socketioxide::extract::AckSender;
 use tokio::sync::oneshot;
 
+use super::AckSender;
 use super::socket::{Incoming, Socket};
 use crate::contract::{ErrorCode, Limits, Reply, Request, parse};
+use crate::domain::ChannelName;
 use crate::hub::Subscriber;
 use crate::session::Outcome;
 
@@ -94,16 +95,13 @@ impl Pump {
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;
         }
-        let room = Room::of(&request);
-        if let Room::Enter(room) = &room {
-            self.socket.with_socket(|socket| socket.join(room.clone()));
-        }
+        let room = room_of(&request);
         match self.socket.session.run(request, &self.subscriber).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
-                if let Some(room) = room.left_by(&reply) {
-                    self.socket.with_socket(|socket| socket.leave(room));
+                if let Some(room) = room {
+                    self.socket.settle_room(&room);
                 }
                 self.answer(&name, ack, reply).await;
             }
@@ -160,28 +158,11 @@ fn lost() -> Reply {
     Reply::refused(ErrorCode::Internal, "something went wrong on the server")
 }
 
-/// What a request means for the Socket.IO rooms.
-enum Room {
-    Enter(String),
-    Leave(String),
-    Stay,
-}
-
-impl Room {
-    fn of(request: &Request) -> Self {
-        match request {
-            Request::Join(join) => Self::Enter(join.project.channel().as_str().to_owned()),
-            Request::Leave { project } => Self::Leave(project.channel().as_str().to_owned()),
-            _ => Self::Stay,
-        }
-    }
-
-    /// The room to leave: after a leave, or a join that failed.
-    fn left_by(self, reply: &Reply) -> Option<String> {
-        match self {
-            Self::Enter(room) => (!reply.is_ok()).then_some(room),
-            Self::Leave(room) => Some(room),
-            Self::Stay => None,
-        }
+/// The channel whose Socket.IO room a request may enter or leave.
+fn room_of(request: &Request) -> Option<ChannelName> {
+    match request {
+        Request::Join(join) => Some(join.project.channel()),
+        Request::Leave { project } => Some(project.channel()),
+        _ => None,
     }
 }

@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
 use serde_json::value::RawValue;
-use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::socket::{DisconnectReason, Socket as IoSocket};
+use socketioxide::socket::DisconnectReason;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::{AckSender, IoSocket, SocketRef};
 use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ConnectionId, Event, Signal};
+use crate::domain::{ChannelName, ConnectionId, Event, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::Session;
 
@@ -241,10 +241,13 @@ impl Socket {
         self.meter.close();
     }
 
-    /// Joins or leaves the Socket.IO room of a channel.
-    pub(super) fn with_socket(&self, act: impl FnOnce(&IoSocket)) {
-        if let Some(socket) = self.outgoing().socket.upgrade() {
-            act(&socket);
+    /// Puts the socket into a channel's Socket.IO room if its session is subscribed, and else out of it.
+    pub(super) fn settle_room(&self, channel: &ChannelName) {
+        let room = channel.as_str().to_owned();
+        match self.outgoing().socket.upgrade() {
+            Some(socket) if self.session.has_joined(channel) => socket.join(room),
+            Some(socket) => socket.leave(room),
+            None => {}
         }
     }
 
