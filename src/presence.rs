@@ -121,7 +121,7 @@ impl Presence {
         }
     }
 
-    /// Says what somebody says of themselves from now on, in place of what they said before.
+    /// Notes what somebody says of themselves from now on, in place of what they said before.
     ///
     /// # Errors
     ///
@@ -131,8 +131,9 @@ impl Presence {
         project: &ProjectId,
         actor: &Actor,
         connection: ConnectionId,
-        data: Fields,
+        mut data: Fields,
     ) -> Result<(), UpdateError> {
+        told::strip(&mut data);
         let bytes = serde_json::to_vec(&data).map_or(usize::MAX, |json| json.len());
         if bytes > MAX_DATA {
             return Err(UpdateError::TooLarge);

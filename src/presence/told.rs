@@ -13,6 +13,13 @@ const JOINED: EventType = EventType::known("presence.join");
 const LEFT: EventType = EventType::known("presence.leave");
 const UPDATED: EventType = EventType::known("presence.update");
 
+/// Removes what only the server says.
+pub(super) fn strip(data: &mut Fields) {
+    for key in ["projectId", "userId", "connectionId", "joinedAt"] {
+        data.remove(key);
+    }
+}
+
 /// Somebody: what they say of themselves, and over it what the server knows.
 pub(super) fn person(user: &Actor, entry: &Entry) -> Fields {
     let mut person = entry.data.as_deref().cloned().unwrap_or_default();

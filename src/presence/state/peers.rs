@@ -14,8 +14,9 @@ use crate::domain::InstanceId;
 use crate::presence::entry::{Entry, Key};
 use crate::presence::message::{Body, Message, Page};
 
-/// How long an instance may take to answer before it is asked again.
-const ANSWER: Duration = Duration::from_secs(1);
+/// How long an instance may take to answer. After that it is asked again at its next beat: one that has just started
+/// may have spoken before it could hear.
+const ANSWER: Duration = Duration::from_millis(300);
 
 /// What is known of what another instance says.
 #[derive(Debug, Default)]
