@@ -19,6 +19,7 @@ mod packet;
 pub mod payload;
 mod reply;
 mod request;
+mod signal;
 mod subscribe;
 #[cfg(test)]
 mod tests;
@@ -30,3 +31,4 @@ pub use notification::{Audience, Notification};
 pub use packet::Limits;
 pub use reply::{Accepted, Reply};
 pub use request::{CommandRequest, Join, Request, Since, parse};
+pub use signal::{SignalKind, SignalRequest};

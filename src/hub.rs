@@ -7,6 +7,7 @@
 mod feed;
 mod relay;
 mod ring;
+mod slot;
 mod subscriber;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 mod join;
 mod read;
 mod rooms;
+mod signal;
+mod throttle;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use crate::hub::Subscriber;
 use crate::store::StoreError;
 
 use rooms::Rooms;
+use signal::Signals;
 
 /// See the module.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub struct Session {
     /// How the session's events are spelled.
     pub style: EventStyle,
     rooms: Rooms,
+    signals: Signals,
 }
 
 /// What a request leads to.
@@ -52,6 +56,7 @@ impl Session {
             caller,
             style,
             rooms: Rooms::default(),
+            signals: Signals::default(),
         }
     }
 
@@ -101,6 +106,7 @@ impl Session {
                 since,
                 limit,
             } => self.sync(&project, since.as_ref(), limit).await,
+            Request::Signal(signal) => Ok(self.signal(signal)),
         };
         Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))
     }

@@ -78,7 +78,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
 }
 
 /// Gives the server as much log as one in production has, and says what it promises.
-async fn prepare(postgres: &Postgres) -> Outcome<String> {
+pub(crate) async fn prepare(postgres: &Postgres) -> Outcome<String> {
     let mut conn = PgConnection::connect(&postgres.url("postgres")).await?;
     conn.execute("ALTER SYSTEM SET max_wal_size = '1GB'")
         .await?;

@@ -4,19 +4,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio::time::MissedTickBehavior;
-
-use crate::client::Client;
+use crate::publisher::Publisher;
 use crate::server::Server;
 use crate::stats::{float, grouped, percentile, rate};
 use crate::subscribers::Subscribers;
 use crate::{Outcome, idle};
 
 const PROJECT: &str = "p";
-/// Tasks that are changed in turn.
-const TASKS: usize = 50;
-/// How often a publisher that has to wait looks again.
-const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -63,10 +57,11 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
 
 async fn delivery(options: &Options, folder: &Path) -> Outcome<()> {
     let mut out = std::io::stdout();
-    let server = Server::start(folder, "deliver.db")?;
+    let server = Server::on_file(folder, "deliver.db")?;
     let mut subscribers = Subscribers::join(&server.address, PROJECT, options.subscribers).await?;
-    let mut publisher = Publisher::new(Client::connect(&server.address).await?);
-    publisher.publish_one(&mut subscribers).await?;
+    let everybody = std::slice::from_mut(&mut subscribers);
+    let mut publisher = Publisher::connect(&server.address, PROJECT).await?;
+    publisher.publish_one(everybody).await?;
     writeln!(
         out,
         "\none project, {} subscribers over WebSocket, one publisher; the server on SQLite in {}",
@@ -78,16 +73,19 @@ async fn delivery(options: &Options, folder: &Path) -> Outcome<()> {
         "{:>9} {:>10} {:>14} {:>22} {:>9}",
         "", "events/s", "deliveries/s", "CPU s per M deliveries", "CPU"
     )?;
-    subscribers.set_sampling(true);
-    let paced = publisher.paced(options, &server, &mut subscribers).await?;
-    subscribers.set_sampling(false);
-    show(options, "paced", &paced)?;
-    let flat_out = publisher
-        .flat_out(options, &server, &mut subscribers)
+    let duration = Duration::from_secs_f64(options.seconds);
+    everybody[0].set_sampling(true);
+    let watch = Watch::start(&server, publisher.sent())?;
+    publisher.paced(options.pace, duration, everybody).await?;
+    show(options, "paced", &watch.stop(&server, publisher.sent())?)?;
+    everybody[0].set_sampling(false);
+    let watch = Watch::start(&server, publisher.sent())?;
+    publisher
+        .flat_out(options.window, duration, everybody)
         .await?;
-    show(options, "flat out", &flat_out)?;
+    show(options, "flat out", &watch.stop(&server, publisher.sent())?)?;
     writeln!(out, "\nlatency, paced, in ms {:>10} {:>8}", "p50", "p99")?;
-    publisher.show_latency(&mut subscribers)?;
+    show_latency(&publisher, &mut subscribers)?;
     writeln!(
         out,
         "\nmemory after the load: {:.1} MiB",
@@ -109,125 +107,17 @@ fn show(options: &Options, name: &str, phase: &Phase) -> Outcome<()> {
     Ok(())
 }
 
-/// The client who changes things. Acks come in the order in which it sent.
-struct Publisher {
-    client: Client,
-    sent: Vec<Instant>,
-    acked: Vec<Instant>,
-}
-
-impl Publisher {
-    fn new(client: Client) -> Self {
-        Self {
-            client,
-            sent: Vec::new(),
-            acked: Vec::new(),
-        }
-    }
-
-    /// The first command makes things that are made once.
-    async fn publish_one(&mut self, subscribers: &mut Subscribers) -> Outcome<()> {
-        self.send(1).await?;
-        self.wait(subscribers).await
-    }
-
-    async fn paced(
-        &mut self,
-        options: &Options,
-        server: &Server,
-        subscribers: &mut Subscribers,
-    ) -> Outcome<Phase> {
-        let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / options.pace));
-        pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let watch = Watch::start(server, self.sent.len())?;
-        while watch.started.elapsed().as_secs_f64() < options.seconds {
-            tokio::select! {
-                _ = pace.tick() => self.send(1).await?,
-                read = read_acks(&mut self.client, &mut self.acked) => read?,
-            }
-        }
-        self.wait(subscribers).await?;
-        watch.stop(server, self.sent.len())
-    }
-
-    async fn flat_out(
-        &mut self,
-        options: &Options,
-        server: &Server,
-        subscribers: &mut Subscribers,
-    ) -> Outcome<Phase> {
-        let watch = Watch::start(server, self.sent.len())?;
-        while watch.started.elapsed().as_secs_f64() < options.seconds {
-            let under_way = self.sent.len() as u64 - subscribers.seen_by_all();
-            self.send(options.window.saturating_sub(under_way)).await?;
-            tokio::select! {
-                read = read_acks(&mut self.client, &mut self.acked) => read?,
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-            }
-        }
-        self.wait(subscribers).await?;
-        watch.stop(server, self.sent.len())
-    }
-
-    /// Sends commands; each makes one event.
-    async fn send(&mut self, count: u64) -> Outcome<()> {
-        let mut messages = Vec::new();
-        for _ in 0..count {
-            let number = self.sent.len();
-            messages.push(format!(
-                r#"42{number}["task:update",{{"projectId":"{PROJECT}","taskId":"t{}","n":{number},"title":"Water the tomatoes","assignee":"ada"}}]"#,
-                number % TASKS
-            ));
-            self.sent.push(Instant::now());
-        }
-        let messages: Vec<_> = messages.iter().map(String::as_str).collect();
-        self.client.send(&messages).await
-    }
-
-    /// Waits until everything was answered and seen.
-    async fn wait(&mut self, subscribers: &mut Subscribers) -> Outcome<()> {
-        while self.acked.len() < self.sent.len() {
-            read_acks(&mut self.client, &mut self.acked).await?;
-        }
-        subscribers.wait(self.sent.len() as u64).await
-    }
-
-    fn show_latency(&self, subscribers: &mut Subscribers) -> Outcome<()> {
-        let arrivals = subscribers.arrivals();
-        let paced = 1..=arrivals
-            .iter()
-            .map(|arrival| arrival.number)
-            .max()
-            .unwrap_or_default();
-        let acks = paced.map(|number| micros(self.sent[number], self.acked[number]));
-        line("from command to ack", acks.collect())?;
-        let since = |instants: &[Instant]| -> Vec<i64> {
-            let arrivals = arrivals.iter();
-            arrivals
-                .map(|arrival| micros(instants[arrival.number], arrival.at))
-                .collect()
-        };
-        line("from command to arrival", since(&self.sent))?;
-        line("from ack to arrival", since(&self.acked))
-    }
-}
-
-async fn read_acks(client: &mut Client, acked: &mut Vec<Instant>) -> Outcome<()> {
-    let mut refused = None;
-    let read = client.read(|message| {
-        if !message.starts_with(b"43") {
-            return;
-        }
-        acked.push(Instant::now());
-        if !message.windows(9).any(|bytes| bytes == br#""ok":true"#) {
-            refused = Some(String::from_utf8_lossy(message).into_owned());
-        }
-    });
-    read.await?;
-    match refused {
-        Some(message) => Err(format!("a command was refused: {message}").into()),
-        None => Ok(()),
-    }
+fn show_latency(publisher: &Publisher, subscribers: &mut Subscribers) -> Outcome<()> {
+    let arrivals = subscribers.arrivals();
+    line("from command to ack", publisher.until_ack(&arrivals))?;
+    line(
+        "from command to arrival",
+        publisher.until_arrival(&arrivals),
+    )?;
+    line(
+        "from ack to arrival",
+        publisher.between_ack_and_arrival(&arrivals),
+    )
 }
 
 fn line(name: &str, mut micros: Vec<i64>) -> Outcome<()> {
@@ -251,23 +141,15 @@ fn line(name: &str, mut micros: Vec<i64>) -> Outcome<()> {
     Ok(())
 }
 
-/// From one moment to another, which may be the earlier one.
-fn micros(from: Instant, to: Instant) -> i64 {
-    let between = |from: Instant, to: Instant| {
-        i64::try_from(to.saturating_duration_since(from).as_micros()).unwrap_or(i64::MAX)
-    };
-    between(from, to) - between(to, from)
-}
-
 /// What the server had done when a phase began.
 struct Watch {
     started: Instant,
     cpu: Duration,
-    events: usize,
+    events: u64,
 }
 
 impl Watch {
-    fn start(server: &Server, events: usize) -> Outcome<Self> {
+    fn start(server: &Server, events: u64) -> Outcome<Self> {
         Ok(Self {
             started: Instant::now(),
             cpu: server.cpu()?,
@@ -275,9 +157,9 @@ impl Watch {
         })
     }
 
-    fn stop(self, server: &Server, events: usize) -> Outcome<Phase> {
+    fn stop(self, server: &Server, events: u64) -> Outcome<Phase> {
         Ok(Phase {
-            events: (events - self.events) as u64,
+            events: events - self.events,
             elapsed: self.started.elapsed(),
             cpu: server.cpu()?.saturating_sub(self.cpu),
         })

@@ -21,7 +21,7 @@ pub(crate) struct Idle {
 
 /// Measures on a server of its own.
 pub(crate) async fn measure(folder: &Path, count: usize) -> Outcome<Idle> {
-    let server = Server::start(folder, "idle.db")?;
+    let server = Server::on_file(folder, "idle.db")?;
     // What the first connections cost once is not theirs.
     let mut first = connect(&server.address, 1).await?;
     first[0].join("p").await?;

@@ -5,6 +5,7 @@
 //! ```sh
 //! cargo bench --bench load -- commits   # durable commands per second, in batches and one by one
 //! cargo bench --bench load -- deliver   # from the commit to the subscribers, and memory per connection
+//! cargo bench --bench load -- relay     # from one instance to another, through Redis
 //! cargo bench --bench load -- --help
 //! ```
 //!
@@ -23,6 +24,9 @@ mod idle;
 #[path = "../../tests/it/support/postgres.rs"]
 #[expect(dead_code, reason = "only tests kill and pause it")]
 mod postgres;
+mod publisher;
+mod redis;
+mod relay;
 mod server;
 mod stats;
 mod subscribers;
@@ -50,6 +54,10 @@ enum What {
     /// One project of a real server process with many subscribers over real `WebSocket`s: deliveries per
     /// second, CPU per delivery, latency; then the memory of idle connections.
     Deliver(deliver::Options),
+    /// Two instances on a Postgres and a Redis of their own, everybody who publishes on one of them: events
+    /// per second to subscribers on the same instance, on the other one, and of a server that has no other;
+    /// then the latency that the way through Redis adds.
+    Relay(relay::Options),
 }
 
 #[tokio::main]
@@ -59,6 +67,7 @@ async fn main() -> Outcome<()> {
     match Cli::parse_from(arguments).what {
         Some(What::Commits(options)) => commits::run(&options).await,
         Some(What::Deliver(options)) => deliver::run(&options).await,
+        Some(What::Relay(options)) => relay::run(&options).await,
         None => Ok(Cli::command().print_help()?),
     }
 }

@@ -21,12 +21,17 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server on a new SQLite file in a folder.
-    pub(crate) fn start(folder: &Path, name: &str) -> Outcome<Self> {
+    pub(crate) fn on_file(folder: &Path, name: &str) -> Outcome<Self> {
         let url = format!("sqlite://{}", folder.join(name).display());
+        Self::start(&[("DATABASE_URL", &url)])
+    }
+
+    /// Starts a server with settings by the names of their environment variables.
+    pub(crate) fn start(settings: &[(&str, &str)]) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_boardcast"))
             .env_clear()
             .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json")])
-            .env("DATABASE_URL", url)
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut log = BufReader::new(child.stdout.take().expect("it is piped")).lines();

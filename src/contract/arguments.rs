@@ -52,7 +52,7 @@ impl Arguments {
             Some(First::Bare(id)) => (Some(id), None),
             None => return Err(needs_object(entry)),
         };
-        let takes_status = bare.is_some() && entry.name == Name::Command(Verb::Status);
+        let takes_status = bare.is_some() && matches!(entry.name, Name::Command(_, Verb::Status));
         let status = match rest.first() {
             Some(Value::String(_)) if takes_status => Some(rest.remove(0)),
             _ => None,
@@ -102,8 +102,8 @@ fn first_object(arguments: Vec<Value>) -> Option<Fields> {
 /// Whether an id alone says everything.
 fn allows_bare(name: Name) -> bool {
     match name {
-        Name::Join | Name::Leave | Name::Snapshot | Name::Sync => true,
-        Name::Command(verb) => match verb {
+        Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Signal(..) => true,
+        Name::Command(_, verb) => match verb {
             Verb::Delete | Verb::Restore | Verb::Start | Verb::Complete => true,
             Verb::Create | Verb::Update | Verb::Status | Verb::Move => false,
         },

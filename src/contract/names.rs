@@ -3,6 +3,7 @@
 //! A name is a set of words however it is joined: `task:update`, `taskUpdate`, `update-task`. The noun may
 //! stand anywhere, the verb's words keep their order. The past tense belongs to the server.
 
+use super::SignalKind;
 use crate::domain::Kind;
 
 /// What an event asks for.
@@ -12,7 +13,9 @@ pub(super) enum Name {
     Leave,
     Snapshot,
     Sync,
-    Command(Verb),
+    Command(Kind, Verb),
+    /// Whether what it tells of has begun or ended, if the name says so.
+    Signal(SignalKind, Option<bool>),
 }
 
 /// What a command does to an entity.
@@ -34,28 +37,66 @@ pub(super) struct Entry {
     /// The name as documented.
     pub(super) canonical: &'static str,
     pub(super) name: Name,
-    pub(super) kind: Kind,
+    noun: &'static str,
     /// The words besides the noun, in each of their orders.
     verbs: &'static [&'static str],
+    /// Words that may stand beside them and say nothing new.
+    fillers: &'static [&'static str],
 }
 
-const fn entry(
+impl Entry {
+    fn is_named_by(&self, words: &[String]) -> bool {
+        let Some(noun) = words.iter().position(|word| word == self.noun) else {
+            return false;
+        };
+        let telling = |&(at, word): &(usize, &str)| at != noun && !self.fillers.contains(&word);
+        let words = words.iter().map(String::as_str).enumerate();
+        let rest = words.filter(telling).map(|(_, word)| word);
+        let mut verbs = self.verbs.iter();
+        verbs.any(|verb| rest.clone().eq(verb.split_whitespace()))
+    }
+}
+
+const fn project(canonical: &'static str, name: Name, verbs: &'static [&'static str]) -> Entry {
+    Entry {
+        canonical,
+        name,
+        noun: Kind::Project.as_str(),
+        verbs,
+        fillers: &[],
+    }
+}
+
+const fn command(
+    canonical: &'static str,
+    kind: Kind,
+    verb: Verb,
+    verbs: &'static [&'static str],
+) -> Entry {
+    Entry {
+        canonical,
+        name: Name::Command(kind, verb),
+        noun: kind.as_str(),
+        verbs,
+        fillers: &[],
+    }
+}
+
+const fn signal(
     canonical: &'static str,
     name: Name,
-    kind: Kind,
+    noun: &'static str,
     verbs: &'static [&'static str],
 ) -> Entry {
     Entry {
         canonical,
         name,
-        kind,
+        noun,
         verbs,
+        fillers: &["user", "task", "comment", "is"],
     }
 }
 
-const CREATE: Name = Name::Command(Verb::Create);
-const UPDATE: Name = Name::Command(Verb::Update);
-const DELETE: Name = Name::Command(Verb::Delete);
 const STATUS: &[&str] = &[
     "status",
     "status change",
@@ -63,59 +104,43 @@ const STATUS: &[&str] = &[
     "status update",
     "update status",
 ];
+const TYPING: SignalKind = SignalKind::Typing;
+const EDITING: SignalKind = SignalKind::Editing;
+const START: &[&str] = &["start", "begin"];
+const STOP: &[&str] = &["stop", "end", "finish"];
 
-pub(super) static TABLE: [Entry; 21] = [
-    entry("join:project", Name::Join, Kind::Project, &["join"]),
-    entry("leave:project", Name::Leave, Kind::Project, &["leave"]),
-    entry(
-        "project:snapshot",
-        Name::Snapshot,
-        Kind::Project,
-        &["snapshot"],
-    ),
-    entry("project:sync", Name::Sync, Kind::Project, &["sync"]),
-    entry("project:create", CREATE, Kind::Project, &["create"]),
-    entry("project:update", UPDATE, Kind::Project, &["update"]),
-    entry("project:delete", DELETE, Kind::Project, &["delete"]),
-    entry("task:create", CREATE, Kind::Task, &["create"]),
-    entry("task:update", UPDATE, Kind::Task, &["update"]),
-    entry("task:delete", DELETE, Kind::Task, &["delete"]),
-    entry(
-        "task:restore",
-        Name::Command(Verb::Restore),
-        Kind::Task,
-        &["restore"],
-    ),
-    entry(
-        "task:status",
-        Name::Command(Verb::Status),
-        Kind::Task,
-        STATUS,
-    ),
-    entry(
-        "task:move",
-        Name::Command(Verb::Move),
-        Kind::Task,
-        &["move"],
-    ),
-    entry("epic:create", CREATE, Kind::Epic, &["create"]),
-    entry("epic:update", UPDATE, Kind::Epic, &["update"]),
-    entry("epic:delete", DELETE, Kind::Epic, &["delete"]),
-    entry("sprint:create", CREATE, Kind::Sprint, &["create"]),
-    entry("sprint:update", UPDATE, Kind::Sprint, &["update"]),
-    entry("sprint:delete", DELETE, Kind::Sprint, &["delete"]),
-    entry(
-        "sprint:start",
-        Name::Command(Verb::Start),
-        Kind::Sprint,
-        &["start"],
-    ),
-    entry(
-        "sprint:complete",
-        Name::Command(Verb::Complete),
-        Kind::Sprint,
-        &["complete"],
-    ),
+#[rustfmt::skip]
+pub(super) static TABLE: [Entry; 30] = [
+    project("join:project", Name::Join, &["join"]),
+    project("leave:project", Name::Leave, &["leave"]),
+    project("project:snapshot", Name::Snapshot, &["snapshot"]),
+    project("project:sync", Name::Sync, &["sync"]),
+    command("project:create", Kind::Project, Verb::Create, &["create"]),
+    command("project:update", Kind::Project, Verb::Update, &["update"]),
+    command("project:delete", Kind::Project, Verb::Delete, &["delete"]),
+    command("task:create", Kind::Task, Verb::Create, &["create"]),
+    command("task:update", Kind::Task, Verb::Update, &["update"]),
+    command("task:delete", Kind::Task, Verb::Delete, &["delete"]),
+    command("task:restore", Kind::Task, Verb::Restore, &["restore"]),
+    command("task:status", Kind::Task, Verb::Status, STATUS),
+    command("task:move", Kind::Task, Verb::Move, &["move"]),
+    command("epic:create", Kind::Epic, Verb::Create, &["create"]),
+    command("epic:update", Kind::Epic, Verb::Update, &["update"]),
+    command("epic:delete", Kind::Epic, Verb::Delete, &["delete"]),
+    command("sprint:create", Kind::Sprint, Verb::Create, &["create"]),
+    command("sprint:update", Kind::Sprint, Verb::Update, &["update"]),
+    command("sprint:delete", Kind::Sprint, Verb::Delete, &["delete"]),
+    command("sprint:start", Kind::Sprint, Verb::Start, &["start"]),
+    command("sprint:complete", Kind::Sprint, Verb::Complete, &["complete"]),
+    signal("typing", Name::Signal(TYPING, None), "typing", &[""]),
+    signal("typing:start", Name::Signal(TYPING, Some(true)), "typing", START),
+    signal("typing:stop", Name::Signal(TYPING, Some(false)), "typing", STOP),
+    signal("task:editing", Name::Signal(EDITING, None), "editing", &[""]),
+    signal("task:editing:start", Name::Signal(EDITING, Some(true)), "editing", START),
+    signal("task:editing:stop", Name::Signal(EDITING, Some(false)), "editing", STOP),
+    signal("task:edit:start", Name::Signal(EDITING, Some(true)), "edit", START),
+    signal("task:edit:stop", Name::Signal(EDITING, Some(false)), "edit", STOP),
+    signal("presence:update", Name::Signal(SignalKind::Presence, None), "presence", &["update"]),
 ];
 
 /// No spelling of a known name is longer.
@@ -126,13 +151,8 @@ pub(super) fn find(event: &str) -> Option<&'static Entry> {
     if event.len() > MAX_NAME_BYTES {
         return None;
     }
-    let mut words = words(event);
-    let noun = words.iter().position(|word| word.parse::<Kind>().is_ok())?;
-    let kind: Kind = words.remove(noun).parse().ok()?;
-    let verb = words.join(" ");
-    TABLE
-        .iter()
-        .find(|entry| entry.kind == kind && entry.verbs.contains(&verb.as_str()))
+    let words = words(event);
+    TABLE.iter().find(|entry| entry.is_named_by(&words))
 }
 
 /// The words of a name in lower case, split at separators and at the humps of camelCase.
@@ -172,7 +192,7 @@ mod tests {
             0..=4 => words.join([":", "-", "_", ".", " "][style]),
             5 => words.join("_").to_uppercase(),
             6 => words.iter().map(|word| capital(word)).collect(),
-            7 => format!("{}:{}", words[0], spell(&words[1..], 8)),
+            7 if words.len() > 1 => format!("{}:{}", words[0], spell(&words[1..], 8)),
             _ => {
                 words[0].to_owned()
                     + &words[1..]
@@ -192,8 +212,8 @@ mod tests {
             style in 0_usize..9,
         ) {
             let entry = &TABLE[row];
-            let mut words: Vec<_> = entry.verbs[alias % entry.verbs.len()].split(' ').collect();
-            words.insert(if noun_first { 0 } else { words.len() }, entry.kind.as_str());
+            let mut words: Vec<_> = entry.verbs[alias % entry.verbs.len()].split_whitespace().collect();
+            words.insert(if noun_first { 0 } else { words.len() }, entry.noun);
             prop_assert_eq!(canonical(&spell(&words, style)), Some(entry.canonical));
         }
 
@@ -226,6 +246,31 @@ mod tests {
     }
 
     #[test]
+    fn signals_have_many_names() {
+        for (name, expected) in [
+            ("isTyping", "typing"),
+            ("user:typing", "typing"),
+            ("task:typing", "typing"),
+            ("user_is_typing", "typing"),
+            ("start-typing", "typing:start"),
+            ("user:typing:start", "typing:start"),
+            ("stop typing", "typing:stop"),
+            ("user:stopTyping", "typing:stop"),
+            ("typing:end", "typing:stop"),
+            ("user:finish-typing", "typing:stop"),
+            ("editing:task", "task:editing"),
+            ("userEditing", "task:editing"),
+            ("task:editing-start", "task:editing:start"),
+            ("startEditingTask", "task:editing:start"),
+            ("task:stop_editing", "task:editing:stop"),
+            ("task:end-edit", "task:edit:stop"),
+            ("updatePresence", "presence:update"),
+        ] {
+            assert_eq!(canonical(name), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
     fn refuses_the_past_tense_and_strangers() {
         for name in [
             "",
@@ -240,6 +285,11 @@ mod tests {
             "task:update:all",
             "taskupdate",
             "task:task:update",
+            "task:edit",
+            "typing:stopped",
+            "start",
+            "presence",
+            "sprint:typing",
         ] {
             assert_eq!(canonical(name), None, "{name}");
         }

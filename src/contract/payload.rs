@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::EventStyle;
 use super::field::canonical;
-use crate::domain::{Draft, Entity, Event, Fields, Seq, Stamp};
+use crate::domain::{Actor, ConnectionId, Draft, Entity, Event, Fields, ProjectId, Seq, Stamp};
 
 /// An entity's state: its fields, and over them what the server knows.
 #[must_use]
@@ -68,6 +68,24 @@ pub fn listed(event: &Event, style: EventStyle) -> Value {
     listed.into()
 }
 
+/// A signal's payload: what the sender sent, over it where and who.
+///
+/// # Panics
+///
+/// Never: a map with string keys is always JSON.
+#[must_use]
+pub fn signal(
+    mut sent: Fields,
+    project: &ProjectId,
+    actor: &Actor,
+    connection: ConnectionId,
+) -> Box<RawValue> {
+    put(&mut sent, "projectId", project.to_json());
+    put(&mut sent, "userId", actor.as_str());
+    put(&mut sent, "connectionId", connection.to_string());
+    to_raw_value(&sent).expect("a map with string keys is always JSON")
+}
+
 fn is_deletion(draft: &Draft) -> bool {
     draft.event_type.as_str().ends_with(".deleted")
 }
@@ -103,7 +121,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{Actor, EntityId, EventType, Id, Kind, ProjectId, Rank, Timestamp};
+    use crate::domain::{EntityId, EventType, Id, Kind, Rank, Timestamp};
 
     fn task() -> Entity {
         let stamp = Stamp {
@@ -166,5 +184,16 @@ mod tests {
         let expected = json!({"reason": "dup", "id": "t1", "taskId": "t1", "projectId": 7, "version": 3, "seq": 5,
             "deletedAt": "1970-01-01T00:00:00.000Z", "deletedBy": "ada"});
         assert_eq!(payload_of(&draft, &json!({"reason": "dup"})), expected);
+    }
+
+    #[test]
+    fn a_signal_tells_who_sent_it_whatever_its_sender_says() {
+        let sent =
+            fields(&json!({"projectId": "7", "userId": "eve", "connectionId": 1, "taskId": "t1"}));
+        let connection = ConnectionId::generate();
+        let payload = signal(sent, &task().project, &Actor::new("ada"), connection);
+        let payload: Value = serde_json::from_str(payload.get()).unwrap();
+        let expected = json!({"projectId": 7, "userId": "ada", "connectionId": connection.to_string(), "taskId": "t1"});
+        assert_eq!(payload, expected);
     }
 }

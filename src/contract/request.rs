@@ -4,7 +4,7 @@ use super::arguments::Arguments;
 use super::build::{Built, build};
 use super::names::{self, Entry, Name};
 use super::reply::MAX_NAME_CHARS;
-use super::{ErrorCode, Limits, Reply, packet, subscribe};
+use super::{ErrorCode, Limits, Reply, SignalRequest, packet, signal, subscribe};
 use crate::domain::{Action, Command, EntityId, Fields, Kind, ProjectId};
 
 /// What a client asks for.
@@ -31,6 +31,8 @@ pub enum Request {
         /// Most events of the answer.
         limit: usize,
     },
+    /// To tell the others something that is not kept.
+    Signal(SignalRequest),
     /// A change.
     Command(Box<CommandRequest>),
 }
@@ -105,15 +107,22 @@ impl CommandRequest {
 /// The answer that says what is wrong with it.
 pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Reply> {
     let entry = names::find(event).ok_or_else(|| unknown(event))?;
-    let mut arguments = packet::arguments(packet, *limits)?;
-    if let Name::Command(verb) = entry.name {
-        let arguments = Arguments::read(entry, arguments)?;
-        let built = build(verb, entry.kind, &arguments)?;
-        let command = command(entry, built, arguments, packet.len());
-        return Ok(Request::Command(Box::new(command)));
+    match entry.name {
+        Name::Command(kind, verb) => {
+            let arguments = Arguments::read(entry, packet::arguments(packet, *limits)?)?;
+            let built = build(verb, kind, &arguments)?;
+            let command = command(entry, built, arguments, packet.len());
+            Ok(Request::Command(Box::new(command)))
+        }
+        Name::Signal(kind, active) => {
+            let arguments = packet::arguments(packet, signal::limits(*limits))?;
+            signal::read(kind, active, arguments).map(Request::Signal)
+        }
+        name => {
+            let arguments = packet::arguments(packet, *limits)?;
+            subscribe::read(name, arguments.into_iter().next())
+        }
     }
-    arguments.truncate(1);
-    subscribe::read(entry.name, arguments.pop())
 }
 
 fn command(entry: &Entry, built: Built, arguments: Arguments, bytes: usize) -> CommandRequest {

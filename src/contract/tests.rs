@@ -2,6 +2,7 @@
 
 mod commands;
 mod fixtures;
+mod signals;
 mod subscriptions;
 
 use proptest::prelude::*;

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::ring::Ring;
+use super::slot::Slot;
 use super::{From, HubOptions, Joined, Offer, SubscribeError, Subscriber, Wake};
 use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
@@ -46,17 +47,6 @@ pub(super) enum Message {
         reply: Option<oneshot::Sender<()>>,
     },
     Settle(oneshot::Sender<()>),
-}
-
-struct Slot {
-    id: u64,
-    subscriber: Arc<dyn Subscriber>,
-    /// The last seq that was handed over.
-    position: Seq,
-    /// Since when it has had no room.
-    blocked_since: Option<Instant>,
-    /// Nothing is offered until it is woken.
-    waiting: bool,
 }
 
 /// What is known of the channel, once its head has been read.
@@ -198,13 +188,7 @@ impl Feed {
             head,
             position,
         };
-        self.slots.push(Slot {
-            id,
-            subscriber,
-            position,
-            blocked_since: None,
-            waiting: false,
-        });
+        self.slots.push(Slot::new(id, subscriber, position));
         Ok(joined)
     }
 
@@ -318,13 +302,9 @@ impl Feed {
                 return true;
             };
             match slot.subscriber.offer(event) {
-                Offer::Taken => {
-                    slot.position = event.seq;
-                    slot.blocked_since = None;
-                }
+                Offer::Taken => slot.told(event.seq),
                 Offer::Full => {
-                    slot.waiting = true;
-                    slot.blocked_since.get_or_insert_with(Instant::now);
+                    slot.block();
                     slot.subscriber.wake_when_writable(&self.wake);
                 }
                 Offer::Gone => return false,
@@ -351,10 +331,8 @@ impl Feed {
 
     fn close_stuck(&mut self) {
         let patience = self.options.slow_reader_timeout;
-        self.slots.retain(|slot| {
-            let stuck = slot
-                .blocked_since
-                .is_some_and(|since| since.elapsed() > patience);
+        self.slots.retain_mut(|slot| {
+            let stuck = slot.is_stuck(patience);
             if stuck {
                 slot.subscriber.close("slow_reader");
             }

@@ -29,6 +29,9 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Tells something ephemeral, if there is plenty of room and it is not the subscriber's own. Must not block.
     fn signal(&self, signal: &Signal);
 
+    /// How much has left for it so far, whatever it was: only a change means something.
+    fn taken(&self) -> u64;
+
     /// Asks to be woken once there is room; at once if there is room already.
     fn wake_when_writable(&self, wake: &Wake);
 

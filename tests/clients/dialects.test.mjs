@@ -11,6 +11,7 @@ import { Server } from './server.mjs';
 
 const FOLDER = new URL('../../fixtures/dialects/', import.meta.url);
 const FIXTURE_KEYS = ['name', 'description', 'projects', 'joined', 'eventStyle', 'steps'];
+const SIGNALS = ['typing', 'task:editing']; // they are not in the log
 const STEP_KEYS = ['emit', 'ack', 'events'];
 
 // A misspelt key would be an expectation that nobody looks at.
@@ -74,6 +75,7 @@ for (const file of files) {
     }
     const heard = await client.settled();
     assert.deepEqual(heard.slice(taken), [], 'nothing more is heard');
-    checkListener(projects, await listener.settled(), heard);
+    const logged = (await listener.settled()).filter(({ name }) => !SIGNALS.includes(name));
+    checkListener(projects, logged, heard);
   });
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::client::{Client, Received};
+use crate::support::client::Client;
 use crate::support::server::Server;
 
 async fn server(grace: &str) -> Server {
@@ -27,9 +27,11 @@ fn users(joined: &Value) -> Vec<&str> {
 
 /// What somebody is told next, of whom.
 async fn told(client: &Client) -> (String, String) {
-    let Received { name, args } = client.next_signal().await;
-    assert_eq!(args.len(), 1, "clients take a trailing string for a cursor");
-    (name, args[0]["userId"].as_str().unwrap().to_owned())
+    let signal = client.next_signal().await;
+    let [payload] = signal.args.as_slice() else {
+        panic!("clients take a trailing string for a cursor: {signal:?}");
+    };
+    (signal.name, payload["userId"].as_str().unwrap().to_owned())
 }
 
 fn says(name: &str, user: &str) -> (String, String) {
@@ -215,4 +217,29 @@ async fn health_names_the_instance_and_its_cluster() {
         Some(12),
         "{health}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_says_of_themselves_is_told_and_kept() {
+    let server = server("5s").await;
+    let (ada, ben) = (user(&server, "ada").await, user(&server, "ben").await);
+    ada.join("p").await;
+    let joined = ben.join("p").await;
+    let says = json!({"projectId": "p", "status": "away", "userId": "eve"});
+    assert_eq!(ben.call("presence:update", says).await["ok"], true);
+    let mut person = joined["presence"][1].clone();
+    person["status"] = json!("away");
+    assert_eq!(ada.join("p").await["presence"][1], person);
+    person["projectId"] = json!("p");
+    assert_eq!(told(&ada).await, self::says("presence:join", "ben"));
+    let signal = ada.next_signal().await;
+    assert_eq!(
+        (signal.name.as_str(), &signal.args),
+        ("presence:update", &vec![person])
+    );
+    let too_much = json!({"projectId": "p", "text": "x".repeat(4096)});
+    let cyd = user(&server, "cyd").await;
+    cyd.join("p").await;
+    let refused = cyd.call("presence:update", too_much).await;
+    assert_eq!(refused["code"], "payload_too_large", "{refused}");
 }

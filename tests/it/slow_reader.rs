@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::client::Client;
+use crate::support::http;
 use crate::support::server::Server;
 
 const EVENTS: usize = 20_000;
@@ -54,4 +55,41 @@ async fn a_reader_that_pauses_misses_nothing() {
         assert_eq!(slow.next().await.seq(), seq);
     }
     assert!(!slow.is_closed());
+}
+
+/// Far more than a packet queue holds, and a socket's buffers before it.
+const BROADCASTS: usize = 900;
+
+/// Broadcasts lie in the same queue as events and nobody counts them before they leave.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_full_of_broadcasts_delays_events_and_burns_nothing() {
+    let settings = [("ADMIN_TOKEN", "it-is-a-secret-for-tests")];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let slow = Client::connect_with(&server.address, &json!({"userId": "slow"}))
+        .await
+        .unwrap();
+    let quick = Client::connect(&server.address).await;
+    slow.join("p").await;
+    slow.set_reading(false);
+    let body = json!({"userId": "slow", "text": "x".repeat(30_000)}).to_string();
+    let request = format!(
+        "POST /admin/notifications HTTP/1.1\r\nHost: it\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        settings[0].1,
+        body.len()
+    );
+    for _ in 0..BROADCASTS {
+        assert_eq!(http::request(&server.address, &request).await.0, 202);
+    }
+    for number in 0..10 {
+        let change = json!({"projectId": "p", "taskId": "t", "updates": {"number": number}});
+        assert_eq!(quick.call("task:update", change).await["ok"], true);
+    }
+    let before = server.cpu_ticks();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let used = server.cpu_ticks() - before;
+    assert!(used < 50, "{used} hundredths of 2 s");
+    slow.set_reading(true);
+    for seq in 1..=10 {
+        assert_eq!(slow.next().await.seq(), seq);
+    }
 }

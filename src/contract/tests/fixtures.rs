@@ -74,6 +74,7 @@ impl DryServer {
             Ok(Request::Snapshot { project } | Request::Sync { project, .. }) => {
                 self.standing(&project)
             }
+            Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,
         }
     }
@@ -102,6 +103,19 @@ impl DryServer {
             .extend(missed.map(|(event, payload)| (style.name(event), payload.clone())));
         self.joined.insert(join.project.clone());
         self.standing(&join.project)
+    }
+
+    /// Its sender does not hear it.
+    fn signal(&self, signal: &SignalRequest) -> Reply {
+        let joined = match &signal.project {
+            Some(project) => self.joined.contains(project),
+            None => self.joined.len() == 1,
+        };
+        if joined {
+            Reply::done(Fields::new())
+        } else {
+            Reply::invalid("projectId", "is missing")
+        }
     }
 
     fn command(&mut self, request: CommandRequest) -> Result<Reply, Reply> {

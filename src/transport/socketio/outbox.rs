@@ -1,7 +1,10 @@
 //! What lies in a socket's packet queue, and whether there is room for more.
 //!
 //! Events stop at a lower mark than acks, so that answers always get through, and both stop below the
-//! queue's capacity, so that the heartbeat's pings do.
+//! queue's capacity, so that the heartbeat's pings do. Signals stop first of all: they may get lost.
+//!
+//! What the adapter broadcasts lies in the same queue, and is not put in here. As it leaves it is taken for one of
+//! ours, so there may be less room than it seems. Who finds the queue full all the same says so.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use super::meter::Meter;
 pub(super) const MAX_PACKETS: usize = 384;
 /// Events that may lie in the queue.
 const MAX_EVENTS: usize = 256;
-/// Packets with which a signal still gets in: events go first.
+/// Packets that may lie in the queue when a signal is put in.
 const MAX_SIGNALS: usize = 128;
 /// Bytes that may lie in the queue; a single packet is let in whatever its size.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -32,6 +35,8 @@ pub(super) struct Outbox {
     max_answer: usize,
     /// How many packets had left when last looked.
     left: u64,
+    /// How many packets must have left before there is room in a queue that was full against expectation.
+    full_until: u64,
 }
 
 impl Outbox {
@@ -45,25 +50,23 @@ impl Outbox {
             queued: VecDeque::new(),
             bytes: 0,
             left,
+            full_until: left,
         }
-    }
-
-    /// Whether an event of this size may be put in.
-    pub(super) fn takes_event(&mut self, bytes: usize) -> bool {
-        self.settle();
-        self.queued.len() < MAX_EVENTS && self.has_room_for(bytes)
     }
 
     /// Whether a signal of this size may be put in.
     pub(super) fn takes_signal(&mut self, bytes: usize) -> bool {
-        self.settle();
-        self.queued.len() < MAX_SIGNALS && self.has_room_for(bytes)
+        self.takes(bytes, MAX_SIGNALS)
+    }
+
+    /// Whether an event of this size may be put in.
+    pub(super) fn takes_event(&mut self, bytes: usize) -> bool {
+        self.takes(bytes, MAX_EVENTS)
     }
 
     /// Whether an ack of this size may be put in.
     pub(super) fn takes_ack(&mut self, bytes: usize) -> bool {
-        self.settle();
-        self.queued.len() < MAX_PACKETS && self.has_room_for(bytes)
+        self.takes(bytes, MAX_PACKETS)
     }
 
     /// Notes that a packet is about to be put in: before, because it may have left at once.
@@ -79,21 +82,34 @@ impl Outbox {
         }
     }
 
+    /// Notes that the queue was full of what is not ours: nothing fits until one more has left.
+    pub(super) fn found_full(&mut self) {
+        self.full_until = self.left + 1;
+    }
+
     /// How many packets must have left in all for the queue to be half empty: what waits is then handed over
     /// in one go and not packet by packet.
     pub(super) fn low_mark(&self) -> u64 {
-        self.left + self.queued.len().div_ceil(2) as u64
+        let half = self.left + self.queued.len().div_ceil(2) as u64;
+        half.max(self.full_until)
     }
 
     /// How many packets must have left in all for the queue to be empty.
     pub(super) fn empty_mark(&self) -> u64 {
-        self.left + self.queued.len() as u64
+        let all = self.left + self.queued.len() as u64;
+        all.max(self.full_until)
     }
 
     /// Whether nothing lies in the queue.
     pub(super) fn is_empty(&mut self) -> bool {
         self.settle();
-        self.queued.is_empty()
+        self.queued.is_empty() && self.left >= self.full_until
+    }
+
+    fn takes(&mut self, bytes: usize, max_packets: usize) -> bool {
+        self.settle();
+        let has_place = self.queued.len() < max_packets && self.left >= self.full_until;
+        has_place && self.has_room_for(bytes)
     }
 
     fn has_room_for(&self, bytes: usize) -> bool {
@@ -147,5 +163,29 @@ mod tests {
         let mut outbox = Outbox::new(Arc::new(Meter::default()), 20_000);
         outbox.put(15_000);
         assert!(outbox.takes_event(3_000) && !outbox.takes_event(5_000));
+    }
+
+    #[test]
+    fn signals_stop_before_events() {
+        let mut outbox = Outbox::new(Arc::new(Meter::default()), 4 * MAX_BYTES);
+        while outbox.takes_signal(10) {
+            outbox.put(10);
+        }
+        assert_eq!(outbox.queued.len(), MAX_SIGNALS);
+        assert!(outbox.takes_event(10));
+    }
+
+    #[test]
+    fn a_queue_full_of_strangers_is_waited_for() {
+        let meter = Arc::new(Meter::default());
+        let mut outbox = Outbox::new(Arc::clone(&meter), 4 * MAX_BYTES);
+        assert!(outbox.takes_event(10));
+        outbox.put(10);
+        outbox.take_back();
+        outbox.found_full();
+        assert!(!outbox.takes_event(10) && !outbox.takes_ack(10) && !outbox.is_empty());
+        assert_eq!((outbox.low_mark(), outbox.empty_mark()), (1, 1));
+        meter.count(1);
+        assert!(outbox.is_empty() && outbox.takes_event(10));
     }
 }

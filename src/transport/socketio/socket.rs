@@ -1,6 +1,8 @@
 //! One connected client: its inbox, in which messages keep their order, and its outbox, in which no event
 //! and no ack gets lost.
 
+mod deliver;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,8 +21,8 @@ use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ChannelName, ConnectionId, Event, Signal};
-use crate::hub::{Offer, Subscriber, Wake};
+use crate::domain::{ChannelName, ConnectionId};
+use crate::hub::{Offer, Subscriber};
 use crate::session::Session;
 
 /// Messages that may wait in an inbox.
@@ -208,9 +210,8 @@ impl Socket {
             None => socket.emit("error", raw),
         };
         if let Err(error) = sent {
-            outbox.take_back();
             tracing::debug!(error = %error, "an answer could not be sent");
-            if matches!(error, SendError::Socket(SocketError::InternalChannelFull)) {
+            if take_back(outbox, &error) {
                 // The packet queue is full of what is not ours. An answer is not left out in silence.
                 self.close("queue_full");
             }
@@ -286,6 +287,16 @@ impl Socket {
     }
 }
 
+/// Takes back what could not be sent; whether there was no room, although the outbox saw some.
+fn take_back(outbox: &mut Outbox, error: &SendError) -> bool {
+    let full = matches!(error, SendError::Socket(SocketError::InternalChannelFull));
+    outbox.take_back();
+    if full {
+        outbox.found_full();
+    }
+    full
+}
+
 /// An answer as it goes out: to the ack, or else as the event `error`.
 fn encode(reply: &Reply, event: &str, ack: Option<&AckSender>) -> Box<RawValue> {
     match ack {
@@ -297,83 +308,5 @@ fn encode(reply: &Reply, event: &str, ack: Option<&AckSender>) -> Box<RawValue> 
 impl Incoming {
     fn bytes(&self) -> usize {
         self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
-    }
-}
-
-impl Subscriber for Socket {
-    fn offer(&self, event: &Event) -> Offer {
-        let own = event.origin == Some(self.session.caller.connection);
-        let mut outgoing = self.outgoing();
-        let Outgoing { socket, outbox } = &mut *outgoing;
-        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
-            return Offer::Gone;
-        };
-        let bytes = event.payload.get().len() + PACKET_OVERHEAD;
-        if !outbox.takes_event(bytes) {
-            return Offer::Full;
-        }
-        let cursor = self.session.cursor_after(event);
-        if own && !self.echo {
-            return Offer::Taken;
-        }
-        let bytes = bytes + cursor.len();
-        if !outbox.takes_event(bytes) {
-            self.session.not_told(event);
-            return Offer::Full;
-        }
-        let name = self.session.style.name(&event.event_type);
-        outbox.put(bytes);
-        match socket.emit(name, &(&*event.payload, cursor)) {
-            Ok(()) => Offer::Taken,
-            Err(error) => {
-                outbox.take_back();
-                match error {
-                    // Not connected yet: CONNECT is answered before the socket counts as connected.
-                    SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
-                        self.session.not_told(event);
-                        Offer::Full
-                    }
-                    SendError::Serialize(error) => {
-                        tracing::error!(error = %error, seq = event.seq, "an event cannot be encoded");
-                        Offer::Taken
-                    }
-                }
-            }
-        }
-    }
-
-    fn signal(&self, signal: &Signal) {
-        if signal.origin == Some(self.session.caller.connection) {
-            return;
-        }
-        let mut outgoing = self.outgoing();
-        let Outgoing { socket, outbox } = &mut *outgoing;
-        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
-            return;
-        };
-        let bytes = signal.payload.get().len() + PACKET_OVERHEAD;
-        if !outbox.takes_signal(bytes) {
-            return;
-        }
-        let name = self.session.style.name(&signal.signal_type);
-        outbox.put(bytes);
-        if let Err(error) = socket.emit(name, &*signal.payload) {
-            outbox.take_back();
-            tracing::debug!(error = %error, "a signal could not be sent");
-        }
-    }
-
-    fn wake_when_writable(&self, wake: &Wake) {
-        let low = self.outgoing().outbox.low_mark();
-        self.meter.wake_at(low, wake);
-        // Whatever lies in the queue will wake it by leaving.
-        if self.is_gone() || self.outgoing().outbox.is_empty() {
-            wake.notify_one();
-        }
-    }
-
-    fn close(&self, reason: &'static str) {
-        tracing::info!(connection.id = %self.session.caller.connection, reason, "closing the transport");
-        self.end();
     }
 }

@@ -78,13 +78,16 @@ impl Client {
         assert!(answer.starts_with("40{"), "{answer}");
         let (outgoing, mut to_send) = mpsc::unbounded_channel::<Message>();
         let (incoming, events) = mpsc::unbounded_channel();
-        let (signalled, signals) = mpsc::unbounded_channel();
+        let (fleeting, signals) = mpsc::unbounded_channel();
         let (reading, may_read) = watch::channel(true);
         let acks = Acks::default();
         let reader = tokio::spawn(read(
             source,
             outgoing.clone(),
-            [incoming, signalled],
+            Incoming {
+                events: incoming,
+                signals: fleeting,
+            },
             Arc::clone(&acks),
             may_read,
         ));
@@ -167,13 +170,11 @@ impl Client {
             .flatten()
     }
 
-    /// The next signal, which has no place in the order of events.
+    /// The next message that is in no log, within a minute.
     pub(crate) async fn next_signal(&self) -> Received {
         let mut signals = self.signals.lock().await;
-        let signal = tokio::time::timeout(PATIENCE, signals.recv()).await;
-        signal
-            .expect("a signal in time")
-            .expect("an open connection")
+        let next = tokio::time::timeout(PATIENCE, signals.recv()).await;
+        next.expect("a signal in time").expect("a connection")
     }
 
     /// Takes so many events.
@@ -242,17 +243,28 @@ where
     }
 }
 
-/// Whether an event is one that is never logged.
-fn is_signal(name: &str) -> bool {
-    ["presence", "typing", "task:editing", "system:notification"]
-        .iter()
-        .any(|signal| name.starts_with(signal))
+/// Where events go, and messages that are in no log.
+struct Incoming {
+    events: mpsc::UnboundedSender<Received>,
+    signals: mpsc::UnboundedSender<Received>,
+}
+
+impl Incoming {
+    fn take(&self, received: Received) {
+        let is_signal = received.name != "error" && received.args[0]["seq"].is_null();
+        let queue = if is_signal {
+            &self.signals
+        } else {
+            &self.events
+        };
+        queue.send(received).ok();
+    }
 }
 
 async fn read(
     mut source: futures_util::stream::SplitStream<Stream>,
     outgoing: mpsc::UnboundedSender<Message>,
-    [incoming, signalled]: [mpsc::UnboundedSender<Received>; 2],
+    incoming: Incoming,
     acks: Acks,
     mut may_read: watch::Receiver<bool>,
 ) {
@@ -281,12 +293,7 @@ async fn read(
                         .as_str()
                         .expect("an event has a name")
                         .to_owned();
-                    let queue = if is_signal(&name) {
-                        &signalled
-                    } else {
-                        &incoming
-                    };
-                    queue.send(Received { name, args }).ok();
+                    incoming.take(Received { name, args });
                 } else if let Some(ack) = text.strip_prefix("43") {
                     let digits = ack.find('[').expect("an ack has an array");
                     let id: u64 = ack[..digits].parse().expect("an ack has an id");

@@ -127,6 +127,17 @@ impl Server {
             .count()
     }
 
+    /// The processor time that the process has used, in hundredths of a second.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let pid = self.child.id().expect("it runs");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+        let (_, fields) = stat.rsplit_once(')').expect("Linux tells");
+        let times = fields.split_whitespace().skip(11).take(2);
+        times
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .sum()
+    }
+
     /// The memory that the process holds, in KiB.
     pub(crate) fn memory_kib(&self) -> u64 {
         let pid = self.child.id().expect("it runs");

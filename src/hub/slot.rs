@@ -1,0 +1,118 @@
+//! One subscriber of a feed: how far it has been told, and how long it may have no room.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Subscriber;
+use crate::domain::Seq;
+
+pub(super) struct Slot {
+    pub(super) id: u64,
+    pub(super) subscriber: Arc<dyn Subscriber>,
+    /// The last seq that was handed over.
+    pub(super) position: Seq,
+    /// Nothing is offered until it is woken.
+    pub(super) waiting: bool,
+    blocked: Option<Blocked>,
+}
+
+struct Blocked {
+    /// Since when it has had no room and taken nothing.
+    since: Instant,
+    /// What it had taken by then.
+    taken: u64,
+}
+
+impl Slot {
+    pub(super) fn new(id: u64, subscriber: Arc<dyn Subscriber>, position: Seq) -> Self {
+        Self {
+            id,
+            subscriber,
+            position,
+            waiting: false,
+            blocked: None,
+        }
+    }
+
+    /// Notes that an event was handed over.
+    pub(super) fn told(&mut self, seq: Seq) {
+        self.position = seq;
+        self.blocked = None;
+    }
+
+    /// Notes that there was no room for an event.
+    pub(super) fn block(&mut self) {
+        self.waiting = true;
+        self.blocked.get_or_insert_with(|| Blocked {
+            since: Instant::now(),
+            taken: self.subscriber.taken(),
+        });
+    }
+
+    /// Whether it has taken nothing at all for so long. One that takes its answers is no slow reader, even if
+    /// they leave no room for events.
+    pub(super) fn is_stuck(&mut self, patience: Duration) -> bool {
+        let Some(blocked) = &mut self.blocked else {
+            return false;
+        };
+        let taken = self.subscriber.taken();
+        if taken != blocked.taken {
+            let since = Instant::now();
+            *blocked = Blocked { since, taken };
+        }
+        blocked.since.elapsed() > patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::domain::{Event, Signal};
+    use crate::hub::{Offer, Wake};
+
+    /// It never has room for an event.
+    #[derive(Debug, Default)]
+    struct Full {
+        taken: AtomicU64,
+    }
+
+    impl Subscriber for Full {
+        fn offer(&self, _: &Event) -> Offer {
+            Offer::Full
+        }
+
+        fn signal(&self, _: &Signal) {}
+
+        fn taken(&self) -> u64 {
+            self.taken.load(Ordering::Relaxed)
+        }
+
+        fn wake_when_writable(&self, _: &Wake) {}
+
+        fn close(&self, _: &'static str) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_who_takes_nothing_at_all_is_stuck() {
+        const PATIENCE: Duration = Duration::from_mins(1);
+        let full = Arc::new(Full::default());
+        let mut slot = Slot::new(1, Arc::clone(&full) as Arc<dyn Subscriber>, 0);
+        assert!(!slot.is_stuck(PATIENCE), "it was never offered anything");
+        for _ in 0..3 {
+            slot.block();
+            tokio::time::advance(PATIENCE * 2 / 3).await;
+            full.taken.fetch_add(1, Ordering::Relaxed);
+            assert!(!slot.is_stuck(PATIENCE), "it takes other things");
+        }
+        tokio::time::advance(PATIENCE).await;
+        assert!(!slot.is_stuck(PATIENCE));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(slot.is_stuck(PATIENCE));
+        slot.told(1);
+        assert!(!slot.is_stuck(PATIENCE));
+    }
+}

@@ -1,0 +1,96 @@
+//! What the hub hands over to a client: events, which wait for room, and signals, which get lost without.
+
+use socketioxide::{SendError, SocketError};
+
+use super::{Outgoing, PACKET_OVERHEAD, Socket, take_back};
+use crate::domain::{ConnectionId, Event, Signal};
+use crate::hub::{Offer, Subscriber, Wake};
+
+impl Socket {
+    /// Whether something comes from this connection.
+    fn caused(&self, origin: Option<ConnectionId>) -> bool {
+        origin == Some(self.session.caller.connection)
+    }
+}
+
+impl Subscriber for Socket {
+    fn offer(&self, event: &Event) -> Offer {
+        let own = self.caused(event.origin);
+        let mut outgoing = self.outgoing();
+        let Outgoing { socket, outbox } = &mut *outgoing;
+        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
+            return Offer::Gone;
+        };
+        let bytes = event.payload.get().len() + PACKET_OVERHEAD;
+        if !outbox.takes_event(bytes) {
+            return Offer::Full;
+        }
+        let cursor = self.session.cursor_after(event);
+        if own && !self.echo {
+            return Offer::Taken;
+        }
+        let bytes = bytes + cursor.len();
+        if !outbox.takes_event(bytes) {
+            self.session.not_told(event);
+            return Offer::Full;
+        }
+        let name = self.session.style.name(&event.event_type);
+        outbox.put(bytes);
+        match socket.emit(name, &(&*event.payload, cursor)) {
+            Ok(()) => Offer::Taken,
+            Err(error) => {
+                take_back(outbox, &error);
+                match error {
+                    // Not connected yet: CONNECT is answered before the socket counts as connected.
+                    SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
+                        self.session.not_told(event);
+                        Offer::Full
+                    }
+                    SendError::Serialize(error) => {
+                        tracing::error!(error = %error, seq = event.seq, "an event cannot be encoded");
+                        Offer::Taken
+                    }
+                }
+            }
+        }
+    }
+
+    fn signal(&self, signal: &Signal) {
+        if self.caused(signal.origin) {
+            return;
+        }
+        let mut outgoing = self.outgoing();
+        let Outgoing { socket, outbox } = &mut *outgoing;
+        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
+            return;
+        };
+        let bytes = signal.payload.get().len() + PACKET_OVERHEAD;
+        if !outbox.takes_signal(bytes) {
+            return;
+        }
+        let name = self.session.style.name(&signal.signal_type);
+        outbox.put(bytes);
+        if let Err(error) = socket.emit(name, &*signal.payload) {
+            take_back(outbox, &error);
+            tracing::debug!(error = %error, "a signal is lost");
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        self.meter.left()
+    }
+
+    fn wake_when_writable(&self, wake: &Wake) {
+        let low = self.outgoing().outbox.low_mark();
+        self.meter.wake_at(low, wake);
+        // Whatever lies in the queue will wake it by leaving.
+        if self.is_gone() || self.outgoing().outbox.is_empty() {
+            wake.notify_one();
+        }
+    }
+
+    fn close(&self, reason: &'static str) {
+        tracing::info!(connection.id = %self.session.caller.connection, reason, "closing the transport");
+        self.end();
+    }
+}
