@@ -85,7 +85,9 @@ impl App {
             strict: config.strict,
         };
         let writer = Writer::start(&store, &epoch, &hub, &lifecycle, options);
-        let presence = Presence::start(&instance, &broker, &hub, &lifecycle, config.presence_grace);
+        let connections = Connections::default();
+        let grace = config.presence_grace;
+        let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
             config,
             instance,
@@ -95,7 +97,7 @@ impl App {
             epoch,
             hub,
             writer,
-            connections: Connections::default(),
+            connections,
             lifecycle,
             started: Instant::now(),
         }));

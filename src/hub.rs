@@ -148,6 +148,12 @@ impl Hub {
         }
     }
 
+    /// Whether this instance has subscribers of a channel.
+    #[must_use]
+    pub fn has_feed(&self, channel: &ChannelName) -> bool {
+        self.feeds().contains_key(channel)
+    }
+
     /// Subscribes to a channel.
     ///
     /// # Errors

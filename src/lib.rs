@@ -19,6 +19,7 @@ pub mod app;
 pub mod broker;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod connections;

@@ -1,38 +1,270 @@
-//! Who is in which project, on all instances.
+//! Who is in which project, on all instances, and which instances there are.
+//!
+//! Identity comes from the connection: one entry per user, however many connections on however many instances. Each
+//! instance keeps all entries in memory, so that nobody waits for another instance or for the broker; what the others
+//! say travels on the topic `cluster` (`state`). Every instance tells its own subscribers what changes.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod entry;
+mod message;
+mod order;
+mod own;
+mod state;
+#[cfg(test)]
+mod tests;
+mod told;
+mod view;
 
-use crate::broker::Broker;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+
+use crate::broker::{Broker, BrokerStatus};
+use crate::clock::Clock;
+use crate::cluster::{BEAT, Cluster};
+use crate::connections::Connections;
 use crate::domain::{Actor, ConnectionId, Fields, InstanceId, ProjectId};
 use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 
+use entry::Key;
+use state::{Limits, State};
+
+/// Where instances talk to one another.
+const TOPIC: &str = "cluster";
+/// A page is small, so that a full broker loses little of it, and a roster fits into an answer.
+const LIMITS: Limits = Limits {
+    shown: 256,
+    page: 64,
+};
+/// Bytes of JSON that somebody may say of themselves.
+const MAX_DATA: usize = 4096;
+
+/// Why what somebody says of themselves is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UpdateError {
+    /// They are not in the project.
+    #[error("join the project first")]
+    Absent,
+    /// It would be more than an entry can hold.
+    #[error("presence data must not be larger than {MAX_DATA} bytes")]
+    TooLarge,
+}
+
+/// Who is in a project.
+#[derive(Debug, Default)]
+pub struct Roster {
+    /// Those who came first, and who asked.
+    pub people: Vec<Value>,
+    /// How many there are.
+    pub count: usize,
+}
+
 /// See the module.
 #[derive(Debug)]
-pub struct Presence {}
+pub struct Presence {
+    /// Guards who is where. What follows from a change is told and published under it, and so in order.
+    state: Mutex<State>,
+    hub: Arc<Hub>,
+    broker: Broker,
+    /// There are no other instances to talk to.
+    alone: bool,
+    connections: Connections,
+    /// Tells that there is somebody to wait for.
+    expiring: Notify,
+}
 
 impl Presence {
-    /// Nobody is there yet.
+    /// Starts to look for other instances. Nobody is there yet.
     #[must_use]
     pub fn start(
-        _instance: &InstanceId,
-        _broker: &Broker,
-        _hub: &Arc<Hub>,
-        _lifecycle: &Lifecycle,
-        _grace: Duration,
+        instance: &InstanceId,
+        broker: &Broker,
+        hub: &Arc<Hub>,
+        connections: &Connections,
+        lifecycle: &Lifecycle,
+        grace: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self {})
+        let presence = Arc::new(Self {
+            state: Mutex::new(State::new(instance.clone(), grace, LIMITS)),
+            hub: Arc::clone(hub),
+            broker: broker.clone(),
+            alone: !broker.is_shared(),
+            connections: connections.clone(),
+            expiring: Notify::new(),
+        });
+        lifecycle.spawn_service(Arc::clone(&presence).run());
+        presence
     }
 
-    /// Changes what is told of somebody; whether they are in the project.
+    /// A connection is in a project from now on, until what is given back is dropped. To be called once per
+    /// connection and project. Whoever is known by a name may come back after that; others will not.
+    #[must_use]
+    pub fn enter(
+        self: &Arc<Self>,
+        project: &ProjectId,
+        actor: &Actor,
+        connection: ConnectionId,
+        named: bool,
+    ) -> Attendance {
+        let key = key(project, actor);
+        self.change(|state| state.enter(&key, connection, Clock.now()));
+        Attendance {
+            presence: Arc::clone(self),
+            key,
+            connection,
+            may_come_back: named,
+        }
+    }
+
+    /// Notes what somebody says of themselves from now on, in place of what they said before.
+    ///
+    /// # Errors
+    ///
+    /// Fails when they are not in the project, or it is too much; see [`UpdateError`].
     pub fn update(
         &self,
-        _project: &ProjectId,
-        _actor: &Actor,
-        _connection: ConnectionId,
-        _data: Fields,
-    ) -> bool {
-        true
+        project: &ProjectId,
+        actor: &Actor,
+        connection: ConnectionId,
+        mut data: Fields,
+    ) -> Result<(), UpdateError> {
+        told::strip(&mut data);
+        let bytes = serde_json::to_vec(&data).map_or(usize::MAX, |json| json.len());
+        if bytes > MAX_DATA {
+            return Err(UpdateError::TooLarge);
+        }
+        let key = key(project, actor);
+        let is_there = self.change(|state| state.update(&key, connection, data, Clock.now()));
+        is_there.then_some(()).ok_or(UpdateError::Absent)
+    }
+
+    /// Who is in a project, from memory.
+    #[must_use]
+    pub fn roster(&self, project: &ProjectId, asker: &Actor) -> Roster {
+        let (people, count) = self.state().roster(&key(project, asker));
+        let people = people
+            .iter()
+            .map(|(user, entry)| told::person(user, entry).into());
+        Roster {
+            people: people.collect(),
+            count,
+        }
+    }
+
+    /// The instances that are alive, and their clients.
+    #[must_use]
+    pub fn cluster(&self) -> Cluster {
+        self.state().cluster(self.connections.count())
+    }
+
+    /// Beats while there may be others, and waits for those whose time to come back runs out. Nothing runs while
+    /// there is neither.
+    async fn run(self: Arc<Self>) {
+        let weak = Arc::downgrade(&self);
+        let handler = move |message: Bytes| hear(&weak, &message);
+        let _topic = self.broker.subscribe(TOPIC, Arc::new(handler));
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let next = self.state().next_expiry();
+            tokio::select! {
+                () = self.broker.status_changed() => self.beat(),
+                _ = beat.tick(), if !self.alone => self.beat(),
+                () = reached(next) => self.change(|state| state.expire(Instant::now())),
+                () = self.expiring.notified() => {}
+            }
+        }
+    }
+
+    fn beat(&self) {
+        let up = self.broker.status() == BrokerStatus::Up;
+        self.change(|state| {
+            state.look(Instant::now(), up);
+            state.beat(self.connections.count());
+        });
+    }
+
+    /// Changes something, then tells and publishes what follows from it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let result = change(&mut state);
+        for told in state.take_told() {
+            let channel = told.key.project.channel();
+            if self.hub.has_feed(&channel) {
+                self.hub.signal_here(&channel, &told::signal(&told));
+            }
+        }
+        let messages = state.take_messages();
+        if !self.alone {
+            for message in messages {
+                let json = serde_json::to_vec(&message).expect("its keys are strings");
+                self.broker.publish(TOPIC, json.into());
+            }
+        }
+        result
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection in one project. When it is dropped, its user may come back within the grace period.
+#[derive(Debug)]
+pub struct Attendance {
+    presence: Arc<Presence>,
+    key: Key,
+    connection: ConnectionId,
+    may_come_back: bool,
+}
+
+impl Attendance {
+    /// Ends it for good.
+    pub fn leave(mut self) {
+        self.may_come_back = false;
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let Self { presence, key, .. } = self;
+        if self.may_come_back {
+            presence.change(|state| state.disconnect(key, Instant::now()));
+            presence.expiring.notify_one();
+        } else {
+            presence.change(|state| state.leave(key, self.connection));
+        }
+    }
+}
+
+/// Takes a message of another instance.
+fn hear(presence: &Weak<Presence>, message: &Bytes) {
+    let Some(presence) = presence.upgrade() else {
+        return;
+    };
+    match serde_json::from_slice(message) {
+        Ok(message) => presence.change(|state| state.receive(message, Instant::now())),
+        Err(error) => {
+            tracing::debug!(error = %error, "another instance says what is not understood");
+        }
+    }
+}
+
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => pending().await,
+    }
+}
+
+fn key(project: &ProjectId, actor: &Actor) -> Key {
+    Key {
+        project: project.clone(),
+        user: actor.clone(),
     }
 }

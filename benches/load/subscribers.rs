@@ -111,7 +111,8 @@ async fn read(
         let sampling = sampling.load(Ordering::Relaxed);
         client
             .read(|message| {
-                if !message.starts_with(b"42[") {
+                // Who comes and goes is no event of the project.
+                if !message.starts_with(b"42[") || message.starts_with(b"42[\"presence:") {
                     return;
                 }
                 events += 1;

@@ -1,7 +1,7 @@
 //! `GET /health`: whether the server is well, and what is wrong if it is not.
 //!
-//! The answer is 200 even while the database is away: connections and deliveries go on, and restarting the
-//! server would end them without helping. `status` then says `degraded`.
+//! The answer is 200 even while the database or the broker is away: connections and deliveries go on, and restarting
+//! the server would end them without helping. `status` then says `degraded`.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use axum::{Json, Router};
 use serde::Serialize;
 
 use crate::app::App;
+use crate::broker::BrokerStatus;
+use crate::cluster::Cluster;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -18,12 +20,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Serialize)]
 struct Health {
     status: &'static str,
+    instance: String,
+    /// Of this instance.
     connections: usize,
+    cluster: ClusterHealth,
     version: &'static str,
     uptime_seconds: u64,
     /// Channels with subscribers.
     feeds: usize,
     store: StoreHealth,
+    broker: BrokerHealth,
+}
+
+#[derive(Debug, Serialize)]
+struct ClusterHealth {
+    instances: usize,
+    connections: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct BrokerHealth {
+    kind: &'static str,
+    status: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,30 +58,54 @@ pub fn router() -> Router<App> {
 }
 
 async fn health(State(app): State<App>) -> Json<Health> {
+    let store = store(&app).await;
+    let broker = broker(&app);
+    let well = store.error.is_none() && broker.status != "unavailable";
+    let Cluster {
+        instances,
+        connections,
+    } = app.presence().cluster();
+    Json(Health {
+        status: if well { "healthy" } else { "degraded" },
+        instance: app.instance().to_string(),
+        connections: app.connections().count(),
+        cluster: ClusterHealth {
+            instances,
+            connections,
+        },
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: app.uptime().as_secs(),
+        feeds: app.hub().feed_count(),
+        store,
+        broker,
+    })
+}
+
+async fn store(app: &App) -> StoreHealth {
     let reached = tokio::time::timeout(PATIENCE, app.store().ping()).await;
     let error = match reached {
         Ok(Ok(())) => None,
         Ok(Err(_)) => Some("the database cannot be reached; commands are refused as unavailable"),
         Err(_) => Some("the database does not answer; commands are refused as unavailable"),
     };
-    Json(Health {
+    StoreHealth {
+        kind: app.store().name(),
         status: if error.is_none() {
-            "healthy"
+            "available"
         } else {
-            "degraded"
+            "unavailable"
         },
-        connections: app.connections().count(),
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_seconds: app.uptime().as_secs(),
-        feeds: app.hub().feed_count(),
-        store: StoreHealth {
-            kind: app.store().name(),
-            status: if error.is_none() {
-                "available"
-            } else {
-                "unavailable"
-            },
-            error,
+        error,
+    }
+}
+
+fn broker(app: &App) -> BrokerHealth {
+    BrokerHealth {
+        kind: app.broker().name(),
+        status: match app.broker().status() {
+            BrokerStatus::Alone => "alone",
+            BrokerStatus::Up => "available",
+            BrokerStatus::Down => "unavailable",
         },
-    })
+    }
 }

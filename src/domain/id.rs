@@ -308,7 +308,7 @@ impl fmt::Display for InstanceId {
 }
 
 /// Who changes something: a user's id, or `anonymous:<connection id>`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor(std::sync::Arc<str>);
 
 impl Actor {

@@ -90,7 +90,10 @@ impl Session {
         drop(old);
         match result {
             Ok((subscription, joined)) => {
-                self.rooms.settle(channel, subscription, joined);
+                self.rooms.settle(channel, subscription, joined, || {
+                    let (presence, caller) = (self.app.presence(), &self.caller);
+                    presence.enter(project, &caller.actor, caller.connection, caller.named)
+                });
                 Ok(joined)
             }
             Err(error) => {
@@ -109,6 +112,12 @@ impl Session {
             "cursor".to_owned(),
             self.cursor_at(joined.channel_no, joined.head).into(),
         );
+        let roster = self
+            .app
+            .presence()
+            .roster(&join.project, &self.caller.actor);
+        answer.insert("presence".to_owned(), roster.people.into());
+        answer.insert("presenceCount".to_owned(), roster.count.into());
         Reply::done(answer)
     }
 
@@ -118,7 +127,12 @@ impl Session {
         answer.insert("room".to_owned(), channel.as_str().into());
         answer.insert("projectId".to_owned(), project.to_json());
         match self.rooms.exit(&channel) {
-            Some(subscription) => subscription.leave().await,
+            Some((subscription, attendance)) => {
+                subscription.leave().await;
+                if let Some(attendance) = attendance {
+                    attendance.leave();
+                }
+            }
             None => {
                 answer.insert("noop".to_owned(), true.into());
             }

@@ -6,12 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::contract::{Cursor, MAX_CURSOR_CHANNELS};
 use crate::domain::{ChannelName, ChannelNo, Epoch, Event, ProjectId, Seq};
 use crate::hub::{self, Subscription};
+use crate::presence::Attendance;
 
 #[derive(Debug)]
 struct Room {
     project: ProjectId,
     /// Missing while the subscription is being made or ended.
     subscription: Option<Subscription>,
+    /// From the first subscription on, until the room is left.
+    attendance: Option<Attendance>,
     /// The channel's number and the last seq that was delivered; missing while nothing ever happened there.
     position: Option<(ChannelNo, Seq)>,
 }
@@ -50,6 +53,7 @@ impl Rooms {
             .or_insert_with(|| Room {
                 project: project.clone(),
                 subscription: None,
+                attendance: None,
                 position: None,
             });
         room.subscription.take()
@@ -66,12 +70,14 @@ impl Rooms {
         Some(seq)
     }
 
-    /// Keeps a room's new subscription. What was delivered meanwhile lies after its position.
+    /// Keeps a room's new subscription. What was delivered meanwhile lies after its position. Who is not in the room
+    /// yet, attends from now on; who has gone meanwhile, does not.
     pub(super) fn settle(
         &self,
         channel: &ChannelName,
         subscription: Subscription,
         joined: hub::Joined,
+        attend: impl FnOnce() -> Attendance,
     ) {
         let mut rooms = self.lock();
         if rooms.closed {
@@ -79,6 +85,7 @@ impl Rooms {
         }
         if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.subscription = Some(subscription);
+            room.attendance.get_or_insert_with(attend);
             if let Some(no) = joined.channel_no {
                 let told = room
                     .position
@@ -95,9 +102,12 @@ impl Rooms {
         }
     }
 
-    /// The subscription of a room that is being left; the room stays until [`Rooms::forget`].
-    pub(super) fn exit(&self, channel: &ChannelName) -> Option<Subscription> {
-        self.lock().by_channel.get_mut(channel)?.subscription.take()
+    /// The place in a room that is being left; the room stays until [`Rooms::forget`].
+    pub(super) fn exit(&self, channel: &ChannelName) -> Option<(Subscription, Option<Attendance>)> {
+        let mut rooms = self.lock();
+        let room = rooms.by_channel.get_mut(channel)?;
+        let subscription = room.subscription.take()?;
+        Some((subscription, room.attendance.take()))
     }
 
     /// Removes a room.

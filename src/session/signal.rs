@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, Reply, SignalKind, SignalRequest, payload};
 use crate::domain::{EntityId, Fields, ProjectId, Signal};
+use crate::presence::UpdateError;
 
 /// Signals with the same key stand in for one another.
 type Key = (SignalKind, ProjectId, Option<EntityId>);
@@ -101,9 +102,13 @@ impl Message {
             Self::Signal(project, signal) => app.hub().signal(&project.channel(), &signal),
             Self::Presence(project, data) => {
                 let (presence, connection) = (app.presence(), caller.connection);
-                if !presence.update(&project, &caller.actor, connection, data) {
-                    return Err(not_joined());
-                }
+                let updated = presence.update(&project, &caller.actor, connection, data);
+                updated.map_err(|error| match error {
+                    UpdateError::Absent => not_joined(),
+                    UpdateError::TooLarge => {
+                        Reply::refused(ErrorCode::PayloadTooLarge, error.to_string())
+                    }
+                })?;
             }
         }
         Ok(())

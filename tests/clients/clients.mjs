@@ -21,11 +21,16 @@ for (const [version, name] of Object.entries(PACKAGES)) {
 /** The newest client over websocket, where client and transport aren't what is tested. */
 export const LATEST = MATRIX.find(({ label }) => label === '4.8 websocket');
 
+// Who comes and goes has no place in the order of events.
+const SIGNAL = /^presence[:_-]?(join|leave|update)$/i;
+
 let fences = 0;
 
 export class Client {
   /** What was heard, in order: `{name, payload, rest}`. */
   events = [];
+  /** What was heard of the others' presence, likewise. */
+  signals = [];
   connects = 0;
   disconnects = [];
 
@@ -99,7 +104,10 @@ export class Client {
   }
 
   #record() {
-    const record = (name, payload, ...rest) => this.events.push({ name, payload, rest });
+    const record = (name, payload, ...rest) => {
+      const heard = SIGNAL.test(name) ? this.signals : this.events;
+      heard.push({ name, payload, rest });
+    };
     if (this.socket.onAny) {
       this.socket.onAny(record);
     } else {

@@ -22,7 +22,8 @@ class Blocking:
     def __init__(self, url, transports):
         self.events = []
         self._sio = self.make(**RECONNECT)
-        self._sio.on("*", lambda name, payload, *rest: self.events.append((name, payload, rest)))
+        self.signals = []
+        self._sio.on("*", self._record)
         self._run(self._sio.connect, url, transports=transports)
 
     @property
@@ -51,6 +52,10 @@ class Blocking:
 
     def close(self):
         self._run(self._sio.shutdown)
+
+    def _record(self, name, payload, *rest):
+        heard = self.signals if name.startswith("presence:") else self.events
+        heard.append((name, payload, rest))
 
     def _run(self, function, *args, **kwargs):
         return function(*args, **kwargs)

@@ -16,7 +16,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 5] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 7] = [
     (
         "domain",
         &[
@@ -45,15 +45,40 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 5] = [
         &[
             "crate::contract",
             "crate::hub",
+            "crate::presence",
             "crate::command",
             "crate::session",
             "crate::app",
         ],
     ),
     (
+        "cluster",
+        &[
+            "crate::hub",
+            "crate::broker",
+            "crate::presence",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "tokio",
+        ],
+    ),
+    (
+        "presence",
+        &[
+            "crate::contract",
+            "crate::store",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
+        ],
+    ),
+    (
         "hub",
         &[
             "crate::contract",
+            "crate::presence",
             "crate::command",
             "crate::session",
             "crate::app",

@@ -16,6 +16,7 @@ mod operations;
 mod outage;
 mod plan;
 mod poison;
+mod presence;
 mod program;
 mod signals;
 mod slow_reader;

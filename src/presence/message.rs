@@ -1,0 +1,141 @@
+//! What instances say to one another on the topic `cluster`, as JSON.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::entry::{Entry, Key};
+use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Timestamp};
+
+/// Something that an instance says. Whatever it is, it is a sign of life.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Message {
+    #[serde(with = "instance")]
+    pub(super) from: InstanceId,
+    pub(super) body: Body,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Body {
+    /// I am alive, have so many clients, and have said so many changes.
+    Beat { connections: usize, version: u64 },
+    /// From this version on I say this of somebody; without an entry they are gone.
+    Change {
+        version: u64,
+        key: Key,
+        entry: Option<Entry>,
+    },
+    /// Tell me what you say of those after this one.
+    Want {
+        #[serde(with = "instance")]
+        of: InstanceId,
+        after: Option<Key>,
+    },
+    /// The answer to a want.
+    Page(Page),
+}
+
+/// All that an instance says of those who come after `after`, up to the last of them; to the end if there are no more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Page {
+    #[serde(with = "instance")]
+    pub(super) to: InstanceId,
+    pub(super) version: u64,
+    pub(super) after: Option<Key>,
+    pub(super) entries: Vec<(Key, Entry)>,
+    pub(super) more: bool,
+}
+
+mod instance {
+    use super::{Deserialize, Deserializer, InstanceId, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(id: &InstanceId, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(id.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<InstanceId, D::Error> {
+        Ok(InstanceId::restore(&String::deserialize(from)?))
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (self.project.to_json(), self.user.as_str()).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (project, user) = <(Value, String)>::deserialize(from)?;
+        let project = Id::from_json(&project).map_err(serde::de::Error::custom)?;
+        Ok(Self {
+            project: ProjectId(project),
+            user: Actor::new(&user),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryJson {
+    connection: ConnectionId,
+    joined_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data: Option<Fields>,
+    #[serde(default)]
+    data_at: i64,
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let json = EntryJson {
+            connection: self.connection,
+            joined_at: self.joined_at.as_millis(),
+            data: self.data.as_deref().cloned(),
+            data_at: self.data_at,
+        };
+        json.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let json = EntryJson::deserialize(from)?;
+        Ok(Self {
+            connection: json.connection,
+            joined_at: Timestamp::from_millis(json.joined_at),
+            data: json.data.map(Arc::new),
+            data_at: json.data_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        let connection = ConnectionId::generate();
+        let said = json!({"from": "a", "body": {"page": {"to": "b", "version": 3, "after": [7, "ann"], "more": false,
+            "entries": [[["p", "ben"], {"connection": connection.to_string(), "joinedAt": 5, "data": {"at": 1}, "dataAt": 6}]]}}});
+        let message: Message = serde_json::from_value(said.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&message).unwrap(), said);
+    }
+
+    #[test]
+    fn strange_words_are_no_message() {
+        let bare = json!({"from": "a", "body": {"change": {"version": 1, "key": ["p", "u"],
+            "entry": {"connection": "x", "joinedAt": 5}}}});
+        for strange in [json!({}), json!({"from": "a", "body": "dance"}), bare] {
+            assert!(
+                serde_json::from_value::<Message>(strange.clone()).is_err(),
+                "{strange}"
+            );
+        }
+    }
+}

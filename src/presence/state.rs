@@ -1,0 +1,169 @@
+//! Presence as a replicated map, without clock and broker: each call may leave behind what to tell local subscribers
+//! and what to say to the other instances.
+//!
+//! Each instance owns what it says of those connected to it, and numbers its changes, so that the others notice when
+//! one is lost (`peers`).
+
+mod peers;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::entry::{Entry, Key};
+use super::message::{Body, Message};
+use super::own::Own;
+use super::view::{Told, View};
+use crate::cluster::{Cluster, Members};
+use crate::domain::{Actor, ConnectionId, Fields, InstanceId, Timestamp};
+
+use peers::Peer;
+
+/// How much at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Users of a project that are shown.
+    pub(super) shown: usize,
+    /// Entries in one page.
+    pub(super) page: usize,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct State {
+    me: InstanceId,
+    grace: Duration,
+    limits: Limits,
+    members: Members,
+    peers: HashMap<InstanceId, Peer>,
+    own: Own,
+    /// Changes that this instance has said.
+    version: u64,
+    view: View,
+    messages: Vec<Message>,
+}
+
+impl State {
+    pub(super) fn new(me: InstanceId, grace: Duration, limits: Limits) -> Self {
+        Self {
+            me,
+            grace,
+            limits,
+            members: Members::default(),
+            peers: HashMap::new(),
+            own: Own::default(),
+            version: 0,
+            view: View::new(limits.shown),
+            messages: Vec::new(),
+        }
+    }
+
+    /// One more connection of a user is in a project.
+    pub(super) fn enter(&mut self, key: &Key, connection: ConnectionId, at: Timestamp) {
+        if self.own.come_back(key) {
+            return;
+        }
+        // Who is there already by way of another instance goes on as what they are.
+        let entry = self.view.get(key).unwrap_or(Entry {
+            connection,
+            joined_at: at,
+            data: None,
+            data_at: 0,
+        });
+        self.own.add(key.clone(), entry.clone());
+        self.say(key, Some(entry), Some(connection));
+    }
+
+    /// A connection leaves for good.
+    pub(super) fn leave(&mut self, key: &Key, connection: ConnectionId) {
+        if self.own.leave(key) {
+            self.say(key, None, Some(connection));
+        }
+    }
+
+    /// A connection ended, and its user may come back.
+    pub(super) fn disconnect(&mut self, key: &Key, now: Instant) {
+        self.own.disconnect(key, now, self.grace);
+    }
+
+    /// When somebody's time to come back is over.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.own.next_expiry()
+    }
+
+    /// Those who have not come back in time have left.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let mut gone = self.own.expire(now);
+        self.view.last_first(&mut gone);
+        for key in gone {
+            self.say(&key, None, None);
+        }
+    }
+
+    /// Changes what is told of somebody who is connected here. Whether they are.
+    pub(super) fn update(
+        &mut self,
+        key: &Key,
+        connection: ConnectionId,
+        data: Fields,
+        at: Timestamp,
+    ) -> bool {
+        let (Some(said), Some(mut entry)) = (self.own.connected(key), self.view.get(key)) else {
+            return false;
+        };
+        let data = (!data.is_empty()).then(|| Arc::new(data));
+        if entry.data != data {
+            entry.data = data;
+            // Later than what it stands for, whatever the clocks of the instances show.
+            entry.data_at = at.as_millis().max(entry.data_at + 1);
+            *said = entry.clone();
+            self.say(key, Some(entry), Some(connection));
+        }
+        true
+    }
+
+    /// Who is shown in a project, who asks in any case, and how many there are.
+    pub(super) fn roster(&self, key: &Key) -> (Vec<(Actor, Entry)>, usize) {
+        self.view.roster(key)
+    }
+
+    /// Says that this instance is alive.
+    pub(super) fn beat(&mut self, connections: usize) {
+        let version = self.version;
+        self.send(Body::Beat {
+            connections,
+            version,
+        });
+    }
+
+    /// The instances and their clients.
+    pub(super) fn cluster(&self, own_connections: usize) -> Cluster {
+        self.members.cluster(own_connections)
+    }
+
+    /// What local subscribers have to be told.
+    pub(super) fn take_told(&mut self) -> Vec<Told> {
+        self.view.take_told()
+    }
+
+    /// What the other instances have to be told.
+    pub(super) fn take_messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.messages)
+    }
+
+    fn send(&mut self, body: Body) {
+        let from = self.me.clone();
+        self.messages.push(Message { from, body });
+    }
+
+    /// Notes a change of what this instance says, and says it.
+    fn say(&mut self, key: &Key, entry: Option<Entry>, origin: Option<ConnectionId>) {
+        self.version += 1;
+        self.send(Body::Change {
+            version: self.version,
+            key: key.clone(),
+            entry: entry.clone(),
+        });
+        self.view.set(&self.me, key, entry, origin);
+    }
+}
