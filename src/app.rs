@@ -19,10 +19,12 @@ const RING_EVENTS: usize = 1024;
 const RING_BYTES: usize = 4 * 1024 * 1024;
 /// How often the heads of the feeds are compared with the log, in case something was not said…
 const HEAD_CHECK_ALONE: Duration = Duration::from_secs(5);
-/// … or not heard…
+/// … or not heard: what another instance said before it, too, had its way back, for example…
 const HEAD_CHECK_UP: Duration = Duration::from_millis(1500);
 /// … and while nothing is heard at all, so that events are late by less than two seconds.
 const HEAD_CHECK_DOWN: Duration = Duration::from_millis(500);
+/// How long after a change of the broker's status others may still be without it.
+const SETTLING: Duration = Duration::from_secs(3);
 /// How often answers that are past their time are removed.
 const ANSWER_SWEEP: Duration = Duration::from_mins(1);
 /// Answers removed in one statement.
@@ -101,41 +103,53 @@ impl App {
             lifecycle,
             started: Instant::now(),
         }));
-        let upkeep = app.clone();
+        let (heads, answers) = (app.clone(), app.clone());
         app.lifecycle()
-            .spawn_service(async move { upkeep.upkeep().await });
+            .spawn_service(async move { heads.watch_heads().await });
+        app.lifecycle()
+            .spawn_service(async move { answers.sweep_answers().await });
         Ok(app)
     }
 
-    async fn upkeep(&self) {
-        let mut answers = tokio::time::interval(ANSWER_SWEEP);
+    /// Compares the feeds with the log: at intervals, and at once when something changes in how other instances'
+    /// events come in.
+    async fn watch_heads(&self) {
+        let mut status = self.broker().status();
+        let mut changed = Instant::now();
         loop {
+            if let Err(error) = self.hub().check_heads().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot compare feeds with the log"
+                );
+            }
+            let before = std::mem::replace(&mut status, self.broker().status());
+            if status != before {
+                changed = Instant::now();
+                continue;
+            }
+            let interval = match status {
+                BrokerStatus::Alone => HEAD_CHECK_ALONE,
+                BrokerStatus::Up if changed.elapsed() > SETTLING => HEAD_CHECK_UP,
+                BrokerStatus::Up | BrokerStatus::Down => HEAD_CHECK_DOWN,
+            };
             tokio::select! {
-                () = self.head_check_due() => {
-                    if let Err(error) = self.hub().check_heads().await {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "cannot compare feeds with the log");
-                    }
-                }
-                _ = answers.tick() => {
-                    if let Err(error) = self.forget_answers().await {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove old answers");
-                    }
-                }
+                () = tokio::time::sleep(interval) => {}
+                () = self.broker().status_changed() => {}
             }
         }
     }
 
-    /// Resolves when the feeds are to be compared with the log: at intervals, and when something changes in how
-    /// other instances' events come in.
-    async fn head_check_due(&self) {
-        let interval = match self.broker().status() {
-            BrokerStatus::Alone => HEAD_CHECK_ALONE,
-            BrokerStatus::Up => HEAD_CHECK_UP,
-            BrokerStatus::Down => HEAD_CHECK_DOWN,
-        };
-        tokio::select! {
-            () = tokio::time::sleep(interval) => {}
-            () = self.broker().status_changed() => {}
+    async fn sweep_answers(&self) {
+        let mut sweep = tokio::time::interval(ANSWER_SWEEP);
+        loop {
+            sweep.tick().await;
+            if let Err(error) = self.forget_answers().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot remove old answers"
+                );
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who is in a project: the roster in the answer to a join, and what the others are told.
 
+mod cluster;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
