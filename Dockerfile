@@ -15,6 +15,8 @@ RUN groupadd --gid 10001 boardcast \
     && useradd --uid 10001 --gid boardcast --home-dir /data --no-create-home --shell /usr/sbin/nologin boardcast \
     && install --directory --owner=boardcast --group=boardcast /data
 COPY --from=build /usr/local/bin/boardcast /usr/local/bin/boardcast
+# Whom to trust for rediss://. For an authority of your own, mount its certificate and name it in SSL_CERT_FILE.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 
 # By number, so that Kubernetes can tell that it is not root.
 USER 10001:10001

@@ -202,58 +202,70 @@ impl ProjectId {
     }
 }
 
-/// Names a channel: `project:<id>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChannelName(std::sync::Arc<str>);
+/// Defines a newtype over a text that is cheap to clone.
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(std::sync::Arc<str>);
 
-impl ChannelName {
-    /// A name that was checked before it was stored.
-    #[must_use]
-    pub fn restore(name: String) -> Self {
-        Self(name.into())
-    }
+        impl $name {
+            /// One whose text was checked, or made, before.
+            #[must_use]
+            pub fn restore(text: impl Into<std::sync::Arc<str>>) -> Self {
+                Self(text.into())
+            }
 
-    /// The name's text.
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_type! {
+    /// Names a channel: `project:<id>`.
+    ChannelName
+}
+text_type! {
+    /// Tells one database from another, so that a cursor of another one is noticed. Lower-case hexadecimal.
+    Epoch
+}
+text_type! {
+    /// One running server among several, made anew at every start. Twelve characters of lower-case hexadecimal.
+    InstanceId
+}
+
+impl Epoch {
+    /// A fresh one: twelve characters are enough to tell databases apart.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn generate() -> Self {
+        Self::restore(short_random())
     }
 }
 
-impl fmt::Display for ChannelName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl InstanceId {
+    /// Bytes of an id's text.
+    pub const LENGTH: usize = 12;
+
+    /// A fresh id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::restore(short_random())
     }
 }
 
 /// A channel's number in its database: short, for cursors and keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelNo(pub i64);
-
-/// Tells one database from another, so that a cursor of another one is noticed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Epoch(std::sync::Arc<str>);
-
-impl Epoch {
-    /// An epoch as stored.
-    #[must_use]
-    pub fn restore(text: String) -> Self {
-        Self(text.into())
-    }
-
-    /// Twelve characters from a fresh UUID's random part: enough to tell databases apart.
-    #[must_use]
-    pub fn generate() -> Self {
-        let id = fresh_uuid().simple().to_string();
-        Self(id[20..].into())
-    }
-
-    /// The epoch's text: lower-case hexadecimal.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A connection's public id. It is never the Engine.IO session id: whoever knows that one can post into
 /// the session.
@@ -274,39 +286,6 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// One running server among several. Made anew at every start.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(std::sync::Arc<str>);
-
-impl InstanceId {
-    /// Bytes of an id's text.
-    pub const LENGTH: usize = 12;
-
-    /// An id by its text.
-    #[must_use]
-    pub fn restore(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// Twelve characters from a fresh UUID's random part.
-    #[must_use]
-    pub fn generate() -> Self {
-        Self(Epoch::generate().0)
-    }
-
-    /// The id's text: twelve characters of lower-case hexadecimal.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for InstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Who changes something: a user's id, or `anonymous:<connection id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor(std::sync::Arc<str>);
@@ -323,6 +302,11 @@ impl Actor {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Twelve characters from a fresh UUID's random part.
+fn short_random() -> String {
+    fresh_uuid().simple().to_string().split_off(20)
 }
 
 /// A fresh UUIDv7: the one place where ids are made.

@@ -56,7 +56,7 @@ mod instance {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<InstanceId, D::Error> {
-        Ok(InstanceId::restore(&String::deserialize(from)?))
+        Ok(InstanceId::restore(String::deserialize(from)?))
     }
 }
 

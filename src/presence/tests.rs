@@ -95,7 +95,7 @@ impl World {
 
     fn boot(&mut self, node: usize) {
         self.made += 1;
-        let me = InstanceId::restore(&format!("i{}", self.made));
+        let me = InstanceId::restore(format!("i{}", self.made));
         self.nodes[node] = Some(Node {
             state: State::new(me, GRACE, LIMITS),
             connected: BTreeMap::new(),
