@@ -51,6 +51,12 @@ struct Parts {
     started: Instant,
 }
 
+/// What the names of this deployment's topics begin with. Whoever shares the Redis and not the database has other
+/// events under the same channels and seqs, and a database number of Redis does not keep them apart.
+fn topic_prefix(prefix: &str, epoch: &Epoch) -> String {
+    format!("{prefix}:{}", epoch.as_str())
+}
+
 impl App {
     /// Opens the store, brings it up to date and starts the hub and the writer.
     ///
@@ -65,7 +71,7 @@ impl App {
         let instance = InstanceId::generate();
         let broker = Broker::start(
             config.redis_url.as_ref(),
-            &config.redis_prefix,
+            &topic_prefix(&config.redis_prefix, &epoch),
             &instance,
             &lifecycle,
         );
