@@ -56,9 +56,16 @@ struct Log {
     pruned: Seq,
 }
 
-/// What was read after which seq.
-type Page = (Seq, Result<Vec<Arc<Event>>, StoreError>);
-type PageRead = Pin<Box<dyn Future<Output = Page> + Send>>;
+/// A page of the log, or why there is none.
+struct Page {
+    after: Seq,
+    /// How far the log was said to reach before it was read.
+    claimed: Seq,
+    events: Result<Vec<Arc<Event>>, StoreError>,
+}
+
+/// Nothing comes of a pause.
+type PageRead = Pin<Box<dyn Future<Output = Option<Page>> + Send>>;
 
 pub(super) struct Feed {
     channel: ChannelName,
@@ -114,7 +121,7 @@ impl Feed {
                     None => return,
                 },
                 page = async { reading.as_mut().expect("guarded").await }, if reading.is_some() => {
-                    reading = self.take_page(page);
+                    reading = page.and_then(|page| self.take_page(page));
                 }
                 () = self.wake.notified(), if self.any_waiting() => self.retry_waiting(),
                 _ = tick.tick(), if self.any_waiting() => {
@@ -217,13 +224,28 @@ impl Feed {
         }
     }
 
-    /// Takes a page over. After one that did not help, the next waits a little.
-    fn take_page(&mut self, (after, page): Page) -> Option<PageRead> {
-        match page {
+    /// Takes a page over. After one that did not help comes a pause.
+    fn take_page(&mut self, page: Page) -> Option<PageRead> {
+        let Page {
+            after,
+            claimed,
+            events,
+        } = page;
+        match events {
             Ok(events) if events.first().is_some_and(|event| event.seq == after + 1) => {
                 self.take_events(&events);
                 self.page = events;
                 return None;
+            }
+            // Whoever publishes has committed before: there is no more, whatever was said, unless it was said since.
+            Ok(events) if events.is_empty() && self.is_head(after) => {
+                let false_claim = self.announced.compare_exchange(
+                    claimed,
+                    after,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
+                tracing::debug!(channel = %self.channel, after, ?false_claim, "the log ends earlier than was said");
             }
             Ok(_) => {
                 tracing::warn!(channel = %self.channel, after, "the log has a hole; trying again");
@@ -232,11 +254,14 @@ impl Feed {
                 tracing::warn!(channel = %self.channel, error = %error, "cannot read the log; trying again");
             }
         }
-        let retry = self.read(after);
-        Some(Box::pin(async move {
+        Some(Box::pin(async {
             tokio::time::sleep(READ_RETRY).await;
-            retry.await
+            None
         }))
+    }
+
+    fn is_head(&self, seq: Seq) -> bool {
+        self.log.as_ref().is_some_and(|log| log.head == seq)
     }
 
     /// Reads the page after the lowest position that neither ring nor page can serve.
@@ -255,8 +280,9 @@ impl Feed {
     fn read(&self, after: Seq) -> PageRead {
         let (store, channel) = (self.store.clone(), self.channel.clone());
         let known = self.log.as_ref().and_then(|log| log.no);
+        let claimed = self.announced.load(Ordering::Acquire);
         Box::pin(async move {
-            let page = async {
+            let events = async {
                 let no = match known {
                     Some(no) => Some(no),
                     None => store.channel_get(&channel).await?.map(|found| found.no),
@@ -270,7 +296,11 @@ impl Feed {
                     None => Ok(Vec::new()),
                 }
             };
-            (after, page.await)
+            Some(Page {
+                after,
+                claimed,
+                events: events.await,
+            })
         })
     }
 
