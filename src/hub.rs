@@ -13,7 +13,7 @@ mod subscriber;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -218,10 +218,15 @@ impl Hub {
 
     fn hear(&self, channel: &ChannelName, inlet: Inlet) -> TopicSubscription {
         let name = channel.clone();
+        // Once is enough: whoever floods a topic does not flood the log as well.
+        let complained = AtomicBool::new(false);
         let handler = move |message: bytes::Bytes| match relay::decode(&name, &message) {
             Ok(message) => inlet.put(message),
-            Err(error) => {
+            Err(error) if !complained.swap(true, Ordering::Relaxed) => {
                 tracing::warn!(channel = %name, error = %error, "a message that cannot be read");
+            }
+            Err(error) => {
+                tracing::debug!(channel = %name, error = %error, "a message that cannot be read");
             }
         };
         self.broker
