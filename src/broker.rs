@@ -102,7 +102,8 @@ impl Broker {
         }
     }
 
-    /// Resolves when everything that was published so far is on its way, or lost.
+    /// Resolves when everything that was published so far is on its way, or lost: a Redis that takes too long holds
+    /// nobody up.
     pub async fn settle(&self) {
         if let Self::Redis(redis) = self {
             redis.settle().await;

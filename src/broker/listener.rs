@@ -23,7 +23,7 @@ use crate::domain::InstanceId;
 /// Without a pulse for so long, the broker counts as down.
 const SILENCE: Duration = Duration::from_secs(1);
 /// Without a pulse for so long, the connection is given up.
-const DEAD: Duration = Duration::from_secs(4);
+pub(super) const DEAD: Duration = Duration::from_secs(4);
 /// Topics in one request.
 const AT_ONCE: usize = 1000;
 
@@ -52,6 +52,7 @@ impl Listener {
                 self.connector.lost(&error);
             }
             self.set_status(BrokerStatus::Down);
+            self.topics.forget_changes();
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::connect::Connector;
+use super::connect::{Connector, PATIENCE};
 use super::speaker::{Order, Speaker};
 use super::topics::{Place, Topics};
 use super::{BrokerStatus, BrokerUnavailable, Handler, RedisUrl, listener};
@@ -51,6 +51,7 @@ impl Redis {
             pulse: Arc::clone(&pulse),
             instance: instance.clone(),
             queued: Arc::clone(&queued),
+            status: status.subscribe(),
         };
         let listener = listener::Listener {
             connector: Connector::new(url, "subscribe"),
@@ -99,13 +100,19 @@ impl Redis {
         };
         let sent = self.orders.try_send(order);
         sent.map_err(|_| BrokerUnavailable)?;
-        count.await.map_err(|_| BrokerUnavailable)
+        let count = tokio::time::timeout(PATIENCE, count).await;
+        count.ok().and_then(Result::ok).ok_or(BrokerUnavailable)
     }
 
     pub(super) async fn settle(&self) {
         let (reply, settled) = oneshot::channel();
-        if self.orders.send(Order::Settle(reply)).await.is_ok() && settled.await.is_err() {
-            tracing::trace!("everything was published or lost");
+        let settling = async {
+            if self.orders.send(Order::Settle(reply)).await.is_ok() && settled.await.is_err() {
+                tracing::trace!("everything was published or lost");
+            }
+        };
+        if tokio::time::timeout(PATIENCE, settling).await.is_err() {
+            tracing::debug!("redis takes too long; what waits for it is lost");
         }
     }
 

@@ -7,10 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisResult};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior};
 
+use super::BrokerStatus;
 use super::connect::{Connector, timely};
+use super::listener::DEAD;
 use super::redis::envelope;
 use crate::domain::InstanceId;
 
@@ -42,6 +44,7 @@ pub(super) struct Speaker {
     pub(super) pulse: Arc<str>,
     pub(super) instance: InstanceId,
     pub(super) queued: Arc<AtomicUsize>,
+    pub(super) status: watch::Receiver<BrokerStatus>,
 }
 
 impl Speaker {
@@ -51,28 +54,45 @@ impl Speaker {
         pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut connection: Option<MultiplexedConnection> = None;
         let mut taken = Vec::with_capacity(PIPELINE);
+        let mut heard = Instant::now();
         loop {
             tokio::select! {
                 count = orders.recv_many(&mut taken, PIPELINE) => if count == 0 { return },
                 _ = pulse.tick() => {}
             }
+            if *self.status.borrow() == BrokerStatus::Up {
+                heard = Instant::now();
+            } else if heard.elapsed() > DEAD {
+                // Redis may answer and be the wrong one: the name may lead to another server by now.
+                connection = None;
+            }
             if connection.is_none() && self.connector.must_wait().is_none() {
                 connection = self.connector.speaking().await;
+                heard = Instant::now();
             }
-            let orders = std::mem::take(&mut taken);
             let Some(open) = &mut connection else {
-                // They are lost: dropping a count tells its asker.
-                self.note_taken(&orders);
+                self.lose(&mut taken, &mut orders);
                 continue;
             };
-            match self.speak(open, orders).await {
+            let bytes = bytes(&taken);
+            match self.speak(open, std::mem::take(&mut taken)).await {
                 Ok(()) => self.connector.works(),
                 Err(error) => {
                     self.connector.lost(&error);
                     connection = None;
                 }
             }
+            self.queued.fetch_sub(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Drops what was taken and all that waits: the next attempt to connect may take as long, and nobody wants to
+    /// hear it so late. Dropping a count tells its asker.
+    fn lose(&self, taken: &mut Vec<Order>, orders: &mut mpsc::Receiver<Order>) {
+        let waiting = orders.len();
+        taken.extend((0..waiting).map_while(|_| orders.try_recv().ok()));
+        self.queued.fetch_sub(bytes(taken), Ordering::Relaxed);
+        taken.clear();
     }
 
     /// Publishes the messages, and the pulse behind them.
@@ -81,7 +101,6 @@ impl Speaker {
         connection: &mut MultiplexedConnection,
         orders: Vec<Order>,
     ) -> RedisResult<()> {
-        self.note_taken(&orders);
         let mut pipeline = Pipeline::with_capacity(orders.len() + 1);
         let mut counts = Vec::new();
         let mut settled = Vec::new();
@@ -109,12 +128,12 @@ impl Speaker {
         }
         Ok(())
     }
+}
 
-    fn note_taken(&self, orders: &[Order]) {
-        let bytes = orders.iter().map(|order| match order {
-            Order::Publish { message, .. } => message.len(),
-            Order::Count { .. } | Order::Settle(_) => 0,
-        });
-        self.queued.fetch_sub(bytes.sum(), Ordering::Relaxed);
-    }
+fn bytes(orders: &[Order]) -> usize {
+    let bytes = orders.iter().map(|order| match order {
+        Order::Publish { message, .. } => message.len(),
+        Order::Count { .. } | Order::Settle(_) => 0,
+    });
+    bytes.sum()
 }

@@ -90,6 +90,11 @@ impl Topics {
         wanted.by_name.keys().cloned().collect()
     }
 
+    /// Forgets what has changed, while there is no connection to which it matters: the next begins with all.
+    pub(super) fn forget_changes(&self) {
+        self.lock().touched.clear();
+    }
+
     /// What has changed since the last look, for a connection with these subscriptions.
     pub(super) fn change(&self, subscribed: &HashSet<Arc<str>>) -> Option<Change> {
         let mut wanted = self.lock();
@@ -204,6 +209,18 @@ mod tests {
         let again = subscribe(&topics, "a");
         assert_eq!(topics.change(&subscribed), None);
         assert!(*again.confirmation().0.borrow());
+    }
+
+    #[test]
+    fn what_comes_and_goes_without_a_connection_leaves_nothing_behind() {
+        let topics = Arc::new(Topics::default());
+        let _stays = subscribe(&topics, "a");
+        for name in 0..100 {
+            drop(subscribe(&topics, &name.to_string()));
+        }
+        topics.forget_changes();
+        assert!(topics.lock().touched.is_empty());
+        assert_eq!(topics.all(), names(&["a"]));
     }
 
     #[test]
