@@ -36,13 +36,14 @@ use state::{Limits, State};
 
 /// Where instances talk to one another.
 const TOPIC: &str = "cluster";
-/// A page is small, so that a full broker loses little of it, and a roster fits into an answer.
+/// A page is small, so that a full broker loses little of it. So is a roster: it is part of every answer to a join, and
+/// a WebSocket keeps a buffer as large as its largest message.
 const LIMITS: Limits = Limits {
-    shown: 256,
+    shown: 100,
     page: 64,
 };
 /// Bytes of JSON that somebody may say of themselves.
-const MAX_DATA: usize = 4096;
+const MAX_DATA: usize = 1024;
 
 /// Why what somebody says of themselves is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
