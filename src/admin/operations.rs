@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::contract::{ErrorCode, Notification, Reply};
 use crate::domain::{EventId, Fields};
-use crate::transport::socketio::Broadcasts;
+use crate::transport::socketio::{Broadcasts, RoomCount};
 
 /// Bytes that a request's body may have.
 const MAX_BODY: usize = 64 * 1024;
@@ -94,21 +94,26 @@ struct Room {
 
 async fn sockets(
     _: Operator,
-    State(app): State<App>,
     Extension(broadcasts): Extension<Broadcasts>,
     room: Result<Query<Room>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(Room { room }) = room.map_err(|_| no_room())?;
-    let instances = broadcasts.count(&room).await.map_err(|error| {
+    let RoomCount {
+        instances,
+        complete,
+    } = broadcasts.count(&room).await.map_err(|error| {
         tracing::warn!(error = %error, "cannot ask the other instances");
         let message = "the other instances cannot be asked while Redis is away";
         Refusal(Reply::refused(ErrorCode::Unavailable, message))
     })?;
-    let sockets: usize = instances.values().sum();
-    let instance = app.instance().as_str();
-    Ok(Json(
-        json!({"ok": true, "success": true, "room": room, "sockets": sockets, "instances": instances, "instance": instance}),
-    ))
+    Ok(Json(json!({
+        "ok": true,
+        "success": true,
+        "room": room,
+        "sockets": instances.values().sum::<usize>(),
+        "instances": instances,
+        "complete": complete,
+    })))
 }
 
 async fn disconnect(

@@ -216,7 +216,9 @@ impl Feed {
     fn take_events(&mut self, events: &[Arc<Event>]) {
         let Some(log) = &mut self.log else { return };
         for event in events {
-            if event.seq == log.head + 1 {
+            // Another number is of another log, whoever says so.
+            let is_of_this_log = log.no.is_none_or(|no| no == event.channel_no);
+            if is_of_this_log && event.seq == log.head + 1 {
                 log.head = event.seq;
                 log.no = Some(event.channel_no);
                 self.ring.push(Arc::clone(event));

@@ -31,7 +31,7 @@ use socketioxide_core::Value;
 
 use crate::app::App;
 use adapter::ClusterAdapter;
-pub use broadcasts::Broadcasts;
+pub use broadcasts::{Broadcasts, RoomCount};
 use broadcasts::{style_room, user_room};
 use door::Door;
 use handshake::Handshake;

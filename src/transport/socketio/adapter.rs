@@ -19,7 +19,7 @@ const PREFIX: &str = "adapter";
 /// Requests of other instances that may wait; more are lost.
 const WAITING: usize = 4096;
 /// How long other instances may take to answer, `fetch_sockets` for example.
-const ANSWER: Duration = Duration::from_secs(2);
+pub(super) const ANSWER: Duration = Duration::from_secs(2);
 
 /// The adapter of all namespaces.
 pub(super) type ClusterAdapter = CustomRedisAdapter<Emitter, BrokerDriver>;

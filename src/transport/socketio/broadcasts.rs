@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use socketioxide::{BroadcastError, SocketIo};
 
-use super::adapter::ClusterAdapter;
+use super::adapter::{self, ClusterAdapter};
 use crate::broker::BrokerUnavailable;
 use crate::contract::{Audience, EventStyle, Notification};
 use crate::domain::{EventType, Id};
@@ -26,6 +27,15 @@ pub(super) fn style_room(style: EventStyle) -> &'static str {
         EventStyle::Snake => "style:snake",
         EventStyle::Camel => "style:camel",
     }
+}
+
+/// How many sockets are in a room.
+#[derive(Debug)]
+pub struct RoomCount {
+    /// Per instance, by the adapter's own ids.
+    pub instances: BTreeMap<String, usize>,
+    /// Whether every instance has answered in time.
+    pub complete: bool,
 }
 
 /// See the module. Cheap to clone.
@@ -57,12 +67,13 @@ impl Broadcasts {
         }
     }
 
-    /// How many sockets are in a room, per instance.
+    /// Counts the sockets of a room.
     ///
     /// # Errors
     ///
     /// Fails while the other instances cannot be asked.
-    pub async fn count(&self, room: &str) -> Result<BTreeMap<String, usize>, BrokerUnavailable> {
+    pub async fn count(&self, room: &str) -> Result<RoomCount, BrokerUnavailable> {
+        let asked = Instant::now();
         let sockets = self.0.within(room.to_owned()).fetch_sockets().await;
         let mut instances = BTreeMap::new();
         for socket in sockets.map_err(|_| BrokerUnavailable)? {
@@ -70,7 +81,11 @@ impl Broadcasts {
                 .entry(socket.data().server_id.to_string())
                 .or_default() += 1;
         }
-        Ok(instances)
+        Ok(RoomCount {
+            instances,
+            // The adapter does not say who kept silent, only waits for them as long as it may.
+            complete: asked.elapsed() < adapter::ANSWER,
+        })
     }
 
     /// Disconnects the sockets of a room. Their clients do not come back by themselves.
