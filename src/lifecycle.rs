@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio_util::future::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +30,8 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.work.spawn(self.until_stopped(task));
+        self.work
+            .spawn(task.with_cancellation_token_owned(self.stopping.clone()));
     }
 
     /// Starts a task that serves others for as long as there is work to do for them.
@@ -37,20 +39,8 @@ impl Lifecycle {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.services.spawn(self.until_stopped(task));
-    }
-
-    fn until_stopped<F>(&self, task: F) -> impl Future<Output = ()> + Send + 'static
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let stopping = self.stopping.clone();
-        async move {
-            tokio::select! {
-                () = task => {}
-                () = stopping.cancelled() => {}
-            }
-        }
+        self.services
+            .spawn(task.with_cancellation_token_owned(self.stopping.clone()));
     }
 
     /// No new work is taken from now on; what was taken is finished.

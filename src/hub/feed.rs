@@ -207,7 +207,8 @@ impl Feed {
         }
         // What is committed before is in the head that is read, and what is committed after is heard of.
         self.confirmation.wait().await;
-        let read = self.store.channel_get(&self.channel).await;
+        // Boxed, because a feed would have room for it as long as it lives, and it is large.
+        let read = Box::pin(self.store.channel_get(&self.channel)).await;
         self.unreadable = read.is_err().then(Instant::now);
         Ok(Log::read(read.map_err(SubscribeError::Store)?))
     }
