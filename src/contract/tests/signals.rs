@@ -1,6 +1,7 @@
 //! Signals: their names, their project, and what is passed on.
 
 use super::*;
+use crate::domain::EntityId;
 
 fn signal(arguments: &Value) -> SignalRequest {
     match parsed(arguments) {
@@ -25,7 +26,7 @@ fn what_was_sent_is_passed_on() {
         assert_eq!(signal.kind, kind);
         assert_eq!(signal.project.unwrap().as_str(), "p1");
         // What somebody says of themselves is about them, and replaces what they said before.
-        let subject = signal.subject.as_ref().map(|id| id.as_str());
+        let subject = signal.subject.as_ref().map(EntityId::as_str);
         assert_eq!(subject, (kind != SignalKind::Presence).then_some("t1"));
         assert_eq!(Value::Object(signal.fields), sent);
     }
