@@ -27,6 +27,6 @@ pub use id::{
 };
 pub use rank::Rank;
 pub use refusal::Refusal;
-pub use signal::Signal;
+pub use signal::{Lasting, Signal};
 pub use timestamp::Timestamp;
 pub use world::{OrderEntry, World};

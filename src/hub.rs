@@ -5,6 +5,7 @@
 //! It never makes a publisher wait.
 
 mod feed;
+mod missed;
 mod relay;
 mod ring;
 mod slot;

@@ -32,6 +32,7 @@ use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 
 use entry::Key;
+use message::Message;
 use state::{Limits, State};
 
 /// Where instances talk to one another.
@@ -248,7 +249,7 @@ fn hear(presence: &Weak<Presence>, message: &Bytes) {
     let Some(presence) = presence.upgrade() else {
         return;
     };
-    match serde_json::from_slice(message) {
+    match Message::read(message) {
         Ok(message) => presence.change(|state| state.receive(message, Instant::now())),
         Err(error) => {
             tracing::debug!(error = %error, "another instance says what is not understood");

@@ -86,8 +86,12 @@ pub(super) fn read(
     }
     let body = Body::read(Kind::Task, None, &fields, Wrappers::Ignored)?;
     let project = body.project()?;
-    // It only tells signals apart: one that cannot be read is the sender's own affair.
-    let subject = body.id().ok().flatten();
+    // It only tells signals apart: one that cannot be read is the sender's own affair. What somebody says of themselves
+    // replaces what they said before, whatever task it names.
+    let subject = match kind {
+        SignalKind::Typing | SignalKind::Editing => body.id().ok().flatten(),
+        SignalKind::Presence => None,
+    };
     Ok(SignalRequest {
         kind,
         project,

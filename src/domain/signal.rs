@@ -1,10 +1,10 @@
-//! An ephemeral message: who is here, who is typing. It is never logged, and it may get lost.
+//! An ephemeral message: who is here, who is typing. It is never logged. It may get lost, unless it says so.
 
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{ConnectionId, EventType};
+use super::{Actor, ConnectionId, EventType};
 
 /// See the module. Shared by everyone to whom it is delivered.
 #[derive(Debug, Clone)]
@@ -16,4 +16,15 @@ pub struct Signal {
     pub payload: Arc<RawValue>,
     /// The connection that caused it, which is not told.
     pub origin: Option<ConnectionId>,
+    /// What is said once and holds until something else is said: who finds no room for it is told later.
+    pub lasting: Option<Lasting>,
+}
+
+/// Of whom something is said that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lasting {
+    /// The user.
+    pub of: Actor,
+    /// Nothing that was said of them before matters any more.
+    pub is_end: bool,
 }

@@ -330,6 +330,7 @@ impl Feed {
 
     /// Whether the subscriber is still there.
     fn deliver_to(&self, slot: &mut Slot, head: Seq) -> bool {
+        slot.missed.catch_up(&*slot.subscriber, &self.wake);
         while !slot.waiting && slot.position < head {
             let Some(event) = self.find(slot.position + 1) else {
                 return true;
@@ -346,19 +347,21 @@ impl Feed {
         true
     }
 
-    fn tell_all(&self, signal: &Signal) {
-        for slot in &self.slots {
-            slot.subscriber.signal(signal);
+    fn tell_all(&mut self, signal: &Arc<Signal>) {
+        for slot in &mut self.slots {
+            slot.missed.tell(&*slot.subscriber, signal, &self.wake);
         }
     }
 
     fn any_waiting(&self) -> bool {
-        self.slots.iter().any(|slot| slot.waiting)
+        let mut slots = self.slots.iter();
+        slots.any(|slot| slot.waiting || slot.missed.is_waiting())
     }
 
     fn retry_waiting(&mut self) {
         for slot in &mut self.slots {
             slot.waiting = false;
+            slot.missed.retry();
         }
     }
 

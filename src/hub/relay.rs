@@ -100,6 +100,7 @@ pub(super) fn decode(channel: &ChannelName, message: &[u8]) -> serde_json::Resul
             signal_type: EventType::restore(signal.r#type.into_owned()),
             payload: Arc::from(signal.payload.to_owned()),
             origin: signal.origin,
+            lasting: None,
         })),
     })
 }
@@ -223,6 +224,7 @@ mod tests {
             signal_type: EventType::known("typing"),
             payload: Arc::from(RawValue::from_string("{}".to_owned()).unwrap()),
             origin: None,
+            lasting: None,
         };
         let message = signal(&sent).unwrap();
         let got = decode(&ChannelName::restore("c".to_owned()), &message).unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Subscriber;
+use super::missed::Missed;
 use crate::domain::Seq;
 
 pub(super) struct Slot {
@@ -15,6 +16,7 @@ pub(super) struct Slot {
     pub(super) position: Seq,
     /// Nothing is offered until it is woken.
     pub(super) waiting: bool,
+    pub(super) missed: Missed,
     blocked: Option<Blocked>,
 }
 
@@ -32,6 +34,7 @@ impl Slot {
             subscriber,
             position,
             waiting: false,
+            missed: Missed::default(),
             blocked: None,
         }
     }
@@ -85,7 +88,9 @@ mod tests {
             Offer::Full
         }
 
-        fn signal(&self, _: &Signal) {}
+        fn signal(&self, _: &Signal) -> Offer {
+            Offer::Full
+        }
 
         fn taken(&self) -> u64 {
             self.taken.load(Ordering::Relaxed)

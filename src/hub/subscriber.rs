@@ -26,8 +26,9 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Hands an event over, or says why not. Must not block.
     fn offer(&self, event: &Event) -> Offer;
 
-    /// Tells something ephemeral, if there is plenty of room and it is not the subscriber's own. Must not block.
-    fn signal(&self, signal: &Signal);
+    /// Tells something ephemeral, if there is plenty of room; what is the subscriber's own counts as told. Must not
+    /// block.
+    fn signal(&self, signal: &Signal) -> Offer;
 
     /// How much has left for it so far, whatever it was: only a change means something.
     fn taken(&self) -> u64;

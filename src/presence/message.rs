@@ -8,6 +8,10 @@ use serde_json::Value;
 use super::entry::{Entry, Key};
 use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Timestamp};
 
+/// Bytes of a message that is read: a page of the longest entries is smaller. Understanding anything larger would take
+/// longer than the next one takes to arrive.
+const MAX_BYTES: usize = 512 * 1024;
+
 /// Something that an instance says. Whatever it is, it is a sign of life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Message {
@@ -46,6 +50,16 @@ pub(super) struct Page {
     pub(super) after: Option<Key>,
     pub(super) entries: Vec<(Key, Entry)>,
     pub(super) more: bool,
+}
+
+impl Message {
+    /// Reads what an instance said.
+    pub(super) fn read(bytes: &[u8]) -> serde_json::Result<Self> {
+        if bytes.len() > MAX_BYTES {
+            return Err(serde::de::Error::custom("too long"));
+        }
+        serde_json::from_slice(bytes)
+    }
 }
 
 mod instance {
@@ -125,6 +139,37 @@ mod tests {
             "entries": [[["p", "ben"], {"connection": connection.to_string(), "joinedAt": 5, "data": {"at": 1}, "dataAt": 6}]]}}});
         let message: Message = serde_json::from_value(said.clone()).unwrap();
         assert_eq!(serde_json::to_value(&message).unwrap(), said);
+    }
+
+    #[test]
+    fn the_longest_page_is_read_and_nothing_much_longer() {
+        use crate::presence::{LIMITS, MAX_DATA};
+        // Each byte of an id may be one that JSON writes as six.
+        let id = "\u{1}".repeat(128);
+        let key = Key {
+            project: ProjectId(Id::from_text(&id).unwrap()),
+            user: Actor::new(&id),
+        };
+        let said = json!({"": "x".repeat(MAX_DATA - "{'':''}".len())});
+        let data = said.as_object().cloned();
+        let entry = Entry {
+            connection: ConnectionId::generate(),
+            joined_at: Timestamp::from_millis(i64::MIN),
+            data: data.map(Arc::new),
+            data_at: i64::MIN,
+        };
+        let body = Body::Page(Page {
+            to: InstanceId::restore("b"),
+            version: u64::MAX,
+            after: Some(key.clone()),
+            entries: vec![(key, entry); LIMITS.page],
+            more: true,
+        });
+        let from = InstanceId::restore("a");
+        let mut page = serde_json::to_vec(&Message { from, body }).unwrap();
+        assert!(Message::read(&page).is_ok(), "{} bytes", page.len());
+        page.resize(2 * page.len(), b' ');
+        assert!(Message::read(&page).is_err());
     }
 
     #[test]

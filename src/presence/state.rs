@@ -115,7 +115,7 @@ impl State {
         if entry.data != data {
             entry.data = data;
             // Later than what it stands for, whatever the clocks of the instances show.
-            entry.data_at = at.as_millis().max(entry.data_at + 1);
+            entry.data_at = at.as_millis().max(entry.data_at.saturating_add(1));
             *said = entry.clone();
             self.say(key, Some(entry), Some(connection));
         }

@@ -7,7 +7,7 @@ use serde_json::value::to_raw_value;
 
 use super::entry::Entry;
 use super::view::{Change, Told};
-use crate::domain::{Actor, EventType, Fields, Signal};
+use crate::domain::{Actor, EventType, Fields, Lasting, Signal};
 
 const JOINED: EventType = EventType::known("presence.join");
 const LEFT: EventType = EventType::known("presence.leave");
@@ -48,6 +48,10 @@ pub(super) fn signal(told: &Told) -> Arc<Signal> {
         signal_type,
         payload: payload.into(),
         origin: told.origin,
+        lasting: Some(Lasting {
+            of: key.user.clone(),
+            is_end: told.change == Change::Left,
+        }),
     })
 }
 

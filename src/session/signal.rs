@@ -124,6 +124,7 @@ fn message(kind: SignalKind, project: ProjectId, fields: Fields, caller: &Caller
         signal_type,
         payload: payload.into(),
         origin: Some(caller.connection),
+        lasting: None,
     };
     Message::Signal(project, Arc::new(signal))
 }

@@ -126,7 +126,8 @@ impl State {
         let Some(peer) = self.peers.get(from) else {
             return;
         };
-        if peer.version.is_some_and(|known| known < version) {
+        // It cannot have said less than was heard: then somebody else spoke in its name.
+        if peer.version.is_some_and(|known| known != version) {
             self.ask(from, None, now);
         } else if let Some(asking) = &peer.asking
             && now.saturating_duration_since(asking.since) >= ANSWER
@@ -148,7 +149,7 @@ impl State {
             return;
         };
         match peer.version {
-            Some(known) if known + 1 == version => {
+            Some(known) if known.checked_add(1) == Some(version) => {
                 peer.version = Some(version);
                 self.set(from, key, entry);
             }
@@ -208,5 +209,74 @@ impl State {
         if adopted.is_some() {
             self.say(key, adopted, None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::{Actor, ConnectionId, Fields, Id, ProjectId, Timestamp};
+    use crate::presence::state::Limits;
+
+    /// An instance `a` that has heard the whole of what `b` says, of `ben` in this version.
+    fn acquainted(version: u64, data_at: i64) -> (State, Instant) {
+        let limits = Limits { shown: 3, page: 2 };
+        let mut state = State::new(InstanceId::restore("a"), Duration::ZERO, limits);
+        let now = Instant::now();
+        let entry = json!({"connection": ConnectionId::generate().to_string(), "joinedAt": 5, "dataAt": data_at});
+        say(
+            &mut state,
+            &json!({"beat": {"connections": 1, "version": version}}),
+            now,
+        );
+        let page = json!({"to": "a", "version": version, "after": null, "entries": [[["p", "ben"], entry]], "more": false});
+        say(&mut state, &json!({"page": page}), now);
+        state.take_messages();
+        (state, now)
+    }
+
+    fn say(state: &mut State, body: &Value, now: Instant) {
+        let message = serde_json::from_value(json!({"from": "b", "body": body})).unwrap();
+        state.receive(message, now);
+    }
+
+    fn ben() -> Key {
+        Key {
+            project: ProjectId(Id::from_text("p").unwrap()),
+            user: Actor::new("ben"),
+        }
+    }
+
+    #[test]
+    fn numbers_at_their_end_harm_nobody() {
+        let (mut state, now) = acquainted(u64::MAX, i64::MAX);
+        let gone = json!({"change": {"version": 0, "key": ["p", "ben"], "entry": null}});
+        say(&mut state, &gone, now);
+        let (connection, at) = (ConnectionId::generate(), Timestamp::from_millis(9));
+        state.enter(&ben(), connection, at);
+        let data = Fields::from_iter([("status".to_owned(), json!("away"))]);
+        assert!(state.update(&ben(), connection, data, at));
+    }
+
+    #[test]
+    fn what_is_said_in_the_name_of_another_is_found_out_at_its_next_beat() {
+        let (mut state, now) = acquainted(7, 0);
+        let forged = json!({"change": {"version": 8, "key": ["p", "ben"], "entry": null}});
+        say(&mut state, &forged, now);
+        say(
+            &mut state,
+            &json!({"beat": {"connections": 1, "version": 7}}),
+            now,
+        );
+        let said = state.take_messages();
+        assert!(matches!(
+            said.as_slice(),
+            [Message {
+                body: Body::Want { after: None, .. },
+                ..
+            }]
+        ));
     }
 }

@@ -55,24 +55,31 @@ impl Subscriber for Socket {
         }
     }
 
-    fn signal(&self, signal: &Signal) {
+    fn signal(&self, signal: &Signal) -> Offer {
         if self.caused(signal.origin) {
-            return;
+            return Offer::Taken;
         }
         let mut outgoing = self.outgoing();
         let Outgoing { socket, outbox } = &mut *outgoing;
         let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
-            return;
+            return Offer::Gone;
         };
         let bytes = signal.payload.get().len() + PACKET_OVERHEAD;
         if !outbox.takes_signal(bytes) {
-            return;
+            return Offer::Full;
         }
         let name = self.session.style.name(&signal.signal_type);
         outbox.put(bytes);
-        if let Err(error) = socket.emit(name, &*signal.payload) {
-            take_back(outbox, &error);
-            tracing::debug!(error = %error, "a signal is lost");
+        match socket.emit(name, &*signal.payload) {
+            Ok(()) => Offer::Taken,
+            Err(error) => {
+                take_back(outbox, &error);
+                tracing::debug!(error = %error, "a signal finds no room");
+                match error {
+                    SendError::Socket(_) => Offer::Full,
+                    SendError::Serialize(_) => Offer::Taken,
+                }
+            }
         }
     }
 

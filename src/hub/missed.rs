@@ -1,0 +1,170 @@
+//! Signals that found no room with a subscriber and must not get lost, until there is room again.
+//!
+//! What was said of somebody before is left out once it does not matter any more, so that a subscriber who takes
+//! nothing holds back little.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Offer, Subscriber, Wake};
+use crate::domain::{Lasting, Signal};
+
+/// Signals that are held back; beyond that the oldest are lost.
+const MAX_MISSED: usize = 1024;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Missed {
+    signals: VecDeque<Arc<Signal>>,
+    /// Nothing is tried until there is room again.
+    waiting: bool,
+}
+
+impl Missed {
+    /// Tells a subscriber a signal, or keeps it for later if it must not get lost.
+    pub(super) fn tell(&mut self, subscriber: &dyn Subscriber, signal: &Arc<Signal>, wake: &Wake) {
+        let Some(lasting) = &signal.lasting else {
+            subscriber.signal(signal);
+            return;
+        };
+        if self.signals.is_empty() && subscriber.signal(signal) != Offer::Full {
+            return;
+        }
+        self.keep(signal, lasting);
+        self.catch_up(subscriber, wake);
+    }
+
+    /// Tells what was missed, as far as there is room.
+    pub(super) fn catch_up(&mut self, subscriber: &dyn Subscriber, wake: &Wake) {
+        while let (false, Some(signal)) = (self.waiting, self.signals.front()) {
+            if subscriber.signal(signal) == Offer::Full {
+                self.waiting = true;
+                subscriber.wake_when_writable(wake);
+            } else {
+                self.signals.pop_front();
+            }
+        }
+        if self.signals.is_empty() && self.signals.capacity() > 0 {
+            self.signals = VecDeque::new();
+        }
+    }
+
+    /// Whether it is of use to be woken.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Tries again from now on.
+    pub(super) fn retry(&mut self) {
+        self.waiting = false;
+    }
+
+    fn keep(&mut self, signal: &Arc<Signal>, lasting: &Lasting) {
+        self.signals.retain(|missed| {
+            let of_another = missed.lasting.as_ref().map(|missed| &missed.of) != Some(&lasting.of);
+            of_another || !(lasting.is_end || missed.signal_type == signal.signal_type)
+        });
+        if self.signals.len() >= MAX_MISSED {
+            self.signals.pop_front();
+        }
+        self.signals.push_back(Arc::clone(signal));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::value::to_raw_value;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::domain::{Actor, Event, EventType};
+
+    /// It has room for so many signals.
+    #[derive(Debug, Default)]
+    struct Reader {
+        told: Mutex<Vec<String>>,
+        room: Mutex<usize>,
+    }
+
+    impl Subscriber for Reader {
+        fn offer(&self, _: &Event) -> Offer {
+            Offer::Full
+        }
+
+        fn signal(&self, signal: &Signal) -> Offer {
+            let mut room = self.room.lock().unwrap();
+            if *room == 0 {
+                return Offer::Full;
+            }
+            *room -= 1;
+            let mut told = self.told.lock().unwrap();
+            told.push(signal.signal_type.as_str().to_owned());
+            Offer::Taken
+        }
+
+        fn taken(&self) -> u64 {
+            0
+        }
+
+        fn wake_when_writable(&self, wake: &Wake) {
+            wake.notify_one();
+        }
+
+        fn close(&self, _: &'static str) {}
+    }
+
+    fn signal(name: &'static str, of: Option<&str>) -> Arc<Signal> {
+        let lasting = of.map(|of| Lasting {
+            of: Actor::new(of),
+            is_end: name == "leave",
+        });
+        Arc::new(Signal {
+            signal_type: EventType::known(name),
+            payload: to_raw_value(&()).unwrap().into(),
+            origin: None,
+            lasting,
+        })
+    }
+
+    #[test]
+    fn what_must_not_get_lost_is_told_later_and_in_order() {
+        let (reader, mut missed) = (Reader::default(), Missed::default());
+        let wake = Arc::new(Notify::new());
+        *reader.room.lock().unwrap() = 1;
+        for (name, of) in [
+            ("join", Some("ann")),
+            ("join", Some("ben")),
+            ("typing", None),
+            ("update", Some("ann")),
+            ("update", Some("ben")),
+            ("update", Some("ann")),
+            ("leave", Some("ben")),
+        ] {
+            missed.tell(&reader, &signal(name, of), &wake);
+        }
+        assert!(missed.is_waiting());
+        *reader.room.lock().unwrap() = 9;
+        missed.catch_up(&reader, &wake);
+        assert_eq!(
+            *reader.told.lock().unwrap(),
+            ["join"],
+            "it waits to be woken"
+        );
+        missed.retry();
+        missed.catch_up(&reader, &wake);
+        assert_eq!(*reader.told.lock().unwrap(), ["join", "update", "leave"]);
+        assert!(!missed.is_waiting() && missed.signals.is_empty());
+    }
+
+    #[test]
+    fn who_takes_nothing_holds_back_little() {
+        let (reader, mut missed) = (Reader::default(), Missed::default());
+        let wake = Arc::new(Notify::new());
+        for number in 0..2 * MAX_MISSED {
+            missed.tell(&reader, &signal("join", Some(&number.to_string())), &wake);
+        }
+        assert_eq!(missed.signals.len(), MAX_MISSED);
+    }
+}
