@@ -10,7 +10,7 @@ use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Time
 
 /// Bytes of a message that is read: a page of the longest entries is smaller. Understanding anything larger would take
 /// longer than the next one takes to arrive.
-const MAX_BYTES: usize = 512 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// Something that an instance says. Whatever it is, it is a sign of life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
