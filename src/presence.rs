@@ -76,6 +76,7 @@ pub struct Presence {
     /// There are no other instances to talk to.
     alone: bool,
     connections: Connections,
+    lifecycle: Lifecycle,
     /// Tells that there is somebody to wait for.
     expiring: Notify,
 }
@@ -97,6 +98,7 @@ impl Presence {
             broker: broker.clone(),
             alone: !broker.is_shared(),
             connections: connections.clone(),
+            lifecycle: lifecycle.clone(),
             expiring: Notify::new(),
         });
         lifecycle.spawn_service(Arc::clone(&presence).run());
@@ -235,6 +237,11 @@ impl Attendance {
 impl Drop for Attendance {
     fn drop(&mut self) {
         let Self { presence, key, .. } = self;
+        if presence.lifecycle.is_draining() {
+            // Its user comes back on another instance; those who do not are swept out there. Telling it here would
+            // only keep the clients from closing, who are about to be sent away themselves.
+            return;
+        }
         if self.may_come_back {
             presence.change(|state| state.disconnect(key, Instant::now()));
             presence.expiring.notify_one();

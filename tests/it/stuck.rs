@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::client::Client;
@@ -63,4 +63,25 @@ async fn an_upgrade_that_breaks_off_ends_the_session() {
     server
         .health_becomes("nobody is connected", |health| health["connections"] == 0)
         .await;
+}
+
+/// Its answer waits, and it never asks for it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polling_client_that_is_gone_does_not_hold_up_a_shutdown() {
+    let mut server = Server::start_with("sqlite::memory:", &[("SHUTDOWN_TIMEOUT", "30s")]).await;
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let (_, opened) = http::get(&server.address, path).await;
+    let opened: Value = serde_json::from_str(&opened[1..]).unwrap();
+    let path = format!("{path}&sid={}", opened["sid"].as_str().unwrap());
+    http::post(&server.address, &path, "40").await;
+    while !http::get(&server.address, &path).await.1.contains("40{") {}
+    http::post(&server.address, &path, r#"420["join:project","p"]"#).await;
+    server
+        .health_becomes("it has joined", |health| health["feeds"] == 1)
+        .await;
+    let begun = tokio::time::Instant::now();
+    server.signal("TERM");
+    assert_eq!(server.ended().await, Some(0));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }

@@ -8,10 +8,14 @@ use futures_util::future::join_all;
 
 use super::socket::Socket;
 use crate::domain::ConnectionId;
+use crate::hub::Subscriber;
 
 /// How long a client must have sent nothing before its connection ends: what it sent before is on its way, and is
 /// to be answered.
 const LINGER: Duration = Duration::from_millis(100);
+/// A client that takes nothing for so long will not take more. One on long-polling has nowhere left to ask once its
+/// HTTP connection has ended.
+const STALLED: Duration = Duration::from_secs(2);
 /// How often that is waited for: some clients never stop.
 const LINGER_ROUNDS: usize = 10;
 
@@ -44,8 +48,7 @@ impl Sockets {
             for _ in 0..LINGER_ROUNDS {
                 let received = socket.received();
                 tokio::time::sleep(LINGER).await;
-                socket.drained().await;
-                if socket.received() == received {
+                if !has_drained(socket).await || socket.received() == received {
                     break;
                 }
             }
@@ -66,5 +69,21 @@ impl Sockets {
         self.connected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until a client has taken all that waits for it; whether it did.
+async fn has_drained(socket: &Socket) -> bool {
+    loop {
+        let taken = socket.taken();
+        if tokio::time::timeout(STALLED, socket.drained())
+            .await
+            .is_ok()
+        {
+            return true;
+        }
+        if socket.taken() == taken {
+            return false;
+        }
     }
 }
