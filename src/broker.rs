@@ -5,6 +5,7 @@
 //! hear what it published itself.
 
 mod connect;
+mod envelope;
 mod listener;
 mod redis;
 mod speaker;

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::domain::InstanceId;
 
 /// How often an instance says that it is alive.
@@ -18,7 +20,7 @@ const STANDSTILL: Duration = Duration::from_secs(2);
 const MAX_INSTANCES: usize = 1024;
 
 /// The instances of a deployment, as one of them sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Cluster {
     /// How many are alive, this one included.
     pub instances: usize,

@@ -6,6 +6,7 @@
 
 mod feed;
 mod missed;
+mod page;
 mod relay;
 mod ring;
 mod slot;

@@ -73,8 +73,6 @@ pub struct Presence {
     state: Mutex<State>,
     hub: Arc<Hub>,
     broker: Broker,
-    /// There are no other instances to talk to.
-    alone: bool,
     connections: Connections,
     lifecycle: Lifecycle,
     /// Tells that there is somebody to wait for.
@@ -96,7 +94,6 @@ impl Presence {
             state: Mutex::new(State::new(instance.clone(), grace, LIMITS)),
             hub: Arc::clone(hub),
             broker: broker.clone(),
-            alone: !broker.is_shared(),
             connections: connections.clone(),
             lifecycle: lifecycle.clone(),
             expiring: Notify::new(),
@@ -178,7 +175,7 @@ impl Presence {
             let next = self.state().next_expiry();
             tokio::select! {
                 () = self.broker.status_changed() => self.beat(),
-                _ = beat.tick(), if !self.alone => self.beat(),
+                _ = beat.tick(), if self.broker.is_shared() => self.beat(),
                 () = reached(next) => self.change(|state| state.expire(Instant::now())),
                 () = self.expiring.notified() => {}
             }
@@ -204,7 +201,7 @@ impl Presence {
             }
         }
         let messages = state.take_messages();
-        if !self.alone {
+        if self.broker.is_shared() {
             for message in messages {
                 let json = serde_json::to_vec(&message).expect("its keys are strings");
                 self.broker.publish(TOPIC, json.into());

@@ -3,19 +3,15 @@
 //! The answer is 200 even while the database or the broker is away: connections and deliveries go on, and restarting
 //! the server would end them without helping. `status` then says `degraded`.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
 
+use super::ask_store;
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
-
-/// How long the database may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Serialize)]
 struct Health {
@@ -23,19 +19,13 @@ struct Health {
     instance: String,
     /// Of this instance.
     connections: usize,
-    cluster: ClusterHealth,
+    cluster: Cluster,
     version: &'static str,
     uptime_seconds: u64,
     /// Channels with subscribers.
     feeds: usize,
     store: StoreHealth,
     broker: BrokerHealth,
-}
-
-#[derive(Debug, Serialize)]
-struct ClusterHealth {
-    instances: usize,
-    connections: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,35 +49,22 @@ pub fn router() -> Router<App> {
 
 async fn health(State(app): State<App>) -> Json<Health> {
     let store = store(&app).await;
-    let broker = broker(&app);
-    let well = store.error.is_none() && broker.status != "unavailable";
-    let Cluster {
-        instances,
-        connections,
-    } = app.presence().cluster();
+    let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down;
     Json(Health {
         status: if well { "healthy" } else { "degraded" },
         instance: app.instance().to_string(),
         connections: app.connections().count(),
-        cluster: ClusterHealth {
-            instances,
-            connections,
-        },
+        cluster: app.presence().cluster(),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: app.uptime().as_secs(),
         feeds: app.hub().feed_count(),
         store,
-        broker,
+        broker: broker(&app),
     })
 }
 
 async fn store(app: &App) -> StoreHealth {
-    let reached = tokio::time::timeout(PATIENCE, app.store().ping()).await;
-    let error = match reached {
-        Ok(Ok(())) => None,
-        Ok(Err(_)) => Some("the database cannot be reached; commands are refused as unavailable"),
-        Err(_) => Some("the database does not answer; commands are refused as unavailable"),
-    };
+    let error = ask_store(app).await.err();
     StoreHealth {
         kind: app.store().name(),
         status: if error.is_none() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::contract::{ErrorCode, Notification, Reply};
-use crate::domain::{EventId, Fields};
+use crate::domain::EventId;
 use crate::transport::socketio::{Broadcasts, RoomCount};
 
 /// Bytes that a request's body may have.
@@ -120,13 +120,10 @@ async fn disconnect(
     _: Operator,
     Extension(broadcasts): Extension<Broadcasts>,
     body: Bytes,
-) -> Result<(StatusCode, Json<Fields>), Refusal> {
+) -> Result<(StatusCode, Json<Value>), Refusal> {
     let Room { room } = serde_json::from_slice(&body).map_err(|_| no_room())?;
     broadcasts.disconnect(&room).await;
-    let answer = Fields::from_iter([
-        ("ok".to_owned(), true.into()),
-        ("success".to_owned(), true.into()),
-    ]);
+    let answer = json!({"ok": true, "success": true});
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 

@@ -1,17 +1,13 @@
 //! `/live` and `/ready`, for whoever restarts servers and whoever sends them traffic.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::ask_store;
 use crate::app::App;
-
-/// How long the database may take to answer.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The routes.
 pub fn router() -> Router<App> {
@@ -28,10 +24,9 @@ async fn live() -> Json<Value> {
 /// Whether new connections should come here. A Redis that is away is no reason to stay away: events are only a
 /// little late, and on the other instances they are as well.
 async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
-    let pinged = tokio::time::timeout(PATIENCE, app.store().ping()).await;
     let reason = if app.lifecycle().is_draining() {
         "the server is shutting down"
-    } else if matches!(pinged, Ok(Ok(()))) {
+    } else if ask_store(&app).await.is_ok() {
         return (StatusCode::OK, Json(json!({"status": "ready"})));
     } else {
         "the database cannot be reached"

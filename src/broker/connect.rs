@@ -1,5 +1,6 @@
 //! Makes connections to Redis, again and again if need be.
 
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
@@ -16,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Makes the connections for one task. Says in the log when Redis goes and when it comes back, not in between.
 #[derive(Debug)]
 pub(super) struct Connector {
-    client: RedisResult<Client>,
+    client: Client,
     purpose: &'static str,
     works: Option<bool>,
     last_attempt: Option<Instant>,
@@ -25,7 +26,7 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(url: &RedisUrl, purpose: &'static str) -> Self {
         Self {
-            client: Client::open(url.connection_info().clone()),
+            client: url.client().clone(),
             purpose,
             works: None,
             last_attempt: None,
@@ -43,29 +44,19 @@ impl Connector {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        let client = self.client()?;
-        let connected = client.get_multiplexed_async_connection_with_config(&config);
-        let connected = timely(connected).await;
+        self.last_attempt = Some(Instant::now());
+        let connecting = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        let connected = timely(connecting).await;
         self.made(connected)
     }
 
     /// A connection to listen on, or `None` if there is none to be had now.
     pub(super) async fn listening(&mut self) -> Option<PubSub> {
-        let client = self.client()?;
-        let connected = timely(client.get_async_pubsub()).await;
-        self.made(connected)
-    }
-
-    fn client(&mut self) -> Option<Client> {
         self.last_attempt = Some(Instant::now());
-        match &self.client {
-            Ok(client) => Some(client.clone()),
-            Err(error) => {
-                let error = error.to_string();
-                self.lost(&error);
-                None
-            }
-        }
+        let connected = timely(self.client.get_async_pubsub()).await;
+        self.made(connected)
     }
 
     fn made<T>(&mut self, connected: RedisResult<T>) -> Option<T> {
@@ -95,9 +86,13 @@ impl Connector {
 
 /// An answer, or an error if there is none in time.
 pub(super) async fn timely<T>(answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-    let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     tokio::time::timeout(PATIENCE, answer)
         .await
-        .map_err(late)
+        .map_err(|_| broken(ErrorKind::TimedOut))
         .flatten()
+}
+
+/// What is wrong with a connection, where the crate does not say it.
+pub(super) fn broken(kind: ErrorKind) -> RedisError {
+    io::Error::from(kind).into()
 }

@@ -2,28 +2,24 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 use redis::aio::{PubSub, PubSubSink};
 use redis::{Msg, RedisResult};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::BrokerStatus;
-use super::connect::{Connector, timely};
-use super::redis::envelope;
-use super::speaker::PULSE;
+use super::connect::{Connector, broken, timely};
+use super::redis::{DEAD, PULSE, SILENCE};
 use super::topics::{Change, Topics};
+use super::{BrokerStatus, envelope};
 use crate::domain::InstanceId;
 
-/// Without a pulse for so long, the broker counts as down.
-const SILENCE: Duration = Duration::from_secs(1);
-/// Without a pulse for so long, the connection is given up.
-pub(super) const DEAD: Duration = Duration::from_secs(4);
 /// Topics in one request.
 const AT_ONCE: usize = 1000;
 
@@ -73,7 +69,7 @@ impl Listener {
             tokio::select! {
                 message = messages.next() => match message {
                     Some(message) => if self.hear(&message) { heard = Instant::now() },
-                    None => return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
+                    None => return Err(broken(ErrorKind::ConnectionReset)),
                 },
                 applied = async { applying.as_mut().expect("guarded").await }, if applying.is_some() => {
                     self.note(applied?, &mut subscribed);
@@ -84,7 +80,7 @@ impl Listener {
                 _ = check.tick() => {
                     let silence = heard.elapsed();
                     if silence > DEAD {
-                        return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+                        return Err(broken(ErrorKind::TimedOut));
                     }
                     if silence > SILENCE {
                         self.set_status(BrokerStatus::Down);
@@ -119,15 +115,10 @@ impl Listener {
             self.set_status(BrokerStatus::Up);
             return true;
         }
-        let opened = envelope::open(message.get_payload_bytes().to_vec().into());
-        let Some((from, message)) = opened else {
-            tracing::debug!(broker.topic = topic, "a message of somebody else");
-            return false;
-        };
-        if *from != *self.instance.as_str().as_bytes()
+        if let Some(message) = envelope::open(&self.instance, message.get_payload_bytes())
             && let Some(handler) = self.topics.handler(topic)
             // Else one bad message would end the hearing of all others.
-            && catch_unwind(AssertUnwindSafe(|| handler(message))).is_err()
+            && catch_unwind(AssertUnwindSafe(|| handler(Bytes::copy_from_slice(message)))).is_err()
         {
             tracing::error!(broker.topic = topic, "a message caused a panic");
         }

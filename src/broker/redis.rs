@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +19,12 @@ use super::{BrokerStatus, BrokerUnavailable, Handler, RedisUrl, listener};
 use crate::domain::InstanceId;
 use crate::lifecycle::Lifecycle;
 
+/// How often the pulse is published.
+pub(super) const PULSE: Duration = Duration::from_millis(250);
+/// Without a pulse for so long, the broker counts as down.
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
+/// Without a pulse for so long, a connection is given up.
+pub(super) const DEAD: Duration = Duration::from_secs(4);
 /// Messages that may wait to be published.
 const QUEUED_MESSAGES: usize = 4096;
 /// Bytes that may wait to be published.
@@ -122,23 +129,5 @@ impl Redis {
 
     fn topic(&self, topic: &str) -> Arc<str> {
         format!("{}:{topic}", self.prefix).into()
-    }
-}
-
-/// A message as it travels: the instance that sent it, then what it says.
-pub(super) mod envelope {
-    use super::{Bytes, InstanceId};
-
-    pub(in crate::broker) fn parts<'a>(from: &'a InstanceId, message: &'a [u8]) -> Vec<u8> {
-        [from.as_str().as_bytes(), message].concat()
-    }
-
-    /// Who sent it, and what it says.
-    pub(in crate::broker) fn open(mut sealed: Bytes) -> Option<(Bytes, Bytes)> {
-        if sealed.len() < InstanceId::LENGTH {
-            return None;
-        }
-        let from = sealed.split_to(InstanceId::LENGTH);
-        Some((from, sealed))
     }
 }

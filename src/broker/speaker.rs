@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
@@ -10,14 +9,11 @@ use redis::{Pipeline, RedisResult};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::BrokerStatus;
 use super::connect::{Connector, timely};
-use super::listener::DEAD;
-use super::redis::envelope;
+use super::redis::{DEAD, PULSE};
+use super::{BrokerStatus, envelope};
 use crate::domain::InstanceId;
 
-/// How often the pulse is published.
-pub(super) const PULSE: Duration = Duration::from_millis(250);
 /// Messages in one round trip.
 const PIPELINE: usize = 256;
 
@@ -107,7 +103,7 @@ impl Speaker {
         for order in orders {
             match order {
                 Order::Publish { topic, message } => {
-                    let sealed = envelope::parts(&self.instance, &message);
+                    let sealed = envelope::seal(&self.instance, &message);
                     pipeline.publish(&*topic, sealed).ignore();
                 }
                 Order::Count { topic, reply } => {
@@ -118,7 +114,7 @@ impl Speaker {
                 Order::Settle(reply) => settled.push(reply),
             }
         }
-        let pulse = envelope::parts(&self.instance, b"");
+        let pulse = envelope::seal(&self.instance, b"");
         pipeline.publish(&*self.pulse, pulse).ignore();
         let answers: Vec<(String, usize)> = timely(pipeline.query_async(connection)).await?;
         for (reply, (_, count)) in counts.into_iter().zip(answers) {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use redis::Client;
 
 /// Names a Redis: `redis://user:password@host:port/database`, or `rediss://…` for TLS.
 #[derive(Clone)]
-pub struct RedisUrl(ConnectionInfo);
+pub struct RedisUrl(Client);
 
 /// Why a text is no [`RedisUrl`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum RedisUrlError {
 }
 
 impl RedisUrl {
-    pub(super) fn connection_info(&self) -> &ConnectionInfo {
+    pub(super) fn client(&self) -> &Client {
         &self.0
     }
 }
@@ -40,14 +40,14 @@ impl FromStr for RedisUrl {
         if url.ends_with("#insecure") {
             return Err(RedisUrlError::Insecure);
         }
-        let info = url.into_connection_info();
-        info.map(Self).map_err(|_| RedisUrlError::Unknown)
+        let client = Client::open(url);
+        client.map(Self).map_err(|_| RedisUrlError::Unknown)
     }
 }
 
 /// Without user, password and parameters.
 impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.addr())
+        write!(f, "{}", self.0.get_connection_info().addr())
     }
 }

@@ -4,8 +4,6 @@
 //! was lost on the way: while a position is behind the head, the next event comes from the ring, from the
 //! page that was read last, or from a new page of the log. A page is read once for all who need it.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::page::{self, Page, PageRead, READ_RETRY};
 use super::ring::Ring;
 use super::slot::Slot;
 use super::{From, HubOptions, Joined, Offer, SubscribeError, Subscriber, Wake};
@@ -20,14 +19,8 @@ use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::store::{Store, StoreError};
 
-/// Events read from the log at once.
-const PAGE_EVENTS: usize = 256;
-/// Payload bytes read from the log at once.
-const PAGE_BYTES: usize = 1024 * 1024;
 /// How often blocked subscribers are looked at besides being woken.
 const BLOCKED_TICK: Duration = Duration::from_millis(250);
-/// Pause after a read that failed.
-const READ_RETRY: Duration = Duration::from_millis(500);
 
 /// What a feed is told.
 pub(super) enum Message {
@@ -55,17 +48,6 @@ struct Log {
     head: Seq,
     pruned: Seq,
 }
-
-/// A page of the log, or why there is none.
-struct Page {
-    after: Seq,
-    /// How far the log was said to reach before it was read.
-    claimed: Seq,
-    events: Result<Vec<Arc<Event>>, StoreError>,
-}
-
-/// Nothing comes of a pause.
-type PageRead = Pin<Box<dyn Future<Output = Option<Page>> + Send>>;
 
 pub(super) struct Feed {
     channel: ChannelName,
@@ -257,10 +239,7 @@ impl Feed {
                 tracing::warn!(channel = %self.channel, error = %error, "cannot read the log; trying again");
             }
         }
-        Some(Box::pin(async {
-            tokio::time::sleep(READ_RETRY).await;
-            None
-        }))
+        Some(page::pause())
     }
 
     fn is_head(&self, seq: Seq) -> bool {
@@ -276,35 +255,11 @@ impl Feed {
             .filter(|slot| !slot.waiting && slot.position < log.head)
             .filter(|slot| self.find(slot.position + 1).is_none())
             .map(|slot| slot.position);
-        let behind = (self.announced.load(Ordering::Acquire) > log.head).then_some(log.head);
-        Some(self.read(lagging.chain(behind).min()?))
-    }
-
-    fn read(&self, after: Seq) -> PageRead {
-        let (store, channel) = (self.store.clone(), self.channel.clone());
-        let known = self.log.as_ref().and_then(|log| log.no);
         let claimed = self.announced.load(Ordering::Acquire);
-        Box::pin(async move {
-            let events = async {
-                let no = match known {
-                    Some(no) => Some(no),
-                    None => store.channel_get(&channel).await?.map(|found| found.no),
-                };
-                match no {
-                    Some(no) => {
-                        store
-                            .events_page(&channel, no, after, PAGE_EVENTS, PAGE_BYTES)
-                            .await
-                    }
-                    None => Ok(Vec::new()),
-                }
-            };
-            Some(Page {
-                after,
-                claimed,
-                events: events.await,
-            })
-        })
+        let behind = (claimed > log.head).then_some(log.head);
+        let after = lagging.chain(behind).min()?;
+        let (store, channel) = (self.store.clone(), self.channel.clone());
+        Some(page::read(store, channel, log.no, after, claimed))
     }
 
     fn find(&self, seq: Seq) -> Option<&Arc<Event>> {
