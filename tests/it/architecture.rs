@@ -16,7 +16,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 7] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 8] = [
     (
         "domain",
         &[
@@ -49,6 +49,19 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 7] = [
             "crate::command",
             "crate::session",
             "crate::app",
+        ],
+    ),
+    (
+        "broker",
+        &[
+            "crate::contract",
+            "crate::store",
+            "crate::hub",
+            "crate::presence",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
         ],
     ),
     (
