@@ -1,6 +1,7 @@
 //! Every setting, as a flag and as an environment variable; `--help` is made from this.
 
 mod secret;
+mod value;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use crate::contract::EventStyle;
 use crate::store::DatabaseUrl;
 
 pub use secret::Secret;
+pub use value::{Origin, Retention};
+use value::{bytes, count, duration, origin, pause, rate, retention};
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -159,6 +162,40 @@ pub struct Config {
     )]
     pub slow_reader_timeout: Duration,
 
+    /// How long a shutdown spreads the ends of its connections, so that clients do not come to the other instances
+    /// all at once; 0s ends them together.
+    #[arg(
+        long, env = "DRAIN_TIME", default_value = "0s", value_parser = pause,
+        value_name = "DURATION", global = true
+    )]
+    pub drain_time: Duration,
+
+    /// New connections per second; more wait for their turn. Without it they are not counted.
+    #[arg(long, env = "CONNECT_RATE", value_parser = rate, value_name = "NUMBER", global = true)]
+    pub connect_rate: Option<u32>,
+
+    /// How long the events of projects are kept, such as 12h, 30d or `forever`; their state is kept for ever.
+    #[arg(
+        long, env = "EVENT_RETENTION", default_value = "30d", value_parser = retention,
+        value_name = "DURATION", global = true
+    )]
+    pub event_retention: Retention,
+
+    /// How long the events of channels other than projects are kept.
+    #[arg(
+        long, env = "CHANNEL_RETENTION", default_value = "24h", value_parser = retention,
+        value_name = "DURATION", global = true
+    )]
+    pub channel_retention: Retention,
+
+    /// Events of a project that a client may have missed and still gets one by one; after more it gets the project's
+    /// state instead.
+    #[arg(
+        long, env = "REPLAY_LIMIT", default_value_t = 10_000, value_parser = count,
+        value_name = "NUMBER", global = true
+    )]
+    pub replay_limit: usize,
+
     /// How long a shutdown may take.
     #[arg(
         long, env = "SHUTDOWN_TIMEOUT", default_value = "10s", value_parser = duration,
@@ -210,63 +247,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// An origin that may connect from a browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// All of them.
-    Any,
-    /// This one, such as `https://app.example.com`.
-    Exactly(axum::http::HeaderValue),
-}
-
-fn origin(text: &str) -> Result<Origin, String> {
-    let text = text.trim();
-    if text == "*" {
-        return Ok(Origin::Any);
-    }
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .filter(|host| !host.is_empty() && !host.contains('/'));
-    match (host, text.parse()) {
-        (Some(_), Ok(value)) => Ok(Origin::Exactly(value)),
-        _ => Err(
-            "an origin is written as https://host or https://host:port, without a path".to_owned(),
-        ),
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let help = || "a duration is a whole number with its unit, such as 500ms, 25s or 2m".to_owned();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(help)?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| help())?;
-    let duration = match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.checked_mul(60).ok_or_else(help)?),
-        _ => return Err(help()),
-    };
-    if duration.is_zero() || duration > Duration::from_hours(24) {
-        return Err("a duration must be more than nothing and at most 1440m".to_owned());
-    }
-    Ok(duration)
-}
-
-fn bytes(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|bytes| (1024..=64 * 1024 * 1024).contains(bytes))
-        .ok_or_else(|| "a number of bytes from 1024 to 67108864".to_owned())
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|count| (1..=1_000_000).contains(count))
-        .ok_or_else(|| "a whole number from 1 to 1000000".to_owned())
-}
-
 impl Config {
     /// Checks what only several settings together can get wrong.
     ///
@@ -291,40 +271,5 @@ impl Config {
             return Err("CORS_ORIGINS is either * or a list of origins, not both".to_owned());
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_need_a_unit() {
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "0s",
-            "-1s",
-            "1.5s",
-            "99999m",
-            "18446744073709551615m",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn origins_have_a_scheme_and_no_path() {
-        assert_eq!(origin(" * "), Ok(Origin::Any));
-        assert!(matches!(
-            origin("https://a.example:8443"),
-            Ok(Origin::Exactly(_))
-        ));
-        for wrong in ["a.example", "https://", "https://a/b", "ftp://a"] {
-            assert!(origin(wrong).is_err(), "{wrong}");
-        }
     }
 }

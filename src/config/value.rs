@@ -1,0 +1,158 @@
+//! What the values of settings look like.
+
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+
+/// Longest time for which events are kept and not for ever.
+const MAX_RETENTION: Duration = Duration::from_hours(3650 * 24);
+
+/// An origin that may connect from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// All of them.
+    Any,
+    /// This one, such as `https://app.example.com`.
+    Exactly(HeaderValue),
+}
+
+pub(super) fn origin(text: &str) -> Result<Origin, String> {
+    let text = text.trim();
+    if text == "*" {
+        return Ok(Origin::Any);
+    }
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .filter(|host| !host.is_empty() && !host.contains('/'));
+    match (host, text.parse()) {
+        (Some(_), Ok(value)) => Ok(Origin::Exactly(value)),
+        _ => Err(
+            "an origin is written as https://host or https://host:port, without a path".to_owned(),
+        ),
+    }
+}
+
+/// How long something is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// For so long.
+    For(Duration),
+    /// Nothing is removed.
+    Forever,
+}
+
+pub(super) fn retention(text: &str) -> Result<Retention, String> {
+    if text == "forever" {
+        return Ok(Retention::Forever);
+    }
+    let kept = time(text)?;
+    if kept < Duration::from_mins(1) || kept > MAX_RETENTION {
+        return Err("events are kept for at least 1m and at most 3650d, or forever".to_owned());
+    }
+    Ok(Retention::For(kept))
+}
+
+/// A duration that is more than nothing.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = pause(text)?;
+    if duration.is_zero() {
+        return Err("a duration must be more than nothing".to_owned());
+    }
+    Ok(duration)
+}
+
+/// A duration that may be nothing.
+pub(super) fn pause(text: &str) -> Result<Duration, String> {
+    let duration = time(text)?;
+    if duration > Duration::from_hours(24) {
+        return Err("a duration must be at most 24h".to_owned());
+    }
+    Ok(duration)
+}
+
+/// A whole number with its unit.
+fn time(text: &str) -> Result<Duration, String> {
+    let help = || {
+        "a duration is a whole number with its unit, such as 500ms, 25s, 2m, 12h or 30d".to_owned()
+    };
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(help)?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| help())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(help()),
+    };
+    Ok(Duration::from_millis(
+        number.checked_mul(millis).ok_or_else(help)?,
+    ))
+}
+
+pub(super) fn rate(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (1..=1_000_000).contains(rate))
+        .ok_or_else(|| "a whole number from 1 to 1000000".to_owned())
+}
+
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|bytes| (1024..=64 * 1024 * 1024).contains(bytes))
+        .ok_or_else(|| "a number of bytes from 1024 to 67108864".to_owned())
+}
+
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=1_000_000).contains(count))
+        .ok_or_else(|| "a whole number from 1 to 1000000".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(pause("0s"), Ok(Duration::ZERO));
+        assert_eq!(
+            retention("30d"),
+            Ok(Retention::For(Duration::from_hours(720)))
+        );
+        assert_eq!(retention("forever"), Ok(Retention::Forever));
+        for wrong in ["0d", "30", "59s", "9999d", "for ever"] {
+            assert!(retention(wrong).is_err(), "{wrong}");
+        }
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "0s",
+            "-1s",
+            "1.5s",
+            "99999m",
+            "18446744073709551615m",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn origins_have_a_scheme_and_no_path() {
+        assert_eq!(origin(" * "), Ok(Origin::Any));
+        assert!(matches!(
+            origin("https://a.example:8443"),
+            Ok(Origin::Exactly(_))
+        ));
+        for wrong in ["a.example", "https://", "https://a/b", "ftp://a"] {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+}
