@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::broker::{Broker, TopicSubscription};
-use crate::domain::{ChannelName, Event, Seq, Signal};
+use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::lifecycle::Lifecycle;
 use crate::store::{Store, StoreError};
 
@@ -38,27 +38,43 @@ const MAILBOX: usize = 1024;
 pub enum From {
     /// Whatever comes next.
     Now,
-    /// Everything after this seq.
+    /// Everything after this seq, to which the subscriber has the state.
     After(Seq),
+    /// Everything after this seq, up to which a client says that it was told: unless it has missed too much.
+    Seen(Seq),
 }
 
 /// Where a new subscriber stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joined {
-    /// The channel's number; `None` while nothing has ever happened there.
-    pub channel_no: Option<crate::domain::ChannelNo>,
+    /// The channel's number.
+    pub channel_no: ChannelNo,
     /// The seq of the channel's last event.
     pub head: Seq,
     /// The seq after which the subscriber will be told everything.
     pub position: Seq,
 }
 
+/// Why a position cannot be served. Clients are told so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OutOfRange {
+    /// What comes after it has been removed.
+    #[error("the events after this position are not kept any more")]
+    Pruned,
+    /// It is of another log, or forged.
+    #[error("the position is ahead of the log")]
+    Ahead,
+    /// The state is quicker than so many events.
+    #[error("too many events were missed")]
+    TooMany,
+}
+
 /// Why nobody can be told.
 #[derive(Debug, thiserror::Error)]
 pub enum SubscribeError {
-    /// The position cannot be served: it was pruned, or it lies ahead of the log.
-    #[error("the position is outside the log")]
-    OutOfRange,
+    /// The position cannot be served.
+    #[error(transparent)]
+    OutOfRange(#[from] OutOfRange),
     /// The channel's head could not be read.
     #[error("the log cannot be read")]
     Store(#[source] StoreError),
@@ -74,6 +90,8 @@ pub struct HubOptions {
     pub ring_events: usize,
     /// Bytes of payload kept per feed.
     pub ring_bytes: usize,
+    /// Events that a client may have missed and still gets one by one.
+    pub replay_limit: usize,
     /// A subscriber that takes nothing for so long is closed.
     pub slow_reader_timeout: Duration,
 }
@@ -169,15 +187,15 @@ impl Hub {
     ) -> Result<(Subscription, Joined), SubscribeError> {
         let subscription = self.open(channel);
         let asked = subscription.ask(&subscriber, from, 0).await;
-        let joined = match (asked, from) {
-            (Err(SubscribeError::OutOfRange), From::After(_)) => {
+        let joined = match asked {
+            Err(SubscribeError::OutOfRange(OutOfRange::Ahead)) => {
                 // The client may have read what is committed and not published yet.
                 let channel = self.store.channel_get(channel).await;
                 let channel = channel.map_err(SubscribeError::Store)?;
                 let committed = channel.map_or(0, |channel| channel.seq);
                 subscription.ask(&subscriber, from, committed).await?
             }
-            (asked, _) => asked?,
+            asked => asked?,
         };
         Ok((subscription, joined))
     }

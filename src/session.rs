@@ -52,10 +52,10 @@ impl Session {
     #[must_use]
     pub fn new(app: App, caller: Caller, style: EventStyle) -> Self {
         Self {
+            rooms: Rooms::new(app.epoch().clone()),
             app,
             caller,
             style,
-            rooms: Rooms::default(),
             signals: Signals::default(),
         }
     }
@@ -68,7 +68,7 @@ impl Session {
     /// The cursor after an event that is being delivered: it covers all channels of the session.
     #[must_use]
     pub fn cursor_after(&self, event: &Event) -> String {
-        self.rooms.cursor_after(self.app.epoch(), event)
+        self.rooms.cursor_after(event)
     }
 
     /// Whether the session is subscribed to a channel.

@@ -92,6 +92,13 @@ impl Cursor {
         }
     }
 
+    /// Forgets a channel.
+    pub fn remove(&mut self, no: ChannelNo) {
+        if let Ok(index) = self.index(no) {
+            self.positions.remove(index);
+        }
+    }
+
     /// All positions, sorted by channel.
     #[must_use]
     pub fn positions(&self) -> &[(ChannelNo, Seq)] {

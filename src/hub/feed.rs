@@ -14,10 +14,10 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::page::{self, Page, PageRead, READ_RETRY};
 use super::ring::Ring;
 use super::slot::Slot;
-use super::{From, HubOptions, Joined, Offer, SubscribeError, Subscriber, Wake};
+use super::{From, HubOptions, Joined, Offer, OutOfRange, SubscribeError, Subscriber, Wake};
 use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
-use crate::store::{Store, StoreError};
+use crate::store::{Channel, Store, StoreError};
 
 /// How often blocked subscribers are looked at besides being woken.
 const BLOCKED_TICK: Duration = Duration::from_millis(250);
@@ -44,7 +44,7 @@ pub(super) enum Message {
 
 /// What is known of the channel, once its head has been read.
 struct Log {
-    no: Option<ChannelNo>,
+    no: ChannelNo,
     head: Seq,
     pruned: Seq,
 }
@@ -169,8 +169,12 @@ impl Feed {
         let head = log.head.max(committed);
         let position = match from {
             From::Now => log.head,
-            From::After(seq) if (log.pruned..=head).contains(&seq) => seq,
-            From::After(_) => return Err(SubscribeError::OutOfRange),
+            From::After(seq) | From::Seen(seq) if seq > head => Err(OutOfRange::Ahead)?,
+            From::After(seq) | From::Seen(seq) if seq < log.pruned => Err(OutOfRange::Pruned)?,
+            From::Seen(seq) if head.abs_diff(seq) > self.options.replay_limit as u64 => {
+                Err(OutOfRange::TooMany)?
+            }
+            From::After(seq) | From::Seen(seq) => seq,
         };
         let joined = Joined {
             channel_no: log.no,
@@ -190,9 +194,10 @@ impl Feed {
         // What is committed before is in the head that is read, and what is committed after is heard of.
         self.confirmation.wait().await;
         // Boxed, because a feed would have room for it as long as it lives, and it is large.
-        let read = Box::pin(self.store.channel_get(&self.channel)).await;
+        let read = Box::pin(self.store.channel_open(&self.channel)).await;
         self.unreadable = read.is_err().then(Instant::now);
-        Ok(Log::read(read.map_err(SubscribeError::Store)?))
+        read.map(|channel| Log::of(&channel))
+            .map_err(SubscribeError::Store)
     }
 
     /// Appends what follows the head. A gap is left for the log to fill.
@@ -200,10 +205,8 @@ impl Feed {
         let Some(log) = &mut self.log else { return };
         for event in events {
             // Another number is of another log, whoever says so.
-            let is_of_this_log = log.no.is_none_or(|no| no == event.channel_no);
-            if is_of_this_log && event.seq == log.head + 1 {
+            if log.no == event.channel_no && event.seq == log.head + 1 {
                 log.head = event.seq;
-                log.no = Some(event.channel_no);
                 self.ring.push(Arc::clone(event));
             }
         }
@@ -340,18 +343,11 @@ fn tell(reply: oneshot::Sender<()>) {
 }
 
 impl Log {
-    fn read(channel: Option<crate::store::Channel>) -> Self {
-        match channel {
-            Some(channel) => Self {
-                no: Some(channel.no),
-                head: channel.seq,
-                pruned: channel.pruned_seq,
-            },
-            None => Self {
-                no: None,
-                head: 0,
-                pruned: 0,
-            },
+    fn of(channel: &Channel) -> Self {
+        Self {
+            no: channel.no,
+            head: channel.seq,
+            pruned: channel.pruned_seq,
         }
     }
 }

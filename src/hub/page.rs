@@ -26,29 +26,16 @@ pub(super) struct Page {
 /// Nothing comes of a pause.
 pub(super) type PageRead = Pin<Box<dyn Future<Output = Option<Page>> + Send>>;
 
-/// Reads the page after a seq; the channel's number is looked up if it is not known.
+/// Reads the page after a seq.
 pub(super) fn read(
     store: Store,
     channel: ChannelName,
-    known: Option<ChannelNo>,
+    no: ChannelNo,
     after: Seq,
     claimed: Seq,
 ) -> PageRead {
     Box::pin(async move {
-        let events = async {
-            let no = match known {
-                Some(no) => Some(no),
-                None => store.channel_get(&channel).await?.map(|found| found.no),
-            };
-            match no {
-                Some(no) => {
-                    store
-                        .events_page(&channel, no, after, PAGE_EVENTS, PAGE_BYTES)
-                        .await
-                }
-                None => Ok(Vec::new()),
-            }
-        };
+        let events = store.events_page(&channel, no, after, PAGE_EVENTS, PAGE_BYTES);
         Some(Page {
             after,
             claimed,

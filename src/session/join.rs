@@ -14,6 +14,13 @@ use crate::store::StoreError;
 /// Events in the answer to a join that asks for them; what comes after is delivered.
 const JOIN_EVENTS: usize = 500;
 
+/// A subscription that was made.
+pub(super) struct Followed {
+    pub(super) joined: Joined,
+    /// The state from which it starts, if not from where it was to.
+    pub(super) reset: Option<Fields>,
+}
+
 impl Session {
     pub(super) async fn join(
         &self,
@@ -24,43 +31,56 @@ impl Session {
         if !self.rooms.has_place_for(&channel) {
             return Ok(too_many_rooms());
         }
-        let mut extra = Fields::new();
+        let mut answer = Fields::new();
         let mut from = match &join.since {
             None => From::Now,
             Some(since) => match self.position(since, &channel).await? {
-                Ok(seq) => From::After(seq),
+                Ok(seq) => From::Seen(seq),
                 Err(reason) => {
-                    extra = self.reset(&join.project, reason).await?;
-                    From::After(seq_of(&extra))
+                    answer = self.reset(&join.project, reason).await?;
+                    From::After(seq_of(&answer))
                 }
             },
         };
-        if join.snapshot && extra.is_empty() {
+        if join.snapshot && answer.is_empty() {
             let snapshot = self.snapshot(&join.project).await?;
             if from == From::Now {
                 from = From::After(seq_of(&snapshot));
             }
-            extra.insert("snapshot".to_owned(), snapshot.into());
+            answer.insert("snapshot".to_owned(), snapshot.into());
         }
-        if let (true, From::After(after)) = (join.events, from) {
-            let events = self.events_after(&channel, after, JOIN_EVENTS).await?;
-            from = From::After(events.last().map_or(after, |event| event.seq));
-            extra.insert("events".to_owned(), self.listed(&events));
+        if join.events
+            && let From::Seen(after) = from
+            && let Ok(stretch) = self.events_after(&channel, after, JOIN_EVENTS).await?
+        {
+            let events = stretch.events;
+            from = From::Seen(events.last().map_or(after, |event| event.seq));
+            answer.insert("events".to_owned(), self.listed(&events));
         }
+        match self.follow(&join.project, subscriber, from).await {
+            Ok(followed) => Ok(self.joined(&join, &channel, followed, answer)),
+            Err(SubscribeError::Store(error)) => Err(error),
+            Err(SubscribeError::Closing | SubscribeError::OutOfRange(_)) => Ok(closing()),
+        }
+    }
+
+    /// Subscribes from a position; from the state now in place of events that cannot be had.
+    pub(super) async fn follow(
+        &self,
+        project: &ProjectId,
+        subscriber: &Arc<dyn Subscriber>,
+        mut from: From,
+    ) -> Result<Followed, SubscribeError> {
+        let mut reset = None;
         loop {
-            match self
-                .subscribe(&join.project, &channel, subscriber, from)
-                .await
-            {
-                Ok(joined) => return Ok(self.joined(&join, &channel, joined, extra)),
-                Err(SubscribeError::OutOfRange) => {
-                    extra = self
-                        .reset(&join.project, "the position is outside the log")
-                        .await?;
-                    from = From::After(seq_of(&extra));
+            match self.subscribe(project, subscriber, from).await {
+                Ok(joined) => return Ok(Followed { joined, reset }),
+                Err(SubscribeError::OutOfRange(reason)) => {
+                    let state = self.reset(project, &reason.to_string()).await;
+                    let state = reset.insert(state.map_err(SubscribeError::Store)?);
+                    from = From::After(seq_of(state));
                 }
-                Err(SubscribeError::Store(error)) => return Err(error),
-                Err(SubscribeError::Closing) => return Ok(closing()),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -68,21 +88,22 @@ impl Session {
     async fn subscribe(
         &self,
         project: &ProjectId,
-        channel: &ChannelName,
         subscriber: &Arc<dyn Subscriber>,
         from: From,
     ) -> Result<Joined, SubscribeError> {
+        let channel = &project.channel();
         let old = self.rooms.enter(channel, project);
         if let Some(old) = &old {
             // Only then is it known how far the client was told.
             old.leave().await;
         }
-        let from = if old.is_some() && from == From::Now {
+        let from = match from {
             // Joining again changes nothing: the client goes on from where it is.
-            self.rooms.position(channel).map_or(from, From::After)
-        } else {
-            self.rooms.restart(channel);
-            from
+            From::Now => self.rooms.position(channel).map_or(from, From::After),
+            From::After(seq) | From::Seen(seq) => {
+                self.rooms.restart(channel, seq);
+                from
+            }
         };
         let hub = self.app.hub();
         // The old one lives on until then and keeps the feed, which need not read the log's head again.
@@ -103,8 +124,15 @@ impl Session {
         }
     }
 
-    fn joined(&self, join: &Join, channel: &ChannelName, joined: Joined, extra: Fields) -> Reply {
-        let mut answer = extra;
+    fn joined(
+        &self,
+        join: &Join,
+        channel: &ChannelName,
+        followed: Followed,
+        answer: Fields,
+    ) -> Reply {
+        let joined = followed.joined;
+        let mut answer = followed.reset.unwrap_or(answer);
         answer.insert("room".to_owned(), channel.as_str().into());
         answer.insert("projectId".to_owned(), join.project.to_json());
         answer.insert("seq".to_owned(), joined.head.into());

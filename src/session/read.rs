@@ -8,10 +8,18 @@ use serde_json::Value;
 use super::Session;
 use crate::contract::{Cursor, Reply, Since, payload};
 use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
+use crate::hub::OutOfRange;
 use crate::store::{Channel, StoreError};
 
 /// Payload bytes in one answer that carries events.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
+
+/// Part of a channel's log.
+pub(super) struct Stretch {
+    no: ChannelNo,
+    head: Seq,
+    pub(super) events: Vec<Arc<Event>>,
+}
 
 impl Session {
     /// The state in place of a replay that cannot be had, and why.
@@ -32,12 +40,8 @@ impl Session {
         Ok(extra)
     }
 
-    pub(super) fn cursor_at(&self, no: Option<ChannelNo>, seq: Seq) -> String {
-        let mut cursor = Cursor::new(self.app.epoch().clone());
-        if let Some(no) = no {
-            cursor.set(no, seq);
-        }
-        cursor.to_string()
+    pub(super) fn cursor_at(&self, no: ChannelNo, seq: Seq) -> String {
+        Cursor::single(self.app.epoch().clone(), no, seq).to_string()
     }
 
     /// The seq that a `since` means in this channel, or why it cannot be served.
@@ -56,16 +60,19 @@ impl Session {
         if cursor.epoch() != self.app.epoch() {
             return Ok(Err("the cursor is of another database"));
         }
-        let found = self.app.store().channel_get(channel).await?;
-        let seq = found.map_or(Some(0), |channel| cursor.get(channel.no));
-        Ok(seq.ok_or("the cursor does not cover this project"))
+        let no = self.app.store().channel_open(channel).await?.no;
+        Ok(cursor
+            .get(no)
+            .ok_or("the cursor does not cover this project"))
     }
 
     pub(super) async fn snapshot(&self, project: &ProjectId) -> Result<Fields, StoreError> {
-        let snapshot = self.app.store().snapshot(project).await?;
+        let store = self.app.store();
+        let snapshot = store.snapshot(project).await?;
         let (no, seq) = match &snapshot.channel {
-            Some(Channel { no, seq, .. }) => (Some(*no), *seq),
-            None => (None, 0),
+            Some(Channel { no, seq, .. }) => (*no, *seq),
+            // Nothing had happened yet, whatever happens meanwhile.
+            None => (store.channel_open(&project.channel()).await?.no, 0),
         };
         let mut lists: HashMap<Kind, Vec<Value>> = HashMap::new();
         for entity in &snapshot.entities {
@@ -87,21 +94,26 @@ impl Session {
         Ok(fields)
     }
 
+    /// The events after a seq, unless they cannot all be had.
     pub(super) async fn events_after(
         &self,
         channel: &ChannelName,
         after: Seq,
         limit: usize,
-    ) -> Result<Vec<Arc<Event>>, StoreError> {
+    ) -> Result<Result<Stretch, OutOfRange>, StoreError> {
         let store = self.app.store();
-        match store.channel_get(channel).await? {
-            Some(found) => {
-                store
-                    .events_page(channel, found.no, after, limit, SYNC_BYTES)
-                    .await
-            }
-            None => Ok(Vec::new()),
+        let Channel { no, seq: head, .. } = store.channel_open(channel).await?;
+        if after > head {
+            return Ok(Err(OutOfRange::Ahead));
         }
+        let page = store.events_page(channel, no, after, limit, SYNC_BYTES);
+        let events = page.await?;
+        // Asked of the page: events may have been removed since the channel was read.
+        let first = events.first().map(|event| event.seq);
+        if first.map_or(after < head, |first| first != after + 1) {
+            return Ok(Err(OutOfRange::Pruned));
+        }
+        Ok(Ok(Stretch { no, head, events }))
     }
 
     pub(super) fn listed(&self, events: &[Arc<Event>]) -> Value {
@@ -122,30 +134,23 @@ impl Session {
             Some(since) => self.position(since, &channel).await?,
             None => Ok(0),
         };
-        let found = self.app.store().channel_get(&channel).await?;
-        let (pruned, head) = found
-            .as_ref()
-            .map_or((0, 0), |channel| (channel.pruned_seq, channel.seq));
         let after = match position {
-            Ok(after) if (pruned..=head).contains(&after) => after,
-            Ok(_) => {
-                return Ok(Reply::done(
-                    self.reset(project, "the position is outside the log")
-                        .await?,
-                ));
-            }
+            Ok(after) => after,
             Err(reason) => return Ok(Reply::done(self.reset(project, reason).await?)),
         };
-        let events = self.events_after(&channel, after, limit).await?;
+        let Stretch { no, head, events } = match self.events_after(&channel, after, limit).await? {
+            Ok(stretch) => stretch,
+            Err(reason) => {
+                let reason = reason.to_string();
+                return Ok(Reply::done(self.reset(project, &reason).await?));
+            }
+        };
         let seq = events.last().map_or(after, |event| event.seq);
         let mut answer = Fields::new();
         answer.insert("projectId".to_owned(), project.to_json());
         answer.insert("events".to_owned(), self.listed(&events));
         answer.insert("seq".to_owned(), seq.into());
-        answer.insert(
-            "cursor".to_owned(),
-            self.cursor_at(found.map(|found| found.no), seq).into(),
-        );
+        answer.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
         answer.insert("hasMore".to_owned(), (seq < head).into());
         Ok(Reply::done(answer))
     }

@@ -15,28 +15,41 @@ struct Room {
     subscription: Option<Subscription>,
     /// From the first subscription on, until the room is left.
     attendance: Option<Attendance>,
-    /// The channel's number and the last seq that was delivered; missing while nothing ever happened there.
-    position: Option<(ChannelNo, Seq)>,
+    /// Known from the first subscription or event on.
+    no: Option<ChannelNo>,
 }
 
 /// Rooms that one client may be in: each costs a feed, and every cursor names all of them.
 pub(super) const MAX_ROOMS: usize = MAX_CURSOR_CHANNELS;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rooms {
     /// Guards the rooms: requests add and remove them, feeds move their positions on.
     rooms: Mutex<Joined>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Joined {
     by_channel: HashMap<ChannelName, Room>,
+    /// The last seq that was delivered of each room.
+    told: Cursor,
     /// The client has gone. A subscription that is kept now would never end: it and its feed own each other.
     closed: bool,
 }
 
 impl Rooms {
+    /// No rooms, in this database.
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self {
+            rooms: Mutex::new(Joined {
+                by_channel: HashMap::new(),
+                told: Cursor::new(epoch),
+                closed: false,
+            }),
+        }
+    }
+
     /// Whether this room may be entered.
     pub(super) fn has_place_for(&self, channel: &ChannelName) -> bool {
         let rooms = &self.lock().by_channel;
@@ -54,7 +67,7 @@ impl Rooms {
                 project: project.clone(),
                 subscription: None,
                 attendance: None,
-                position: None,
+                no: None,
             });
         room.subscription.take()
     }
@@ -66,8 +79,8 @@ impl Rooms {
 
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
-        let (_, seq) = self.lock().by_channel.get(channel)?.position?;
-        Some(seq)
+        let rooms = self.lock();
+        rooms.told.get(rooms.by_channel.get(channel)?.no?)
     }
 
     /// Keeps a room's new subscription. What was delivered meanwhile lies after its position. Who is not in the room
@@ -80,25 +93,28 @@ impl Rooms {
         attend: impl FnOnce() -> Attendance,
     ) {
         let mut rooms = self.lock();
-        if rooms.closed {
+        let Joined {
+            by_channel,
+            told,
+            closed: false,
+        } = &mut *rooms
+        else {
             return;
-        }
-        if let Some(room) = rooms.by_channel.get_mut(channel) {
+        };
+        if let Some(room) = by_channel.get_mut(channel) {
             room.subscription = Some(subscription);
             room.attendance.get_or_insert_with(attend);
-            if let Some(no) = joined.channel_no {
-                let told = room
-                    .position
-                    .map_or(joined.position, |(_, seq)| seq.max(joined.position));
-                room.position = Some((no, told));
-            }
+            room.no = Some(joined.channel_no);
+            let delivered = told.get(joined.channel_no).unwrap_or(joined.position);
+            told.set(joined.channel_no, delivered.max(joined.position));
         }
     }
 
     /// Starts a room over at another position.
-    pub(super) fn restart(&self, channel: &ChannelName) {
-        if let Some(room) = self.lock().by_channel.get_mut(channel) {
-            room.position = None;
+    pub(super) fn restart(&self, channel: &ChannelName, position: Seq) {
+        let mut rooms = self.lock();
+        if let Some(no) = rooms.by_channel.get(channel).and_then(|room| room.no) {
+            rooms.told.set(no, position);
         }
     }
 
@@ -112,7 +128,11 @@ impl Rooms {
 
     /// Removes a room.
     pub(super) fn forget(&self, channel: &ChannelName) {
-        self.lock().by_channel.remove(channel);
+        let mut rooms = self.lock();
+        let forgotten = rooms.by_channel.remove(channel);
+        if let Some(no) = forgotten.and_then(|room| room.no) {
+            rooms.told.remove(no);
+        }
     }
 
     /// Removes all rooms and so ends their subscriptions, for good.
@@ -133,27 +153,24 @@ impl Rooms {
             .collect()
     }
 
+    /// The cursor of all rooms.
+    pub(super) fn cursor(&self) -> String {
+        self.lock().told.to_string()
+    }
+
     /// Notes that an event is being delivered and gives the cursor after it.
-    pub(super) fn cursor_after(&self, epoch: &Epoch, event: &Event) -> String {
-        let rooms = &mut self.lock().by_channel;
-        if let Some(room) = rooms.get_mut(&event.channel) {
-            room.position = Some((event.channel_no, event.seq));
+    pub(super) fn cursor_after(&self, event: &Event) -> String {
+        let rooms = &mut *self.lock();
+        if let Some(room) = rooms.by_channel.get_mut(&event.channel) {
+            room.no = Some(event.channel_no);
+            rooms.told.set(event.channel_no, event.seq);
         }
-        if rooms.len() <= 1 {
-            return Cursor::single(epoch.clone(), event.channel_no, event.seq).to_string();
-        }
-        let mut cursor = Cursor::new(epoch.clone());
-        for (no, seq) in rooms.values().filter_map(|room| room.position) {
-            cursor.set(no, seq);
-        }
-        cursor.to_string()
+        rooms.told.to_string()
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.
     pub(super) fn not_told(&self, event: &Event) {
-        if let Some(room) = self.lock().by_channel.get_mut(&event.channel) {
-            room.position = Some((event.channel_no, event.seq - 1));
-        }
+        self.lock().told.set(event.channel_no, event.seq - 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Joined> {

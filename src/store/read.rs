@@ -71,6 +71,30 @@ impl Store {
         Ok(channels.into_iter().next())
     }
 
+    /// A channel, made if it is missing: whoever follows it has a number for it from the start.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn channel_open(&self, name: &ChannelName) -> Result<Channel, StoreError> {
+        if let Some(found) = self.channel_get(name).await? {
+            return Ok(found);
+        }
+        with!(writer of self, channel::make(name))
+    }
+
+    /// Those of these channels that exist, by number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn channels_by_no(&self, numbers: &[ChannelNo]) -> Result<Vec<Channel>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        with!(reader of self, channel::by_no(numbers))
+    }
+
     /// Those of these channels that exist, by name.
     ///
     /// # Errors

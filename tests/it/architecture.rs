@@ -11,7 +11,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
         "socketioxide",
         &["transport/socketio", "transport/socketio.rs"],
     ),
-    ("axum", &["transport", "admin", "serve.rs", "config.rs"]),
+    ("axum", &["transport", "admin", "serve.rs", "config"]),
     ("SystemTime::now", &["clock.rs"]),
 ];
 

@@ -64,6 +64,33 @@ pub(crate) async fn get(
     row::all(&rows, row::channel)
 }
 
+/// Somebody else may have made it meanwhile.
+pub(crate) async fn make(
+    conn: &mut PgConnection,
+    name: &ChannelName,
+) -> Result<Channel, StoreError> {
+    sqlx::query("INSERT INTO channels (name) VALUES ($1) ON CONFLICT DO NOTHING")
+        .bind(name.as_str())
+        .execute(&mut *conn)
+        .await?;
+    let made = get(conn, std::slice::from_ref(name)).await?;
+    made.into_iter().next().ok_or(CHANNELS.inconsistent("name"))
+}
+
+pub(crate) async fn by_no(
+    conn: &mut PgConnection,
+    numbers: &[ChannelNo],
+) -> Result<Vec<Channel>, StoreError> {
+    let numbers: Vec<_> = numbers.iter().map(|no| no.0).collect();
+    let rows = sqlx::query(
+        "SELECT no, name, seq, pruned_seq FROM channels WHERE no = ANY($1) ORDER BY no",
+    )
+    .bind(numbers)
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::channel)
+}
+
 pub(crate) async fn set_heads(
     conn: &mut PgConnection,
     heads: &[(ChannelNo, Seq)],

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use crate::domain::{ChannelName, ChannelNo, Seq};
-use crate::store::row::{self, heads_moved, sorted};
+use crate::store::row::{self, CHANNELS, heads_moved, sorted};
 use crate::store::{Channel, StoreError};
 
 /// Makes the channels that are missing. Nothing is locked: there is one writer.
@@ -39,6 +39,30 @@ async fn select(conn: &mut SqliteConnection, names: &[&str]) -> Result<Vec<Chann
          ORDER BY name",
     )
     .bind(super::json(&names))
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::channel)
+}
+
+pub(crate) async fn make(
+    conn: &mut SqliteConnection,
+    name: &ChannelName,
+) -> Result<Channel, StoreError> {
+    let made = lock(conn, std::slice::from_ref(name)).await?;
+    made.into_iter().next().ok_or(CHANNELS.inconsistent("name"))
+}
+
+pub(crate) async fn by_no(
+    conn: &mut SqliteConnection,
+    numbers: &[ChannelNo],
+) -> Result<Vec<Channel>, StoreError> {
+    let numbers: Vec<_> = numbers.iter().map(|no| no.0).collect();
+    let rows = sqlx::query(
+        "SELECT no, name, seq, pruned_seq FROM channels
+         WHERE no IN (SELECT value FROM json_each(?1))
+         ORDER BY no",
+    )
+    .bind(super::json(&numbers))
     .fetch_all(conn)
     .await?;
     row::all(&rows, row::channel)
