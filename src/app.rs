@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, BrokerStatus};
+use crate::channels::Channels;
 use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
@@ -43,6 +44,7 @@ struct Parts {
     broker: Broker,
     presence: Arc<Presence>,
     store: Store,
+    channels: Channels,
     epoch: Epoch,
     hub: Arc<Hub>,
     writer: Writer,
@@ -102,6 +104,7 @@ impl App {
             instance,
             broker,
             presence,
+            channels: Channels::new(store.clone()),
             store,
             epoch,
             hub,
@@ -201,6 +204,12 @@ impl App {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The channels by their numbers.
+    #[must_use]
+    pub fn channels(&self) -> &Channels {
+        &self.0.channels
     }
 
     /// Tells this database's cursors from those of others.

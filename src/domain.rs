@@ -6,6 +6,7 @@
 
 mod apply;
 mod change;
+mod client;
 mod command;
 mod entity;
 mod event;
@@ -18,6 +19,7 @@ mod world;
 
 pub use apply::{Context, apply};
 pub use change::{Changes, Draft};
+pub use client::{ClientId, PrivateId};
 pub use command::{Action, Command, MoveTo, Needs, Place, Reference};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
 pub use event::{Event, EventId, EventType, Seq};

@@ -17,6 +17,7 @@
 pub mod admin;
 pub mod app;
 pub mod broker;
+pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -103,14 +103,13 @@ impl Presence {
     }
 
     /// A connection is in a project from now on, until what is given back is dropped. To be called once per
-    /// connection and project. Whoever is known by a name may come back after that; others will not.
+    /// connection and project. Its user may come back for a while after that.
     #[must_use]
     pub fn enter(
         self: &Arc<Self>,
         project: &ProjectId,
         actor: &Actor,
         connection: ConnectionId,
-        named: bool,
     ) -> Attendance {
         let key = key(project, actor);
         self.change(|state| state.enter(&key, connection, Clock.now()));
@@ -118,7 +117,7 @@ impl Presence {
             presence: Arc::clone(self),
             key,
             connection,
-            may_come_back: named,
+            may_come_back: true,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod join;
 mod read;
+mod resume;
 mod rooms;
 mod signal;
 mod throttle;
@@ -18,6 +19,7 @@ use crate::domain::{Action, ChannelName, Event, ProjectId};
 use crate::hub::Subscriber;
 use crate::store::StoreError;
 
+pub use resume::{Reset, Resumed};
 use rooms::Rooms;
 use signal::Signals;
 
@@ -63,6 +65,12 @@ impl Session {
     /// Ends all subscriptions.
     pub fn close(&self) {
         self.rooms.close();
+    }
+
+    /// The cursor of all channels of the session.
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        self.rooms.cursor()
     }
 
     /// The cursor after an event that is being delivered: it covers all channels of the session.

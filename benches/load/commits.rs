@@ -10,7 +10,7 @@ use boardcast::app::App;
 use boardcast::cli::Cli;
 use boardcast::command::{Caller, Writer, WriterOptions};
 use boardcast::contract::{CommandRequest, Limits, Reply, Request, parse};
-use boardcast::domain::{ConnectionId, ProjectId};
+use boardcast::domain::{ConnectionId, PrivateId, ProjectId};
 use boardcast::store::Channel;
 use clap::Parser as _;
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
@@ -259,7 +259,11 @@ async fn drive(
     (window, tasks): (usize, u64),
     deadline: Instant,
 ) -> Outcome<u64> {
-    let caller = Caller::new(ConnectionId::generate(), Some("bench"));
+    let caller = Caller::new(
+        ConnectionId::generate(),
+        PrivateId::generate().client(),
+        Some("bench"),
+    );
     let mut waiting = VecDeque::with_capacity(window);
     let mut sent = 0;
     while Instant::now() < deadline {

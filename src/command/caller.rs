@@ -1,6 +1,6 @@
 //! Who asks.
 
-use crate::domain::{Actor, ConnectionId};
+use crate::domain::{Actor, ClientId, ConnectionId};
 
 /// Who asks, and over which connection.
 #[derive(Debug, Clone)]
@@ -9,17 +9,17 @@ pub struct Caller {
     pub connection: ConnectionId,
     /// Who is written down as author.
     pub actor: Actor,
-    /// Whether the actor is known by a name of its own, and not only as this connection.
-    pub named: bool,
+    /// Whether the actor is known by a name of its own, and not only as this client.
+    named: bool,
 }
 
 impl Caller {
     /// A caller who gave a user id, or an anonymous one.
     #[must_use]
-    pub fn new(connection: ConnectionId, user_id: Option<&str>) -> Self {
+    pub fn new(connection: ConnectionId, client: ClientId, user_id: Option<&str>) -> Self {
         let actor = match user_id {
             Some(user_id) => Actor::new(user_id),
-            None => Actor::new(&format!("anonymous:{connection}")),
+            None => Actor::new(&format!("anonymous:{client}")),
         };
         Self {
             connection,

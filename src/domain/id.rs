@@ -198,9 +198,19 @@ impl ProjectId {
     /// The project's channel, which is its Socket.IO room as well.
     #[must_use]
     pub fn channel(&self) -> ChannelName {
-        ChannelName(format!("project:{}", self.0).into())
+        ChannelName(format!("{PROJECT}{}", self.0).into())
+    }
+
+    /// The project whose channel this is. Whether its id is a number is not known.
+    #[must_use]
+    pub fn of(channel: &ChannelName) -> Option<Self> {
+        let id = channel.as_str().strip_prefix(PROJECT)?;
+        Some(Self(Id::restore(id.to_owned(), false)))
     }
 }
+
+/// What the names of projects' channels begin with.
+const PROJECT: &str = "project:";
 
 /// Defines a newtype over a text that is cheap to clone.
 macro_rules! text_type {
@@ -286,7 +296,7 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// Who changes something: a user's id, or `anonymous:<connection id>`.
+/// Who changes something: a user's id, or `anonymous:<client id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor(std::sync::Arc<str>);
 

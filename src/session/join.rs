@@ -113,7 +113,7 @@ impl Session {
             Ok((subscription, joined)) => {
                 self.rooms.settle(channel, subscription, joined, || {
                     let (presence, caller) = (self.app.presence(), &self.caller);
-                    presence.enter(project, &caller.actor, caller.connection, caller.named)
+                    presence.enter(project, &caller.actor, caller.connection)
                 });
                 Ok(joined)
             }

@@ -11,9 +11,11 @@ mod door;
 mod handshake;
 mod meter;
 mod outbox;
+mod pid;
 mod pump;
 mod socket;
 mod sockets;
+mod takeover;
 
 use std::convert::Infallible;
 use std::io;
@@ -30,6 +32,10 @@ use socketioxide::{SocketIo, SocketIoBuilder};
 use socketioxide_core::Value;
 
 use crate::app::App;
+use crate::broker::TopicSubscription;
+use crate::contract::ErrorCode;
+use crate::domain::PrivateId;
+use crate::session::Reset;
 use adapter::ClusterAdapter;
 pub use broadcasts::{Broadcasts, RoomCount};
 use broadcasts::{style_room, user_room};
@@ -54,6 +60,7 @@ pub struct Server {
     door: Door,
     sockets: Sockets,
     broadcasts: Broadcasts,
+    _takeover: Arc<TopicSubscription>,
 }
 
 impl Server {
@@ -69,16 +76,20 @@ impl Server {
         let (for_connect, admitted_to) = (app.clone(), sockets.clone());
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
         // emits at once would else find none.
-        let on_connect = async |_: SocketRef| {};
         let middleware =
             move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
-                let admitted = admit(&for_connect, &admitted_to, &socket, weak, auth);
-                async move { admitted }
+                admit(for_connect.clone(), admitted_to.clone(), socket, weak, auth)
             };
+        let on_connect = async |socket: SocketRef| {
+            if let Some(Admitted { socket, resets }) = socket.extensions.remove() {
+                socket.welcome(&resets).await;
+            }
+        };
         let made = io.ns("/", on_connect.with(middleware)).await;
         made.map_err(io::Error::other)?;
         Ok(Self {
             door,
+            _takeover: Arc::new(takeover::listen(app, &sockets)),
             sockets,
             broadcasts: Broadcasts::new(io),
         })
@@ -125,26 +136,63 @@ fn builder(app: &App) -> SocketIoBuilder<ClusterAdapter> {
         .ws_read_buffer_size(READ_BUFFER)
 }
 
-/// Lets a socket in, or says why not: the client gets it as `connect_error`.
-fn admit(
-    app: &App,
-    sockets: &Sockets,
-    socket: &SocketRef,
+/// Lets a socket in, or says why not: the client gets it as `connect_error`, and does not try again. So one that may
+/// try again has its transport closed.
+async fn admit(
+    app: App,
+    sockets: Sockets,
+    socket: SocketRef,
     weak: WeakSocket,
     TryData(auth): TryData<Option<Box<RawValue>>>,
 ) -> Result<(), String> {
-    if app.lifecycle().is_draining() {
-        return Err("unavailable".to_owned());
-    }
     let auth = auth.ok().flatten();
     let handshake = Handshake::read(auth.as_deref(), socket.req_parts().uri.query())?;
-    let state = Socket::connect(app, socket, weak.0, &handshake);
+    let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
+    let state = Socket::connect(&app, &socket, weak.0, &handshake, pid.client());
+    if app.lifecycle().is_draining() {
+        state.end();
+        return Err(ErrorCode::Unavailable.as_str().to_owned());
+    }
     socket.join(style_room(state.session.style));
     if let Some(user) = &handshake.user_id {
         socket.join(user_room(user));
     }
+    register(&socket, &state, sockets.clone());
+    let mut is_continued = false;
+    if let Some(cursor) = &handshake.cursor {
+        let resumed = Socket::resume(&state, cursor).await;
+        let resets = resumed.map_err(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a client cannot go on now"
+            );
+            state.end();
+            ErrorCode::Unavailable.as_str().to_owned()
+        })?;
+        is_continued = handshake.pid.is_some() && resets.is_empty();
+        let socket = &socket.extensions;
+        socket.insert(Admitted {
+            socket: Arc::clone(&state),
+            resets: Arc::new(resets),
+        });
+    }
+    let is_new = handshake.pid.is_none();
+    // Another id than its own tells the client that its session has ended.
+    state.give_pid(if is_continued || is_new {
+        pid
+    } else {
+        pid.next()
+    });
     sockets.insert(&state);
-    let (for_message, sockets) = (Arc::clone(&state), sockets.clone());
+    if !is_new {
+        takeover::announce(&app, state.client);
+    }
+    Ok(())
+}
+
+/// Registers what is done with a socket's messages, and at its end.
+fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets) {
+    let for_message = Arc::new(Admission(Arc::clone(state)));
     // Everything happens before the returned future: that is what keeps the order.
     socket.on_fallback(
         move |Event(name): Event,
@@ -152,16 +200,34 @@ fn admit(
               TryData(packet): TryData<Box<RawValue>>,
               ack: AckSender| {
             let ack = asked.0.then_some(ack);
-            Socket::receive(&for_message, name, packet.ok(), ack);
+            Socket::receive(&for_message.0, name, packet.ok(), ack);
             std::future::ready(())
         },
     );
+    let state = Arc::clone(state);
     socket.on_disconnect(move |reason: DisconnectReason| {
-        sockets.remove(state.session.caller.connection);
+        sockets.remove(&state);
         state.disconnected(reason);
         std::future::ready(())
     });
-    Ok(())
+}
+
+/// A client that is to be welcomed once it is connected.
+#[derive(Clone)]
+struct Admitted {
+    socket: Arc<Socket>,
+    /// What it is told first.
+    resets: Arc<Vec<Reset>>,
+}
+
+/// What is dropped with socketioxide's socket. A connection that breaks while it is made ends without a word to its
+/// disconnect handler, and may have subscriptions already, which own what owns them.
+struct Admission(Arc<Socket>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.session.close();
+    }
 }
 
 /// A socket that is not kept alive. Its handlers own our state, so our state must not own it; and a

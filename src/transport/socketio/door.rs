@@ -20,6 +20,7 @@ use tungstenite::handshake::derive_accept_key;
 use super::adapter::ClusterAdapter;
 use super::handshake::from_query;
 use super::meter::{Meter, Metered, count_payload};
+use super::pid;
 use crate::lifecycle::Lifecycle;
 
 type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
@@ -144,8 +145,8 @@ impl Door {
         if !counted || response.status() != StatusCode::OK {
             return response;
         }
-        let (parts, body) = response.into_parts();
-        let Ok(body) = body
+        let (mut parts, body) = response.into_parts();
+        let Ok(mut body) = body
             .collect()
             .await
             .map(http_body_util::Collected::to_bytes)
@@ -154,7 +155,15 @@ impl Door {
         };
         if let Ok(text) = std::str::from_utf8(&body) {
             match sid {
-                Some(_) => meter.count(count_payload(text, separated)),
+                Some(_) => {
+                    meter.count(count_payload(text, separated));
+                    if meter.lacks_pid()
+                        && let Some(completed) = pid::complete_body(text, || meter.take_pid())
+                    {
+                        parts.headers.remove(header::CONTENT_LENGTH);
+                        body = completed.into();
+                    }
+                }
                 None => {
                     if let Some(sid) = opened_sid(text) {
                         meters.insert(sid, &meter);

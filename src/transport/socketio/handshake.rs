@@ -4,7 +4,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::contract::EventStyle;
-use crate::domain::Id;
+use crate::domain::{Id, PrivateId};
+
+/// Where a cursor may stand in `auth`. The first is where clients with a `pid` put the last one that they were told.
+const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
 
 /// A client's wishes for its connection.
 #[derive(Debug, Default)]
@@ -15,6 +18,10 @@ pub(super) struct Handshake {
     pub(super) echo: bool,
     /// Who the client says it is.
     pub(super) user_id: Option<String>,
+    /// The client's secret, if it has been here before.
+    pub(super) pid: Option<PrivateId>,
+    /// Where the client was when its connection ended.
+    pub(super) cursor: Option<String>,
 }
 
 impl Handshake {
@@ -45,10 +52,16 @@ impl Handshake {
             ),
             None => None,
         };
+        let text = |key: &str| {
+            let text = auth.get(key).and_then(Value::as_str);
+            text.filter(|text| !text.is_empty())
+        };
         Ok(Self {
             event_style,
             echo,
             user_id,
+            pid: text("pid").and_then(PrivateId::parse),
+            cursor: CURSORS.into_iter().find_map(text).map(str::to_owned),
         })
     }
 }

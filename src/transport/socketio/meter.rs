@@ -4,16 +4,19 @@
 //! [`Metered`] stream under the WebSocket, or as the body of a polling answer. Each event or ack that is seen
 //! passing is one that no longer lies in the queue. Frames of a server are neither masked nor fragmented.
 
+use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 use super::door::Goodbye;
+use super::pid;
+use crate::domain::PrivateId;
 use crate::hub::Wake;
 
 /// What has left for one client, over whatever transport it is on.
@@ -23,6 +26,10 @@ pub(super) struct Meter {
     left: AtomicU64,
     closed: AtomicBool,
     ended: Notify,
+    /// Whether an answer to CONNECT that is on its way lacks its id.
+    lacks_pid: AtomicBool,
+    /// Guards the id that goes into it.
+    pid: Mutex<Option<PrivateId>>,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
 }
@@ -82,6 +89,23 @@ impl Meter {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// The next answer to CONNECT carries this id.
+    pub(super) fn give_pid(&self, pid: PrivateId) {
+        *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
+        self.lacks_pid.store(true, Ordering::Release);
+    }
+
+    pub(super) fn lacks_pid(&self) -> bool {
+        self.lacks_pid.load(Ordering::Acquire)
+    }
+
+    /// The id, for the answer that is passing.
+    pub(super) fn take_pid(&self) -> Option<PrivateId> {
+        self.lacks_pid.store(false, Ordering::Release);
+        let mut pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
+        pid.take()
     }
 
     /// Notes that packets have left.
@@ -179,6 +203,14 @@ impl Frames {
         completed
     }
 
+    /// Bytes until the next frame begins, or at least one more; `None` if it is there.
+    fn to_boundary(&self) -> Option<usize> {
+        match (self.seen, self.rest) {
+            (0, 0) => None,
+            (_, rest) => Some(usize::try_from(rest).unwrap_or(usize::MAX).max(1)),
+        }
+    }
+
     /// Length of header and payload, once the header is complete.
     fn header(&self) -> Option<(usize, u64)> {
         let short = *self.start[..self.seen].get(1)? & 0x7f;
@@ -203,6 +235,8 @@ pub(super) struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,
     frames: Frames,
+    /// A frame that was completed on its way, as far as it has not been written yet.
+    completed: VecDeque<u8>,
     _goodbye: Option<Goodbye>,
 }
 
@@ -213,8 +247,54 @@ impl<S> Metered<S> {
             stream,
             meter,
             frames: Frames::default(),
+            completed: VecDeque::new(),
         }
     }
+}
+
+impl<S: AsyncWrite + Unpin> Metered<S> {
+    /// Writes what has been completed.
+    fn poll_completed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.completed.is_empty() {
+            let (bytes, _) = self.completed.as_slices();
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.completed.drain(..written);
+        }
+        if self.completed.capacity() > 0 {
+            self.completed = VecDeque::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// What to do with bytes while an answer to CONNECT lacks its id: what comes before it passes.
+    fn next_step(&mut self, buf: &[u8]) -> Step {
+        if let Some(to_boundary) = self.frames.to_boundary() {
+            return Step::Pass(to_boundary.min(buf.len()));
+        }
+        match pid::find_frame(buf) {
+            None => Step::Pass(buf.len()),
+            Some((0, end)) => match self.meter.take_pid() {
+                Some(pid) => {
+                    self.completed
+                        .extend(pid::complete_frame(&buf[..end], &pid));
+                    Step::Taken(end)
+                }
+                None => Step::Pass(end),
+            },
+            Some((start, _)) => Step::Pass(start),
+        }
+    }
+}
+
+/// What becomes of bytes that are to be written.
+enum Step {
+    /// So many are written as they stand.
+    Pass(usize),
+    /// So many were taken over, and are written as something else.
+    Taken(usize),
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
@@ -244,7 +324,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         if self.meter.is_closed() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        ready!(self.poll_completed(cx))?;
+        let step = if self.meter.lacks_pid() {
+            self.next_step(buf)
+        } else {
+            Step::Pass(buf.len())
+        };
+        let passing = match step {
+            Step::Pass(bytes) => bytes,
+            // They leave with the next bytes, or are flushed.
+            Step::Taken(bytes) => return Poll::Ready(Ok(bytes)),
+        };
+        let polled = Pin::new(&mut self.stream).poll_write(cx, &buf[..passing]);
         if let Poll::Ready(Ok(written)) = polled {
             let packets = self.frames.follow(&buf[..written]);
             self.meter.count(packets);
@@ -253,10 +344,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_completed(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_completed(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -102,6 +102,10 @@ impl Pump {
                 self.settle_all().await;
                 if let Some(room) = room {
                     self.socket.settle_room(&room);
+                    // Whoever has the answer must not lose the room with the connection.
+                    if reply.is_ok() {
+                        self.socket.tell_cursor().await;
+                    }
                 }
                 self.answer(&name, ack, reply).await;
             }

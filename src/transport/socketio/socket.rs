@@ -2,6 +2,7 @@
 //! and no ack gets lost.
 
 mod deliver;
+mod recover;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 use socketioxide::socket::DisconnectReason;
-use socketioxide::{SendError, SocketError};
+use socketioxide::{ProtocolVersion, SendError, SocketError};
 use tokio::sync::Notify;
 
 use super::handshake::Handshake;
@@ -21,7 +22,7 @@ use crate::app::App;
 use crate::command::Caller;
 use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ChannelName, ConnectionId};
+use crate::domain::{ChannelName, ClientId, ConnectionId, EventType};
 use crate::hub::{Offer, Subscriber};
 use crate::session::Session;
 
@@ -58,6 +59,12 @@ pub(super) struct Socket {
     pub(super) app: App,
     pub(super) session: Session,
     echo: bool,
+    /// Which client it is, for others to see.
+    pub(super) client: ClientId,
+    /// Whether the client can go on in another connection: whether it is told of its id and its cursor.
+    recoverable: bool,
+    /// Whether events may follow: not before the answer to CONNECT, and not before a reset.
+    welcomed: AtomicBool,
     meter: Arc<Meter>,
     connected_at: Instant,
     messages: AtomicU64,
@@ -87,8 +94,10 @@ impl Socket {
         socket: &SocketRef,
         weak: Weak<IoSocket>,
         handshake: &Handshake,
+        client: ClientId,
     ) -> Arc<Self> {
-        let caller = Caller::new(ConnectionId::generate(), handshake.user_id.as_deref());
+        let connection = ConnectionId::generate();
+        let caller = Caller::new(connection, client, handshake.user_id.as_deref());
         let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
         let meter = meter.cloned().unwrap_or_default();
         let style = handshake.event_style.unwrap_or(app.config().event_style);
@@ -96,6 +105,9 @@ impl Socket {
         Arc::new(Self {
             session: Session::new(app.clone(), caller, style),
             echo: handshake.echo,
+            client,
+            recoverable: socket.protocol() == ProtocolVersion::V5,
+            welcomed: AtomicBool::new(handshake.cursor.is_none()),
             connected_at: Instant::now(),
             messages: AtomicU64::new(0),
             gone: AtomicBool::new(false),
@@ -153,7 +165,7 @@ impl Socket {
             },
         );
         let raw = encode(&reply, &message.name, message.ack.as_ref());
-        if self.try_answer(&mut { message.ack }, &raw) == Offer::Full {
+        if self.try_send(raw.get().len(), answering(message.ack, &raw)) == Offer::Full {
             self.close("inbox_full");
         }
     }
@@ -177,40 +189,61 @@ impl Socket {
     }
 
     /// Sends an answer, waiting for room. Nothing is sent to a client that has gone.
-    pub(super) async fn answer(&self, event: &str, mut ack: Option<AckSender>, reply: &Reply) {
+    pub(super) async fn answer(&self, event: &str, ack: Option<AckSender>, reply: &Reply) {
         if reply.is_ok() && ack.is_none() {
             return;
         }
         let raw = encode(reply, event, ack.as_ref());
+        self.send(raw.get().len(), answering(ack, &raw)).await;
+    }
+
+    /// Tells a client where it stands, which it may come back with: it may be told of no event for long.
+    pub(super) async fn tell_cursor(&self) {
+        if !self.recoverable {
+            return;
+        }
+        let name = self.session.style.name(&EventType::known("session.cursor"));
+        let bytes = self.session.cursor().len();
+        // Taken as it goes out: then it covers exactly what was sent before it.
+        let emit = |socket: &IoSocket| socket.emit(&name, &self.session.cursor());
+        self.send(bytes, emit).await;
+    }
+
+    /// Sends something that must not get lost, waiting for room.
+    pub(super) async fn send(
+        &self,
+        bytes: usize,
+        mut send: impl FnMut(&IoSocket) -> Result<(), SendError>,
+    ) {
         let wake = Arc::new(Notify::new());
-        while self.try_answer(&mut ack, &raw) == Offer::Full {
+        while self.try_send(bytes, &mut send) == Offer::Full {
             let low = self.outgoing().outbox.low_mark();
             self.meter.wake_at(low, &wake);
-            if self.try_answer(&mut ack, &raw) != Offer::Full {
+            if self.try_send(bytes, &mut send) != Offer::Full {
                 return;
             }
             wake.notified().await;
         }
     }
 
-    /// Sends an encoded answer if there is room. One that nobody waits for goes out as the event `error`.
-    fn try_answer(&self, ack: &mut Option<AckSender>, raw: &RawValue) -> Offer {
+    /// Sends something if there is room for so many bytes.
+    fn try_send(
+        &self,
+        bytes: usize,
+        send: impl FnOnce(&IoSocket) -> Result<(), SendError>,
+    ) -> Offer {
         let mut outgoing = self.outgoing();
         let Outgoing { socket, outbox } = &mut *outgoing;
         let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
             return Offer::Gone;
         };
-        let bytes = raw.get().len() + PACKET_OVERHEAD;
+        let bytes = bytes + PACKET_OVERHEAD;
         if !outbox.takes_ack(bytes) {
             return Offer::Full;
         }
         outbox.put(bytes);
-        let sent = match ack.take() {
-            Some(ack) => ack.send(raw),
-            None => socket.emit("error", raw),
-        };
-        if let Err(error) = sent {
-            tracing::debug!(error = %error, "an answer could not be sent");
+        if let Err(error) = send(&socket) {
+            tracing::debug!(error = %error, "a packet could not be sent");
             if take_back(outbox, &error) {
                 // The packet queue is full of what is not ours. An answer is not left out in silence.
                 self.close("queue_full");
@@ -295,6 +328,17 @@ fn take_back(outbox: &mut Outbox, error: &SendError) -> bool {
         outbox.found_full();
     }
     full
+}
+
+/// Sends an encoded answer. One that nobody waits for goes out as the event `error`.
+fn answering(
+    mut ack: Option<AckSender>,
+    raw: &RawValue,
+) -> impl FnMut(&IoSocket) -> Result<(), SendError> {
+    move |socket| match ack.take() {
+        Some(ack) => ack.send(raw),
+        None => socket.emit("error", raw),
+    }
 }
 
 /// An answer as it goes out: to the ack, or else as the event `error`.

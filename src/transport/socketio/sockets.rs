@@ -1,13 +1,14 @@
 //! The clients that are connected now, for a shutdown that lets each take what waits for it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use super::socket::Socket;
-use crate::domain::ConnectionId;
+use crate::domain::ClientId;
 use crate::hub::Subscriber;
 
 /// How long a client must have sent nothing before its connection ends: what it sent before is on its way, and is
@@ -23,22 +24,36 @@ const STALLED: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sockets {
     /// Guards the set of clients; they own themselves, here they are only found.
-    connected: Arc<Mutex<HashMap<ConnectionId, Weak<Socket>>>>,
+    connected: Arc<Mutex<HashMap<ClientId, Weak<Socket>>>>,
 }
 
 impl Sockets {
+    /// Adds a client. One that is here already has lost its connection without a word: that one ends.
     pub(super) fn insert(&self, socket: &Arc<Socket>) {
-        let id = socket.session.caller.connection;
         let mut connected = self.lock();
         if connected.len() == connected.capacity() {
             // A connection that broke while it was made was never removed.
             connected.retain(|_, socket| socket.strong_count() > 0);
         }
-        connected.insert(id, Arc::downgrade(socket));
+        let before = connected.insert(socket.client, Arc::downgrade(socket));
+        drop(connected);
+        take_over(before.as_ref());
     }
 
-    pub(super) fn remove(&self, id: ConnectionId) {
-        self.lock().remove(&id);
+    /// Removes a client that is gone, unless it has another connection by now.
+    pub(super) fn remove(&self, socket: &Arc<Socket>) {
+        let mut connected = self.lock();
+        if let Entry::Occupied(found) = connected.entry(socket.client)
+            && found.get().as_ptr() == Arc::as_ptr(socket)
+        {
+            found.remove();
+        }
+    }
+
+    /// A client is connected elsewhere now.
+    pub(super) fn moved(&self, client: ClientId) {
+        let before = self.lock().remove(&client);
+        take_over(before.as_ref());
     }
 
     /// Ends every connection once its client has taken what waits for it.
@@ -65,10 +80,17 @@ impl Sockets {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, Weak<Socket>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientId, Weak<Socket>>> {
         self.connected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a connection in whose place there is another.
+fn take_over(before: Option<&Weak<Socket>>) {
+    if let Some(before) = before.and_then(Weak::upgrade) {
+        before.close("taken_over");
     }
 }
 

@@ -22,7 +22,7 @@ impl Subscriber for Socket {
             return Offer::Gone;
         };
         let bytes = event.payload.get().len() + PACKET_OVERHEAD;
-        if !outbox.takes_event(bytes) {
+        if !self.is_welcome() || !outbox.takes_event(bytes) {
             return Offer::Full;
         }
         let cursor = self.session.cursor_after(event);
@@ -65,7 +65,7 @@ impl Subscriber for Socket {
             return Offer::Gone;
         };
         let bytes = signal.payload.get().len() + PACKET_OVERHEAD;
-        if !outbox.takes_signal(bytes) {
+        if !self.is_welcome() || !outbox.takes_signal(bytes) {
             return Offer::Full;
         }
         let name = self.session.style.name(&signal.signal_type);
@@ -90,8 +90,8 @@ impl Subscriber for Socket {
     fn wake_when_writable(&self, wake: &Wake) {
         let low = self.outgoing().outbox.low_mark();
         self.meter.wake_at(low, wake);
-        // Whatever lies in the queue will wake it by leaving.
-        if self.is_gone() || self.outgoing().outbox.is_empty() {
+        // Whatever lies in the queue will wake it by leaving, and being welcomed will.
+        if self.is_gone() || self.is_welcome() && self.outgoing().outbox.is_empty() {
             wake.notify_one();
         }
     }

@@ -1,0 +1,84 @@
+//! The channels by their numbers, which never change: so what was read once is kept.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use crate::domain::{ChannelName, ChannelNo};
+use crate::store::{Store, StoreError};
+
+/// Names that are kept; a name has up to 136 bytes.
+const MAX_KEPT: usize = 65_536;
+/// Reads at a time. Those who come back at the same moment ask for the same few: most find what they need once it is
+/// their turn.
+const READS: usize = 2;
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Channels {
+    store: Store,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Guards the names that have been read.
+    names: Mutex<HashMap<ChannelNo, ChannelName>>,
+    turns: Semaphore,
+}
+
+impl Channels {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            shared: Arc::new(Shared {
+                names: Mutex::default(),
+                turns: Semaphore::new(READS),
+            }),
+        }
+    }
+
+    /// The names of those of these channels that exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn names(
+        &self,
+        numbers: &[ChannelNo],
+    ) -> Result<HashMap<ChannelNo, ChannelName>, StoreError> {
+        if let Some(names) = self.known(numbers) {
+            return Ok(names);
+        }
+        let _turn = self.shared.turns.acquire().await;
+        if let Some(names) = self.known(numbers) {
+            return Ok(names);
+        }
+        let read = self.store.channels_by_no(numbers).await?;
+        let read: HashMap<_, _> = read
+            .into_iter()
+            .map(|channel| (channel.no, channel.name))
+            .collect();
+        let mut kept = self.kept();
+        if kept.len() + read.len() > MAX_KEPT {
+            kept.clear();
+        }
+        kept.extend(read.iter().map(|(no, name)| (*no, name.clone())));
+        Ok(read)
+    }
+
+    /// The names, if all of them are known.
+    fn known(&self, numbers: &[ChannelNo]) -> Option<HashMap<ChannelNo, ChannelName>> {
+        let kept = self.kept();
+        let name = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
+        numbers.iter().map(name).collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, ChannelName>> {
+        let names = &self.shared.names;
+        names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

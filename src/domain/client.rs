@@ -1,0 +1,144 @@
+//! One client across its connections: a browser tab, for example.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::id::fresh_uuid;
+
+/// Socket.IO's private session id (`pid`): a secret by which a client shows that it is the one that was connected
+/// before. `<32 hexadecimal digits>-<number>`; the number tells sessions apart that could not be continued.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PrivateId {
+    secret: String,
+    number: u32,
+}
+
+/// The client that holds a [`PrivateId`], for others to see: nobody can tell the secret from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientId([u8; 16]);
+
+const SECRET_LENGTH: usize = 32;
+
+impl PrivateId {
+    /// Bytes of the longest text.
+    pub const MAX_LENGTH: usize = SECRET_LENGTH + 1 + 10;
+
+    /// Of a client that was never here before.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self {
+            secret: fresh_uuid().simple().to_string(),
+            number: 0,
+        }
+    }
+
+    /// Reads a text exactly as [`Display`](fmt::Display) writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (secret, number) = text.split_once('-')?;
+        let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let id = Self {
+            secret: secret.to_owned(),
+            number: number.parse().ok()?,
+        };
+        let is_secret = secret.len() == SECRET_LENGTH && secret.bytes().all(is_hex);
+        (is_secret && id.to_string() == text).then_some(id)
+    }
+
+    /// Of the same client, in another session.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self {
+            number: self.number.wrapping_add(1),
+            ..self
+        }
+    }
+
+    /// Who holds it.
+    #[must_use]
+    pub fn client(&self) -> ClientId {
+        let hash = Sha256::digest(self.secret.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        ClientId(id)
+    }
+}
+
+impl fmt::Display for PrivateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.secret, self.number)
+    }
+}
+
+/// A secret is not for the log.
+impl fmt::Debug for PrivateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateId(…)")
+    }
+}
+
+impl ClientId {
+    /// Reads a text exactly as [`Display`](fmt::Display) writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = u128::from_str_radix(text, 16).ok()?;
+        let id = Self(number.to_be_bytes());
+        (id.to_string() == text).then_some(id)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0 {
+            write!(f, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_id_is_read_back_as_it_was_written() {
+        let id = PrivateId::generate();
+        assert_eq!(PrivateId::parse(&id.to_string()), Some(id.clone()));
+        let next = id.clone().next();
+        assert_ne!(next, id);
+        assert_eq!(next.client(), id.client(), "it is the same client");
+        assert_ne!(PrivateId::generate().client(), id.client());
+        assert!(id.to_string().len() <= PrivateId::MAX_LENGTH);
+    }
+
+    #[test]
+    fn other_texts_are_no_private_ids() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        for other in [
+            "",
+            "-",
+            "x-0",
+            secret,
+            &format!("{secret}-"),
+            &format!("{secret}-00"),
+            &format!("{secret}-+1"),
+            &format!("{secret}-4294967296"),
+            &format!("{}-0", secret.to_uppercase()),
+            &format!("{secret}0-0"),
+            "é123456789abcdef0123456789abcdef-0",
+        ] {
+            assert_eq!(PrivateId::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let id = PrivateId::generate();
+        let client = id.client();
+        assert!(!format!("{id:?}").contains(&id.secret));
+        assert_ne!(client.to_string(), id.secret);
+        assert_eq!(ClientId::parse(&client.to_string()), Some(client));
+        assert_eq!(ClientId::parse("7"), None);
+    }
+}

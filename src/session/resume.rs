@@ -1,0 +1,99 @@
+//! Going on where a client was when its connection ended.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+
+use super::Session;
+use crate::contract::Cursor;
+use crate::domain::{ChannelName, Fields, ProjectId, Seq};
+use crate::hub::{From, SubscribeError, Subscriber};
+
+/// What became of a cursor with which a client came back.
+#[derive(Debug, Default)]
+pub struct Resumed {
+    /// The channels that it is subscribed to again.
+    pub channels: Vec<ChannelName>,
+    /// What it is to be told before anything else, in place of events that it does not get.
+    pub resets: Vec<Reset>,
+}
+
+/// Why a client does not get all that it missed.
+#[derive(Debug)]
+pub enum Reset {
+    /// It is not known what it missed.
+    Session(Fields),
+    /// Its project's state now.
+    Project(Fields),
+}
+
+impl Resumed {
+    /// Whether the client gets everything after its cursor.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.resets.is_empty()
+    }
+
+    fn lost(&mut self, reason: &str) {
+        let mut said = Fields::new();
+        said.insert("reset".to_owned(), true.into());
+        said.insert("reason".to_owned(), reason.into());
+        self.resets.insert(0, Reset::Session(said));
+    }
+}
+
+impl Session {
+    /// Joins everything that a cursor covers, as the client itself would, each from where the client was.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be found out now what the client missed. The session is of no use then.
+    pub async fn resume(
+        &self,
+        cursor: &str,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Resumed, SubscribeError> {
+        let mut resumed = Resumed::default();
+        let Ok(cursor) = Cursor::parse(cursor) else {
+            resumed.lost("the cursor is malformed");
+            return Ok(resumed);
+        };
+        if cursor.epoch() != self.app.epoch() {
+            resumed.lost("the cursor is of another database");
+            return Ok(resumed);
+        }
+        let numbers: Vec<_> = cursor.positions().iter().map(|(no, _)| *no).collect();
+        let names = self.app.channels().names(&numbers).await;
+        let names = names.map_err(SubscribeError::Store)?;
+        let rooms = cursor.positions().iter();
+        let rooms: Vec<_> = rooms
+            .filter_map(|(no, seq)| Some((ProjectId::of(names.get(no)?)?, *seq)))
+            .collect();
+        if rooms.len() < numbers.len() {
+            resumed.lost("the cursor is of channels that do not exist");
+        }
+        let joins = rooms
+            .iter()
+            .map(|(project, seq)| self.resume_project(project, *seq, subscriber));
+        for (channel, reset) in try_join_all(joins).await? {
+            resumed.channels.push(channel);
+            resumed.resets.extend(reset);
+        }
+        Ok(resumed)
+    }
+
+    async fn resume_project(
+        &self,
+        project: &ProjectId,
+        seq: Seq,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<(ChannelName, Option<Reset>), SubscribeError> {
+        let followed = self.follow(project, subscriber, From::Seen(seq)).await?;
+        let channel = project.channel();
+        let reset = followed.reset.map(|mut state| {
+            state.insert("room".to_owned(), channel.as_str().into());
+            Reset::Project(state)
+        });
+        Ok((channel, reset))
+    }
+}

@@ -1,0 +1,71 @@
+//! Coming back: a client goes on where it was when its last connection ended.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::value::to_raw_value;
+
+use super::{IoSocket, Socket};
+use crate::domain::{EventType, PrivateId};
+use crate::hub::{SubscribeError, Subscriber};
+use crate::session::Reset;
+
+impl Socket {
+    /// Takes up the subscriptions of a cursor. Nothing is told before [`Socket::welcome`]. What the client must be told
+    /// first, because it does not get all that it missed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be found out now what was missed.
+    pub(in super::super) async fn resume(
+        this: &Arc<Self>,
+        cursor: &str,
+    ) -> Result<Vec<Reset>, SubscribeError> {
+        let subscriber = Arc::clone(this) as Arc<dyn Subscriber>;
+        let resumed = this.session.resume(cursor, &subscriber).await?;
+        for channel in &resumed.channels {
+            this.settle_room(channel);
+        }
+        tracing::debug!(
+            connection.id = %this.session.caller.connection,
+            channels = resumed.channels.len(),
+            resets = resumed.resets.len(),
+            "resumed"
+        );
+        Ok(resumed.resets)
+    }
+
+    /// Lets the client know who it is, so that it can come back.
+    pub(in super::super) fn give_pid(&self, pid: PrivateId) {
+        if self.recoverable {
+            self.meter.give_pid(pid);
+        }
+    }
+
+    /// Tells a client that is connected now what was reset, and then lets events through.
+    pub(in super::super) async fn welcome(&self, resets: &[Reset]) {
+        let last = resets.len().saturating_sub(1);
+        for (index, reset) in resets.iter().enumerate() {
+            let (event_type, said) = match reset {
+                Reset::Session(said) => ("session.reset", said),
+                Reset::Project(state) => ("project.reset", state),
+            };
+            let name = self.session.style.name(&EventType::known(event_type));
+            let payload = to_raw_value(said).expect("a map with string keys is always JSON");
+            // It covers all of them: a client that is cut off in between has the old one, and is told all anew.
+            let cursor = (index == last).then(|| self.session.cursor());
+            let bytes = payload.get().len();
+            let emit = |socket: &IoSocket| match &cursor {
+                Some(cursor) => socket.emit(&name, &(&payload, cursor)),
+                None => socket.emit(&name, &payload),
+            };
+            self.send(bytes, emit).await;
+        }
+        self.welcomed.store(true, Ordering::Release);
+        self.meter.wake_all();
+    }
+
+    pub(super) fn is_welcome(&self) -> bool {
+        self.welcomed.load(Ordering::Acquire)
+    }
+}
