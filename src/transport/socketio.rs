@@ -8,6 +8,7 @@
 mod adapter;
 mod broadcasts;
 mod door;
+mod frames;
 mod handshake;
 mod meter;
 mod outbox;

@@ -18,8 +18,9 @@ use socketioxide::socket::Sid;
 use tungstenite::handshake::derive_accept_key;
 
 use super::adapter::ClusterAdapter;
+use super::frames::count_payload;
 use super::handshake::from_query;
-use super::meter::{Meter, Metered, count_payload};
+use super::meter::{Meter, Metered};
 use super::pid;
 use crate::lifecycle::Lifecycle;
 

@@ -76,24 +76,16 @@ pub(super) fn complete_frame(frame: &[u8], pid: &PrivateId) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::frames::frame;
     use super::*;
 
     const ANSWER: &str = r#"40{"sid":"AAAAAAAAAAAAAAAA"}"#;
 
-    fn frame(payload: &str) -> Vec<u8> {
-        let mut frame = match payload.len() {
-            short @ 0..=125 => vec![TEXT, u8::try_from(short).unwrap()],
-            long => [&[TEXT, 127][..], &(long as u64).to_be_bytes()].concat(),
-        };
-        frame.extend(payload.bytes());
-        frame
-    }
-
     #[test]
     fn the_answer_is_found_among_other_frames() {
         let long = format!("42[{:?}]", ANSWER.repeat(5000));
-        let before = [frame("2"), frame(&long), frame("42[\"40{\"]")].concat();
-        let frames = [before.clone(), frame(ANSWER), frame("2")].concat();
+        let before = [frame(1, "2"), frame(1, &long), frame(1, "42[\"40{\"]")].concat();
+        let frames = [before.clone(), frame(1, ANSWER), frame(1, "2")].concat();
         let (start, end) = find_frame(&frames).unwrap();
         assert_eq!(
             (start, end),
@@ -102,7 +94,7 @@ mod tests {
         let pid = PrivateId::generate();
         let completed = complete_frame(&frames[start..end], &pid);
         let expected = format!(r#"40{{"sid":"AAAAAAAAAAAAAAAA","pid":"{pid}"}}"#);
-        assert_eq!(completed, frame(&expected));
+        assert_eq!(completed, frame(1, &expected));
     }
 
     #[test]
@@ -114,9 +106,9 @@ mod tests {
             "40/admin,{\"sid\":\"A\"}",
             "44{\"message\":\"x\"}",
         ] {
-            assert_eq!(find_frame(&frame(other)), None, "{other}");
+            assert_eq!(find_frame(&frame(1, other)), None, "{other}");
         }
-        let cut = frame(ANSWER);
+        let cut = frame(1, ANSWER);
         assert_eq!(find_frame(&cut[..cut.len() - 1]), None);
         assert_eq!(
             find_frame(&[TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255, 1]),
@@ -129,7 +121,7 @@ mod tests {
         let secret = "0123456789abcdef0123456789abcdef";
         let pid = PrivateId::parse(&format!("{secret}-{}", u32::MAX)).unwrap();
         let answer = format!(r#"40{{"sid":"{}"}}"#, "A".repeat(MAX_ANSWER - 12));
-        let completed = complete_frame(&frame(&answer), &pid);
+        let completed = complete_frame(&frame(1, &answer), &pid);
         assert_eq!(completed[1], 125);
     }
 

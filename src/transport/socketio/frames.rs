@@ -1,0 +1,169 @@
+//! Finds the packets in what a server writes: in the frames of a WebSocket, which are neither masked nor fragmented, and
+//! in the bodies of polling answers.
+
+/// Whether an Engine.IO packet carries a Socket.IO event or ack.
+fn is_ours(packet: &[u8]) -> bool {
+    matches!(packet, [b'4', b'2' | b'3', ..])
+}
+
+/// Counts the events and acks in the body of a polling answer.
+pub(super) fn count_payload(body: &str, separated: bool) -> u64 {
+    let mut count = 0;
+    if separated {
+        for packet in body.split('\u{1e}') {
+            count += u64::from(is_ours(packet.as_bytes()));
+        }
+        return count;
+    }
+    // Engine.IO 3: `<length>:<packet>`, again and again.
+    let mut rest = body;
+    while let Some((length, after)) = rest.split_once(':') {
+        let Ok(length) = length.parse::<usize>() else {
+            break;
+        };
+        count += u64::from(is_ours(after.as_bytes()));
+        rest = skip_utf16(after, length);
+    }
+    count
+}
+
+/// What follows so many UTF-16 units: JavaScript counts an emoji as two.
+fn skip_utf16(text: &str, mut units: usize) -> &str {
+    let mut chars = text.chars();
+    while units > 0 {
+        let Some(next) = chars.next() else { break };
+        units = units.saturating_sub(next.len_utf16());
+    }
+    chars.as_str()
+}
+
+/// Follows the frames of a server's WebSocket through the bytes that are written.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// The frame's header and first two payload bytes, as far as they have been seen.
+    start: [u8; 12],
+    seen: usize,
+    /// Payload bytes still to come after the start.
+    rest: u64,
+    ours: bool,
+}
+
+impl Frames {
+    /// Takes written bytes; how many frames with events or acks were completed.
+    pub(super) fn follow(&mut self, mut bytes: &[u8]) -> u64 {
+        let mut completed = 0;
+        while !bytes.is_empty() {
+            if self.rest > 0 {
+                let skipped = usize::try_from(self.rest)
+                    .unwrap_or(usize::MAX)
+                    .min(bytes.len());
+                self.rest -= skipped as u64;
+                bytes = &bytes[skipped..];
+            } else {
+                self.start[self.seen] = bytes[0];
+                self.seen += 1;
+                bytes = &bytes[1..];
+                let Some((header, length)) = self.header() else {
+                    continue;
+                };
+                let peeked = length.min(2);
+                if (self.seen - header) as u64 != peeked {
+                    continue;
+                }
+                let is_text = self.start[0] & 0x0f == 1;
+                self.ours = is_text && is_ours(&self.start[header..self.seen]);
+                self.rest = length - peeked;
+            }
+            if self.rest == 0 {
+                completed += u64::from(self.ours);
+                *self = Self::default();
+            }
+        }
+        completed
+    }
+
+    /// Bytes until the next frame begins, or at least one more; `None` if it is there.
+    pub(super) fn to_boundary(&self) -> Option<usize> {
+        match (self.seen, self.rest) {
+            (0, 0) => None,
+            (_, rest) => Some(usize::try_from(rest).unwrap_or(usize::MAX).max(1)),
+        }
+    }
+
+    /// Length of header and payload, once the header is complete.
+    fn header(&self) -> Option<(usize, u64)> {
+        let short = *self.start[..self.seen].get(1)? & 0x7f;
+        let (header, length) = match short {
+            126 => (
+                4,
+                u64::from(u16::from_be_bytes([self.start[2], self.start[3]])),
+            ),
+            127 => {
+                let [_, _, length @ .., _, _] = self.start;
+                (10, u64::from_be_bytes(length))
+            }
+            short => (2, u64::from(short)),
+        };
+        (self.seen >= header).then_some((header, length))
+    }
+}
+
+/// A frame as a server writes it.
+#[cfg(test)]
+pub(super) fn frame(opcode: u8, payload: &str) -> Vec<u8> {
+    let mut bytes = vec![0x80 | opcode];
+    match payload.len() {
+        short @ 0..=125 => bytes.push(u8::try_from(short).unwrap()),
+        middle @ 126..=65_535 => {
+            bytes.push(126);
+            bytes.extend(u16::try_from(middle).unwrap().to_be_bytes());
+        }
+        long => {
+            bytes.push(127);
+            bytes.extend((long as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(payload.as_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the pieces in which bytes are written, exactly the events and acks are counted.
+        #[test]
+        fn counts_frames_in_any_pieces(
+            frames in prop::collection::vec((prop::sample::select(vec!["42[", "43[", "40{", "2", "", "4", "3probe"]), 0_usize..70_000, any::<bool>()), 1..12),
+            piece in 1_usize..5000,
+        ) {
+            let mut bytes = Vec::new();
+            let mut expected = 0;
+            for (start, padding, text) in frames {
+                let payload = format!("{start}{}", "x".repeat(if start.len() < 2 { 0 } else { padding }));
+                bytes.extend(frame(if text { 1 } else { 2 }, &payload));
+                expected += u64::from(text && (start == "42[" || start == "43["));
+            }
+            let mut follower = Frames::default();
+            let counted: u64 = bytes.chunks(piece).map(|chunk| follower.follow(chunk)).sum();
+            prop_assert_eq!(counted, expected);
+        }
+    }
+
+    #[test]
+    fn counts_packets_of_polling_bodies() {
+        assert_eq!(count_payload("42[\"a\"]\u{1e}2\u{1e}43[1]", true), 2);
+        assert_eq!(
+            count_payload(
+                "7:42[\"é\"]1:27:430[\"x\"]".replace("27:", "28:").as_str(),
+                false
+            ),
+            2
+        );
+        assert_eq!(count_payload("8:42[\"😀\"]4:43[]", false), 2);
+        assert_eq!(count_payload("ok", false), 0);
+    }
+}
