@@ -95,7 +95,11 @@ fn telling(criterion: &mut Criterion) {
 
 fn cursors(criterion: &mut Criterion) {
     let mut cursor = Cursor::new(Epoch::generate());
-    for (channels, name) in [(1, "cursor/1 channel"), (20, "cursor/20 channels")] {
+    for (channels, name) in [
+        (1, "cursor/1 channel"),
+        (10, "cursor/10 channels"),
+        (256, "cursor/256 channels"),
+    ] {
         for number in 0..channels {
             cursor.set(ChannelNo(number), 4711 + number);
         }

@@ -270,6 +270,11 @@ impl Socket {
         }
     }
 
+    /// Whether both are on the same connection.
+    pub(super) fn shares_transport(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.meter, &other.meter)
+    }
+
     /// Ends the transport.
     pub(super) fn end(&self) {
         self.meter.close();

@@ -20,6 +20,9 @@ const LINGER_ROUNDS: usize = 10;
 /// HTTP connection has ended.
 const STALLED: Duration = Duration::from_secs(2);
 
+/// Why a connection ends in whose place there is another.
+const TAKEN_OVER: &str = "taken_over";
+
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sockets {
@@ -37,7 +40,12 @@ impl Sockets {
         }
         let before = connected.insert(socket.client, Arc::downgrade(socket));
         drop(connected);
-        take_over(before.as_ref());
+        // A client may also leave the namespace and enter it again.
+        if let Some(before) = before.and_then(|before| before.upgrade())
+            && !before.shares_transport(socket)
+        {
+            before.close(TAKEN_OVER);
+        }
     }
 
     /// Removes a client that is gone, unless it has another connection by now.
@@ -53,7 +61,9 @@ impl Sockets {
     /// A client is connected elsewhere now.
     pub(super) fn moved(&self, client: ClientId) {
         let before = self.lock().remove(&client);
-        take_over(before.as_ref());
+        if let Some(before) = before.and_then(|before| before.upgrade()) {
+            before.close(TAKEN_OVER);
+        }
     }
 
     /// Ends every connection once its client has taken what waits for it.
@@ -84,13 +94,6 @@ impl Sockets {
         self.connected
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends a connection in whose place there is another.
-fn take_over(before: Option<&Weak<Socket>>) {
-    if let Some(before) = before.and_then(Weak::upgrade) {
-        before.close("taken_over");
     }
 }
 
