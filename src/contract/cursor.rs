@@ -1,6 +1,7 @@
 //! Where a client stands: the last seq that it has seen of each of its channels.
 //!
-//! Opaque for clients, and understood without any session on the server: `<epoch>.<no>:<seq>,<no>:<seq>`.
+//! Opaque for clients, and understood without any session on the server: `<epoch>.<no>:<seq>,<no>:<seq>`. The dot is the
+//! form's version: another form will have another sign there, and is malformed for whoever does not know it.
 
 use std::fmt;
 
