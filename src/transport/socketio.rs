@@ -163,7 +163,7 @@ async fn admit(
     if let Some(cursor) = &handshake.cursor {
         let resumed = Socket::resume(&state, cursor).await;
         let resets = resumed.map_err(|error| {
-            tracing::warn!(
+            tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "a client cannot go on now"
             );

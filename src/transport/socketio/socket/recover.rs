@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::value::to_raw_value;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::{IoSocket, Socket};
 use crate::domain::{EventType, PrivateId};
 use crate::hub::{SubscribeError, Subscriber};
 use crate::session::Reset;
+use crate::store::StoreError;
 
 impl Socket {
     /// Takes up the subscriptions of a cursor. Nothing is told before [`Socket::welcome`]. What the client must be told
@@ -22,7 +25,11 @@ impl Socket {
         cursor: &str,
     ) -> Result<Vec<Reset>, SubscribeError> {
         let subscriber = Arc::clone(this) as Arc<dyn Subscriber>;
-        let resumed = this.session.resume(cursor, &subscriber).await?;
+        // After that nobody waits for it any more.
+        let patience = this.app.config().connect_timeout;
+        let resumed = timeout(patience, this.session.resume(cursor, &subscriber)).await;
+        let late = |late: Elapsed| SubscribeError::Store(StoreError::Unavailable(late.into()));
+        let resumed = resumed.map_err(late)??;
         for channel in &resumed.channels {
             this.settle_room(channel);
         }
