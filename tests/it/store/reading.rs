@@ -26,6 +26,26 @@ both_databases! {
 }
 
 both_databases! {
+    async fn a_channel_is_made_once_whoever_opens_it(db: &Database) {
+        let name = project("p").channel();
+        let opened = futures_util::future::join_all((0..8).map(|_| db.store.channel_open(&name))).await;
+        let first = opened[0].as_ref().unwrap().clone();
+        assert_eq!((first.seq, first.pruned_seq), (0, 0));
+        for channel in opened {
+            assert_eq!(channel.unwrap(), first);
+        }
+        let made = append(&db.store, &name, &["1"]).await;
+        assert_eq!(made.no, first.no, "whoever writes finds it");
+
+        let other = db.store.channel_open(&project("q").channel()).await.unwrap();
+        let found = db.store.channels_by_no(&[other.no, NOWHERE, first.no]).await.unwrap();
+        let mut names: Vec<_> = found.iter().map(|channel| channel.name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["project:p", "project:q"]);
+    }
+}
+
+both_databases! {
     async fn a_snapshot_holds_what_lives_in_order(db: &Database) {
         let empty = db.store.snapshot(&project("p")).await.unwrap();
         assert!(empty.channel.is_none() && empty.entities.is_empty());
