@@ -15,6 +15,7 @@ pub struct Connections {
 struct Counts {
     open: AtomicUsize,
     busy: AtomicUsize,
+    left: Notify,
     idle: Notify,
 }
 
@@ -22,7 +23,7 @@ impl Connections {
     /// Counts one more, until the guard is dropped.
     #[must_use]
     pub fn open(&self) -> Connection {
-        self.counts.open.fetch_add(1, Ordering::Relaxed);
+        self.counts.open.fetch_add(1, Ordering::AcqRel);
         Connection(self.clone())
     }
 
@@ -37,6 +38,17 @@ impl Connections {
     #[must_use]
     pub fn count(&self) -> usize {
         self.counts.open.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when no client is connected.
+    pub async fn none(&self) {
+        loop {
+            let left = self.counts.left.notified();
+            if self.counts.open.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            left.await;
+        }
     }
 
     /// Resolves when no connection has work to do.
@@ -57,7 +69,9 @@ pub struct Connection(Connections);
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.counts.open.fetch_sub(1, Ordering::Relaxed);
+        if self.0.counts.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.counts.left.notify_waiters();
+        }
     }
 }
 

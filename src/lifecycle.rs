@@ -14,6 +14,7 @@ pub struct Lifecycle {
     work: TaskTracker,
     /// Tasks that would go on for ever.
     services: TaskTracker,
+    retiring: CancellationToken,
     draining: CancellationToken,
     stopping: CancellationToken,
 }
@@ -43,8 +44,25 @@ impl Lifecycle {
             .spawn(task.with_cancellation_token_owned(self.stopping.clone()));
     }
 
+    /// No new clients are let in from now on; those who are there are served on.
+    pub fn retire(&self) {
+        self.retiring.cancel();
+    }
+
+    /// Whether no new clients are let in.
+    #[must_use]
+    pub fn is_retiring(&self) -> bool {
+        self.retiring.is_cancelled()
+    }
+
+    /// Resolves when no new clients are let in any more.
+    pub async fn retiring(&self) {
+        self.retiring.cancelled().await;
+    }
+
     /// No new work is taken from now on; what was taken is finished.
     pub fn drain(&self) {
+        self.retire();
         self.draining.cancel();
     }
 

@@ -22,6 +22,8 @@ use crate::transport::socketio;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after the operating system refused to accept a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long clients whose turn to leave comes last have for taking what waits for them.
+const LAST_TURN: Duration = Duration::from_secs(2);
 
 /// Serves until `shutdown` resolves and what was begun is finished.
 ///
@@ -47,7 +49,10 @@ where
     }
     tokio::select! {
         () = accept(&app, &listener, &router) => {}
-        () = shutdown => {}
+        () = async {
+            shutdown.await;
+            drain(&app, &sockets).await;
+        } => {}
     }
     drop(listener);
     shut_down(&app, &sockets).await;
@@ -133,6 +138,27 @@ async fn connection(app: App, stream: TcpStream, router: Router) {
     }
 }
 
+/// Sends the clients to other instances, a few at a time, and serves those who are still here. The listener stays
+/// open meanwhile: on long-polling each request may be a connection of its own.
+async fn drain(app: &App, sockets: &socketio::Server) {
+    let time = app.config().drain_time;
+    if time.is_zero() {
+        return;
+    }
+    tracing::info!(
+        connections = app.connections().count(),
+        duration_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+        "draining"
+    );
+    app.lifecycle().retire();
+    tokio::select! {
+        () = sockets.close(time) => {}
+        () = app.connections().none() => {}
+        // Whoever has not taken everything by now is left to the shutdown.
+        () = tokio::time::sleep(time + LAST_TURN) => {}
+    }
+}
+
 /// Finishes and answers what was taken, then closes the transports so that clients come back by themselves.
 async fn shut_down(app: &App, sockets: &socketio::Server) {
     let patience = app.config().shutdown_timeout;
@@ -144,7 +170,7 @@ async fn shut_down(app: &App, sockets: &socketio::Server) {
         app.writer().idle().await;
         app.hub().settle().await;
         app.broker().settle().await;
-        sockets.close().await;
+        sockets.close(Duration::ZERO).await;
     });
     let in_time = finished.await.is_ok();
     sockets.cut();

@@ -24,7 +24,7 @@ async fn live() -> Json<Value> {
 /// Whether new connections should come here. A Redis that is away is no reason to stay away: events are only a
 /// little late, and on the other instances they are as well.
 async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
-    let reason = if app.lifecycle().is_draining() {
+    let reason = if app.lifecycle().is_retiring() {
         "the server is shutting down"
     } else if ask_store(&app).await.is_ok() {
         return (StatusCode::OK, Json(json!({"status": "ready"})));

@@ -12,6 +12,7 @@ mod frames;
 mod handshake;
 mod meter;
 mod outbox;
+mod pacer;
 mod pid;
 mod pump;
 mod socket;
@@ -21,6 +22,7 @@ mod takeover;
 use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
@@ -42,6 +44,7 @@ pub use broadcasts::{Broadcasts, RoomCount};
 use broadcasts::{style_room, user_room};
 use door::Door;
 use handshake::Handshake;
+use pacer::Pacer;
 use socket::Socket;
 use sockets::Sockets;
 
@@ -72,7 +75,8 @@ impl Server {
     /// Fails when the namespace cannot be made known to the other instances.
     pub async fn new(app: &App) -> io::Result<Self> {
         let (service, io) = builder(app).build_svc();
-        let door = Door::new(service, app.lifecycle().clone());
+        let pacer = app.config().connect_rate.map(Pacer::new);
+        let door = Door::new(service, app.lifecycle().clone(), pacer);
         let sockets = Sockets::default();
         let (for_connect, admitted_to) = (app.clone(), sockets.clone());
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
@@ -111,10 +115,11 @@ impl Server {
             .route("/socket.io/", serve)
     }
 
-    /// Ends every connection after its client has taken what waits for it. Nothing is said: a Socket.IO
-    /// `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close` Python ones.
-    pub async fn close(&self) {
-        self.sockets.close().await;
+    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
+    /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO
+    /// `close` Python ones.
+    pub async fn close(&self, spread: Duration) {
+        self.sockets.close(spread).await;
     }
 
     /// Ends every connection at once.

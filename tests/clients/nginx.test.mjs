@@ -8,7 +8,7 @@ import { Client, LATEST, MATRIX } from './clients.mjs';
 import { Nginx } from './nginx.mjs';
 import { Server } from './server.mjs';
 import { Postgres, Redis } from './services.mjs';
-import { eventually } from './wait.mjs';
+import { eventually, within } from './wait.mjs';
 
 const DEFAULT = MATRIX.find(({ label }) => label === '4.8 upgrade');
 const TAG = '0123456789abcdef'.repeat(2);
@@ -17,8 +17,8 @@ const MAX_MESSAGE = 4_194_304;
 const [postgres, redis] = await Promise.all([Postgres.start({ after }), Redis.start({ after })]);
 
 /** Two instances on an empty database, started at the same time, and nginx in front of them. */
-async function start(t) {
-  const env = { DATABASE_URL: await postgres.database(), REDIS_URL: redis.url, PING_INTERVAL: '500ms' };
+async function start(t, more = {}) {
+  const env = { DATABASE_URL: await postgres.database(), REDIS_URL: redis.url, PING_INTERVAL: '500ms', ...more };
   const instances = await Promise.all([Server.start(t, env), Server.start(t, env)]);
   const nginx = await Nginx.start(t, instances.map(({ port }) => port));
   return { instances, nginx };
@@ -42,6 +42,18 @@ async function arrived(clients, variants) {
 }
 
 const stayed = ({ connects, disconnects }) => connects === 1 && disconnects.length === 0;
+
+/** Emits and answers the ack; nothing if the connection is another one before. */
+function callOrReconnect({ socket }, name, payload) {
+  return new Promise((resolve) => {
+    const reconnected = () => resolve(undefined);
+    socket.once('connect', reconnected);
+    socket.emit(name, payload, (reply) => {
+      socket.off('connect', reconnected);
+      resolve(reply);
+    });
+  });
+}
 
 /** A request whose path is sent as it stands. */
 async function raw(nginx, path, { method = 'GET', headers, body } = {}) {
@@ -132,6 +144,43 @@ for (const signal of ['SIGKILL', 'SIGTERM']) {
   });
 }
 
+test('clients of an instance that drains move over by one reconnect, and nothing fails on the way', async (t) => {
+  const { instances: [victim, survivor], nginx } = await start(t, { DRAIN_TIME: '2s' });
+  const clients = await everyKind(nginx, 2);
+  let failures = 0;
+  for (const client of clients) {
+    await client.join('p1');
+    client.socket.on('connect', () => client.socket.emit('join:project', 'p1'));
+    client.socket.io.on('reconnect_error', () => (failures += 1));
+  }
+  const affected = await connections(victim);
+  assert.ok(affected > 0 && affected < clients.length, `${affected} of ${clients.length} on one instance`);
+
+  // Everybody goes on working meanwhile. What is lost with a connection is sent once more.
+  let draining = true;
+  const working = clients.map(async (client, at) => {
+    for (let number = 1; draining; number += 1) {
+      const task = { projectId: 'p1', taskId: `t${at}`, number, mutationId: `${at}-${number}` };
+      let reply;
+      do {
+        reply = await within(callOrReconnect(client, 'task:update', task), `an ack for ${task.mutationId}`);
+      } while (!reply);
+      assert.equal(reply.ok, true, JSON.stringify(reply));
+    }
+  });
+  assert.deepEqual(await victim.stop('SIGTERM'), { code: 0, signal: null });
+  await eventually(() => clients.every(({ socket }) => socket.connected), 'everybody to be connected');
+  draining = false;
+  await Promise.all(working);
+
+  assert.equal(await connections(survivor), clients.length);
+  assert.equal(clients.filter(stayed).length, clients.length - affected);
+  const movedOnce = ({ connects, disconnects }) => connects === 2 && disconnects.length === 1;
+  assert.equal(clients.filter(movedOnce).length, affected, 'somebody was sent away twice');
+  // Once in 2000 reconnects all tags that nginx tries pick the instance that is leaving.
+  assert.ok(failures <= 1, `${failures} failures`);
+});
+
 test('a polling request of MAX_MESSAGE passes', async (t) => {
   const { nginx } = await start(t);
   const url = `${nginx.url}/socket.io/?EIO=4&transport=polling`;
@@ -188,6 +237,46 @@ test('instances see session ids without tags, and who asks', async (t) => {
   );
   const relayed = (await seen('/health', { 'x-forwarded-for': '10.1.2.3', 'x-forwarded-proto': 'https' })).headers;
   assert.deepEqual([relayed['x-forwarded-for'], relayed['x-forwarded-proto']], ['10.1.2.3, 127.0.0.1', 'https']);
+});
+
+test('what an instance declines goes to the other one, body and all, and stays there', async (t) => {
+  const asked = [];
+  let leaving;
+  const nginx = await startUpstreams(t, async (incoming, response) => {
+    const { localPort } = incoming.socket;
+    leaving ??= localPort;
+    asked.push(localPort);
+    let body = '';
+    for await (const part of incoming) body += part;
+    response.statusCode = localPort === leaving ? 503 : 200;
+    response.setHeader('content-type', 'text/plain');
+    response.end(`${JSON.stringify({ sid: 'abc' })}${incoming.method} ${body}`);
+  });
+
+  const opened = await raw(nginx, '/socket.io/?EIO=4');
+  assert.equal(opened.status, 200);
+  const [, sid] = opened.text.match(/"sid":"([0-9a-f]{32}0+\.abc)"/);
+  assert.equal(asked[0], leaving);
+  asked.length = 0;
+  for (let request = 0; request < 3; request += 1) {
+    const { status, text } = await raw(nginx, `/socket.io/?EIO=4&sid=${sid}`, { method: 'POST', body: '40' });
+    assert.deepEqual([status, text], [200, '{"sid":"abc"}POST 40']);
+  }
+  assert.ok(!asked.includes(leaving), 'the session has moved');
+
+  // Without a tag of its own, a session of version 2 is looked for wherever its address leads.
+  const old = await raw(nginx, '/socket.io/?EIO=3&sid=abc', { method: 'POST', body: '2:40' });
+  assert.deepEqual([old.status, old.text], [200, '{"sid":"abc"}POST 2:40']);
+});
+
+test('who comes too fast is told so, and not sent to another instance', async (t) => {
+  let asked = 0;
+  const nginx = await startUpstreams(t, (_, response) => {
+    asked += 1;
+    response.writeHead(429).end('slower');
+  });
+  assert.deepEqual(await raw(nginx, '/socket.io/?EIO=4'), { status: 429, text: 'slower' });
+  assert.equal(asked, 1);
 });
 
 test('a POST that was sent is not repeated, anything else is', async (t) => {

@@ -4,6 +4,7 @@ pub(crate) mod chance;
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod http;
+pub(crate) mod polling;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod server;

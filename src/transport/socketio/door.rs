@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -21,10 +22,15 @@ use super::adapter::ClusterAdapter;
 use super::frames::count_payload;
 use super::handshake::from_query;
 use super::meter::{Meter, Metered};
+use super::pacer::{MAX_WAIT, Pacer, TooMany};
 use super::pid;
+use crate::contract::{ErrorCode, Reply};
 use crate::lifecycle::Lifecycle;
 
 type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
+
+/// When to try again another instance; this one will be gone.
+const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// Where Socket.IO requests come in.
 #[derive(Clone)]
@@ -32,6 +38,8 @@ pub(super) struct Door {
     service: Inner,
     meters: Arc<Meters>,
     lifecycle: Lifecycle,
+    /// Spaces new sessions out, if they are to be.
+    pacer: Option<Arc<Pacer>>,
 }
 
 impl std::fmt::Debug for Door {
@@ -64,11 +72,12 @@ impl Meters {
 }
 
 impl Door {
-    pub(super) fn new(service: Inner, lifecycle: Lifecycle) -> Self {
+    pub(super) fn new(service: Inner, lifecycle: Lifecycle, pacer: Option<Pacer>) -> Self {
         Self {
             service,
             meters: Arc::default(),
             lifecycle,
+            pacer: pacer.map(Arc::new),
         }
     }
 
@@ -80,15 +89,35 @@ impl Door {
         let known_protocol = matches!(from_query(query, "EIO").as_deref(), Some("3" | "4"));
         let meter = match &sid {
             Some(sid) => self.meters.get(sid),
-            None => Some(Arc::default()),
+            None => match self.refusal().await {
+                Some(refusal) => return refusal,
+                None => Some(Arc::default()),
+            },
         };
         match (meter, upgrade_key(request.headers())) {
+            // A session that began elsewhere and came here by a proxy that does not know what we are up to.
+            (None, _) if self.lifecycle.is_retiring() => retiring(),
             (Some(meter), _) if meter.is_closed() => session_unknown(),
             (Some(meter), Some(key)) if websocket && known_protocol => {
                 self.upgrade(request, &key, meter, sid)
             }
             (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
             _ => self.pass(request).await,
+        }
+    }
+
+    /// Waits for a new session's turn; why it cannot begin, if it cannot.
+    async fn refusal(&self) -> Option<Response> {
+        let turn = async {
+            match &self.pacer {
+                Some(pacer) => pacer.turn().await,
+                None => Ok(()),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.lifecycle.retiring() => Some(retiring()),
+            turn = turn => turn.err().map(|TooMany| too_many()),
         }
     }
 
@@ -225,6 +254,28 @@ fn opened_sid(body: &str) -> Option<Sid> {
     let (_, after) = body.split_once("\"sid\":\"")?;
     let (sid, _) = after.split_once('"')?;
     Sid::from_str(sid).ok()
+}
+
+/// What new clients are told when it is time to go elsewhere; they try again by themselves.
+fn retiring() -> Response {
+    let message = "the server is shutting down";
+    refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
+}
+
+fn too_many() -> Response {
+    let message = "too many clients connect at once; try again in a moment";
+    refused(ErrorCode::RateLimited, message, MAX_WAIT)
+}
+
+fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
+    let status =
+        StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::RETRY_AFTER, retry_after.as_secs().to_string()),
+    ];
+    let body = Reply::refused(code, message).to_raw().get().to_owned();
+    (status, headers, body).into_response()
 }
 
 /// What Engine.IO says of a session that is over; clients connect anew.

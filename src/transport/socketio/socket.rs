@@ -188,6 +188,11 @@ impl Socket {
         !inbox.pumping
     }
 
+    /// Whether everything that has come in is answered.
+    pub(super) fn is_resting(&self) -> bool {
+        !self.inbox().pumping
+    }
+
     /// Sends an answer, waiting for room. Nothing is sent to a client that has gone.
     pub(super) async fn answer(&self, event: &str, ack: Option<AckSender>, reply: &Reply) {
         if reply.is_ok() && ack.is_none() {

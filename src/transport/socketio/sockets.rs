@@ -66,18 +66,18 @@ impl Sockets {
         }
     }
 
-    /// Ends every connection once its client has taken what waits for it.
-    pub(super) async fn close(&self) {
-        let sockets: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
-        let closing = sockets.iter().map(|socket| async {
-            for _ in 0..LINGER_ROUNDS {
-                let received = socket.received();
-                tokio::time::sleep(LINGER).await;
-                if !has_drained(socket).await || socket.received() == received {
-                    break;
-                }
+    /// Ends every connection once its client has taken what waits for it. Their turns come one after the other,
+    /// evenly spread over a time, so that they do not all come to other instances at once.
+    pub(super) async fn close(&self, spread: Duration) {
+        let sockets: Vec<_> = self.lock().values().cloned().collect();
+        let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX);
+        let pace = spread.checked_div(count).unwrap_or_default();
+        let closing = sockets.iter().zip(0..).map(|(socket, place)| async move {
+            tokio::time::sleep(pace * place).await;
+            if let Some(socket) = socket.upgrade() {
+                finish(&socket).await;
+                self.remove(&socket);
             }
-            socket.end();
         });
         // Side by side: one that takes nothing keeps no other one waiting.
         join_all(closing).await;
@@ -95,6 +95,19 @@ impl Sockets {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Answers what a client has sent, lets it take what waits for it, and ends its connection.
+async fn finish(socket: &Socket) {
+    for _ in 0..LINGER_ROUNDS {
+        let received = socket.received();
+        tokio::time::sleep(LINGER).await;
+        let answered = socket.is_resting();
+        if !has_drained(socket).await || (answered && socket.received() == received) {
+            break;
+        }
+    }
+    socket.end();
 }
 
 /// Waits until a client has taken all that waits for it; whether it did.

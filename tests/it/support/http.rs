@@ -25,6 +25,18 @@ pub(crate) async fn post(address: &str, path: &str, body: &str) -> (u16, String)
 
 /// Sends bytes and reads to the end; status and body.
 pub(crate) async fn request(address: &str, text: &str) -> (u16, String) {
+    let answer = exchange(address, text).await;
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(0);
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, body.to_owned())
+}
+
+/// Sends bytes and reads to the end; the whole answer, or nothing if there was none.
+pub(crate) async fn exchange(address: &str, text: &str) -> String {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;
         let (mut reader, mut writer) = stream.split();
@@ -42,12 +54,5 @@ pub(crate) async fn request(address: &str, text: &str) -> (u16, String) {
     let answer = tokio::time::timeout(Duration::from_mins(1), exchange)
         .await
         .expect("an answer in time");
-    let answer = answer.unwrap_or_default();
-    let status = answer
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    (status, body.to_owned())
+    answer.unwrap_or_default()
 }
