@@ -71,6 +71,8 @@ fn help_documents_every_setting_as_flag_and_variable() {
         "COMMAND_QUEUE",
         "MAX_BATCH",
         "SLOW_READER_TIMEOUT",
+        "DRAIN_TIME",
+        "CONNECT_RATE",
         "SHUTDOWN_TIMEOUT",
         "STRICT",
         "EVENT_STYLE",
