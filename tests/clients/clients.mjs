@@ -18,11 +18,15 @@ for (const [version, name] of Object.entries(PACKAGES)) {
   }
 }
 
-/** The newest client over websocket, where client and transport aren't what is tested. */
-export const LATEST = MATRIX.find(({ label }) => label === '4.8 websocket');
+/** The variant with this label. */
+export const variant = (label) => MATRIX.find((each) => each.label === label);
 
-// Who comes and goes has no place in the order of events.
+/** The newest client over websocket, where client and transport aren't what is tested. */
+export const LATEST = variant('4.8 websocket');
+
+// Who comes and goes has no place in the order of events, and a bare cursor is none.
 const SIGNAL = /^presence[:_-]?(join|leave|update)$/i;
+const CURSOR = /^session[:_-]?cursor$/i;
 
 let fences = 0;
 
@@ -31,7 +35,11 @@ export class Client {
   events = [];
   /** What was heard of the others' presence, likewise. */
   signals = [];
+  /** The arguments of each `session:cursor`. */
+  cursors = [];
   connects = 0;
+  /** Of each connection after the first: whether the client took it for the session it had. */
+  recoveries = [];
   disconnects = [];
 
   /** Connects to `server`, until that ends with its test. */
@@ -45,7 +53,10 @@ export class Client {
       ...options,
     });
     server.attach(client.socket);
-    client.socket.on('connect', () => (client.connects += 1));
+    client.socket.on('connect', () => {
+      client.connects += 1;
+      if (client.connects > 1) client.recoveries.push(client.socket.recovered);
+    });
     client.socket.on('disconnect', (reason) => client.disconnects.push(reason));
     client.#record();
     await client.connected(1);
@@ -81,6 +92,18 @@ export class Client {
     return this.accepted('join:project', projectId);
   }
 
+  /** The project's log: `{event, seq, payload}` of each event. */
+  async log(projectId) {
+    const log = [];
+    for (let more = true; more; ) {
+      const page = await this.accepted('project:sync', { projectId, since: log.length });
+      assert.equal(page.reset, undefined, 'the whole log is there');
+      log.push(...page.events);
+      more = page.hasMore;
+    }
+    return log;
+  }
+
   /** Waits until `count` events were heard. */
   async heard(count) {
     const list = () => `${count} events; heard ${this.events.length}: ${this.events.map(({ name }) => name)}`;
@@ -105,6 +128,10 @@ export class Client {
 
   #record() {
     const record = (name, payload, ...rest) => {
+      if (CURSOR.test(name)) {
+        this.cursors.push([payload, ...rest]);
+        return;
+      }
       const heard = SIGNAL.test(name) ? this.signals : this.events;
       heard.push({ name, payload, rest });
     };

@@ -13,7 +13,7 @@ export class Nginx {
   #daemon;
   #sockets = [];
 
-  /** Starts nginx in front of instances on `ports`, as many as the configuration has. */
+  /** Starts nginx in front of instances on `ports`, each with a line as the configuration has it. */
   static async start(scope, ports) {
     const nginx = new Nginx();
     nginx.#daemon = await Daemon.start(scope, {
@@ -57,10 +57,10 @@ async function configuration(port, ports, directory) {
     text = text.replace(shipped, () => own);
   };
   replace('listen 8002;', `listen 127.0.0.1:${port};`);
-  ports.forEach((instance, index) => {
-    // Addresses need no `resolve`, and the nginx of Debian 12 does not know it.
-    replace(`server boardcast-${index + 1}:8002 resolve `, `server 127.0.0.1:${instance} `);
-  });
+  const [shipped] = text.match(/^ *server boardcast-1:.*\n *server boardcast-2:.*\n/m);
+  // Addresses need no `resolve`, and the nginx of Debian 12 does not know it.
+  const line = shipped.split('\n')[0].replace(' resolve ', ' ');
+  replace(shipped, ports.map((instance) => `${line.replace('boardcast-1:8002', `127.0.0.1:${instance}`)}\n`).join(''));
   const temporary = TEMPORARY.map((kind) => `${kind}_temp_path ${join(directory, kind)};`);
   replace('http {\n', `http {\n${temporary.join('\n')}\n`);
   return text;

@@ -25,7 +25,7 @@ async function start(t, more = {}) {
 }
 
 async function connections(server) {
-  return (await (await fetch(`${server.url}/health`)).json()).connections;
+  return (await server.health()).connections;
 }
 
 /** `each` clients of every version over every transport, on the transport that they are to end on. */

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,17 @@ export class Server {
       'the server says that it listens',
     );
     this.port = Number(address.split(':').pop());
+  }
+
+  /** What `/health` says. */
+  async health() {
+    return (await fetch(`${this.url}/health`)).json();
+  }
+
+  /** Takes the database away from a server that is stopped; the next start makes another one. */
+  async forget() {
+    await rm(this.#directory, { recursive: true });
+    await mkdir(this.#directory);
   }
 
   /** Sends `signal` and waits for the end; answers how it ended. */

@@ -19,16 +19,20 @@ class Blocking:
     keeps_order = False
     make = socketio.Client
 
-    def __init__(self, url, transports):
+    def __init__(self, url, transports, auth=None):
         self.events = []
         self._sio = self.make(**RECONNECT)
         self.signals = []
         self._sio.on("*", self._record)
-        self._run(self._sio.connect, url, transports=transports)
+        self._run(self._sio.connect, url, transports=transports, auth=auth)
 
     @property
     def connected(self):
         return self._sio.connected
+
+    @property
+    def sid(self):
+        return self._sio.get_sid()
 
     @property
     def transport(self):
@@ -54,7 +58,8 @@ class Blocking:
         self._run(self._sio.shutdown)
 
     def _record(self, name, payload, *rest):
-        heard = self.signals if name.startswith("presence:") else self.events
+        # Neither who comes and goes nor a bare cursor has a place in the order of events.
+        heard = self.signals if name.startswith(("presence:", "session:cursor")) else self.events
         heard.append((name, payload, rest))
 
     def _run(self, function, *args, **kwargs):
@@ -67,11 +72,11 @@ class Asyncio(Blocking):
     keeps_order = True
     make = socketio.AsyncClient
 
-    def __init__(self, url, transports):
+    def __init__(self, url, transports, auth=None):
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        super().__init__(url, transports)
+        super().__init__(url, transports, auth)
 
     def close(self):
         super().close()
@@ -97,8 +102,8 @@ def transports(request):
 def connect(server, client_type, transports):
     clients = []
 
-    def connect():
-        clients.append(client_type(server.url, transports))
+    def connect(auth=None):
+        clients.append(client_type(server.url, transports, auth))
         return clients[-1]
 
     yield connect
@@ -155,3 +160,28 @@ def test_the_client_comes_back_after_a_restart(server, connect, how, status):
     eventually(lambda: client.connected, "the client is back")
     tasks = client.accepted("project:snapshot", {"projectId": "p1"})["tasks"]
     assert [(found["id"], found["title"]) for found in tasks] == [(task["id"], "Survivor")]
+
+
+def test_a_client_that_says_its_cursor_goes_on_where_it_was(server, connect):
+    """python-socketio knows no connection state recovery: its sessions are new ones, unless the program helps."""
+    auth = {}
+    client, forgetful = connect(lambda: auth), connect()
+    for each in (client, forgetful):
+        each.accepted("join:project", "p1")
+    forgetful.accepted("task:create", {"projectId": "p1", "title": "seen"})
+    [(_, _, [auth["cursor"]])] = client.heard(1)
+    forgetful.heard(1)
+    sids = (client.sid, forgetful.sid)
+
+    server.stop(signal.SIGKILL)
+    for each in (client, forgetful):
+        eventually(lambda: not each.connected, "the client notices")
+    server.start()
+    connect().accepted("task:create", {"projectId": "p1", "title": "missed"})
+    for each in (client, forgetful):
+        eventually(lambda: each.connected, "the client is back")
+    assert client.sid != sids[0] and forgetful.sid != sids[1]
+    forgetful.accepted("join:project", "p1")
+    forgetful.accepted("task:create", {"projectId": "p1", "title": "live"})
+    assert [payload["title"] for _, payload, _ in client.heard(3)] == ["seen", "missed", "live"]
+    assert [payload["title"] for _, payload, _ in forgetful.heard(2)] == ["seen", "live"]
