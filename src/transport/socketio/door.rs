@@ -99,7 +99,7 @@ impl Door {
             (None, _) if self.lifecycle.is_retiring() => retiring(),
             (Some(meter), _) if meter.is_closed() => session_unknown(),
             (Some(meter), Some(key)) if websocket && known_protocol => {
-                self.upgrade(request, &key, meter, sid)
+                self.upgrade(request, &key, meter)
             }
             (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
             _ => self.pass(request).await,
@@ -122,26 +122,16 @@ impl Door {
     }
 
     /// Goes on as a WebSocket, with our stream under it.
-    fn upgrade(
-        self,
-        mut request: Request,
-        key: &HeaderValue,
-        meter: Arc<Meter>,
-        sid: Option<String>,
-    ) -> Response {
+    fn upgrade(self, mut request: Request, key: &HeaderValue, meter: Arc<Meter>) -> Response {
         let upgrading = hyper::upgrade::on(&mut request);
         // The session keeps the request for as long as it lives: only what is needed goes in.
         let mut kept = axum::http::Request::new(());
         *kept.uri_mut() = request.uri().clone();
         kept.extensions_mut().insert(Arc::clone(&meter));
-        let goodbye = sid.map(|sid| Goodbye {
-            door: self.clone(),
-            sid,
-        });
         self.lifecycle.clone().spawn_service(async move {
             match upgrading.await {
                 Ok(upgraded) => {
-                    let stream = Metered::new(TokioIo::new(upgraded), meter, goodbye);
+                    let stream = Metered::new(TokioIo::new(upgraded), meter);
                     if let Err(error) = self.service.call((stream, kept)).await {
                         tracing::debug!(error = %error, "websocket request refused");
                     }
@@ -167,7 +157,7 @@ impl Door {
             request.extensions_mut().clear();
             request.extensions_mut().insert(Arc::clone(&meter));
         }
-        let meters = Arc::clone(&self.meters);
+        let door = self.clone();
         let response = tokio::select! {
             response = self.pass(request) => response,
             () = meter.closed() => return session_unknown(),
@@ -196,7 +186,8 @@ impl Door {
                 }
                 None => {
                     if let Some(sid) = opened_sid(text) {
-                        meters.insert(sid, &meter);
+                        door.meters.insert(sid, &meter);
+                        meter.keep_goodbye(Goodbye { door, sid });
                     }
                 }
             }
@@ -212,20 +203,19 @@ impl Door {
     }
 }
 
-/// Ends a polling session whose upgrade broke off, when the WebSocket is dropped.
-///
-/// engineioxide leaves such a session between two transports: no event reaches its client, every poll is
-/// answered at once with nothing, and its heartbeat pauses for ever. A session that did change its transport,
-/// or has ended, does not take what is posted here.
+/// Ends a session that began on polling, when it is dropped. There is no stream to close; and if an upgrade breaks off,
+/// engineioxide leaves the session between two transports: no event reaches its client, every poll is answered at once
+/// with nothing, and its heartbeat pauses for ever. A session that did change its transport, or has ended, does not take
+/// what is posted here.
 #[derive(Debug)]
 pub(super) struct Goodbye {
     door: Door,
-    sid: String,
+    sid: Sid,
 }
 
 impl Drop for Goodbye {
     fn drop(&mut self) {
-        let (door, sid) = (self.door.clone(), std::mem::take(&mut self.sid));
+        let (door, sid) = (self.door.clone(), self.sid);
         // Nobody is left to run it when a program that is shut down drops what it has.
         if door.lifecycle.is_draining() {
             return;

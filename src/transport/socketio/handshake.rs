@@ -1,10 +1,12 @@
 //! What a client says of itself when it connects: in `auth`, or in the query for clients that know no auth.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::contract::EventStyle;
-use crate::domain::{Id, PrivateId};
+use crate::domain::{Fields, Id, PrivateId};
 
 /// Where a cursor may stand in `auth`. The first is where clients with a `pid` put the last one that they were told.
 const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
@@ -27,9 +29,14 @@ pub(super) struct Handshake {
 impl Handshake {
     /// Reads `auth`, and where it is silent the query.
     pub(super) fn read(auth: Option<&RawValue>, query: Option<&str>) -> Result<Self, String> {
-        let auth: Value = auth
+        // Key by key: a value that cannot be read, such as half an emoji, hides no other.
+        let auth: HashMap<String, Box<RawValue>> = auth
             .and_then(|auth| serde_json::from_str(auth.get()).ok())
             .unwrap_or_default();
+        let readable = auth
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, serde_json::from_str(value.get()).ok()?)));
+        let auth: Fields = readable.collect();
         let said = |key: &str| match auth.get(key) {
             Some(Value::Null) | None => from_query(query, key).map(Value::from),
             Some(value) => Some(value.clone()),
@@ -116,6 +123,30 @@ mod tests {
         let said = Handshake::read(None, Some("EIO=3&userId=Ann%20B&echo=false")).unwrap();
         assert_eq!(said.user_id.as_deref(), Some("Ann B"));
         assert!(!said.echo);
+    }
+
+    #[test]
+    fn half_a_character_hides_nothing_else() {
+        let auth = raw(r#"{"name":"\ud83d","offset":"e.1:2","pid":7}"#);
+        let said = Handshake::read(Some(&auth), None).unwrap();
+        assert_eq!(said.cursor.as_deref(), Some("e.1:2"));
+        assert_eq!(said.pid, None);
+    }
+
+    #[test]
+    fn a_cursor_is_found_where_clients_put_it() {
+        for (auth, cursor) in [
+            (
+                r#"{"offset":"a","cursor":"b","serverOffset":"c"}"#,
+                Some("a"),
+            ),
+            (r#"{"offset":"","cursor":"b"}"#, Some("b")),
+            (r#"{"offset":null,"serverOffset":"c"}"#, Some("c")),
+            (r#"{"serverOffset":0}"#, None),
+        ] {
+            let said = Handshake::read(Some(&raw(auth)), None).unwrap();
+            assert_eq!(said.cursor.as_deref(), cursor, "{auth}");
+        }
     }
 
     #[test]

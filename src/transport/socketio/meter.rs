@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,6 +31,8 @@ pub(super) struct Meter {
     lacks_pid: AtomicBool,
     /// Guards the id that goes into it.
     pid: Mutex<Option<PrivateId>>,
+    /// Guards what ends a session that has no stream of its own, or had none at its beginning.
+    goodbye: Mutex<Option<Box<Goodbye>>>,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
 }
@@ -62,6 +64,21 @@ impl Meter {
             reader.wake();
         }
         self.ended.notify_waiters();
+        self.say_goodbye();
+    }
+
+    /// Keeps what ends the session.
+    pub(super) fn keep_goodbye(&self, goodbye: Goodbye) {
+        *self.goodbye() = Some(Box::new(goodbye));
+    }
+
+    fn say_goodbye(&self) {
+        let goodbye = self.goodbye().take();
+        drop(goodbye);
+    }
+
+    fn goodbye(&self) -> MutexGuard<'_, Option<Box<Goodbye>>> {
+        self.goodbye.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves when the transport is to end.
@@ -118,7 +135,7 @@ impl Meter {
         self.wake_up_to(before + packets);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,13 +148,17 @@ pub(super) struct Metered<S> {
     frames: Frames,
     /// A frame that was completed on its way, as far as it has not been written yet.
     completed: VecDeque<u8>,
-    _goodbye: Option<Goodbye>,
+}
+
+impl<S> Drop for Metered<S> {
+    fn drop(&mut self) {
+        self.meter.say_goodbye();
+    }
 }
 
 impl<S> Metered<S> {
-    pub(super) fn new(stream: S, meter: Arc<Meter>, goodbye: Option<Goodbye>) -> Self {
+    pub(super) fn new(stream: S, meter: Arc<Meter>) -> Self {
         Self {
-            _goodbye: goodbye,
             stream,
             meter,
             frames: Frames::default(),
@@ -301,7 +322,7 @@ mod tests {
             let completed = format!(r#"40{{"sid":"AAAAAAAAAAAAAAAA","pid":"{pid}"}}"#);
             let meter = Arc::new(Meter::default());
             meter.give_pid(pid);
-            let mut stream = Metered::new(Narrow { at_once, ..Narrow::default() }, Arc::clone(&meter), None);
+            let mut stream = Metered::new(Narrow { at_once, ..Narrow::default() }, Arc::clone(&meter));
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
                 let bytes = [before.clone(), frame(1, answer), after.clone(), frame(1, answer)].concat();
