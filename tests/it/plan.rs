@@ -97,8 +97,8 @@ impl Member {
         client.cut().await;
         self.read().await;
         let recovery = self.client.take().map(|client| client.recovery());
-        // Without a room there is nothing to come back to.
-        self.recovery = recovery.filter(|_| keeps_session && !self.joined.is_empty());
+        // Without an offset, that is before the first join, there is nothing to come back to.
+        self.recovery = recovery.filter(|said| keeps_session && said["offset"].is_string());
         if self.recovery.is_none() {
             self.joined.clear();
         }
