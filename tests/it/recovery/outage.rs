@@ -9,6 +9,8 @@ use crate::support::postgres::Postgres;
 use crate::support::server::Server;
 
 const PACE: Duration = Duration::from_millis(10);
+/// Longer than the database may take, and shorter than a client waits.
+const NO_ANSWER: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_during_an_outage_comes_again_and_misses_nothing() {
@@ -25,7 +27,9 @@ async fn who_comes_back_during_an_outage_comes_again_and_misses_nothing() {
     postgres.kill9();
     let recovery = client.client.recovery();
     for _ in 0..3 {
-        let attempt = Client::try_connect(&server.address, &recovery).await;
+        let attempt = Client::try_connect(&server.address, &recovery);
+        let attempt = tokio::time::timeout(NO_ANSWER, attempt).await;
+        let attempt = attempt.expect("the connection is closed soon");
         assert!(attempt.is_none(), "it is told something");
     }
     let mut newcomer = Client::connect(&server.address).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::follower::{Follower, come_back};
@@ -47,6 +47,40 @@ async fn gives_way(from: &Server, to: &Server) {
     drop(asleep);
     client.take(5).await;
     client.ends_at(&load.stop().await).await;
+}
+
+/// Nobody hears that a connection was replaced by another, neither then nor when it would be over.
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_does_not_flicker() {
+    let grace = Duration::from_millis(300);
+    let settings = [("PRESENCE_GRACE", "300ms")];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let watcher = Client::connect(&server.address).await;
+    watcher.join("p").await;
+    let named = json!({"userId": "ada"});
+    let mut ada = Client::connect_with(&server.address, &named).await.unwrap();
+    ada.join("p").await;
+    assert_eq!(watcher.next_signal().await.name, "presence:join");
+    for _ in 0..3 {
+        ada.sleep().await;
+        let mut auth = ada.recovery();
+        auth["userId"] = json!("ada");
+        let back = come_back(&server.address, &auth).await;
+        assert!(back.recovered());
+        server
+            .health_becomes("the old connection is closed", |health| {
+                health["connections"] == 2
+            })
+            .await;
+        ada = back;
+    }
+    tokio::time::sleep(2 * grace).await;
+    ada.emit("typing", &[json!({"projectId": "p"})]);
+    let signal = watcher.next_signal().await;
+    assert_eq!(
+        (&*signal.name, &signal.args[0]["userId"]),
+        ("typing", &json!("ada"))
+    );
 }
 
 /// Two attempts of one client on their way at once: neither hangs, one of them is left, and that one misses nothing.
