@@ -10,7 +10,7 @@ use crate::support::server::Server;
 
 const PACE: Duration = Duration::from_millis(10);
 /// Longer than the database may take, and shorter than a client waits.
-const NO_ANSWER: Duration = Duration::from_secs(4);
+const NO_ANSWER: Duration = Duration::from_millis(4500);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_during_an_outage_comes_again_and_misses_nothing() {
@@ -26,12 +26,10 @@ async fn who_comes_back_during_an_outage_comes_again_and_misses_nothing() {
     load.flows(10).await;
     postgres.kill9();
     let recovery = client.client.recovery();
-    for _ in 0..3 {
-        let attempt = Client::try_connect(&server.address, &recovery);
-        let attempt = tokio::time::timeout(NO_ANSWER, attempt).await;
-        let attempt = attempt.expect("the connection is closed soon");
-        assert!(attempt.is_none(), "it is told something");
-    }
+    let attempt = Client::try_connect(&server.address, &recovery);
+    let attempt = tokio::time::timeout(NO_ANSWER, attempt).await;
+    let attempt = attempt.expect("the connection is closed soon");
+    assert!(attempt.is_none(), "it is told something");
     let mut newcomer = Client::connect(&server.address).await;
     assert!(!newcomer.is_closed(), "who asks for nothing may come in");
     postgres.restart();

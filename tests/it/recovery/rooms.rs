@@ -25,7 +25,8 @@ async fn all_rooms_come_back_whatever_happens_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_rooms_come_back_whatever_happens_on_postgres() {
-    let database = Postgres::shared().create_database().await;
+    let postgres = Postgres::start();
+    let database = postgres.create_database().await;
     all_rooms(Server::start(&database).await).await;
 }
 

@@ -27,7 +27,8 @@ async fn a_snapshot_and_what_follows_fit_together_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_and_what_follows_fit_together_on_postgres() {
-    let database = Postgres::shared().create_database().await;
+    let postgres = Postgres::start();
+    let database = postgres.create_database().await;
     snapshots(&Server::start_with(&database, &SETTINGS).await).await;
 }
 

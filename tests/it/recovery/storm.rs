@@ -24,7 +24,8 @@ async fn a_storm_of_reconnects_reads_the_log_once_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_reconnects_reads_the_log_once_on_postgres() {
-    let database = Postgres::shared().create_database().await;
+    let postgres = Postgres::start();
+    let database = postgres.create_database().await;
     storm(&Server::start(&database).await).await;
 }
 
