@@ -24,7 +24,7 @@ async fn who_comes_back_during_an_outage_comes_again_and_misses_nothing() {
     client.take(10).await;
     client.cut().await;
     load.flows(10).await;
-    postgres.kill9();
+    postgres.pause();
     let recovery = client.client.recovery();
     let attempt = Client::try_connect(&server.address, &recovery);
     let attempt = tokio::time::timeout(NO_ANSWER, attempt).await;
@@ -32,7 +32,7 @@ async fn who_comes_back_during_an_outage_comes_again_and_misses_nothing() {
     assert!(attempt.is_none(), "it is told something");
     let mut newcomer = Client::connect(&server.address).await;
     assert!(!newcomer.is_closed(), "who asks for nothing may come in");
-    postgres.restart();
+    postgres.resume();
     client.come_back(&server.address).await;
     load.flows(10).await;
     newcomer = Client::connect(&server.address).await;

@@ -52,6 +52,7 @@ async fn storm(server: &Server) {
     let heads = load.heads();
     join_all(clients.iter_mut().map(|client| client.reach(&heads))).await;
     let reads = log_reads(server).await - before;
+    eprintln!("{CLIENTS} clients of {PROJECTS} projects came back with {reads} reads of the log");
     assert!(reads > 0, "what was missed is in the log alone");
     assert!(reads <= READS * PROJECTS as u64, "{reads} reads");
     let heads = load.stop().await;
