@@ -84,6 +84,8 @@ impl Client {
             sink.send(Message::text("3")).await.ok()?;
             answer = try_message(&mut source).await?;
         }
+        // Python clients would not come back.
+        assert_ne!(answer, "1", "the server says farewell");
         if let Some(refusal) = answer.strip_prefix("44") {
             return Some(Err(serde_json::from_str(refusal).expect("JSON")));
         }
