@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 use crate::support::client::Client;
 use crate::support::server::Server;
 
-/// A pid as the server gives it, and nobody's.
-const PID: &str = "0123456789abcdef0123456789abcdef";
-
 struct Scene {
     server: Server,
+    /// Of somebody who has gone.
+    pid: String,
     /// Cursor in `p`, at 2 of 3 events.
     cursor: String,
     /// Somebody else, who is not to notice anything.
@@ -23,8 +22,10 @@ impl Scene {
         let bystander = Client::connect(&server.address).await;
         bystander.join("p").await;
         let writer = Client::connect(&server.address).await;
+        let pid = writer.recovery()["pid"].as_str().unwrap().to_owned();
         let mut scene = Self {
             server,
+            pid,
             cursor: String::new(),
             bystander,
             changes: 0,
@@ -114,7 +115,7 @@ async fn a_cursor_that_means_nothing_is_reset() {
         scene.cursor_of(&format!("{channel}:-1")),
         scene.cursor_of(&format!("{channel}:1,{channel}:1")),
     ] {
-        let auth = json!({"pid": PID, "offset": offset});
+        let auth = json!({"pid": scene.pid, "offset": offset});
         let client = scene.enter(&auth).await;
         assert!(!client.recovered(), "{}", short(&auth));
         let reset = client.try_signal("session:reset", super::SOON).await;
@@ -132,7 +133,8 @@ async fn a_seq_ahead_of_the_log_is_reset() {
     let mut scene = Scene::set().await;
     let channel = scene.channel().to_owned();
     for seq in [1_000_000, i64::MAX - 1, i64::MAX] {
-        let auth = json!({"pid": PID, "offset": scene.cursor_of(&format!("{channel}:{seq}"))});
+        let auth =
+            json!({"pid": scene.pid, "offset": scene.cursor_of(&format!("{channel}:{seq}"))});
         let client = scene.enter(&auth).await;
         assert!(!client.recovered(), "{auth}");
         let reset = client.next().await;
@@ -159,15 +161,16 @@ async fn a_strange_pid_is_replaced() {
     for pid in [
         json!("a\"b"),
         json!("\",\"sid\":\"x"),
-        json!("0".repeat(31)),
-        json!("0".repeat(33)),
-        json!("G".repeat(32)),
+        json!("0".repeat(32)),
+        json!(scene.pid.to_uppercase() + "0"),
+        json!(format!("{} ", scene.pid)),
+        json!(&scene.pid[1..]),
         json!("x".repeat(100_000)),
         json!(""),
         json!(7),
         json!(null),
         json!({"a": 1}),
-        json!([PID]),
+        json!([scene.pid]),
     ] {
         let auth = json!({"pid": pid, "offset": scene.cursor});
         let client = scene.enter(&auth).await;
@@ -189,7 +192,7 @@ async fn an_offset_that_is_no_string_is_none() {
         json!(""),
         json!(true),
     ] {
-        let auth = json!({"pid": PID, "offset": offset});
+        let auth = json!({"pid": scene.pid, "offset": offset});
         let client = scene.enter(&auth).await;
         scene.goes_on(client, &auth).await;
         let auth = json!({"offset": offset, "cursor": scene.cursor});
