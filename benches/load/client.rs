@@ -28,6 +28,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: &str) -> Outcome<Self> {
+        Ok(Self::enter(address, "").await?.0)
+    }
+
+    /// Connects with an `auth` as JSON; also gives the answer. What follows the answer is there to be read.
+    pub(crate) async fn enter(address: &str, auth: &str) -> Outcome<(Self, String)> {
         let mut client = Self {
             stream: TcpStream::connect(address).await?,
             received: Vec::new(),
@@ -53,26 +58,35 @@ impl Client {
         }
         client.received.drain(..end);
         client.expect(b"0{").await?;
-        client.send(&["40"]).await?;
-        client.expect(b"40{").await?;
-        Ok(client)
+        client.send(&[&format!("40{auth}")]).await?;
+        let answer = client.expect(b"40{").await?;
+        Ok((client, answer))
     }
 
     /// Subscribes to a project.
     pub(crate) async fn join(&mut self, project: &str) -> Outcome<()> {
         self.send(&[&format!(r#"420["join:project","{project}"]"#)])
             .await?;
-        self.expect(br"430[{").await
+        self.expect(br"430[{").await?;
+        Ok(())
     }
 
-    /// Reads until a message that begins like this.
-    async fn expect(&mut self, start: &[u8]) -> Outcome<()> {
+    /// Reads until a message that begins like this, and not beyond it.
+    async fn expect(&mut self, start: &[u8]) -> Outcome<String> {
         loop {
-            let mut found = false;
-            self.take(|message| found |= message.starts_with(start))
-                .await?;
-            if found {
-                return Ok(());
+            while let Some((message, rest)) = frame(&self.received)? {
+                let taken = self.received.len() - rest.len();
+                let pinged = message == PING;
+                let found = message
+                    .starts_with(start)
+                    .then(|| String::from_utf8_lossy(message).into_owned());
+                self.received.drain(..taken);
+                if pinged {
+                    self.send(&[PONG]).await?;
+                }
+                if let Some(found) = found {
+                    return Ok(found);
+                }
             }
             self.fill().await?;
         }
@@ -95,10 +109,11 @@ impl Client {
         Ok(self.stream.write_all(&bytes).await?)
     }
 
-    /// Waits for bytes and shows every message that is complete; pings are answered. May be dropped while it
-    /// waits.
+    /// Waits for messages and shows every one that is complete; pings are answered. May be dropped while it waits.
     pub(crate) async fn read(&mut self, each: impl FnMut(&[u8])) -> Outcome<()> {
-        self.fill().await?;
+        if frame(&self.received)?.is_none() {
+            self.fill().await?;
+        }
         self.take(each).await
     }
 

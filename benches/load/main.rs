@@ -6,6 +6,7 @@
 //! cargo bench --bench load -- commits   # durable commands per second, in batches and one by one
 //! cargo bench --bench load -- deliver   # from the commit to the subscribers, and memory per connection
 //! cargo bench --bench load -- relay     # from one instance to another, through Redis
+//! cargo bench --bench load -- storm     # everybody loses the connection and comes back at once
 //! cargo bench --bench load -- --help
 //! ```
 //!
@@ -29,6 +30,7 @@ mod redis;
 mod relay;
 mod server;
 mod stats;
+mod storm;
 mod subscribers;
 
 use std::error::Error;
@@ -58,6 +60,10 @@ enum What {
     /// per second to subscribers on the same instance, on the other one, and of a server that has no other;
     /// then the latency that the way through Redis adds.
     Relay(relay::Options),
+    /// Thousands of clients of a real server process, on a Postgres of its own, are cut off at the same moment
+    /// and come back at once as socket.io-client does, while events go on: who recovered, how long it took, and
+    /// what it cost. That somebody misses an event or sees one twice ends the program.
+    Storm(storm::Options),
 }
 
 #[tokio::main]
@@ -68,6 +74,7 @@ async fn main() -> Outcome<()> {
         Some(What::Commits(options)) => commits::run(&options).await,
         Some(What::Deliver(options)) => deliver::run(&options).await,
         Some(What::Relay(options)) => relay::run(&options).await,
+        Some(What::Storm(options)) => storm::run(&options).await,
         None => Ok(Cli::command().print_help()?),
     }
 }

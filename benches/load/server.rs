@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::Outcome;
 
@@ -17,6 +19,7 @@ pub(crate) struct Server {
     child: Child,
     /// Where it listens, as `127.0.0.1:port`.
     pub(crate) address: String,
+    settings: Vec<(String, String)>,
 }
 
 impl Server {
@@ -28,10 +31,21 @@ impl Server {
 
     /// Starts a server with settings by the names of their environment variables.
     pub(crate) fn start(settings: &[(&str, &str)]) -> Outcome<Self> {
+        let settings = settings
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        Self::launch("0", settings.collect())
+    }
+
+    fn launch(port: &str, settings: Vec<(String, String)>) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_boardcast"))
             .env_clear()
-            .envs([("HOST", "127.0.0.1"), ("PORT", "0"), ("LOG_FORMAT", "json")])
-            .envs(settings.iter().copied())
+            .envs([
+                ("HOST", "127.0.0.1"),
+                ("PORT", port),
+                ("LOG_FORMAT", "json"),
+            ])
+            .envs(settings.iter().cloned())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut log = BufReader::new(child.stdout.take().expect("it is piped")).lines();
@@ -44,7 +58,32 @@ impl Server {
         };
         // What it logs later is read and dropped.
         std::thread::spawn(move || log.for_each(drop));
-        Ok(Self { child, address })
+        Ok(Self {
+            child,
+            address,
+            settings,
+        })
+    }
+
+    /// Ends it as a power cut would, and starts it again on the same port.
+    pub(crate) fn kill_and_restart(&mut self) -> Outcome<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let (_, port) = self.address.rsplit_once(':').ok_or("no port")?;
+        *self = Self::launch(port, self.settings.clone())?;
+        Ok(())
+    }
+
+    /// Pages that it has read from the log so far.
+    pub(crate) async fn log_reads(&self) -> Outcome<u64> {
+        let mut stream = TcpStream::connect(&self.address).await?;
+        let request = "GET /health HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (_, body) = answer.split_once("\r\n\r\n").ok_or("no body")?;
+        let health: Value = serde_json::from_str(body)?;
+        Ok(health["log_reads"].as_u64().ok_or("no log_reads")?)
     }
 
     /// CPU time that it has used so far.

@@ -21,6 +21,7 @@ mod plan;
 mod poison;
 mod presence;
 mod program;
+mod recovery;
 mod signals;
 mod slow_reader;
 mod store;

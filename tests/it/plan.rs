@@ -1,5 +1,5 @@
 //! A random plan: people join, edit, leave, stop reading, lose their connection and come back with what they
-//! saw last, while the server is killed now and then. In the end everybody has seen every event once and in
+//! saw last, by joining again or by the recovery of their session, while the server is killed now and then. In the end everybody has seen every event once and in
 //! order, everybody's board equals the database, and what was acked is in the log.
 //!
 //! A plan is made from a seed, which a failure shows; `IT_SEED=<seed>` replays it.
@@ -50,6 +50,8 @@ async fn run(server: Server) {
 struct Member {
     client: Option<Client>,
     joined: BTreeSet<&'static str>,
+    /// What it comes back with to the session that it had, and so to its rooms.
+    recovery: Option<Value>,
     /// The last seq that was seen of each project.
     seen: BTreeMap<String, i64>,
     /// What is known of each task: the last payload about it.
@@ -61,7 +63,12 @@ struct Member {
 impl Member {
     async fn connect(&mut self, address: &str) -> &Client {
         if self.client.is_none() {
-            self.client = Some(Client::connect(address).await);
+            let recovery = self.recovery.take();
+            let auth = recovery.clone().unwrap_or_else(|| json!({}));
+            let client = Client::connect_with(address, &auth).await;
+            let client = client.expect("the server lets everyone in");
+            assert_eq!(client.recovered(), recovery.is_some(), "{auth}");
+            self.client = Some(client);
         }
         self.client.as_ref().unwrap()
     }
@@ -81,10 +88,20 @@ impl Member {
         self.joined.insert(project);
     }
 
-    /// Loses the connection; what was on its way is seen or not.
-    fn disconnect(&mut self) {
-        self.client = None;
-        self.joined.clear();
+    /// Loses the connection; what was on its way is seen or not. Next time it comes back to its session, or has
+    /// forgotten it.
+    async fn disconnect(&mut self, keeps_session: bool) {
+        let Some(client) = &self.client else {
+            return;
+        };
+        client.cut().await;
+        self.read().await;
+        let recovery = self.client.take().map(|client| client.recovery());
+        // Without an offset, that is before the first join, there is nothing to come back to.
+        self.recovery = recovery.filter(|said| keeps_session && said["offset"].is_string());
+        if self.recovery.is_none() {
+            self.joined.clear();
+        }
     }
 
     /// Takes what has arrived.
@@ -129,7 +146,7 @@ impl Plan {
                 self.members[who].join(&address, project).await;
             }
             72..78 => self.leave(who, project).await,
-            78..85 => self.members[who].disconnect(),
+            78..85 => self.disconnect(who).await,
             85..90 => self.set_reading(who, false),
             90..99 => {
                 self.set_reading(who, true);
@@ -195,11 +212,15 @@ impl Plan {
         }
     }
 
+    async fn disconnect(&mut self, who: usize) {
+        let keeps_session = self.chance.below(2) == 0;
+        self.members[who].disconnect(keeps_session).await;
+    }
+
     async fn crash(&mut self) {
         self.server.kill().await;
-        for member in &mut self.members {
-            member.read().await;
-            member.disconnect();
+        for who in 0..self.members.len() {
+            self.disconnect(who).await;
         }
         self.server.restart().await;
     }
@@ -208,9 +229,8 @@ impl Plan {
         let address = self.server.address.clone();
         for who in 0..self.members.len() {
             self.set_reading(who, true);
+            self.disconnect(who).await;
             let member = &mut self.members[who];
-            member.read().await;
-            member.disconnect();
             for project in PROJECTS {
                 member.join(&address, project).await;
             }

@@ -1,65 +1,28 @@
 //! A small Socket.IO client over WebSocket, for tests that need a hundred of them or one that misbehaves.
 //! What real clients do is tested with real clients, in `tests/clients`.
 
+mod incoming;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+pub(crate) use incoming::Received;
+use incoming::{Acks, Incoming};
+
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
-/// Who waits for which ack; `None` once the connection has ended and no ack will come.
-type Acks = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<Value>>>>>;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a connection may take to be made by a client that has others to try.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
-
-/// An event as it arrived.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Received {
-    pub(crate) name: String,
-    pub(crate) args: Vec<Value>,
-    /// The first argument as its bytes were.
-    pub(crate) raw: String,
-}
-
-impl Received {
-    fn parse(event: &str) -> Self {
-        let parts: Vec<&RawValue> = serde_json::from_str(event).expect("an event is JSON");
-        let [name, args @ ..] = parts.as_slice() else {
-            panic!("an event has a name: {event}");
-        };
-        let value = |raw: &&RawValue| serde_json::from_str(raw.get()).expect("it is JSON");
-        Self {
-            name: serde_json::from_str(name.get()).expect("a name is a string"),
-            args: args.iter().map(value).collect(),
-            raw: args.first().map_or("", |raw| raw.get()).to_owned(),
-        }
-    }
-
-    pub(crate) fn seq(&self) -> i64 {
-        self.args[0]["seq"]
-            .as_i64()
-            .unwrap_or_else(|| panic!("an event has a seq: {self:?}"))
-    }
-
-    /// Whether it is ephemeral: it has no place in the order of events and may come at any time.
-    fn is_signal(&self) -> bool {
-        self.name != "error"
-            && self
-                .args
-                .first()
-                .is_none_or(|payload| payload["seq"].is_null())
-    }
-}
 
 /// A connected client; disconnected when dropped.
 pub(crate) struct Client {
@@ -72,6 +35,12 @@ pub(crate) struct Client {
     reading: watch::Sender<bool>,
     reader: tokio::task::JoinHandle<()>,
     writer: tokio::task::JoinHandle<()>,
+    /// The private id of the session, if the server gave one.
+    pid: Option<String>,
+    /// Whether the session of before goes on.
+    recovered: bool,
+    /// The cursor that came last, on this connection or on those before.
+    offset: Arc<Mutex<Option<String>>>,
 }
 
 impl Drop for Client {
@@ -115,10 +84,18 @@ impl Client {
             sink.send(Message::text("3")).await.ok()?;
             answer = try_message(&mut source).await?;
         }
+        // Python clients would not come back.
+        assert_ne!(answer, "1", "the server says farewell");
         if let Some(refusal) = answer.strip_prefix("44") {
             return Some(Err(serde_json::from_str(refusal).expect("JSON")));
         }
-        assert!(answer.starts_with("40{"), "{answer}");
+        let answer = answer
+            .strip_prefix("40")
+            .unwrap_or_else(|| panic!("{answer}"));
+        let answer: Value = serde_json::from_str(answer).expect("CONNECT is answered with JSON");
+        let pid = answer["pid"].as_str().map(str::to_owned);
+        let offset = auth["offset"].as_str().map(str::to_owned);
+        let offset = Arc::new(Mutex::new(offset));
         let (outgoing, mut to_send) = mpsc::unbounded_channel::<Message>();
         let (to_events, events) = mpsc::unbounded_channel();
         let (to_signals, signals) = mpsc::unbounded_channel();
@@ -129,6 +106,7 @@ impl Client {
             events: to_events,
             signals: to_signals,
             acks: Arc::clone(&acks),
+            offset: pid.is_some().then(|| Arc::clone(&offset)),
         };
         let reader = tokio::spawn(incoming.read(source, may_read));
         let writer = tokio::spawn(async move {
@@ -147,6 +125,9 @@ impl Client {
             reading,
             reader,
             writer,
+            recovered: pid.is_some() && auth["pid"] == answer["pid"],
+            pid,
+            offset,
         }))
     }
 
@@ -246,9 +227,47 @@ impl Client {
         self.reading.send_replace(reading);
     }
 
+    /// Falls asleep: reads nothing and answers nothing, while the connection stays open. What had arrived by then can
+    /// still be taken.
+    pub(crate) async fn sleep(&self) {
+        end(&self.reader).await;
+        self.acks.lock().unwrap().take();
+    }
+
+    /// Loses the connection. What had arrived by then can still be taken.
+    pub(crate) async fn cut(&self) {
+        self.sleep().await;
+        end(&self.writer).await;
+    }
+
+    /// What socket.io-client 4.6 or newer adds to the `auth` with which it comes back. What has arrived counts as
+    /// seen: whoever goes on with another client must have read it from this one.
+    pub(crate) fn recovery(&self) -> Value {
+        let mut recovery = json!({});
+        if let Some(pid) = &self.pid {
+            recovery["pid"] = json!(pid);
+            if let Some(offset) = &*self.offset.lock().unwrap() {
+                recovery["offset"] = json!(offset);
+            }
+        }
+        recovery
+    }
+
+    /// Whether the session of before goes on, so that the rooms are there and nothing is missing.
+    pub(crate) fn recovered(&self) -> bool {
+        self.recovered
+    }
+
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.reader.is_finished()
+    }
+}
+
+async fn end(task: &tokio::task::JoinHandle<()>) {
+    task.abort();
+    while !task.is_finished() {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -296,67 +315,6 @@ where
             .expect("a message in time");
         if let Message::Text(text) = message?.ok()? {
             return Some(text.to_string());
-        }
-    }
-}
-
-/// Where what comes in goes to.
-struct Incoming {
-    outgoing: mpsc::UnboundedSender<Message>,
-    events: mpsc::UnboundedSender<Received>,
-    signals: mpsc::UnboundedSender<Received>,
-    acks: Acks,
-}
-
-impl Incoming {
-    async fn read(
-        self,
-        mut source: futures_util::stream::SplitStream<Stream>,
-        mut may_read: watch::Receiver<bool>,
-    ) {
-        loop {
-            if may_read.wait_for(|reading| *reading).await.is_err() {
-                return;
-            }
-            let message = tokio::select! {
-                message = source.next() => message,
-                _ = may_read.changed() => continue,
-            };
-            let Some(Ok(message)) = message else { break };
-            if let Message::Text(text) = message {
-                // The server has disconnected the socket: real clients close the connection then.
-                if text == "41" {
-                    break;
-                }
-                self.take(text.as_str());
-            }
-        }
-        // Whoever still waits, or asks later, learns that no ack will come.
-        self.acks.lock().unwrap().take();
-    }
-
-    fn take(&self, text: &str) {
-        if text == "2" {
-            self.outgoing.send(Message::text("3")).ok();
-        } else if let Some(event) = text.strip_prefix("42") {
-            let event = Received::parse(event);
-            let queue = if event.is_signal() {
-                &self.signals
-            } else {
-                &self.events
-            };
-            queue.send(event).ok();
-        } else if let Some(ack) = text.strip_prefix("43") {
-            let digits = ack.find('[').expect("an ack has an array");
-            let id: u64 = ack[..digits].parse().expect("an ack has an id");
-            let mut args: Vec<Value> =
-                serde_json::from_str(&ack[digits..]).expect("an ack is JSON");
-            let mut acks = self.acks.lock().unwrap();
-            let waiting = acks.as_mut().and_then(|acks| acks.remove(&id));
-            waiting
-                .expect("one ack per packet")
-                .send(args.remove(0))
-                .ok();
         }
     }
 }
