@@ -100,16 +100,19 @@ pub(crate) async fn oldest(
     no: ChannelNo,
     max_events: i64,
 ) -> Result<Vec<Expiring>, StoreError> {
-    // Several instances may do this at once. Whoever removes a channel's first event has locked it, and the next
-    // one waits here, before it has touched anything else.
-    sqlx::query(
+    // Several instances may do this at once. Whoever removes a channel's first event has locked it; the next one
+    // waits here, before it has touched anything else, and then has the first one that is left in its hands.
+    let first = sqlx::query(
         "SELECT seq FROM events
          WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
          ORDER BY seq LIMIT 1 FOR UPDATE",
     )
     .bind(no.0)
-    .execute(&mut *conn)
+    .fetch_optional(&mut *conn)
     .await?;
+    if first.is_none() {
+        return Ok(Vec::new());
+    }
     let rows = sqlx::query(
         "SELECT seq, created_at, octet_length(payload)::bigint AS bytes FROM events
          WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
