@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, BrokerStatus};
 use crate::channels::Channels;
+use crate::coalesce::Coalesce;
 use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::contract::Document;
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::lifecycle::Lifecycle;
@@ -28,6 +30,9 @@ const HEAD_CHECK_DOWN: Duration = Duration::from_millis(500);
 /// How long after a change of the broker's status others may still be without it.
 const SETTLING: Duration = Duration::from_secs(3);
 
+/// Projects' states, as those are told who ask at about the same time.
+pub(crate) type Snapshots = Coalesce<String, Result<Arc<Document>, Arc<StoreError>>>;
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct App(Arc<Parts>);
@@ -42,6 +47,7 @@ struct Parts {
     channels: Channels,
     epoch: Epoch,
     hub: Arc<Hub>,
+    snapshots: Snapshots,
     writer: Writer,
     connections: Connections,
     lifecycle: Lifecycle,
@@ -103,6 +109,7 @@ impl App {
             store,
             epoch,
             hub,
+            snapshots: Snapshots::default(),
             writer,
             connections,
             lifecycle,
@@ -190,6 +197,11 @@ impl App {
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
+    }
+
+    /// What is read of projects right now.
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.0.snapshots
     }
 
     /// The writer.

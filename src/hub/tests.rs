@@ -149,10 +149,7 @@ impl Stage {
 
     async fn is_refused(&self, from: From) -> bool {
         let refused = self.subscribe(&Reader::new(0), from).await;
-        matches!(
-            refused,
-            Err(SubscribeError::OutOfRange(OutOfRange::Pruned))
-        )
+        matches!(refused, Err(SubscribeError::OutOfRange(OutOfRange::Pruned)))
     }
 }
 
@@ -219,7 +216,10 @@ async fn what_is_still_in_memory_is_told_although_it_is_gone() {
     until("it has everything", || slow.told().len() == 50).await;
     assert_eq!(slow.told(), seqs(1, 50));
     assert_eq!((slow.closed(), stage.hub.log_reads()), (None, 0));
-    assert!(stage.is_refused(From::Seen(39)).await, "heard of with the head");
+    assert!(
+        stage.is_refused(From::Seen(39)).await,
+        "heard of with the head"
+    );
 }
 
 #[tokio::test]

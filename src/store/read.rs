@@ -14,7 +14,9 @@ use crate::domain::{
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ends a read that takes too long.
-pub(super) async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(super) async fn in_time<T>(
+    read: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     match tokio::time::timeout(READ_TIMEOUT, read).await {
         Ok(result) => result,
         Err(late) => Err(StoreError::Unavailable(late.into())),

@@ -94,13 +94,11 @@ pub(crate) async fn set_pruned(
     no: ChannelNo,
     seq: Seq,
 ) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "UPDATE channels SET pruned_seq = ?2 WHERE no = ?1 AND pruned_seq < ?2",
-    )
-    .bind(no.0)
-    .bind(seq)
-    .execute(conn)
-    .await?;
+    let done = sqlx::query("UPDATE channels SET pruned_seq = ?2 WHERE no = ?1 AND pruned_seq < ?2")
+        .bind(no.0)
+        .bind(seq)
+        .execute(conn)
+        .await?;
     row::pruned_moved(done.rows_affected())
 }
 
