@@ -122,11 +122,11 @@ impl Sweep {
         }
     }
 
-    /// Removes them. One channel that makes trouble is left for the next time.
+    /// Removes them. A channel that makes trouble is left for the next time.
     ///
     /// # Errors
     ///
-    /// Fails when the database does.
+    /// Fails when the database is away.
     pub async fn run(&self, store: &Store) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let mut after = ChannelNo(0);
@@ -149,7 +149,7 @@ impl Sweep {
                         swept.channels += u64::from(events > 0);
                         in_trouble = false;
                     }
-                    Err(error) if in_trouble => return Err(error),
+                    Err(error) if in_trouble && error.is_unavailable() => return Err(error),
                     Err(error) => {
                         tracing::warn!(channel = %kept.channel.name, error = &error as &dyn std::error::Error,
                             "cannot remove old events of a channel");

@@ -182,9 +182,7 @@ async fn who_needs_what_is_gone_is_closed_and_nobody_else() {
     assert_eq!((late.told(), late.closed()), (vec![], Some("pruned")));
     slow.make_room();
     until("the page that was read ends", || slow.closed().is_some()).await;
-    let told = slow.told();
-    assert_eq!(told, seqs(1, Seq::try_from(told.len()).unwrap()));
-    assert!(told.len() < 500);
+    assert_eq!(slow.told(), seqs(1, 256));
 
     let next = stage.append(1).await;
     stage.hub.publish(&stage.channel, &next);
@@ -198,7 +196,10 @@ async fn who_needs_what_is_gone_is_closed_and_nobody_else() {
     until("what is left is told", || edge.told().len() == 101).await;
     assert_eq!(edge.told(), seqs(501, 601));
     let reads = stage.hub.log_reads();
-    assert!(reads <= 4, "nothing is asked again and again: {reads}");
+    assert!(
+        (1..=4).contains(&reads),
+        "nothing is asked again and again: {reads}"
+    );
 }
 
 #[tokio::test]
@@ -226,23 +227,28 @@ async fn what_is_still_in_memory_is_told_although_it_is_gone() {
 async fn a_feed_that_slept_through_it_goes_on_where_the_log_begins() {
     let stage = Stage::new(100).await;
     let (old, new) = (Reader::new(usize::MAX), Reader::new(usize::MAX));
-    let first = stage.append(10).await;
     let _old = stage.subscribe(&old, From::Now).await.unwrap();
+    let first = stage.append(10).await;
     stage.hub.publish(&stage.channel, &first);
+    stage.hub.settle().await;
     // Another instance writes and prunes; everything up to the feed's head is gone, and more.
     stage.append(20).await;
     stage.prune(25).await;
     stage.hub.check_heads().await.unwrap();
     until("it cannot go on", || old.closed().is_some()).await;
-    assert_eq!((old.told(), old.closed()), (vec![], Some("pruned")));
+    assert_eq!((old.told(), old.closed()), (seqs(1, 10), Some("pruned")));
 
     assert!(stage.is_refused(From::After(24)).await);
     let (_new, joined) = stage.subscribe(&new, From::After(25)).await.unwrap();
     assert_eq!(joined.position, 25);
-    let next = stage.append(1).await;
+    let next = stage.append(20).await;
     stage.hub.publish(&stage.channel, &next);
-    until("it has what there is", || new.told().len() == 6).await;
-    assert_eq!((new.told(), new.closed()), (seqs(26, 31), None));
+    until("it has what there is", || new.told().len() == 25).await;
+    assert_eq!((new.told(), new.closed()), (seqs(26, 50), None));
+    let late = Reader::new(usize::MAX);
+    let _late = stage.subscribe(&late, From::After(25)).await.unwrap();
+    until("so has a later one", || late.told().len() == 25).await;
+    assert_eq!(late.told(), seqs(26, 50));
     let reads = stage.hub.log_reads();
     assert!(reads <= 3, "nothing is asked again and again: {reads}");
 }

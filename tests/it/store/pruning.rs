@@ -215,6 +215,37 @@ both_databases! {
     }
 }
 
+/// The queries of a database that wait for a lock, once there are any.
+async fn waiting(db: &Database) -> String {
+    let waiting = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+         AND datname = current_database()";
+    loop {
+        if let Some(Some(query)) = db.texts(waiting).await.pop() {
+            return query;
+        }
+    }
+}
+
+#[tokio::test]
+async fn while_events_are_being_removed_writers_go_on() {
+    let db = Database::postgres().await.migrated().await;
+    let name = project("p").channel();
+    let channel = append(&db.store, &name, &["1"; 9]).await;
+    let mut other = PgConnection::connect(&db.url).await.unwrap();
+    let lock = "BEGIN; SELECT * FROM events WHERE seq = 3 FOR UPDATE";
+    other.execute(lock).await.unwrap();
+    let step = db.store.events_prune(channel.no, before(6), at_most(9));
+    let meanwhile = async {
+        let waits = waiting(&db).await;
+        assert!(waits.starts_with("DELETE FROM events"), "{waits}");
+        append(&db.other_instance().await, &name, &["1"]).await;
+        assert_eq!(get(&db, &channel).await.pruned_seq, 0);
+        other.execute("ROLLBACK").await.unwrap();
+    };
+    assert_eq!(join(step, meanwhile).await.0.unwrap(), pruned(5, false));
+    assert_eq!(seqs(&db.store, &channel).await, [6, 7, 8, 9, 10]);
+}
+
 /// A writer that has locked the channel is waited for at the very end, so nobody else is held up by a step, and
 /// nobody sees half of one.
 #[tokio::test]
@@ -232,13 +263,7 @@ async fn a_step_waits_for_a_writer_and_holds_up_nobody() {
     let second = db.other_instance().await;
     let step = async { second.events_prune(channel.no, before(6), at_most(9)).await };
     let meanwhile = async {
-        let waiting = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-             AND datname = current_database()";
-        let waits = loop {
-            if let Some(Some(query)) = db.texts(waiting).await.pop() {
-                break query;
-            }
-        };
+        let waits = waiting(&db).await;
         assert!(waits.starts_with("UPDATE channels"), "{waits}");
         let prune = db.store.events_prune(other.no, before(6), at_most(9));
         assert_eq!(prune.await.unwrap(), pruned(5, false));

@@ -40,7 +40,11 @@ both_databases! {
             db.texts(&log).await == [Some("0".to_owned())]
         }).await;
 
-        let client = Client::connect(&server.address).await;
+        let auth = json!({"cursor": old});
+        let client = Client::connect_with(&server.address, &auth).await.unwrap();
+        let reset = client.next().await;
+        assert_eq!((reset.name.as_str(), reset.seq()), ("project:reset", 4));
+        assert_eq!(titles(&reset.args[0]["snapshot"]), ["a", "b", "c", "d"]);
         for (event, payload) in [
             ("join:project", json!({"projectId": "p", "since": old})),
             ("project:sync", json!({"projectId": "p", "since": old})),
