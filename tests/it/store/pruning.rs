@@ -107,7 +107,7 @@ both_databases! {
                 known = channel.pruned_seq;
             }
         };
-        let all = async { tokio::join!(writers, sweepers, reader) };
+        let all = Box::pin(async { tokio::join!(writers, sweepers, reader) });
         let (_, removed, ()) = timeout(Duration::from_mins(1), all).await.expect("nobody waits for ever");
         assert_eq!(removed.iter().sum::<u64>(), last.unsigned_abs(), "each is removed once");
         assert_eq!(db.texts("SELECT CAST(count(*) AS text) FROM events").await, [Some("0".to_owned())]);
@@ -234,14 +234,14 @@ async fn while_events_are_being_removed_writers_go_on() {
     let mut other = PgConnection::connect(&db.url).await.unwrap();
     let lock = "BEGIN; SELECT * FROM events WHERE seq = 3 FOR UPDATE";
     other.execute(lock).await.unwrap();
-    let step = db.store.events_prune(channel.no, before(6), at_most(9));
-    let meanwhile = async {
+    let step = Box::pin(db.store.events_prune(channel.no, before(6), at_most(9)));
+    let meanwhile = Box::pin(async {
         let waits = waiting(&db).await;
         assert!(waits.starts_with("DELETE FROM events"), "{waits}");
         append(&db.other_instance().await, &name, &["1"]).await;
         assert_eq!(get(&db, &channel).await.pruned_seq, 0);
         other.execute("ROLLBACK").await.unwrap();
-    };
+    });
     assert_eq!(join(step, meanwhile).await.0.unwrap(), pruned(5, false));
     assert_eq!(seqs(&db.store, &channel).await, [6, 7, 8, 9, 10]);
 }
@@ -261,8 +261,8 @@ async fn a_step_waits_for_a_writer_and_holds_up_nobody() {
         .unwrap();
 
     let second = db.other_instance().await;
-    let step = async { second.events_prune(channel.no, before(6), at_most(9)).await };
-    let meanwhile = async {
+    let step = Box::pin(second.events_prune(channel.no, before(6), at_most(9)));
+    let meanwhile = Box::pin(async {
         let waits = waiting(&db).await;
         assert!(waits.starts_with("UPDATE channels"), "{waits}");
         let prune = db.store.events_prune(other.no, before(6), at_most(9));
@@ -270,7 +270,7 @@ async fn a_step_waits_for_a_writer_and_holds_up_nobody() {
         assert_eq!(seqs(&db.store, &channel).await.len(), 9);
         writer.write(&log_of(&locked[0], &["1"])).await.unwrap();
         writer.commit().await.unwrap();
-    };
+    });
     let both = timeout(Duration::from_secs(30), join(step, meanwhile));
     assert_eq!(both.await.unwrap().0.unwrap(), pruned(5, false));
     assert_eq!(seqs(&db.store, &channel).await, [6, 7, 8, 9, 10]);
