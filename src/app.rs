@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, BrokerStatus};
 use crate::channels::Channels;
+use crate::coalesce::Coalesce;
 use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
+use crate::contract::Document;
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::lifecycle::Lifecycle;
 use crate::presence::Presence;
+use crate::retention;
 use crate::store::{Store, StoreError};
 
 /// Most recent events that a feed keeps.
@@ -26,12 +29,9 @@ const HEAD_CHECK_UP: Duration = Duration::from_millis(1500);
 const HEAD_CHECK_DOWN: Duration = Duration::from_millis(500);
 /// How long after a change of the broker's status others may still be without it.
 const SETTLING: Duration = Duration::from_secs(3);
-/// How often answers that are past their time are removed.
-const ANSWER_SWEEP: Duration = Duration::from_mins(1);
-/// Answers removed in one statement.
-const ANSWER_SWEEP_ROWS: i64 = 1000;
-/// How long answers to commands with an idempotency key are kept, in milliseconds.
-const ANSWER_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Projects' states, as those are told who ask at about the same time.
+pub(crate) type Snapshots = Coalesce<String, Result<Arc<Document>, Arc<StoreError>>>;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -47,6 +47,7 @@ struct Parts {
     channels: Channels,
     epoch: Epoch,
     hub: Arc<Hub>,
+    snapshots: Snapshots,
     writer: Writer,
     connections: Connections,
     lifecycle: Lifecycle,
@@ -108,16 +109,16 @@ impl App {
             store,
             epoch,
             hub,
+            snapshots: Snapshots::default(),
             writer,
             connections,
             lifecycle,
             started: Instant::now(),
         }));
-        let (heads, answers) = (app.clone(), app.clone());
+        let heads = app.clone();
         app.lifecycle()
             .spawn_service(async move { heads.watch_heads().await });
-        app.lifecycle()
-            .spawn_service(async move { answers.sweep_answers().await });
+        retention::start(app.store(), app.config(), app.lifecycle());
         Ok(app)
     }
 
@@ -148,32 +149,6 @@ impl App {
                 () = self.broker().status_changed() => {}
             }
         }
-    }
-
-    async fn sweep_answers(&self) {
-        let mut sweep = tokio::time::interval(ANSWER_SWEEP);
-        loop {
-            sweep.tick().await;
-            if let Err(error) = self.forget_answers().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot remove old answers"
-                );
-            }
-        }
-    }
-
-    /// Removes answers that are past their time, in steps that do not hold up the writer.
-    async fn forget_answers(&self) -> Result<(), StoreError> {
-        let now = crate::clock::Clock.now().as_millis();
-        let before = crate::domain::Timestamp::from_millis(now - ANSWER_LIFETIME_MS);
-        while self
-            .store()
-            .answers_prune(before, ANSWER_SWEEP_ROWS)
-            .await?
-            > 0
-        {}
-        Ok(())
     }
 
     /// The settings.
@@ -222,6 +197,11 @@ impl App {
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
+    }
+
+    /// What is read of projects right now.
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.0.snapshots
     }
 
     /// The writer.

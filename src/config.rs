@@ -267,6 +267,11 @@ impl Config {
                     .to_owned(),
             );
         }
+        // A commit that got no answer is looked for in the log.
+        let kept = self.event_retention.limit();
+        if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
+            return Err("EVENT_RETENTION must be at least three times DATABASE_TIMEOUT".to_owned());
+        }
         if self.cors_origins.contains(&Origin::Any) && self.cors_origins.len() > 1 {
             return Err("CORS_ORIGINS is either * or a list of origins, not both".to_owned());
         }

@@ -8,6 +8,7 @@ mod arguments;
 mod body;
 mod build;
 mod cursor;
+mod document;
 mod error_code;
 mod event_style;
 mod field;
@@ -25,6 +26,7 @@ mod subscribe;
 mod tests;
 
 pub use cursor::{Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS};
+pub use document::Document;
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use notification::{Audience, Notification};

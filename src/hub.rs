@@ -111,6 +111,8 @@ pub struct Hub {
     /// Guards the set of feeds, so that a feed is made once and ends with its last subscription.
     feeds: Mutex<HashMap<ChannelName, Handle>>,
     next_id: AtomicU64,
+    /// Pages that feeds have read from the log.
+    log_reads: Arc<AtomicU64>,
     store: Store,
     broker: Broker,
     lifecycle: Lifecycle,
@@ -129,6 +131,7 @@ impl Hub {
         Arc::new(Self {
             feeds: Mutex::default(),
             next_id: AtomicU64::new(1),
+            log_reads: Arc::default(),
             store,
             broker,
             lifecycle,
@@ -218,14 +221,15 @@ impl Hub {
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         let inlet = Inlet {
             mailbox,
-            announced: Arc::default(),
+            heard: Arc::default(),
         };
         let topic = self.hear(channel, inlet.clone());
         let feed = Feed::new(
             channel.clone(),
             self.store.clone(),
-            Arc::clone(&inlet.announced),
+            Arc::clone(&inlet.heard),
             topic.confirmation(),
+            Arc::clone(&self.log_reads),
             self.options,
         );
         self.lifecycle.spawn_service(feed.run(messages));
@@ -267,7 +271,7 @@ impl Hub {
         let feeds = self.feeds();
         for channel in channels {
             if let Some(handle) = feeds.get(&channel.name) {
-                handle.inlet.announce(channel.seq);
+                handle.inlet.announce(&channel);
             }
         }
         Ok(())
@@ -292,6 +296,12 @@ impl Hub {
     #[must_use]
     pub fn feed_count(&self) -> usize {
         self.feeds().len()
+    }
+
+    /// Pages that feeds have read from the log since the start.
+    #[must_use]
+    pub fn log_reads(&self) -> u64 {
+        self.log_reads.load(Ordering::Relaxed)
     }
 
     fn feeds(&self) -> MutexGuard<'_, HashMap<ChannelName, Handle>> {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::command::Caller;
-use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
+use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
 use crate::domain::{Action, ChannelName, Event, ProjectId};
 use crate::hub::Subscriber;
 use crate::store::StoreError;
@@ -108,7 +108,10 @@ impl Session {
             Request::Command(command) => return self.submit(*command).await,
             Request::Join(join) => self.join(join, subscriber).await,
             Request::Leave { project } => Ok(self.leave(&project).await),
-            Request::Snapshot { project } => self.snapshot(&project).await.map(Reply::done),
+            Request::Snapshot { project } => self
+                .snapshot(&project)
+                .await
+                .map(|state| Reply::done(Document::clone(&state))),
             Request::Sync {
                 project,
                 since,

@@ -8,6 +8,7 @@
 
 mod error;
 mod postgres;
+mod prune;
 mod read;
 mod row;
 mod session;
@@ -22,6 +23,7 @@ use crate::domain::{
 };
 
 pub use error::{CommitError, Source, StoreError};
+pub use prune::{PruneLimits, Pruned};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
 
@@ -45,6 +47,15 @@ pub struct Channel {
     pub seq: Seq,
     /// Events up to this seq have been removed.
     pub pruned_seq: Seq,
+}
+
+/// A channel and the age of what it still has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptChannel {
+    /// The channel.
+    pub channel: Channel,
+    /// When the first event was made that has not been removed; `None` if there is none.
+    pub since: Option<Timestamp>,
 }
 
 /// The answer to a command that carried an idempotency key.

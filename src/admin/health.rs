@@ -24,6 +24,8 @@ struct Health {
     uptime_seconds: u64,
     /// Channels with subscribers.
     feeds: usize,
+    /// Pages that these have read from the log since the start.
+    log_reads: u64,
     store: StoreHealth,
     broker: BrokerHealth,
 }
@@ -58,6 +60,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: app.uptime().as_secs(),
         feeds: app.hub().feed_count(),
+        log_reads: app.hub().log_reads(),
         store,
         broker: broker(&app),
     })

@@ -42,6 +42,17 @@ pub enum Retention {
     Forever,
 }
 
+impl Retention {
+    /// How long, unless for ever.
+    #[must_use]
+    pub fn limit(self) -> Option<Duration> {
+        match self {
+            Self::For(time) => Some(time),
+            Self::Forever => None,
+        }
+    }
+}
+
 pub(super) fn retention(text: &str) -> Result<Retention, String> {
     if text == "forever" {
         return Ok(Retention::Forever);

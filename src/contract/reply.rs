@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{ErrorCode, payload};
+use super::{Document, ErrorCode, payload};
 use crate::domain::{Fields, Refusal, Seq};
 
 /// Keys that follow from the outcome and are never stored among the rest.
@@ -19,7 +19,7 @@ pub struct Reply {
     /// Set if it is a refusal.
     code: Option<ErrorCode>,
     /// Everything that does not follow from the code.
-    rest: Fields,
+    rest: Document,
 }
 
 /// What became of an accepted command.
@@ -43,14 +43,14 @@ impl Reply {
     /// A command was accepted.
     #[must_use]
     pub fn accepted(accepted: Accepted) -> Self {
-        let mut rest = Fields::new();
-        rest.insert("seq".to_owned(), accepted.seq.into());
-        rest.insert("cursor".to_owned(), accepted.cursor.into());
-        rest.insert("version".to_owned(), accepted.version.into());
-        rest.insert("data".to_owned(), accepted.data.into());
+        let mut rest = Document::default();
+        rest.insert("seq", accepted.seq);
+        rest.insert("cursor", accepted.cursor);
+        rest.insert("version", accepted.version);
+        rest.insert("data", accepted.data);
         for (key, holds) in [("noop", accepted.noop), ("merged", accepted.merged)] {
             if holds {
-                rest.insert(key.to_owned(), true.into());
+                rest.insert(key, true);
             }
         }
         Self::done(rest)
@@ -58,21 +58,19 @@ impl Reply {
 
     /// Something that is no change succeeded: a join, a snapshot, a sync.
     #[must_use]
-    pub fn done(mut extra: Fields) -> Self {
+    pub fn done(extra: impl Into<Document>) -> Self {
+        let mut rest = extra.into();
         for key in DERIVED {
-            extra.remove(key);
+            rest.remove(key);
         }
-        Self {
-            code: None,
-            rest: extra,
-        }
+        Self { code: None, rest }
     }
 
     /// Something was refused, for a reason that a person can read.
     #[must_use]
     pub fn refused(code: ErrorCode, error: impl Into<String>) -> Self {
-        let mut rest = Fields::new();
-        rest.insert("error".to_owned(), Value::String(error.into()));
+        let mut rest = Document::default();
+        rest.insert("error", error.into());
         Self {
             code: Some(code),
             rest,
@@ -88,8 +86,7 @@ impl Reply {
     /// The same answer, naming the field that is to blame.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Self {
-        self.rest
-            .insert("field".to_owned(), Value::String(field.into()));
+        self.rest.insert("field", field.into());
         self
     }
 
@@ -102,8 +99,7 @@ impl Reply {
             Refusal::Gone(kind) => refused(ErrorCode::Gone).with_field(kind.id_key()),
             Refusal::Conflict { field, current, .. } => {
                 let mut reply = refused(ErrorCode::Conflict).with_field(field);
-                let current = Value::Object(payload::entity(current));
-                reply.rest.insert("current".to_owned(), current);
+                reply.rest.insert("current", payload::entity(current));
                 reply
             }
             Refusal::Invalid { field, .. } => {
@@ -126,6 +122,7 @@ impl Reply {
             rest.remove(key);
         }
         rest.insert("duplicate".to_owned(), true.into());
+        let rest = rest.into();
         Some(Self { code, rest })
     }
 
@@ -175,8 +172,8 @@ impl Reply {
     #[must_use]
     pub fn to_error_event(&self, event: &str) -> Box<RawValue> {
         let mut reply = self.clone();
-        let event = event.chars().take(MAX_NAME_CHARS).collect();
-        reply.rest.insert("event".to_owned(), Value::String(event));
+        let event: String = event.chars().take(MAX_NAME_CHARS).collect();
+        reply.rest.insert("event", event);
         reply.to_raw()
     }
 }
@@ -190,9 +187,7 @@ impl Serialize for Reply {
             map.serialize_entry("code", &code)?;
             map.serialize_entry("retryable", &code.retryable())?;
         }
-        for (key, value) in &self.rest {
-            map.serialize_entry(key, value)?;
-        }
+        self.rest.write(&mut map)?;
         map.end()
     }
 }

@@ -254,6 +254,14 @@ text_type! {
     InstanceId
 }
 
+impl ChannelName {
+    /// Whether it is a project's.
+    #[must_use]
+    pub fn is_project(&self) -> bool {
+        self.0.starts_with("project:")
+    }
+}
+
 impl Epoch {
     /// A fresh one: twelve characters are enough to tell databases apart.
     #[must_use]

@@ -5,19 +5,20 @@
 //! page that was read last, or from a new page of the log. A page is read once for all who need it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::page::{self, Page, PageRead, READ_RETRY};
+use super::page::{self, Found, Page, PageRead, READ_RETRY};
+use super::relay::Heard;
 use super::ring::Ring;
 use super::slot::Slot;
 use super::{From, HubOptions, Joined, Offer, OutOfRange, SubscribeError, Subscriber, Wake};
 use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
-use crate::store::{Channel, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How often blocked subscribers are looked at besides being woken.
 const BLOCKED_TICK: Duration = Duration::from_millis(250);
@@ -46,15 +47,16 @@ pub(super) enum Message {
 struct Log {
     no: ChannelNo,
     head: Seq,
-    pruned: Seq,
 }
 
 pub(super) struct Feed {
     channel: ChannelName,
     store: Store,
-    announced: Arc<AtomicI64>,
+    heard: Arc<Heard>,
     /// Tells when other instances' events are heard.
     confirmation: Confirmation,
+    /// Counts the pages that are read, of all feeds.
+    log_reads: Arc<AtomicU64>,
     options: HubOptions,
     log: Option<Log>,
     ring: Ring,
@@ -69,15 +71,17 @@ impl Feed {
     pub(super) fn new(
         channel: ChannelName,
         store: Store,
-        announced: Arc<AtomicI64>,
+        heard: Arc<Heard>,
         confirmation: Confirmation,
+        log_reads: Arc<AtomicU64>,
         options: HubOptions,
     ) -> Self {
         Self {
             channel,
             store,
-            announced,
+            heard,
             confirmation,
+            log_reads,
             options,
             log: None,
             ring: Ring::new(options.ring_events, options.ring_bytes),
@@ -136,7 +140,7 @@ impl Feed {
                 } => {
                     // Those who are here already get what came before; the newcomer does not.
                     self.deliver();
-                    self.announced.fetch_max(committed, Ordering::AcqRel);
+                    self.heard.head.fetch_max(committed, Ordering::AcqRel);
                     let joined = self.subscribe(id, subscriber, from, committed).await;
                     if reply.send(joined).is_err() {
                         self.slots.retain(|slot| slot.id != id);
@@ -167,10 +171,11 @@ impl Feed {
         };
         let log = self.log.insert(log);
         let head = log.head.max(committed);
+        let pruned = self.heard.pruned.load(Ordering::Acquire);
         let position = match from {
             From::Now => log.head,
             From::After(seq) | From::Seen(seq) if seq > head => Err(OutOfRange::Ahead)?,
-            From::After(seq) | From::Seen(seq) if seq < log.pruned => Err(OutOfRange::Pruned)?,
+            From::After(seq) | From::Seen(seq) if seq < pruned => Err(OutOfRange::Pruned)?,
             From::Seen(seq) if head.abs_diff(seq) > self.options.replay_limit as u64 => {
                 Err(OutOfRange::TooMany)?
             }
@@ -196,8 +201,13 @@ impl Feed {
         // Boxed, because a feed would have room for it as long as it lives, and it is large.
         let read = Box::pin(self.store.channel_open(&self.channel)).await;
         self.unreadable = read.is_err().then(Instant::now);
-        read.map(|channel| Log::of(&channel))
-            .map_err(SubscribeError::Store)
+        let channel = read.map_err(SubscribeError::Store)?;
+        let pruned = channel.pruned_seq;
+        self.heard.pruned.fetch_max(pruned, Ordering::AcqRel);
+        Ok(Log {
+            no: channel.no,
+            head: channel.seq,
+        })
     }
 
     /// Appends what follows the head. A gap is left for the log to fill.
@@ -217,17 +227,21 @@ impl Feed {
         let Page {
             after,
             claimed,
-            events,
+            found,
         } = page;
-        match events {
-            Ok(events) if events.first().is_some_and(|event| event.seq == after + 1) => {
+        match found {
+            Ok(Found::Next(events)) => {
                 self.take_events(&events);
                 self.page = events;
                 return None;
             }
+            Ok(Found::Pruned(pruned)) => {
+                self.take_pruned(pruned);
+                return None;
+            }
             // Whoever publishes has committed before: there is no more, whatever was said, unless it was said since.
-            Ok(events) if events.is_empty() && self.is_head(after) => {
-                let false_claim = self.announced.compare_exchange(
+            Ok(Found::End) if self.is_head(after) => {
+                let false_claim = self.heard.head.compare_exchange(
                     claimed,
                     after,
                     Ordering::AcqRel,
@@ -235,7 +249,7 @@ impl Feed {
                 );
                 tracing::debug!(channel = %self.channel, after, ?false_claim, "the log ends earlier than was said");
             }
-            Ok(_) => {
+            Ok(Found::End | Found::Hole) => {
                 tracing::warn!(channel = %self.channel, after, "the log has a hole; trying again");
             }
             Err(error) => {
@@ -243,6 +257,28 @@ impl Feed {
             }
         }
         Some(page::pause())
+    }
+
+    /// Learns that the log begins later than was known. Who needs what is gone and not in memory cannot go on and is
+    /// closed, to come back and be told so. If even the head is gone, the feed goes on from where the log begins.
+    fn take_pruned(&mut self, pruned: Seq) {
+        self.heard.pruned.fetch_max(pruned, Ordering::AcqRel);
+        if let Some(log) = &mut self.log
+            && log.head < pruned
+        {
+            log.head = pruned;
+            self.ring.clear();
+            self.page.clear();
+        }
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.retain(|slot| {
+            let goes_on = slot.position >= pruned || self.find(slot.position + 1).is_some();
+            if !goes_on {
+                slot.subscriber.close("pruned");
+            }
+            goes_on
+        });
+        self.slots = slots;
     }
 
     fn is_head(&self, seq: Seq) -> bool {
@@ -258,10 +294,11 @@ impl Feed {
             .filter(|slot| !slot.waiting && slot.position < log.head)
             .filter(|slot| self.find(slot.position + 1).is_none())
             .map(|slot| slot.position);
-        let claimed = self.announced.load(Ordering::Acquire);
+        let claimed = self.heard.head.load(Ordering::Acquire);
         let behind = (claimed > log.head).then_some(log.head);
         let after = lagging.chain(behind).min()?;
         let (store, channel) = (self.store.clone(), self.channel.clone());
+        self.log_reads.fetch_add(1, Ordering::Relaxed);
         Some(page::read(store, channel, log.no, after, claimed))
     }
 
@@ -339,15 +376,5 @@ impl Feed {
 fn tell(reply: oneshot::Sender<()>) {
     if reply.send(()).is_err() {
         tracing::trace!("nobody waits any more");
-    }
-}
-
-impl Log {
-    fn of(channel: &Channel) -> Self {
-        Self {
-            no: channel.no,
-            head: channel.seq,
-            pruned: channel.pruned_seq,
-        }
     }
 }

@@ -15,12 +15,24 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// Pause after a read that failed.
 pub(super) const READ_RETRY: Duration = Duration::from_millis(500);
 
-/// A page of the log, or why there is none.
+/// What was found after a seq.
 pub(super) struct Page {
     pub(super) after: Seq,
     /// How far the log was said to reach before it was read.
     pub(super) claimed: Seq,
-    pub(super) events: Result<Vec<Arc<Event>>, StoreError>,
+    pub(super) found: Result<Found, StoreError>,
+}
+
+/// See [`Page`].
+pub(super) enum Found {
+    /// What comes next: at least one event.
+    Next(Vec<Arc<Event>>),
+    /// What came next has been removed, and everything up to this seq.
+    Pruned(Seq),
+    /// Nothing.
+    End,
+    /// Something that comes later.
+    Hole,
 }
 
 /// Nothing comes of a pause.
@@ -35,12 +47,35 @@ pub(super) fn read(
     claimed: Seq,
 ) -> PageRead {
     Box::pin(async move {
-        let events = store.events_page(&channel, no, after, PAGE_EVENTS, PAGE_BYTES);
+        let found = look(&store, &channel, no, after).await;
         Some(Page {
             after,
             claimed,
-            events: events.await,
+            found,
         })
+    })
+}
+
+async fn look(
+    store: &Store,
+    channel: &ChannelName,
+    no: ChannelNo,
+    after: Seq,
+) -> Result<Found, StoreError> {
+    let page = store.events_page(channel, no, after, PAGE_EVENTS, PAGE_BYTES);
+    let events = page.await?;
+    if events.first().is_some_and(|event| event.seq == after + 1) {
+        return Ok(Found::Next(events));
+    }
+    // Asked after the page: what was missing there because it had been removed is known to be removed here.
+    let known = store.channel_get(channel).await?;
+    let pruned = known.map_or(0, |channel| channel.pruned_seq);
+    Ok(if pruned > after {
+        Found::Pruned(pruned)
+    } else if events.is_empty() {
+        Found::End
+    } else {
+        Found::Hole
     })
 }
 

@@ -14,6 +14,7 @@ use super::feed::Message;
 use crate::domain::{
     Actor, ChannelName, ChannelNo, ConnectionId, Event, EventId, EventType, Seq, Signal, Timestamp,
 };
+use crate::store::Channel;
 
 /// Payload bytes in one message; a single event may have more.
 const MESSAGE_BYTES: usize = 1024 * 1024;
@@ -136,12 +137,20 @@ impl RelayedEvent<'_> {
     }
 }
 
+/// What this instance has heard of a channel's log.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The highest seq, so that a feed notices what it was not told.
+    pub(super) head: AtomicI64,
+    /// Events up to this seq have been removed.
+    pub(super) pruned: AtomicI64,
+}
+
 /// Where a channel's feed takes what is published, here and elsewhere.
 #[derive(Debug, Clone)]
 pub(super) struct Inlet {
     pub(super) mailbox: mpsc::Sender<Message>,
-    /// The highest seq of which this instance has heard, so that a feed notices what it was not told.
-    pub(super) announced: Arc<AtomicI64>,
+    pub(super) heard: Arc<Heard>,
 }
 
 impl Inlet {
@@ -151,16 +160,20 @@ impl Inlet {
         if let Message::Events(events) = &message
             && let Some(last) = events.last()
         {
-            self.announced.fetch_max(last.seq, Ordering::AcqRel);
+            self.heard.head.fetch_max(last.seq, Ordering::AcqRel);
         }
         if self.mailbox.try_send(message).is_err() {
             tracing::debug!("a feed is busy; it will read the log");
         }
     }
 
-    /// Lets the feed know how far the log reaches.
-    pub(super) fn announce(&self, seq: Seq) {
-        if self.announced.fetch_max(seq, Ordering::AcqRel) < seq {
+    /// Lets the feed know how far the log reaches, and from where.
+    pub(super) fn announce(&self, channel: &Channel) {
+        let Channel {
+            seq, pruned_seq, ..
+        } = *channel;
+        self.heard.pruned.fetch_max(pruned_seq, Ordering::AcqRel);
+        if self.heard.head.fetch_max(seq, Ordering::AcqRel) < seq {
             self.put(Message::Announced);
         }
     }

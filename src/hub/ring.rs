@@ -36,6 +36,12 @@ impl Ring {
         }
     }
 
+    /// Forgets everything, so that a later part of the log can follow.
+    pub(super) fn clear(&mut self) {
+        self.events.clear();
+        self.bytes = 0;
+    }
+
     /// The event with this seq, if it is still here.
     pub(super) fn get(&self, seq: Seq) -> Option<&Arc<Event>> {
         let first = self.events.front()?.seq;

@@ -1,1 +1,272 @@
+//! Feeds whose log is pruned under them.
 
+use std::sync::atomic::AtomicUsize;
+
+use serde_json::value::to_raw_value;
+
+use super::*;
+use crate::domain::{Actor, EventId, EventType, InstanceId, Timestamp};
+use crate::store::{Batch, PruneLimits};
+
+/// It takes so many events and notes what becomes of it.
+#[derive(Debug)]
+struct Reader {
+    room: AtomicUsize,
+    told: Mutex<Vec<Seq>>,
+    closed: Mutex<Option<&'static str>>,
+    wake: Mutex<Option<Wake>>,
+}
+
+impl Reader {
+    fn new(room: usize) -> Arc<Self> {
+        Arc::new(Self {
+            room: AtomicUsize::new(room),
+            told: Mutex::default(),
+            closed: Mutex::default(),
+            wake: Mutex::default(),
+        })
+    }
+
+    fn told(&self) -> Vec<Seq> {
+        self.told.lock().unwrap().clone()
+    }
+
+    fn closed(&self) -> Option<&'static str> {
+        *self.closed.lock().unwrap()
+    }
+
+    fn make_room(&self) {
+        self.room.store(usize::MAX, Ordering::Relaxed);
+        if let Some(wake) = self.wake.lock().unwrap().take() {
+            wake.notify_one();
+        }
+    }
+}
+
+impl Subscriber for Reader {
+    fn offer(&self, event: &Event) -> Offer {
+        assert_eq!(self.closed(), None, "nothing comes after the end");
+        let mut told = self.told.lock().unwrap();
+        if told.len() >= self.room.load(Ordering::Relaxed) {
+            return Offer::Full;
+        }
+        told.push(event.seq);
+        Offer::Taken
+    }
+
+    fn signal(&self, _: &Signal) -> Offer {
+        Offer::Taken
+    }
+
+    fn taken(&self) -> u64 {
+        0
+    }
+
+    fn wake_when_writable(&self, wake: &Wake) {
+        *self.wake.lock().unwrap() = Some(Arc::clone(wake));
+    }
+
+    fn close(&self, reason: &'static str) {
+        *self.closed.lock().unwrap() = Some(reason);
+    }
+}
+
+/// A hub with a log in memory, and a channel.
+struct Stage {
+    store: Store,
+    hub: Arc<Hub>,
+    channel: ChannelName,
+}
+
+impl Stage {
+    async fn new(ring_events: usize) -> Self {
+        let store = Store::open(&"sqlite::memory:".parse().unwrap(), 1).await;
+        let (store, lifecycle) = (store.unwrap(), Lifecycle::new());
+        store.migrate().await.unwrap();
+        let broker = Broker::start(None, "test", &InstanceId::generate(), &lifecycle);
+        let options = HubOptions {
+            ring_events,
+            ring_bytes: usize::MAX,
+            replay_limit: 10_000,
+            slow_reader_timeout: Duration::from_hours(1),
+        };
+        Self {
+            hub: Hub::new(store.clone(), broker, lifecycle, options),
+            store,
+            channel: ChannelName::restore("project:p"),
+        }
+    }
+
+    /// Commits events, of which nobody here is told.
+    async fn append(&self, count: i64) -> Arc<[Arc<Event>]> {
+        let mut tx = self.store.begin().await.unwrap();
+        let names = std::slice::from_ref(&self.channel);
+        let channel = tx.channels_lock(names).await.unwrap().remove(0);
+        let event = |seq| {
+            Arc::new(Event {
+                channel: self.channel.clone(),
+                channel_no: channel.no,
+                seq,
+                id: EventId::generate(),
+                event_type: EventType::known("task.updated"),
+                payload: to_raw_value(&seq).unwrap().into(),
+                actor: Actor::new("ann"),
+                created_at: Timestamp::from_millis(0),
+                origin: None,
+            })
+        };
+        let events: Arc<[_]> = (channel.seq + 1..=channel.seq + count).map(event).collect();
+        let batch = Batch {
+            events: events.iter().map(|event| (event.clone(), None)).collect(),
+            heads: vec![(channel.no, channel.seq + count)],
+            ..Batch::default()
+        };
+        tx.write(&batch).await.unwrap();
+        tx.commit().await.unwrap();
+        events
+    }
+
+    /// Removes so many events.
+    async fn prune(&self, events: i64) {
+        let no = self.store.channel_open(&self.channel).await.unwrap().no;
+        let limits = PruneLimits {
+            events,
+            bytes: i64::MAX,
+        };
+        let all = Timestamp::from_millis(1);
+        let pruned = self.store.events_prune(no, all, limits).await.unwrap();
+        assert_eq!(i64::try_from(pruned.events), Ok(events));
+    }
+
+    async fn subscribe(
+        &self,
+        reader: &Arc<Reader>,
+        from: From,
+    ) -> Result<(Subscription, Joined), SubscribeError> {
+        let reader = Arc::clone(reader) as Arc<dyn Subscriber>;
+        self.hub.subscribe(&self.channel, reader, from).await
+    }
+
+    async fn is_refused(&self, from: From) -> bool {
+        let refused = self.subscribe(&Reader::new(0), from).await;
+        matches!(refused, Err(SubscribeError::OutOfRange(OutOfRange::Pruned)))
+    }
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(waited.is_ok(), "not in time: {what}");
+}
+
+fn seqs(from: Seq, to: Seq) -> Vec<Seq> {
+    (from..=to).collect()
+}
+
+#[tokio::test]
+async fn who_needs_what_is_gone_is_closed_and_nobody_else() {
+    let stage = Stage::new(10).await;
+    stage.append(600).await;
+    let (slow, late, live) = (Reader::new(5), Reader::new(usize::MAX), Reader::new(9));
+    let _live = stage.subscribe(&live, From::Now).await.unwrap();
+    let _slow = stage.subscribe(&slow, From::Seen(0)).await.unwrap();
+    until("it has no room", || slow.told().len() == 5).await;
+    stage.prune(500).await;
+
+    let _late = stage.subscribe(&late, From::Seen(400)).await.unwrap();
+    until("it is known only now", || late.closed().is_some()).await;
+    assert_eq!((late.told(), late.closed()), (vec![], Some("pruned")));
+    slow.make_room();
+    until("the page that was read ends", || slow.closed().is_some()).await;
+    assert_eq!(slow.told(), seqs(1, 256));
+
+    let next = stage.append(1).await;
+    stage.hub.publish(&stage.channel, &next);
+    stage.hub.settle().await;
+    assert_eq!((live.told(), live.closed()), (vec![601], None));
+
+    assert!(stage.is_refused(From::Seen(499)).await);
+    assert!(stage.is_refused(From::After(400)).await);
+    let edge = Reader::new(usize::MAX);
+    let _edge = stage.subscribe(&edge, From::Seen(500)).await.unwrap();
+    until("what is left is told", || edge.told().len() == 101).await;
+    assert_eq!(edge.told(), seqs(501, 601));
+    let reads = stage.hub.log_reads();
+    assert!(
+        (1..=4).contains(&reads),
+        "nothing is asked again and again: {reads}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_still_in_memory_is_told_although_it_is_gone() {
+    let stage = Stage::new(100).await;
+    let (slow, live) = (Reader::new(5), Reader::new(usize::MAX));
+    let _slow = stage.subscribe(&slow, From::Now).await.unwrap();
+    let _live = stage.subscribe(&live, From::Now).await.unwrap();
+    let events = stage.append(50).await;
+    stage.hub.publish(&stage.channel, &events);
+    stage.hub.settle().await;
+    stage.prune(40).await;
+    stage.hub.check_heads().await.unwrap();
+    slow.make_room();
+    until("it has everything", || slow.told().len() == 50).await;
+    assert_eq!(slow.told(), seqs(1, 50));
+    assert_eq!((slow.closed(), stage.hub.log_reads()), (None, 0));
+    assert!(
+        stage.is_refused(From::Seen(39)).await,
+        "heard of with the head"
+    );
+}
+
+#[tokio::test]
+async fn a_feed_that_slept_through_it_goes_on_where_the_log_begins() {
+    let stage = Stage::new(100).await;
+    let (old, new) = (Reader::new(usize::MAX), Reader::new(usize::MAX));
+    let _old = stage.subscribe(&old, From::Now).await.unwrap();
+    let first = stage.append(10).await;
+    stage.hub.publish(&stage.channel, &first);
+    stage.hub.settle().await;
+    // Another instance writes and prunes; everything up to the feed's head is gone, and more.
+    stage.append(20).await;
+    stage.prune(25).await;
+    stage.hub.check_heads().await.unwrap();
+    until("it cannot go on", || old.closed().is_some()).await;
+    assert_eq!((old.told(), old.closed()), (seqs(1, 10), Some("pruned")));
+
+    assert!(stage.is_refused(From::After(24)).await);
+    let (_new, joined) = stage.subscribe(&new, From::After(25)).await.unwrap();
+    assert_eq!(joined.position, 25);
+    let next = stage.append(20).await;
+    stage.hub.publish(&stage.channel, &next);
+    until("it has what there is", || new.told().len() == 25).await;
+    assert_eq!((new.told(), new.closed()), (seqs(26, 50), None));
+    let late = Reader::new(usize::MAX);
+    let _late = stage.subscribe(&late, From::After(25)).await.unwrap();
+    until("so has a later one", || late.told().len() == 25).await;
+    assert_eq!(late.told(), seqs(26, 50));
+    let reads = stage.hub.log_reads();
+    assert!(reads <= 3, "nothing is asked again and again: {reads}");
+}
+
+#[tokio::test]
+async fn a_feed_whose_whole_log_was_removed_goes_on_with_what_comes_next() {
+    let stage = Stage::new(100).await;
+    let old = Reader::new(usize::MAX);
+    stage.append(10).await;
+    let _old = stage.subscribe(&old, From::Now).await.unwrap();
+    stage.append(5).await;
+    stage.prune(15).await;
+    stage.hub.check_heads().await.unwrap();
+    until("it cannot go on", || old.closed().is_some()).await;
+    let new = Reader::new(usize::MAX);
+    let (_new, joined) = stage.subscribe(&new, From::Now).await.unwrap();
+    assert_eq!(joined.head, 15);
+    let next = stage.append(1).await;
+    stage.hub.publish(&stage.channel, &next);
+    until("it is told", || new.told() == [16]).await;
+}

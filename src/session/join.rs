@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Session;
 use super::rooms::MAX_ROOMS;
-use crate::contract::{ErrorCode, Join, Reply};
+use crate::contract::{Document, ErrorCode, Join, Reply};
 use crate::domain::{ChannelName, Fields, ProjectId, Seq};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -18,7 +18,7 @@ const JOIN_EVENTS: usize = 500;
 pub(super) struct Followed {
     pub(super) joined: Joined,
     /// The state from which it starts, if not from where it was to.
-    pub(super) reset: Option<Fields>,
+    pub(super) reset: Option<Document>,
 }
 
 impl Session {
@@ -31,7 +31,7 @@ impl Session {
         if !self.rooms.has_place_for(&channel) {
             return Ok(too_many_rooms());
         }
-        let mut answer = Fields::new();
+        let mut answer = Document::default();
         let mut from = match &join.since {
             None => From::Now,
             Some(since) => match self.position(since, &channel).await? {
@@ -47,7 +47,7 @@ impl Session {
             if from == From::Now {
                 from = From::After(seq_of(&snapshot));
             }
-            answer.insert("snapshot".to_owned(), snapshot.into());
+            answer.nest("snapshot", &snapshot);
         }
         if join.events
             && let From::Seen(after) = from
@@ -55,7 +55,7 @@ impl Session {
         {
             let events = stretch.events;
             from = From::Seen(events.last().map_or(after, |event| event.seq));
-            answer.insert("events".to_owned(), self.listed(&events));
+            answer.insert("events", self.listed(&events));
         }
         match self.follow(&join.project, subscriber, from).await {
             Ok(followed) => Ok(self.joined(&join, &channel, followed, answer)),
@@ -129,23 +129,21 @@ impl Session {
         join: &Join,
         channel: &ChannelName,
         followed: Followed,
-        answer: Fields,
+        answer: Document,
     ) -> Reply {
         let joined = followed.joined;
         let mut answer = followed.reset.unwrap_or(answer);
-        answer.insert("room".to_owned(), channel.as_str().into());
-        answer.insert("projectId".to_owned(), join.project.to_json());
-        answer.insert("seq".to_owned(), joined.head.into());
-        answer.insert(
-            "cursor".to_owned(),
-            self.cursor_at(joined.channel_no, joined.head).into(),
-        );
+        answer.insert("room", channel.as_str());
+        answer.insert("projectId", join.project.to_json());
+        answer.insert("seq", joined.head);
+        let cursor = self.cursor_at(joined.channel_no, joined.head);
+        answer.insert("cursor", cursor);
         let roster = self
             .app
             .presence()
             .roster(&join.project, &self.caller.actor);
-        answer.insert("presence".to_owned(), roster.people.into());
-        answer.insert("presenceCount".to_owned(), roster.count.into());
+        answer.insert("presence", roster.people);
+        answer.insert("presenceCount", roster.count);
         Reply::done(answer)
     }
 
@@ -170,8 +168,8 @@ impl Session {
     }
 }
 
-fn seq_of(fields: &Fields) -> Seq {
-    fields.get("seq").and_then(Value::as_i64).unwrap_or(0)
+fn seq_of(answer: &Document) -> Seq {
+    answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 
 fn too_many_rooms() -> Reply {

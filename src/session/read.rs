@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Session;
-use crate::contract::{Cursor, Reply, Since, payload};
+use crate::contract::{Cursor, Document, Reply, Since, payload};
 use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
 use crate::hub::OutOfRange;
 use crate::store::{Channel, StoreError};
@@ -27,16 +27,15 @@ impl Session {
         &self,
         project: &ProjectId,
         reason: &str,
-    ) -> Result<Fields, StoreError> {
+    ) -> Result<Document, StoreError> {
         let snapshot = self.snapshot(project).await?;
-        let said = |key: &str| Some((key.to_owned(), snapshot.get(key)?.clone()));
-        let mut extra: Fields = ["projectId", "seq", "cursor"]
-            .iter()
-            .filter_map(|key| said(key))
-            .collect();
-        extra.insert("reset".to_owned(), true.into());
-        extra.insert("reason".to_owned(), reason.into());
-        extra.insert("snapshot".to_owned(), snapshot.into());
+        let mut extra = Document::default();
+        for key in ["projectId", "seq", "cursor"] {
+            extra.insert(key, snapshot.get(key).cloned());
+        }
+        extra.insert("reset", true);
+        extra.insert("reason", reason);
+        extra.nest("snapshot", &snapshot);
         Ok(extra)
     }
 
@@ -66,7 +65,19 @@ impl Session {
             .ok_or("the cursor does not cover this project"))
     }
 
-    pub(super) async fn snapshot(&self, project: &ProjectId) -> Result<Fields, StoreError> {
+    /// The state now. It is read and rendered once for all who ask at about the same time.
+    pub(super) async fn snapshot(&self, project: &ProjectId) -> Result<Arc<Document>, StoreError> {
+        // What an id looks like is part of the answer: 7 is not "7".
+        let key = project.to_json().to_string();
+        let read = || async {
+            let read = self.read_snapshot(project).await;
+            read.map(Arc::new).map_err(Arc::new)
+        };
+        let shared = self.app.snapshots().get(&key, read).await;
+        shared.map_err(StoreError::from)
+    }
+
+    async fn read_snapshot(&self, project: &ProjectId) -> Result<Document, StoreError> {
         let store = self.app.store();
         let snapshot = store.snapshot(project).await?;
         let (no, seq) = match &snapshot.channel {
@@ -85,18 +96,15 @@ impl Session {
             .entities
             .first()
             .map_or(project, |first| &first.project);
-        let mut fields = Fields::new();
-        fields.insert("projectId".to_owned(), project.to_json());
-        fields.insert("seq".to_owned(), seq.into());
-        fields.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
-        fields.insert(
-            "project".to_owned(),
-            take(Kind::Project).pop().unwrap_or_default(),
-        );
-        fields.insert("epics".to_owned(), take(Kind::Epic).into());
-        fields.insert("sprints".to_owned(), take(Kind::Sprint).into());
-        fields.insert("tasks".to_owned(), take(Kind::Task).into());
-        Ok(fields)
+        let mut state = Document::default();
+        state.insert("projectId", project.to_json());
+        state.insert("seq", seq);
+        state.insert("cursor", self.cursor_at(no, seq));
+        state.insert_text("project", &take(Kind::Project).pop().unwrap_or_default());
+        state.insert_text("epics", &take(Kind::Epic).into());
+        state.insert_text("sprints", &take(Kind::Sprint).into());
+        state.insert_text("tasks", &take(Kind::Task).into());
+        Ok(state)
     }
 
     /// The events after a seq, unless they cannot all be had.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::Session;
-use crate::contract::Cursor;
-use crate::domain::{ChannelName, Fields, ProjectId, Seq};
+use crate::contract::{Cursor, Document};
+use crate::domain::{ChannelName, ProjectId, Seq};
 use crate::hub::{From, SubscribeError, Subscriber};
 
 /// What became of a cursor with which a client came back.
@@ -22,9 +22,9 @@ pub struct Resumed {
 #[derive(Debug)]
 pub enum Reset {
     /// It is not known what it missed.
-    Session(Fields),
+    Session(Document),
     /// Its project's state now.
-    Project(Fields),
+    Project(Document),
 }
 
 impl Resumed {
@@ -35,9 +35,9 @@ impl Resumed {
     }
 
     fn lost(&mut self, reason: &str) {
-        let mut said = Fields::new();
-        said.insert("reset".to_owned(), true.into());
-        said.insert("reason".to_owned(), reason.into());
+        let mut said = Document::default();
+        said.insert("reset", true);
+        said.insert("reason", reason);
         self.resets.insert(0, Reset::Session(said));
     }
 }
@@ -91,7 +91,7 @@ impl Session {
         let followed = self.follow(project, subscriber, From::Seen(seq)).await?;
         let channel = project.channel();
         let reset = followed.reset.map(|mut state| {
-            state.insert("room".to_owned(), channel.as_str().into());
+            state.insert("room", channel.as_str());
             Reset::Project(state)
         });
         Ok((channel, reset))

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
@@ -93,6 +94,17 @@ impl StoreError {
     #[must_use]
     pub fn is_retry(&self) -> bool {
         matches!(self, Self::Retry(_))
+    }
+}
+
+/// A failure that several have to bear.
+impl From<Arc<StoreError>> for StoreError {
+    fn from(shared: Arc<StoreError>) -> Self {
+        if shared.is_unavailable() {
+            Self::Unavailable(shared.into())
+        } else {
+            Self::Failed(shared.into())
+        }
     }
 }
 

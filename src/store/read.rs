@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Channel, Snapshot, Store, StoreError};
+use super::{Channel, KeptChannel, Snapshot, Store, StoreError};
 use super::{postgres, sqlite};
 use crate::domain::{
     ChannelName, ChannelNo, EntityId, Epoch, Event, EventId, Kind, ProjectId, Seq, Timestamp,
@@ -14,7 +14,9 @@ use crate::domain::{
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ends a read that takes too long.
-async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(super) async fn in_time<T>(
+    read: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     match tokio::time::timeout(READ_TIMEOUT, read).await {
         Ok(result) => result,
         Err(late) => Err(StoreError::Unavailable(late.into())),
@@ -105,6 +107,19 @@ impl Store {
             return Ok(Vec::new());
         }
         with!(reader of self, channel::get(names))
+    }
+
+    /// The channels after a number, in order, and since when each has events.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn channels_page(
+        &self,
+        after: ChannelNo,
+        max_channels: i64,
+    ) -> Result<Vec<KeptChannel>, StoreError> {
+        with!(reader of self, channel::page(after, max_channels))
     }
 
     /// Events after a seq, in order: as many as fit into both limits, but at least one if there is any.

@@ -13,7 +13,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::{Channel, StoreError, StoredAnswer};
+use super::prune::Expiring;
+use super::{Channel, KeptChannel, StoreError, StoredAnswer};
 use crate::domain::{
     Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, OrderEntry,
     ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
@@ -107,6 +108,23 @@ pub(super) fn event(
         actor: Actor::new(&row.text(EVENTS, "actor")?),
         created_at: Timestamp::from_millis(row.integer(EVENTS, "created_at")?),
     }))
+}
+
+/// What decides how many events go at once.
+pub(super) fn expiring(row: &impl Columns) -> Result<Expiring, StoreError> {
+    Ok(Expiring {
+        seq: row.integer(EVENTS, "seq")?,
+        created_at: Timestamp::from_millis(row.integer(EVENTS, "created_at")?),
+        bytes: row.integer(EVENTS, "bytes")?,
+    })
+}
+
+pub(super) fn kept(row: &impl Columns) -> Result<KeptChannel, StoreError> {
+    let since = row.integer_or_null(EVENTS, "kept_since")?;
+    Ok(KeptChannel {
+        channel: channel(row)?,
+        since: since.map(Timestamp::from_millis),
+    })
 }
 
 pub(super) fn event_id(row: &impl Columns) -> Result<EventId, StoreError> {
@@ -246,6 +264,14 @@ pub(super) fn sorted(names: &[ChannelName]) -> Vec<&str> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Makes sure that the end of what is removed was moved, and forwards.
+pub(super) fn pruned_moved(affected: u64) -> Result<(), StoreError> {
+    if affected == 1 {
+        return Ok(());
+    }
+    Err(CHANNELS.inconsistent("pruned_seq"))
 }
 
 /// Makes sure that each head was moved, and forwards.

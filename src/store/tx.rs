@@ -31,6 +31,8 @@ macro_rules! in_tx {
     };
 }
 
+pub(super) use in_tx;
+
 impl Store {
     /// Begins a transaction of the writer.
     ///

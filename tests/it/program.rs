@@ -48,6 +48,8 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         let all = error + &String::from_utf8_lossy(&output.stdout);
         assert!(!all.contains("geheim"), "a password is printed: {all}");
     }
+    let output = run(&["--database-timeout=1m"], &[("EVENT_RETENTION", "2m")]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("three times"));
     let output = run(&["--no-such-flag"], &[]);
     assert!(!output.status.success());
 }

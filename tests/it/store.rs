@@ -3,7 +3,9 @@
 mod failing;
 mod opening;
 mod postgres_only;
+mod pruning;
 mod reading;
+mod retention;
 mod writing;
 
 use std::sync::Arc;

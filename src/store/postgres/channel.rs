@@ -4,7 +4,7 @@ use sqlx::{Executor as _, PgConnection};
 
 use crate::domain::{ChannelName, ChannelNo, Seq};
 use crate::store::row::{self, CHANNELS, heads_moved, sorted};
-use crate::store::{Channel, StoreError};
+use crate::store::{Channel, KeptChannel, StoreError};
 
 /// Locks the channels in the order of their names, and makes those that are missing.
 ///
@@ -89,6 +89,40 @@ pub(crate) async fn by_no(
     .fetch_all(conn)
     .await?;
     row::all(&rows, row::channel)
+}
+
+pub(crate) async fn page(
+    conn: &mut PgConnection,
+    after: ChannelNo,
+    max_channels: i64,
+) -> Result<Vec<KeptChannel>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT no, name, seq, pruned_seq, (
+             SELECT created_at FROM events
+             WHERE events.channel_no = channels.no AND events.seq > channels.pruned_seq
+             ORDER BY events.seq LIMIT 1
+         ) AS kept_since
+         FROM channels WHERE no > $1 ORDER BY no LIMIT $2",
+    )
+    .bind(after.0)
+    .bind(max_channels)
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::kept)
+}
+
+/// The last thing before the commit: from here on whoever appends to the channel has to wait.
+pub(crate) async fn set_pruned(
+    conn: &mut PgConnection,
+    no: ChannelNo,
+    seq: Seq,
+) -> Result<(), StoreError> {
+    let done = sqlx::query("UPDATE channels SET pruned_seq = $2 WHERE no = $1 AND pruned_seq < $2")
+        .bind(no.0)
+        .bind(seq)
+        .execute(conn)
+        .await?;
+    row::pruned_moved(done.rows_affected())
 }
 
 pub(crate) async fn set_heads(

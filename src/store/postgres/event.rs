@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 
 use crate::domain::{ChannelName, ChannelNo, Event, EventId, Seq};
 use crate::store::StoreError;
+use crate::store::prune::Expiring;
 use crate::store::row;
 
 pub(crate) async fn insert(
@@ -91,4 +92,50 @@ pub(crate) async fn id(
         .as_ref()
         .map(row::event_id)
         .transpose()
+}
+
+/// The first events that a channel still has, locked against others who would remove them.
+pub(crate) async fn oldest(
+    conn: &mut PgConnection,
+    no: ChannelNo,
+    max_events: i64,
+) -> Result<Vec<Expiring>, StoreError> {
+    // Several instances may do this at once. Whoever removes a channel's first event has locked it; the next one
+    // waits here, before it has touched anything else, and then has the first one that is left in its hands.
+    let first = sqlx::query(
+        "SELECT seq FROM events
+         WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
+         ORDER BY seq LIMIT 1 FOR UPDATE",
+    )
+    .bind(no.0)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if first.is_none() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "SELECT seq, created_at, octet_length(payload)::bigint AS bytes FROM events
+         WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
+         ORDER BY seq LIMIT $2",
+    )
+    .bind(no.0)
+    .bind(max_events)
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::expiring)
+}
+
+pub(crate) async fn remove(
+    conn: &mut PgConnection,
+    no: ChannelNo,
+    first: Seq,
+    last: Seq,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM events WHERE channel_no = $1 AND seq BETWEEN $2 AND $3")
+        .bind(no.0)
+        .bind(first)
+        .bind(last)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
 }

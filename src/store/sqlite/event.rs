@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use crate::domain::{ChannelName, ChannelNo, Event, EventId, Seq};
 use crate::store::StoreError;
+use crate::store::prune::Expiring;
 use crate::store::row;
 
 #[derive(Serialize)]
@@ -97,4 +98,37 @@ pub(crate) async fn id(
         .as_ref()
         .map(row::event_id)
         .transpose()
+}
+
+/// The first events that a channel still has.
+pub(crate) async fn oldest(
+    conn: &mut SqliteConnection,
+    no: ChannelNo,
+    max_events: i64,
+) -> Result<Vec<Expiring>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT seq, created_at, octet_length(payload) AS bytes FROM events
+         WHERE channel_no = ?1 AND seq > (SELECT pruned_seq FROM channels WHERE no = ?1)
+         ORDER BY seq LIMIT ?2",
+    )
+    .bind(no.0)
+    .bind(max_events)
+    .fetch_all(conn)
+    .await?;
+    row::all(&rows, row::expiring)
+}
+
+pub(crate) async fn remove(
+    conn: &mut SqliteConnection,
+    no: ChannelNo,
+    first: Seq,
+    last: Seq,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM events WHERE channel_no = ?1 AND seq BETWEEN ?2 AND ?3")
+        .bind(no.0)
+        .bind(first)
+        .bind(last)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
 }
