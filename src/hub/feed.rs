@@ -232,6 +232,11 @@ impl Feed {
         match found {
             Ok(Found::Next(events)) => {
                 self.take_events(&events);
+                // Others are likely to ask for the same: those who come back come back at the same time.
+                let reaches_head = events.last().is_some_and(|event| self.is_head(event.seq));
+                if reaches_head || !self.ring.is_empty() {
+                    self.ring.fill(&events);
+                }
                 self.page = events;
                 return None;
             }

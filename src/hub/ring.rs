@@ -36,10 +36,31 @@ impl Ring {
         }
     }
 
+    /// Adds events that come right before the oldest, the latest first, as long as there is room.
+    pub(super) fn fill(&mut self, events: &[Arc<Event>]) {
+        for event in events.iter().rev() {
+            let first = self.events.front().map_or(event.seq + 1, |first| first.seq);
+            if event.seq >= first {
+                continue;
+            }
+            let bytes = self.bytes + size(event);
+            let has_room = self.events.len() < self.max_events && bytes <= self.max_bytes;
+            if event.seq + 1 != first || !has_room {
+                return;
+            }
+            self.bytes = bytes;
+            self.events.push_front(Arc::clone(event));
+        }
+    }
+
     /// Forgets everything, so that a later part of the log can follow.
     pub(super) fn clear(&mut self) {
         self.events.clear();
         self.bytes = 0;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
     }
 
     /// The event with this seq, if it is still here.

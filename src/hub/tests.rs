@@ -270,3 +270,26 @@ async fn a_feed_whose_whole_log_was_removed_goes_on_with_what_comes_next() {
     stage.hub.publish(&stage.channel, &next);
     until("it is told", || new.told() == [16]).await;
 }
+
+#[tokio::test]
+async fn what_was_read_for_one_is_there_for_those_who_come_after() {
+    let stage = Stage::new(600).await;
+    stage.append(1000).await;
+    let live = Reader::new(usize::MAX);
+    let _live = stage.subscribe(&live, From::Now).await.unwrap();
+    let mut reads = Vec::new();
+    // A page, some pages, more than is kept in memory.
+    for missed in [200, 200, 100, 500, 500, 500, 500, 600, 600, 601] {
+        let reader = Reader::new(usize::MAX);
+        let position = 1000 - missed;
+        let _subscription = stage.subscribe(&reader, From::Seen(position)).await;
+        until("it has all", || reader.told().last() == Some(&1000)).await;
+        assert_eq!(reader.told(), seqs(position + 1, 1000));
+        reads.push(stage.hub.log_reads());
+    }
+    assert_eq!(reads, [1, 1, 1, 3, 4, 4, 4, 5, 5, 6]);
+    let next = stage.append(1).await;
+    stage.hub.publish(&stage.channel, &next);
+    stage.hub.settle().await;
+    assert_eq!(live.told(), [1001]);
+}

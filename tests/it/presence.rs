@@ -128,18 +128,26 @@ async fn who_comes_back_soon_was_never_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_for_the_anonymous() {
+async fn the_anonymous_come_back_as_the_same() {
     let server = server("10m").await;
     let ada = user(&server, "ada").await;
     ada.join("p").await;
     let nobody = Client::connect(&server.address).await;
     let joined = nobody.join("p").await;
     let name = users(&joined)[1].to_owned();
-    let connection = joined["presence"][1]["connectionId"].as_str().unwrap();
-    assert_eq!(name, format!("anonymous:{connection}"));
-    drop(nobody);
+    assert!(name.starts_with("anonymous:"), "{name}");
+    let pid = nobody.recovery()["pid"].as_str().unwrap().to_owned();
+    let secret = pid.split('-').next().unwrap();
+    assert!(!name.contains(secret), "a name is public, and {pid} is not");
+    nobody.cut().await;
+    let back = Client::connect_with(&server.address, &nobody.recovery()).await;
+    let back = back.unwrap();
+    assert!(back.recovered());
+    back.call("leave:project", json!("p")).await;
     assert_eq!(told(&ada).await, says("presence:join", &name));
     assert_eq!(told(&ada).await, says("presence:leave", &name));
+    let again = back.join("p").await;
+    assert_eq!(users(&again), ["ada", &name]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
