@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
@@ -17,6 +17,10 @@ use crate::{healthcheck, telemetry};
 
 /// Exit code after a second signal: 128 + SIGINT, as shells report it.
 const INTERRUPTED: i32 = 130;
+
+/// Connections that may wait to be accepted. The operating system may allow fewer. Those for which there is no place try
+/// again a second later, and all clients come back at once after a restart.
+const BACKLOG: u32 = 4096;
 
 /// Why the program ended before its time. The text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -80,11 +84,19 @@ async fn serve_forever(config: Config) -> Result<(), RunError> {
     let shutdown = signals()?;
     let address = SocketAddr::new(config.host, config.port);
     let app = App::start(config).await?;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| RunError::Listen { address, source })?;
+    let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
     serve(app, listener, shutdown).await?;
     Ok(())
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Resolves at the first SIGTERM or SIGINT. The second ends the process at once.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::id::fresh_uuid;
+use uuid::Uuid;
 
 /// Socket.IO's private session id (`pid`): a secret by which a client shows that it is the one that was connected
 /// before. `<32 hexadecimal digits>-<number>`; the number tells sessions apart that could not be continued.
@@ -28,7 +28,7 @@ impl PrivateId {
     #[must_use]
     pub fn generate() -> Self {
         Self {
-            secret: fresh_uuid().simple().to_string(),
+            secret: Uuid::new_v4().simple().to_string(),
             number: 0,
         }
     }

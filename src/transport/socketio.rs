@@ -164,25 +164,16 @@ async fn admit(
         socket.join(user_room(user));
     }
     register(&socket, &state, sockets.clone());
-    let mut is_continued = false;
-    if let Some(cursor) = &handshake.cursor {
-        let resumed = Socket::resume(&state, cursor).await;
-        let resets = resumed.map_err(|error| {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "a client cannot go on now"
-            );
-            state.end();
-            ErrorCode::Unavailable.as_str().to_owned()
-        })?;
-        is_continued = handshake.pid.is_some() && resets.is_empty();
-        let socket = &socket.extensions;
-        socket.insert(Admitted {
-            socket: Arc::clone(&state),
-            resets: Arc::new(resets),
-        });
-    }
+    let resets = match &handshake.cursor {
+        Some(cursor) => resume(&state, cursor).await?,
+        None => Vec::new(),
+    };
     let is_new = handshake.pid.is_none();
+    let is_continued = handshake.cursor.is_some() && resets.is_empty();
+    socket.extensions.insert(Admitted {
+        socket: Arc::clone(&state),
+        resets: resets.into(),
+    });
     // Another id than its own tells the client that its session has ended.
     state.give_pid(if is_continued || is_new {
         pid
@@ -194,6 +185,17 @@ async fn admit(
         takeover::announce(&app, state.client);
     }
     Ok(())
+}
+
+async fn resume(state: &Arc<Socket>, cursor: &str) -> Result<Vec<Reset>, String> {
+    Socket::resume(state, cursor).await.map_err(|error| {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a client cannot go on now"
+        );
+        state.end();
+        ErrorCode::Unavailable.as_str().to_owned()
+    })
 }
 
 /// Registers what is done with a socket's messages, and at its end.
@@ -223,7 +225,7 @@ fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets) {
 struct Admitted {
     socket: Arc<Socket>,
     /// What it is told first.
-    resets: Arc<Vec<Reset>>,
+    resets: Arc<[Reset]>,
 }
 
 /// What is dropped with socketioxide's socket. A connection that breaks while it is made ends without a word to its
@@ -232,7 +234,7 @@ struct Admission(Arc<Socket>);
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.0.session.close();
+        self.0.let_go();
     }
 }
 

@@ -107,7 +107,7 @@ impl Socket {
             echo: handshake.echo,
             client,
             recoverable: socket.protocol() == ProtocolVersion::V5,
-            welcomed: AtomicBool::new(handshake.cursor.is_none()),
+            welcomed: AtomicBool::new(false),
             connected_at: Instant::now(),
             messages: AtomicU64::new(0),
             gone: AtomicBool::new(false),
@@ -247,11 +247,19 @@ impl Socket {
             return Offer::Full;
         }
         outbox.put(bytes);
-        if let Err(error) = send(&socket) {
-            tracing::debug!(error = %error, "a packet could not be sent");
-            if take_back(outbox, &error) {
-                // The packet queue is full of what is not ours. An answer is not left out in silence.
-                self.close("queue_full");
+        match send(&socket) {
+            Ok(()) => {}
+            // Not connected yet: it can send before it is.
+            Err(SendError::Socket(SocketError::Closed)) => {
+                outbox.take_back();
+                return Offer::Full;
+            }
+            Err(error) => {
+                tracing::debug!(error = %error, "a packet could not be sent");
+                if take_back(outbox, &error) {
+                    // The packet queue is full of what is not ours. An answer is not left out in silence.
+                    self.close("queue_full");
+                }
             }
         }
         Offer::Taken
@@ -301,16 +309,20 @@ impl Socket {
 
     /// Lets go of the socket. Messages that are queued still take effect: a page that saves on unload
     /// does not wait.
-    pub(super) fn disconnected(&self, reason: DisconnectReason) {
+    pub(super) fn let_go(&self) {
         self.gone.store(true, Ordering::Release);
         self.meter.wake_all();
         self.session.close();
-        drop(
-            self.connection
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(connection.take());
+    }
+
+    /// Notes that the client has gone, and why.
+    pub(super) fn disconnected(&self, reason: DisconnectReason) {
+        self.let_go();
         tracing::info!(
             connection.id = %self.session.caller.connection,
             actor = self.session.caller.actor.as_str(),

@@ -41,7 +41,7 @@ impl Subscriber for Socket {
             Err(error) => {
                 take_back(outbox, &error);
                 match error {
-                    // Not connected yet: CONNECT is answered before the socket counts as connected.
+                    // `Closed`: it has ended, and is about to be gone.
                     SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
                         self.session.not_told(event);
                         Offer::Full

@@ -25,8 +25,8 @@ impl Socket {
         cursor: &str,
     ) -> Result<Vec<Reset>, SubscribeError> {
         let subscriber = Arc::clone(this) as Arc<dyn Subscriber>;
-        // After that nobody waits for it any more.
-        let patience = this.app.config().connect_timeout;
+        // Well before socketioxide loses its own patience: its farewell keeps Python clients from coming back.
+        let patience = this.app.config().connect_timeout / 2;
         let resumed = timeout(patience, this.session.resume(cursor, &subscriber)).await;
         let late = |late: Elapsed| SubscribeError::Store(StoreError::Unavailable(late.into()));
         let resumed = resumed.map_err(late)??;
