@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::page::{self, Found, Page, PageRead, READ_RETRY};
+use super::page::{self, Found, Page, PageRead, READ_RETRY, Turns};
 use super::relay::Heard;
 use super::ring::Ring;
 use super::slot::Slot;
@@ -61,6 +61,7 @@ pub(super) struct Feed {
     log: Option<Log>,
     ring: Ring,
     page: Vec<Arc<Event>>,
+    turns: Turns,
     slots: Vec<Slot>,
     wake: Wake,
     /// When the head could not be read.
@@ -86,6 +87,7 @@ impl Feed {
             log: None,
             ring: Ring::new(options.ring_events, options.ring_bytes),
             page: Vec::new(),
+            turns: Turns::default(),
             slots: Vec::new(),
             wake: Arc::new(Notify::new()),
             unreadable: None,
@@ -237,7 +239,13 @@ impl Feed {
                 if reaches_head || !self.ring.is_empty() {
                     self.ring.fill(&events);
                 }
-                self.page = events;
+                // In place of what others need who lag further behind only if the ring has no room for it.
+                if events
+                    .iter()
+                    .any(|event| self.ring.get(event.seq).is_none())
+                {
+                    self.page = events;
+                }
                 return None;
             }
             Ok(Found::Pruned(pruned)) => {
@@ -290,8 +298,8 @@ impl Feed {
         self.log.as_ref().is_some_and(|log| log.head == seq)
     }
 
-    /// Reads the page after the lowest position that neither ring nor page can serve.
-    fn next_read(&self) -> Option<PageRead> {
+    /// Reads the page after the head or a position that neither ring nor page can serve, whose turn it is.
+    fn next_read(&mut self) -> Option<PageRead> {
         let log = self.log.as_ref()?;
         let lagging = self
             .slots
@@ -301,10 +309,12 @@ impl Feed {
             .map(|slot| slot.position);
         let claimed = self.heard.head.load(Ordering::Acquire);
         let behind = (claimed > log.head).then_some(log.head);
-        let after = lagging.chain(behind).min()?;
+        let (turns, after) = self.turns.next(behind, lagging)?;
         let (store, channel) = (self.store.clone(), self.channel.clone());
+        let read = page::read(store, channel, log.no, after, claimed);
+        self.turns = turns;
         self.log_reads.fetch_add(1, Ordering::Relaxed);
-        Some(page::read(store, channel, log.no, after, claimed))
+        Some(read)
     }
 
     fn find(&self, seq: Seq) -> Option<&Arc<Event>> {

@@ -35,6 +35,40 @@ pub(super) enum Found {
     Hole,
 }
 
+/// For whom the log is read next. Who is up to date does not wait behind those who come back, and of these nobody waits
+/// behind those who come later.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Turns {
+    /// The position that was read last for those who lag behind.
+    last: Seq,
+    /// Whether what follows the head has been read since.
+    at_head: bool,
+}
+
+impl Turns {
+    /// After which seq to read. The head, if it is behind, has every other turn; those who lag are served upwards, and
+    /// then from the lowest again.
+    pub(super) fn next(
+        self,
+        behind: Option<Seq>,
+        lagging: impl Iterator<Item = Seq>,
+    ) -> Option<(Self, Seq)> {
+        let (mut lowest, mut upwards) = (None::<Seq>, None::<Seq>);
+        for position in lagging {
+            lowest = Some(lowest.map_or(position, |lowest| lowest.min(position)));
+            if position > self.last {
+                upwards = Some(upwards.map_or(position, |upwards| upwards.min(position)));
+            }
+        }
+        let (Some(last), false) = (upwards.or(lowest), behind.is_some() && !self.at_head) else {
+            let at_head = true;
+            return behind.map(|head| (Self { at_head, ..self }, head));
+        };
+        let at_head = false;
+        Some((Self { last, at_head }, last))
+    }
+}
+
 /// Nothing comes of a pause.
 pub(super) type PageRead = Pin<Box<dyn Future<Output = Option<Page>> + Send>>;
 

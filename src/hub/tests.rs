@@ -293,3 +293,39 @@ async fn what_was_read_for_one_is_there_for_those_who_come_after() {
     stage.hub.settle().await;
     assert_eq!(live.told(), [1001]);
 }
+
+#[tokio::test]
+async fn who_comes_back_does_not_wait_for_those_who_come_later() {
+    let stage = Stage::new(10).await;
+    stage.append(5000).await;
+    let first = Reader::new(usize::MAX);
+    let _first = stage.subscribe(&first, From::Seen(0)).await.unwrap();
+    let mut later = Vec::new();
+    let all_told = || first.told().len() == 5000;
+    while !all_told() {
+        let (told, reads) = (first.told().len(), stage.hub.log_reads());
+        assert!(reads < 200, "{told} events after {reads} reads");
+        let reader = Reader::new(usize::MAX);
+        later.push(stage.subscribe(&reader, From::Seen(0)).await.unwrap());
+        let is_served = || !reader.told().is_empty() && stage.hub.log_reads() > reads;
+        until("it is served", || is_served() || all_told()).await;
+    }
+    assert_eq!(first.told(), seqs(1, 5000));
+}
+
+#[tokio::test]
+async fn who_is_up_to_date_does_not_wait_for_those_who_come_back() {
+    let stage = Stage::new(100).await;
+    stage.append(10_000).await;
+    let (live, late) = (Reader::new(usize::MAX), Reader::new(usize::MAX));
+    let _live = stage.subscribe(&live, From::Now).await.unwrap();
+    let _late = stage.subscribe(&late, From::Seen(0)).await.unwrap();
+    // Another instance writes, and nobody hears of it but by the log.
+    stage.append(1).await;
+    stage.hub.check_heads().await.unwrap();
+    until("it is told", || !live.told().is_empty()).await;
+    let told = late.told().len();
+    assert!(told < 10_000, "the other one had everything by then");
+    until("it goes on", || late.told().len() == 10_001).await;
+    assert_eq!(late.told(), seqs(1, 10_001));
+}
