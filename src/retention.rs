@@ -57,8 +57,13 @@ async fn sweep_answers(store: Store) {
 
 async fn forget_answers(store: &Store) -> Result<(), StoreError> {
     let before = ago(Duration::from_millis(ANSWER_LIFETIME_MS.unsigned_abs()));
-    while store.answers_prune(before, ANSWER_SWEEP_ROWS).await? > 0 {}
-    Ok(())
+    loop {
+        let started = Instant::now();
+        if store.answers_prune(before, ANSWER_SWEEP_ROWS).await? == 0 {
+            return Ok(());
+        }
+        rest(started).await;
+    }
 }
 
 async fn sweep_events(store: Store, projects: Retention, others: Retention, interval: Duration) {
