@@ -95,6 +95,41 @@ async fn work_polling(session: Polling) -> (i64, Instant) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_never_stops_gets_an_answer_to_all_that_took_effect() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}", folder.path().join("it.db").display());
+    let mut server = Server::start_with(&database, &[("DRAIN_TIME", "1s")]).await;
+    let clients = (0..CLIENTS).map(|_| Client::connect(&server.address));
+    let clients = join_all(clients).await;
+    let working: Vec<_> = clients
+        .into_iter()
+        .map(|client| tokio::spawn(never_stop(client)))
+        .collect();
+    server.signal("TERM");
+    let mut acked = 0;
+    for working in working {
+        acked += working.await.unwrap();
+    }
+    assert_eq!(server.ended().await, Some(0));
+    server.restart().await;
+    let snapshot = Client::connect(&server.address)
+        .await
+        .call("project:snapshot", json!("p"))
+        .await;
+    assert_eq!(snapshot["seq"], acked);
+}
+
+/// Changes something without a pause until the connection ends; how many changes were acked.
+async fn never_stop(client: Client) -> i64 {
+    let mut acked = 0;
+    let create = json!({"projectId": "p", "title": "x"});
+    while let Some(answer) = client.try_call("task:create", create.clone()).await {
+        acked += i64::from(answer["ok"] == true);
+    }
+    acked
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn those_who_are_there_are_served_and_others_are_sent_away() {
     let mut server = Server::start_with("sqlite::memory:", &NEVER).await;
     // One of them may leave at once.

@@ -47,6 +47,8 @@ struct Inbox {
     bytes: usize,
     /// Whether a pump is at work.
     pumping: bool,
+    /// Whether nothing more is taken.
+    closed: bool,
 }
 
 struct Outgoing {
@@ -135,7 +137,7 @@ impl Socket {
         let bytes = message.bytes();
         let mut inbox = this.inbox();
         let full = inbox.messages.len() >= INBOX_MESSAGES || inbox.bytes + bytes > INBOX_BYTES;
-        if full || this.app.lifecycle().is_draining() {
+        if full || inbox.closed || this.app.lifecycle().is_draining() {
             drop(inbox);
             this.refuse(message, full);
             return;
@@ -186,6 +188,11 @@ impl Socket {
             inbox.messages = VecDeque::new();
         }
         !inbox.pumping
+    }
+
+    /// Takes no more messages: those that come are refused.
+    pub(super) fn close_inbox(&self) {
+        self.inbox().closed = true;
     }
 
     /// Whether everything that has come in is answered.

@@ -14,7 +14,7 @@ use crate::hub::Subscriber;
 /// How long a client must have sent nothing before its connection ends: what it sent before is on its way, and is
 /// to be answered.
 const LINGER: Duration = Duration::from_millis(100);
-/// How often that is waited for: some clients never stop.
+/// How often that is waited for: some clients never stop, and are refused what they send after that.
 const LINGER_ROUNDS: usize = 10;
 /// A client that takes nothing for so long will not take more. One on long-polling has nowhere left to ask once its
 /// HTTP connection has ended.
@@ -99,11 +99,17 @@ impl Sockets {
 
 /// Answers what a client has sent, lets it take what waits for it, and ends its connection.
 async fn finish(socket: &Socket) {
-    for _ in 0..LINGER_ROUNDS {
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        if rounds == LINGER_ROUNDS {
+            socket.close_inbox();
+        }
         let received = socket.received();
         tokio::time::sleep(LINGER).await;
         let answered = socket.is_resting();
-        if !has_drained(socket).await || (answered && socket.received() == received) {
+        let is_last = socket.received() == received || rounds >= LINGER_ROUNDS;
+        if !has_drained(socket).await || (answered && is_last) {
             break;
         }
     }
