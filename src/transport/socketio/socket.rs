@@ -45,7 +45,7 @@ pub(super) struct Incoming {
 struct Inbox {
     messages: VecDeque<Incoming>,
     bytes: usize,
-    /// Whether a pump is at work.
+    /// Whether a pump is at work, or will be once the client is welcome.
     pumping: bool,
 }
 
@@ -111,7 +111,10 @@ impl Socket {
             connected_at: Instant::now(),
             messages: AtomicU64::new(0),
             gone: AtomicBool::new(false),
-            inbox: Mutex::default(),
+            inbox: Mutex::new(Inbox {
+                pumping: true,
+                ..Inbox::default()
+            }),
             outgoing: Mutex::new(Outgoing {
                 socket: weak,
                 outbox: Outbox::new(Arc::clone(&meter), app.config().max_message),
@@ -148,10 +151,13 @@ impl Socket {
         } else {
             inbox.pumping = true;
             drop(inbox);
-            this.app
-                .lifecycle()
-                .spawn(super::pump::run(Arc::clone(this)));
+            this.start_pump();
         }
+    }
+
+    fn start_pump(self: &Arc<Self>) {
+        let pump = super::pump::run(Arc::clone(self));
+        self.app.lifecycle().spawn(pump);
     }
 
     /// Refuses a message that cannot be queued. A client that does not even take that answer is cut off.

@@ -49,8 +49,9 @@ impl Socket {
         }
     }
 
-    /// Tells a client that is connected now what was reset, and then lets events through.
-    pub(in super::super) async fn welcome(&self, resets: &[Reset]) {
+    /// Tells a client that is connected now what was reset, and then lets events through. What it asks for waits until
+    /// then: the answer to a join comes with a cursor, which covers what was reset.
+    pub(in super::super) async fn welcome(self: &Arc<Self>, resets: &[Reset]) {
         let last = resets.len().saturating_sub(1);
         for (index, reset) in resets.iter().enumerate() {
             let (event_type, said) = match reset {
@@ -70,6 +71,9 @@ impl Socket {
         }
         self.welcomed.store(true, Ordering::Release);
         self.meter.wake_all();
+        if !self.rest() {
+            self.start_pump();
+        }
     }
 
     pub(super) fn is_welcome(&self) -> bool {
