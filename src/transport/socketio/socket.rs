@@ -294,6 +294,11 @@ impl Socket {
         Arc::ptr_eq(&self.meter, &other.meter)
     }
 
+    /// Whether it came later than another one.
+    pub(super) fn came_after(&self, other: &Self) -> bool {
+        self.connected_at > other.connected_at
+    }
+
     /// Ends the transport.
     pub(super) fn end(&self) {
         self.meter.close();
