@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
@@ -26,6 +27,8 @@ struct Shared {
     /// Guards the names that have been read.
     names: Mutex<HashMap<ChannelNo, ChannelName>>,
     turns: Semaphore,
+    /// When a read failed last.
+    failed: Mutex<Option<Instant>>,
 }
 
 impl Channels {
@@ -37,6 +40,7 @@ impl Channels {
             shared: Arc::new(Shared {
                 names: Mutex::default(),
                 turns: Semaphore::new(READS),
+                failed: Mutex::default(),
             }),
         }
     }
@@ -53,11 +57,21 @@ impl Channels {
         if let Some(names) = self.known(numbers) {
             return Ok(names);
         }
+        let asked_at = Instant::now();
         let _turn = self.shared.turns.acquire().await;
         if let Some(names) = self.known(numbers) {
             return Ok(names);
         }
-        let read = self.store.channels_by_no(numbers).await?;
+        if self.failed().is_some_and(|failed_at| failed_at > asked_at) {
+            // Those who wait meanwhile fail together, not one after the other.
+            let late = "the names could not be read a moment ago";
+            return Err(StoreError::Unavailable(late.into()));
+        }
+        let read = self.store.channels_by_no(numbers).await;
+        if read.is_err() {
+            *self.failed() = Some(Instant::now());
+        }
+        let read = read?;
         let read: HashMap<_, _> = read
             .into_iter()
             .map(|channel| (channel.no, channel.name))
@@ -75,6 +89,11 @@ impl Channels {
         let kept = self.kept();
         let name = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
         numbers.iter().map(name).collect()
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
+        let failed = &self.shared.failed;
+        failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, ChannelName>> {

@@ -4,8 +4,6 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use uuid::Uuid;
-
 /// Socket.IO's private session id (`pid`): a secret by which a client shows that it is the one that was connected
 /// before. `<32 hexadecimal digits>-<number>`; the number tells sessions apart that could not be continued.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +26,9 @@ impl PrivateId {
     #[must_use]
     pub fn generate() -> Self {
         Self {
-            secret: Uuid::new_v4().simple().to_string(),
+            // All of it is chance. Other ids tell when they were made, and are made with the same counter: who sees one
+            // could find its neighbours by their hashes.
+            secret: uuid::Uuid::new_v4().simple().to_string(),
             number: 0,
         }
     }
@@ -99,6 +99,8 @@ impl fmt::Display for ClientId {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -110,6 +112,14 @@ mod tests {
         assert_eq!(next.client(), id.client(), "it is the same client");
         assert_ne!(PrivateId::generate().client(), id.client());
         assert!(id.to_string().len() <= PrivateId::MAX_LENGTH);
+    }
+
+    /// An id that is made of the time and a counter can be found by trying: its hash is shown to everybody.
+    #[test]
+    fn a_secret_is_not_like_the_one_before() {
+        let ids: Vec<_> = (0..1000).map(|_| PrivateId::generate().secret).collect();
+        let starts: HashSet<_> = ids.iter().map(|secret| &secret[..16]).collect();
+        assert_eq!(starts.len(), ids.len(), "half of it is the same");
     }
 
     #[test]

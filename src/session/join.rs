@@ -85,7 +85,7 @@ impl Session {
         }
     }
 
-    async fn subscribe(
+    pub(super) async fn subscribe(
         &self,
         project: &ProjectId,
         subscriber: &Arc<dyn Subscriber>,
@@ -168,7 +168,7 @@ impl Session {
     }
 }
 
-fn seq_of(answer: &Document) -> Seq {
+pub(super) fn seq_of(answer: &Document) -> Seq {
     answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 

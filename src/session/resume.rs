@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::Session;
+use super::join::seq_of;
 use crate::contract::{Cursor, Document};
 use crate::domain::{ChannelName, ProjectId, Seq};
-use crate::hub::{From, SubscribeError, Subscriber};
+use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};
 
 /// What became of a cursor with which a client came back.
 #[derive(Debug, Default)]
@@ -23,8 +24,13 @@ pub struct Resumed {
 pub enum Reset {
     /// It is not known what it missed.
     Session(Document),
-    /// Its project's state now.
-    Project(Document),
+    /// What it missed of a project cannot be had.
+    Project {
+        /// The project.
+        project: ProjectId,
+        /// Why.
+        reason: OutOfRange,
+    },
 }
 
 impl Resumed {
@@ -88,12 +94,40 @@ impl Session {
         seq: Seq,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(ChannelName, Option<Reset>), SubscribeError> {
-        let followed = self.follow(project, subscriber, From::Seen(seq)).await?;
-        let channel = project.channel();
-        let reset = followed.reset.map(|mut state| {
-            state.insert("room", channel.as_str());
-            Reset::Project(state)
-        });
-        Ok((channel, reset))
+        let reset = match self.subscribe(project, subscriber, From::Seen(seq)).await {
+            Ok(_) => None,
+            Err(SubscribeError::OutOfRange(reason)) => {
+                // It is there already, for others to see. From where on it is told is not known yet.
+                self.subscribe(project, subscriber, From::Now).await?;
+                let project = project.clone();
+                Some(Reset::Project { project, reason })
+            }
+            Err(error) => return Err(error),
+        };
+        Ok((project.channel(), reset))
+    }
+
+    /// What a client is told of a reset: of a project its state now, after which events follow. It is not read before it
+    /// is its turn, because the state of all rooms of a client may be more than fits into memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the state cannot be read. The session is of no use then.
+    pub async fn start_over(
+        &self,
+        reset: &Reset,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Document, SubscribeError> {
+        let (project, reason) = match reset {
+            Reset::Session(said) => return Ok(said.clone()),
+            Reset::Project { project, reason } => (project, reason.to_string()),
+        };
+        let state = self.reset(project, &reason).await;
+        let state = state.map_err(SubscribeError::Store)?;
+        let from = From::After(seq_of(&state));
+        let followed = self.follow(project, subscriber, from).await?;
+        let mut state = followed.reset.unwrap_or(state);
+        state.insert("room", project.channel().as_str());
+        Ok(state)
     }
 }

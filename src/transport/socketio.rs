@@ -180,7 +180,9 @@ async fn admit(
     } else {
         pid.next()
     });
-    sockets.insert(&state);
+    if !sockets.insert(&state) {
+        return Err(ErrorCode::Unavailable.as_str().to_owned());
+    }
     if !is_new {
         takeover::announce(&app, state.client);
     }

@@ -5,6 +5,7 @@ mod follower;
 mod hostile;
 mod load;
 mod outage;
+mod resets;
 mod rooms;
 mod same_pid;
 mod snapshot;

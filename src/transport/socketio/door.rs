@@ -159,8 +159,10 @@ impl Door {
         }
         let door = self.clone();
         let response = tokio::select! {
-            response = self.pass(request) => response,
+            // First: what is said to a client whose connection is to end without a word must not reach it.
+            biased;
             () = meter.closed() => return session_unknown(),
+            response = self.pass(request) => response,
         };
         if !counted || response.status() != StatusCode::OK {
             return response;

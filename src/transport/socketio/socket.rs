@@ -45,7 +45,7 @@ pub(super) struct Incoming {
 struct Inbox {
     messages: VecDeque<Incoming>,
     bytes: usize,
-    /// Whether a pump is at work.
+    /// Whether a pump is at work, or will be once the client is welcome.
     pumping: bool,
     /// Whether nothing more is taken.
     closed: bool,
@@ -113,7 +113,10 @@ impl Socket {
             connected_at: Instant::now(),
             messages: AtomicU64::new(0),
             gone: AtomicBool::new(false),
-            inbox: Mutex::default(),
+            inbox: Mutex::new(Inbox {
+                pumping: true,
+                ..Inbox::default()
+            }),
             outgoing: Mutex::new(Outgoing {
                 socket: weak,
                 outbox: Outbox::new(Arc::clone(&meter), app.config().max_message),
@@ -150,10 +153,13 @@ impl Socket {
         } else {
             inbox.pumping = true;
             drop(inbox);
-            this.app
-                .lifecycle()
-                .spawn(super::pump::run(Arc::clone(this)));
+            this.start_pump();
         }
+    }
+
+    fn start_pump(self: &Arc<Self>) {
+        let pump = super::pump::run(Arc::clone(self));
+        self.app.lifecycle().spawn(pump);
     }
 
     /// Refuses a message that cannot be queued. A client that does not even take that answer is cut off.
@@ -293,6 +299,11 @@ impl Socket {
     /// Whether both are on the same connection.
     pub(super) fn shares_transport(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.meter, &other.meter)
+    }
+
+    /// Whether it came later than another one.
+    pub(super) fn came_after(&self, other: &Self) -> bool {
+        self.connected_at > other.connected_at
     }
 
     /// Ends the transport.

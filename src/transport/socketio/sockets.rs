@@ -31,9 +31,16 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Adds a client. One that is here already has lost its connection without a word: that one ends.
-    pub(super) fn insert(&self, socket: &Arc<Socket>) {
+    /// Adds a client. One that is here already has lost its connection without a word: that one ends. So does the new
+    /// one, if the other came later and was let in sooner; whether the new one stays.
+    pub(super) fn insert(&self, socket: &Arc<Socket>) -> bool {
         let mut connected = self.lock();
+        let before = connected.get(&socket.client).and_then(Weak::upgrade);
+        if before.is_some_and(|before| before.came_after(socket)) {
+            drop(connected);
+            socket.close(TAKEN_OVER);
+            return false;
+        }
         if connected.len() == connected.capacity() {
             // A connection that broke while it was made was never removed.
             connected.retain(|_, socket| socket.strong_count() > 0);
@@ -46,6 +53,7 @@ impl Sockets {
         {
             before.close(TAKEN_OVER);
         }
+        true
     }
 
     /// Removes a client that is gone, unless it has another connection by now.

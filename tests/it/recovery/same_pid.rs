@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::follower::{Follower, come_back};
 use super::load::Load;
-use crate::support::client::Client;
+use crate::support::client::{Client, next_text, open};
 use crate::support::cluster::Cluster;
+use crate::support::postgres::Postgres;
 use crate::support::server::Server;
 
 const PACE: Duration = Duration::from_millis(10);
@@ -123,4 +126,79 @@ async fn only(first: Option<Client>, second: Option<Client>) -> Client {
         tokio::task::yield_now().await;
     }
     clients.pop().expect("one of them is connected")
+}
+
+/// A connection that was given up while it was made does not end the one that its client has by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_given_up_ends_no_other() {
+    let postgres = Postgres::start();
+    let url = postgres.create_database().await;
+    let server = Server::start_with(&url, &[("DATABASE_TIMEOUT", "30s")]).await;
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    client.cut().await;
+    server
+        .health_becomes("it is gone", |health| health["connections"] == 0)
+        .await;
+    let recovery = client.recovery();
+    postgres.pause();
+    let mut given_up = open(&server.address).await;
+    let connect = Message::text(format!("40{recovery}"));
+    given_up.send(connect).await.unwrap();
+    server
+        .health_becomes("it is on its way", |health| health["connections"] == 1)
+        .await;
+    drop(given_up);
+    let pid = json!({"pid": recovery["pid"]});
+    let client = Client::connect_with(&server.address, &pid).await.unwrap();
+    postgres.resume();
+    server
+        .health_becomes("one is left", |health| health["connections"] == 1)
+        .await;
+    let joined = client.try_call("join:project", json!("p")).await;
+    assert!(joined.is_some(), "the later connection was ended");
+}
+
+/// A client leaves the namespace and enters it again and again on the same connection, whether it is answered or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn entering_again_and_again_leaves_one_session() {
+    let server = Server::start("sqlite::memory:").await;
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    client.cut().await;
+    let recovery = client.recovery();
+    let connect = format!("40{recovery}");
+    let mut stream = open(&server.address).await;
+    for round in 0..ROUNDS {
+        for _ in 0..3 {
+            stream.send(Message::text(&*connect)).await.unwrap();
+        }
+        let answer = next_text(&mut stream).await;
+        assert!(answer.starts_with("40"), "round {round}: {answer}");
+        assert!(
+            answer.contains(recovery["pid"].as_str().unwrap()),
+            "{answer}"
+        );
+        stream.send(Message::text("41")).await.unwrap();
+        server
+            .health_becomes("it has left", |health| health["connections"] == 0)
+            .await;
+    }
+    stream.send(Message::text(&*connect)).await.unwrap();
+    assert!(next_text(&mut stream).await.starts_with("40"));
+    let update = r#"420["task:update",{"projectId":"p","taskId":"t","title":"x"}]"#;
+    stream.send(Message::text(update)).await.unwrap();
+    let mut told = [next_text(&mut stream).await, next_text(&mut stream).await];
+    told.sort();
+    assert!(told[0].starts_with(r#"42["task:updated""#), "{told:?}");
+    assert!(told[1].starts_with("430"), "{told:?}");
+    server
+        .health_becomes("it is here once", |health| health["connections"] == 1)
+        .await;
+    let watcher = Client::connect(&server.address).await;
+    assert_eq!(watcher.join("p").await["presenceCount"], 2);
+    drop(stream);
+    server
+        .health_becomes("it has gone", |health| health["connections"] == 1)
+        .await;
 }

@@ -49,16 +49,39 @@ impl Socket {
         }
     }
 
-    /// Tells a client that is connected now what was reset, and then lets events through.
-    pub(in super::super) async fn welcome(&self, resets: &[Reset]) {
+    /// Tells a client that is connected now what was reset, and then lets events through. What it asks for waits until
+    /// then: the answer to a join comes with a cursor, which covers what was reset.
+    pub(in super::super) async fn welcome(self: &Arc<Self>, resets: &[Reset]) {
+        match self.tell_resets(resets).await {
+            Ok(()) => {
+                self.welcomed.store(true, Ordering::Release);
+                self.meter.wake_all();
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "a client cannot go on now");
+                self.end();
+            }
+        }
+        if !self.rest() {
+            self.start_pump();
+        }
+    }
+
+    async fn tell_resets(self: &Arc<Self>, resets: &[Reset]) -> Result<(), SubscribeError> {
+        let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
         let last = resets.len().saturating_sub(1);
         for (index, reset) in resets.iter().enumerate() {
-            let (event_type, said) = match reset {
-                Reset::Session(said) => ("session.reset", said),
-                Reset::Project(state) => ("project.reset", state),
+            if self.is_gone() {
+                break;
+            }
+            let event_type = match reset {
+                Reset::Session(_) => "session.reset",
+                Reset::Project { .. } => "project.reset",
             };
             let name = self.session.style.name(&EventType::known(event_type));
-            let payload = to_raw_value(said).expect("a map with string keys is always JSON");
+            let said = self.session.start_over(reset, &subscriber).await?;
+            let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
             // It covers all of them: a client that is cut off in between has the old one, and is told all anew.
             let cursor = (index == last).then(|| self.session.cursor());
             let bytes = payload.get().len();
@@ -68,8 +91,7 @@ impl Socket {
             };
             self.send(bytes, emit).await;
         }
-        self.welcomed.store(true, Ordering::Release);
-        self.meter.wake_all();
+        Ok(())
     }
 
     pub(super) fn is_welcome(&self) -> bool {
