@@ -52,6 +52,7 @@ impl Session {
         if join.events
             && let From::Seen(after) = from
             && let Ok(stretch) = self.events_after(&channel, after, JOIN_EVENTS).await?
+            && stretch.missed(after) <= self.app.config().replay_limit as u64
         {
             let events = stretch.events;
             from = From::Seen(events.last().map_or(after, |event| event.seq));

@@ -21,6 +21,13 @@ pub(super) struct Stretch {
     pub(super) events: Vec<Arc<Event>>,
 }
 
+impl Stretch {
+    /// Events after a seq, of which these are the first.
+    pub(super) fn missed(&self, after: Seq) -> u64 {
+        self.head.abs_diff(after)
+    }
+}
+
 impl Session {
     /// The state in place of a replay that cannot be had, and why.
     pub(super) async fn reset(

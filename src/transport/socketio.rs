@@ -33,6 +33,7 @@ use socketioxide::handler::{ConnectHandler, FromConnectParts, FromMessageParts};
 use socketioxide::socket::DisconnectReason;
 use socketioxide::{SocketIo, SocketIoBuilder};
 use socketioxide_core::Value;
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::broker::TopicSubscription;
@@ -52,6 +53,10 @@ use sockets::Sockets;
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;
+
+/// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a
+/// whole project.
+const RESETS: usize = 32;
 
 /// socketioxide's socket, on our adapter.
 type IoSocket = socketioxide::socket::Socket<ClusterAdapter>;
@@ -85,9 +90,13 @@ impl Server {
             move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
                 admit(for_connect.clone(), admitted_to.clone(), socket, weak, auth)
             };
-        let on_connect = async |socket: SocketRef| {
-            if let Some(Admitted { socket, resets }) = socket.extensions.remove() {
-                socket.welcome(&resets).await;
+        let reset_turns = Arc::new(Semaphore::new(RESETS));
+        let on_connect = move |socket: SocketRef| {
+            let (admitted, turns) = (socket.extensions.remove(), Arc::clone(&reset_turns));
+            async move {
+                if let Some(Admitted { socket, resets }) = admitted {
+                    socket.welcome(&resets, &turns).await;
+                }
             }
         };
         let made = io.ns("/", on_connect.with(middleware)).await;

@@ -113,6 +113,7 @@ impl Socket {
             connected_at: Instant::now(),
             messages: AtomicU64::new(0),
             gone: AtomicBool::new(false),
+            // Nothing is answered before CONNECT is.
             inbox: Mutex::new(Inbox {
                 pumping: true,
                 ..Inbox::default()
@@ -260,19 +261,11 @@ impl Socket {
             return Offer::Full;
         }
         outbox.put(bytes);
-        match send(&socket) {
-            Ok(()) => {}
-            // Not connected yet: it can send before it is.
-            Err(SendError::Socket(SocketError::Closed)) => {
-                outbox.take_back();
-                return Offer::Full;
-            }
-            Err(error) => {
-                tracing::debug!(error = %error, "a packet could not be sent");
-                if take_back(outbox, &error) {
-                    // The packet queue is full of what is not ours. An answer is not left out in silence.
-                    self.close("queue_full");
-                }
+        if let Err(error) = send(&socket) {
+            tracing::debug!(error = %error, "a packet could not be sent");
+            if take_back(outbox, &error) {
+                // The packet queue is full of what is not ours. An answer is not left out in silence.
+                self.close("queue_full");
             }
         }
         Offer::Taken

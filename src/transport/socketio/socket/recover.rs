@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde_json::value::to_raw_value;
+use tokio::sync::Semaphore;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
@@ -12,6 +14,9 @@ use crate::domain::{EventType, PrivateId};
 use crate::hub::{SubscribeError, Subscriber};
 use crate::session::Reset;
 use crate::store::StoreError;
+
+/// How long others wait for a client to take a state.
+const TURN: Duration = Duration::from_secs(1);
 
 impl Socket {
     /// Takes up the subscriptions of a cursor. Nothing is told before [`Socket::welcome`]. What the client must be told
@@ -51,8 +56,8 @@ impl Socket {
 
     /// Tells a client that is connected now what was reset, and then lets events through. What it asks for waits until
     /// then: the answer to a join comes with a cursor, which covers what was reset.
-    pub(in super::super) async fn welcome(self: &Arc<Self>, resets: &[Reset]) {
-        match self.tell_resets(resets).await {
+    pub(in super::super) async fn welcome(self: &Arc<Self>, resets: &[Reset], turns: &Semaphore) {
+        match self.tell_resets(resets, turns).await {
             Ok(()) => {
                 self.welcomed.store(true, Ordering::Release);
                 self.meter.wake_all();
@@ -68,10 +73,16 @@ impl Socket {
         }
     }
 
-    async fn tell_resets(self: &Arc<Self>, resets: &[Reset]) -> Result<(), SubscribeError> {
+    async fn tell_resets(
+        self: &Arc<Self>,
+        resets: &[Reset],
+        turns: &Semaphore,
+    ) -> Result<(), SubscribeError> {
         let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
         let last = resets.len().saturating_sub(1);
         for (index, reset) in resets.iter().enumerate() {
+            // Each client has a copy of the state until it has taken it.
+            let _turn = turns.acquire().await;
             if self.is_gone() {
                 break;
             }
@@ -90,6 +101,9 @@ impl Socket {
                 None => socket.emit(&name, &payload),
             };
             self.send(bytes, emit).await;
+            if timeout(TURN, self.drained()).await.is_err() {
+                tracing::debug!(connection.id = %self.session.caller.connection, "a reset is taken slowly");
+            }
         }
         Ok(())
     }
