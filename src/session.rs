@@ -73,10 +73,24 @@ impl Session {
         self.rooms.cursor()
     }
 
-    /// The cursor after an event that is being delivered: it covers all channels of the session.
+    /// The cursor after an event that is being delivered: it covers all channels of the session. `None` if it must wait
+    /// for [`Session::release`].
     #[must_use]
-    pub fn cursor_after(&self, event: &Event) -> String {
+    pub fn cursor_after(&self, event: &Event) -> Option<String> {
         self.rooms.cursor_after(event)
+    }
+
+    /// Lets a channel's events follow an answer that is on its way, if it carries the state before them. Whether they
+    /// waited for it.
+    #[must_use]
+    pub fn release(&self, channel: &ChannelName) -> bool {
+        self.rooms.release(channel)
+    }
+
+    /// Whether events wait for an answer.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.rooms.is_holding()
     }
 
     /// Whether the session is subscribed to a channel.

@@ -55,7 +55,7 @@ impl Session {
             && stretch.missed(after) <= self.app.config().replay_limit as u64
         {
             let events = stretch.events;
-            from = From::Seen(events.last().map_or(after, |event| event.seq));
+            from = From::After(events.last().map_or(after, |event| event.seq));
             answer.insert("events", self.listed(&events));
         }
         match self.follow(&join.project, subscriber, from).await {
@@ -101,7 +101,11 @@ impl Session {
         let from = match from {
             // Joining again changes nothing: the client goes on from where it is.
             From::Now => self.rooms.position(channel).map_or(from, From::After),
-            From::After(seq) | From::Seen(seq) => {
+            From::After(seq) => {
+                self.rooms.hold(channel, seq);
+                from
+            }
+            From::Seen(seq) => {
                 self.rooms.restart(channel, seq);
                 from
             }

@@ -126,6 +126,8 @@ impl Session {
         let state = state.map_err(SubscribeError::Store)?;
         let from = From::After(seq_of(&state));
         let followed = self.follow(project, subscriber, from).await?;
+        // Nothing at all is told before the resets are.
+        self.rooms.release(&project.channel());
         let mut state = followed.reset.unwrap_or(state);
         state.insert("room", project.channel().as_str());
         Ok(state)

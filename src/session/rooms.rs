@@ -17,7 +17,13 @@ struct Room {
     attendance: Option<Attendance>,
     /// Known from the first subscription or event on.
     no: Option<ChannelNo>,
+    /// From where on events follow, as long as the state before them is not on its way: they are held back.
+    held: Option<Seq>,
 }
+
+/// A position ahead of every log: whoever comes back with it is told the state anew. It stands in cursors while it is
+/// not certain that the client gets the state from which it was to go on.
+const UNCERTAIN: Seq = Seq::MAX;
 
 /// Rooms that one client may be in: each costs a feed, and every cursor names all of them.
 pub(super) const MAX_ROOMS: usize = MAX_CURSOR_CHANNELS;
@@ -68,6 +74,7 @@ impl Rooms {
                 subscription: None,
                 attendance: None,
                 no: None,
+                held: None,
             });
         room.subscription.take()
     }
@@ -105,17 +112,53 @@ impl Rooms {
             room.subscription = Some(subscription);
             room.attendance.get_or_insert_with(attend);
             room.no = Some(joined.channel_no);
-            let delivered = told.get(joined.channel_no).unwrap_or(joined.position);
-            told.set(joined.channel_no, delivered.max(joined.position));
+            let position = if let Some(held) = &mut room.held {
+                *held = joined.position;
+                UNCERTAIN
+            } else {
+                let delivered = told.get(joined.channel_no).unwrap_or(joined.position);
+                delivered.max(joined.position)
+            };
+            told.set(joined.channel_no, position);
         }
     }
 
     /// Starts a room over at another position.
     pub(super) fn restart(&self, channel: &ChannelName, position: Seq) {
-        let mut rooms = self.lock();
-        if let Some(no) = rooms.by_channel.get(channel).and_then(|room| room.no) {
-            rooms.told.set(no, position);
+        self.start_over(channel, position, None);
+    }
+
+    /// Starts a room over at a state that the client is about to get. Its events are held back until
+    /// [`Rooms::release`].
+    pub(super) fn hold(&self, channel: &ChannelName, position: Seq) {
+        self.start_over(channel, UNCERTAIN, Some(position));
+    }
+
+    fn start_over(&self, channel: &ChannelName, position: Seq, held: Option<Seq>) {
+        let rooms = &mut *self.lock();
+        if let Some(room) = rooms.by_channel.get_mut(channel) {
+            room.held = held;
+            if let Some(no) = room.no {
+                rooms.told.set(no, position);
+            }
         }
+    }
+
+    /// Lets events follow the state, which is on its way. Whether they were held back.
+    pub(super) fn release(&self, channel: &ChannelName) -> bool {
+        let rooms = &mut *self.lock();
+        let room = rooms.by_channel.get_mut(channel);
+        let Some((no, position)) = room.and_then(|room| room.no.zip(room.held.take())) else {
+            return false;
+        };
+        rooms.told.set(no, position);
+        true
+    }
+
+    /// Whether the events of any room are held back.
+    pub(super) fn is_holding(&self) -> bool {
+        let rooms = self.lock();
+        rooms.by_channel.values().any(|room| room.held.is_some())
     }
 
     /// The place in a room that is being left; the room stays until [`Rooms::forget`].
@@ -158,14 +201,17 @@ impl Rooms {
         self.lock().told.to_string()
     }
 
-    /// Notes that an event is being delivered and gives the cursor after it.
-    pub(super) fn cursor_after(&self, event: &Event) -> String {
+    /// Notes that an event is being delivered and gives the cursor after it; `None` if it is held back.
+    pub(super) fn cursor_after(&self, event: &Event) -> Option<String> {
         let rooms = &mut *self.lock();
         if let Some(room) = rooms.by_channel.get_mut(&event.channel) {
+            if room.held.is_some() {
+                return None;
+            }
             room.no = Some(event.channel_no);
             rooms.told.set(event.channel_no, event.seq);
         }
-        rooms.told.to_string()
+        Some(rooms.told.to_string())
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.

@@ -1,6 +1,7 @@
 //! Clients that lose their connection and come back as socket.io-client does by itself, with nothing but `pid` and
 //! `offset`: everything that they missed follows, once and in order.
 
+mod cut_join;
 mod follower;
 mod hostile;
 mod load;

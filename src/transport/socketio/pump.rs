@@ -100,20 +100,33 @@ impl Pump {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
-                if let Some(room) = room {
-                    self.socket.settle_room(&room);
-                    // Whoever has the answer must not lose the room with the connection.
-                    if reply.is_ok() {
-                        self.socket.tell_cursor().await;
-                    }
+                match room {
+                    Some(room) => self.answer_with_cursor(&name, ack, reply, &room).await,
+                    None => self.answer(&name, ack, reply).await,
                 }
-                self.answer(&name, ack, reply).await;
             }
             Outcome::Pending { queue, answer } => {
                 self.queue = Some(queue);
                 self.in_flight.push_back(InFlight { name, ack, answer });
             }
         }
+    }
+
+    /// Answers a join or a leave. The cursor goes before: whoever has the answer must not lose the room with the
+    /// connection. It goes once more after an answer that carries a state: only then it counts on that.
+    async fn answer_with_cursor(
+        &self,
+        name: &str,
+        ack: Option<AckSender>,
+        reply: Reply,
+        room: &ChannelName,
+    ) {
+        self.socket.settle_room(room);
+        if reply.is_ok() {
+            self.socket.tell_cursor().await;
+        }
+        self.answer(name, ack, reply).await;
+        self.socket.release(room).await;
     }
 
     async fn settle_all(&mut self) {

@@ -228,6 +228,14 @@ impl Socket {
         self.send(bytes, emit).await;
     }
 
+    /// Lets a channel's events follow the state that has just been sent.
+    pub(super) async fn release(&self, channel: &ChannelName) {
+        if self.session.release(channel) {
+            self.meter.wake_all();
+            self.tell_cursor().await;
+        }
+    }
+
     /// Sends something that must not get lost, waiting for room.
     pub(super) async fn send(
         &self,

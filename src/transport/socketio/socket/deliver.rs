@@ -25,7 +25,9 @@ impl Subscriber for Socket {
         if !self.is_welcome() || !outbox.takes_event(bytes) {
             return Offer::Full;
         }
-        let cursor = self.session.cursor_after(event);
+        let Some(cursor) = self.session.cursor_after(event) else {
+            return Offer::Full;
+        };
         if own && !self.echo {
             return Offer::Taken;
         }
@@ -90,8 +92,10 @@ impl Subscriber for Socket {
     fn wake_when_writable(&self, wake: &Wake) {
         let low = self.outgoing().outbox.low_mark();
         self.meter.wake_at(low, wake);
-        // Whatever lies in the queue will wake it by leaving, and being welcomed will.
-        if self.is_gone() || self.is_welcome() && self.outgoing().outbox.is_empty() {
+        // Whatever lies in the queue will wake it by leaving; so will a welcome, and a state that is on its way.
+        let has_room =
+            self.is_welcome() && !self.session.is_holding() && self.outgoing().outbox.is_empty();
+        if self.is_gone() || has_room {
             wake.notify_one();
         }
     }
