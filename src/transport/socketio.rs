@@ -95,7 +95,8 @@ impl Server {
             let (admitted, turns) = (socket.extensions.remove(), Arc::clone(&reset_turns));
             async move {
                 if let Some(Admitted { socket, resets }) = admitted {
-                    socket.welcome(&resets, &turns).await;
+                    // Boxed as well.
+                    Box::pin(socket.welcome(&resets, &turns)).await;
                 }
             }
         };
@@ -174,7 +175,8 @@ async fn admit(
     }
     register(&socket, &state, sockets.clone());
     let resets = match &handshake.cursor {
-        Some(cursor) => resume(&state, cursor).await?,
+        // Boxed, because it is large, and most connections do not need it.
+        Some(cursor) => Box::pin(resume(&state, cursor)).await?,
         None => Vec::new(),
     };
     let is_new = handshake.pid.is_none();
