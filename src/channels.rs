@@ -1,4 +1,4 @@
-//! The channels by their numbers, which never change: so what was read once is kept.
+//! The projects by the numbers of their channels, which never change: so what was read once is kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
-use crate::domain::{ChannelName, ChannelNo};
+use crate::domain::{ChannelNo, ProjectId};
 use crate::store::{Store, StoreError};
 
-/// Names that are kept; a name has up to 136 bytes.
+/// Projects that are kept; an id has up to 128 bytes.
 const MAX_KEPT: usize = 65_536;
 /// Reads at a time. Those who come back at the same moment ask for the same few: most find what they need once it is
 /// their turn.
@@ -24,8 +24,8 @@ pub struct Channels {
 
 #[derive(Debug)]
 struct Shared {
-    /// Guards the names that have been read.
-    names: Mutex<HashMap<ChannelNo, ChannelName>>,
+    /// Guards the projects that have been read.
+    projects: Mutex<HashMap<ChannelNo, ProjectId>>,
     turns: Semaphore,
     /// When a read failed last.
     failed: Mutex<Option<Instant>>,
@@ -38,57 +38,54 @@ impl Channels {
         Self {
             store,
             shared: Arc::new(Shared {
-                names: Mutex::default(),
+                projects: Mutex::default(),
                 turns: Semaphore::new(READS),
                 failed: Mutex::default(),
             }),
         }
     }
 
-    /// The names of those of these channels that exist.
+    /// The projects of those of these channels that exist.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn names(
+    pub async fn projects(
         &self,
         numbers: &[ChannelNo],
-    ) -> Result<HashMap<ChannelNo, ChannelName>, StoreError> {
-        if let Some(names) = self.known(numbers) {
-            return Ok(names);
+    ) -> Result<HashMap<ChannelNo, ProjectId>, StoreError> {
+        if let Some(projects) = self.known(numbers) {
+            return Ok(projects);
         }
         let asked_at = Instant::now();
         let _turn = self.shared.turns.acquire().await;
-        if let Some(names) = self.known(numbers) {
-            return Ok(names);
+        if let Some(projects) = self.known(numbers) {
+            return Ok(projects);
         }
         if self.failed().is_some_and(|failed_at| failed_at > asked_at) {
             // Those who wait meanwhile fail together, not one after the other.
-            let late = "the names could not be read a moment ago";
+            let late = "the projects could not be read a moment ago";
             return Err(StoreError::Unavailable(late.into()));
         }
-        let read = self.store.channels_by_no(numbers).await;
+        let read = self.store.projects_by_no(numbers).await;
         if read.is_err() {
             *self.failed() = Some(Instant::now());
         }
         let read = read?;
-        let read: HashMap<_, _> = read
-            .into_iter()
-            .map(|channel| (channel.no, channel.name))
-            .collect();
+        let read: HashMap<_, _> = read.into_iter().collect();
         let mut kept = self.kept();
         if kept.len() + read.len() > MAX_KEPT {
             kept.clear();
         }
-        kept.extend(read.iter().map(|(no, name)| (*no, name.clone())));
+        kept.extend(read.iter().map(|(no, project)| (*no, project.clone())));
         Ok(read)
     }
 
-    /// The names, if all of them are known.
-    fn known(&self, numbers: &[ChannelNo]) -> Option<HashMap<ChannelNo, ChannelName>> {
+    /// The projects, if all of them are known.
+    fn known(&self, numbers: &[ChannelNo]) -> Option<HashMap<ChannelNo, ProjectId>> {
         let kept = self.kept();
-        let name = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
-        numbers.iter().map(name).collect()
+        let project = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
+        numbers.iter().map(project).collect()
     }
 
     fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -96,8 +93,8 @@ impl Channels {
         failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, ChannelName>> {
-        let names = &self.shared.names;
-        names.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, ProjectId>> {
+        let projects = &self.shared.projects;
+        projects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -200,13 +200,6 @@ impl ProjectId {
     pub fn channel(&self) -> ChannelName {
         ChannelName(format!("{PROJECT}{}", self.0).into())
     }
-
-    /// The project whose channel this is. Whether its id is a number is not known.
-    #[must_use]
-    pub fn of(channel: &ChannelName) -> Option<Self> {
-        let id = channel.as_str().strip_prefix(PROJECT)?;
-        Some(Self(Id::restore(id.to_owned(), false)))
-    }
 }
 
 /// What the names of projects' channels begin with.
@@ -258,7 +251,7 @@ impl ChannelName {
     /// Whether it is a project's.
     #[must_use]
     pub fn is_project(&self) -> bool {
-        self.0.starts_with("project:")
+        self.0.starts_with(PROJECT)
     }
 }
 

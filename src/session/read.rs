@@ -98,11 +98,6 @@ impl Session {
             lists.entry(entity.kind).or_default().push(fields.into());
         }
         let mut take = |kind| lists.remove(&kind).unwrap_or_default();
-        // A cursor does not tell whether the id is a number; what lies in the project does.
-        let project = snapshot
-            .entities
-            .first()
-            .map_or(project, |first| &first.project);
         let mut state = Document::default();
         state.insert("projectId", project.to_json());
         state.insert("seq", seq);

@@ -69,11 +69,11 @@ impl Session {
             return Ok(resumed);
         }
         let numbers: Vec<_> = cursor.positions().iter().map(|(no, _)| *no).collect();
-        let names = self.app.channels().names(&numbers).await;
-        let names = names.map_err(SubscribeError::Store)?;
+        let projects = self.app.channels().projects(&numbers).await;
+        let projects = projects.map_err(SubscribeError::Store)?;
         let rooms = cursor.positions().iter();
         let rooms: Vec<_> = rooms
-            .filter_map(|(no, seq)| Some((ProjectId::of(names.get(no)?)?, *seq)))
+            .filter_map(|(no, seq)| Some((projects.get(no)?, *seq)))
             .collect();
         if rooms.len() < numbers.len() {
             resumed.lost("the cursor is of channels that do not exist");

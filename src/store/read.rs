@@ -85,16 +85,19 @@ impl Store {
         with!(writer of self, channel::make(name))
     }
 
-    /// Those of these channels that exist, by number.
+    /// The projects whose channels have these numbers, as far as there are any.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn channels_by_no(&self, numbers: &[ChannelNo]) -> Result<Vec<Channel>, StoreError> {
+    pub async fn projects_by_no(
+        &self,
+        numbers: &[ChannelNo],
+    ) -> Result<Vec<(ChannelNo, ProjectId)>, StoreError> {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        with!(reader of self, channel::by_no(numbers))
+        with!(reader of self, channel::projects_by_no(numbers))
     }
 
     /// Those of these channels that exist, by name.

@@ -90,6 +90,11 @@ pub(super) fn channel(row: &impl Columns) -> Result<Channel, StoreError> {
     })
 }
 
+pub(super) fn numbered_project(row: &impl Columns) -> Result<(ChannelNo, ProjectId), StoreError> {
+    let no = ChannelNo(row.integer(CHANNELS, "no")?);
+    Ok((no, project_id(row)?))
+}
+
 pub(super) fn event(
     row: &impl Columns,
     channel: &ChannelName,

@@ -2,7 +2,7 @@
 
 use sqlx::{Executor as _, PgConnection};
 
-use crate::domain::{ChannelName, ChannelNo, Seq};
+use crate::domain::{ChannelName, ChannelNo, ProjectId, Seq};
 use crate::store::row::{self, CHANNELS, heads_moved, sorted};
 use crate::store::{Channel, KeptChannel, StoreError};
 
@@ -77,18 +77,22 @@ pub(crate) async fn make(
     made.into_iter().next().ok_or(CHANNELS.inconsistent("name"))
 }
 
-pub(crate) async fn by_no(
+/// Whether an id is a number is known from what lies in the project. The names are those of `ProjectId::channel`.
+pub(crate) async fn projects_by_no(
     conn: &mut PgConnection,
     numbers: &[ChannelNo],
-) -> Result<Vec<Channel>, StoreError> {
+) -> Result<Vec<(ChannelNo, ProjectId)>, StoreError> {
     let numbers: Vec<_> = numbers.iter().map(|no| no.0).collect();
     let rows = sqlx::query(
-        "SELECT no, name, seq, pruned_seq FROM channels WHERE no = ANY($1) ORDER BY no",
+        "SELECT no, substr(name, 9) AS project_id, COALESCE((
+             SELECT project_id_numeric FROM entities WHERE project_id = substr(name, 9) LIMIT 1
+         ), false) AS project_id_numeric
+         FROM channels WHERE no = ANY($1) AND substr(name, 1, 8) = 'project:'",
     )
     .bind(numbers)
     .fetch_all(conn)
     .await?;
-    row::all(&rows, row::channel)
+    row::all(&rows, row::numbered_project)
 }
 
 pub(crate) async fn page(

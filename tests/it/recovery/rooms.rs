@@ -8,6 +8,7 @@ use serde_json::json;
 use super::follower::Follower;
 use super::load::Load;
 use crate::support::chance::Chance;
+use crate::support::client::Client;
 use crate::support::postgres::Postgres;
 use crate::support::server::Server;
 
@@ -120,4 +121,23 @@ async fn a_session_without_events_comes_back() {
 
 fn projects(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("p{number}")).collect()
+}
+
+/// A number stays a number, also where the cursor alone says which project it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_a_number_stays_one() {
+    let server = Server::start("sqlite::memory:").await;
+    let watcher = Client::connect(&server.address).await;
+    let task = json!({"projectId": 7, "title": "Sow"});
+    assert_eq!(watcher.call("task:create", task).await["ok"], true);
+    assert_eq!(watcher.call("join:project", json!(7)).await["ok"], true);
+    let client = Client::connect(&server.address).await;
+    assert_eq!(client.call("join:project", json!(7)).await["ok"], true);
+    client.cut().await;
+    let back = Client::connect_with(&server.address, &client.recovery()).await;
+    let back = back.unwrap();
+    assert!(back.recovered());
+    back.emit("typing", &[]);
+    let typing = watcher.try_signal("typing", super::SOON).await.unwrap();
+    assert_eq!(typing.args[0]["projectId"], 7);
 }

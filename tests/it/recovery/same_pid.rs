@@ -170,9 +170,7 @@ async fn entering_again_and_again_leaves_one_session() {
     let connect = format!("40{recovery}");
     let mut stream = open(&server.address).await;
     for round in 0..ROUNDS {
-        for _ in 0..3 {
-            stream.send(Message::text(&*connect)).await.unwrap();
-        }
+        stream.send(Message::text(&*connect)).await.unwrap();
         let answer = next_text(&mut stream).await;
         assert!(answer.starts_with("40"), "round {round}: {answer}");
         assert!(
@@ -184,7 +182,10 @@ async fn entering_again_and_again_leaves_one_session() {
             .health_becomes("it has left", |health| health["connections"] == 0)
             .await;
     }
-    stream.send(Message::text(&*connect)).await.unwrap();
+    // socketioxide takes up each of them by itself, so none may be followed by a farewell.
+    for _ in 0..3 {
+        stream.send(Message::text(&*connect)).await.unwrap();
+    }
     assert!(next_text(&mut stream).await.starts_with("40"));
     let update = r#"420["task:update",{"projectId":"p","taskId":"t","title":"x"}]"#;
     stream.send(Message::text(update)).await.unwrap();

@@ -38,10 +38,20 @@ both_databases! {
         assert_eq!(made.no, first.no, "whoever writes finds it");
 
         let other = db.store.channel_open(&project("q").channel()).await.unwrap();
-        let found = db.store.channels_by_no(&[other.no, NOWHERE, first.no]).await.unwrap();
-        let mut names: Vec<_> = found.iter().map(|channel| channel.name.as_str()).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["project:p", "project:q"]);
+        let numeric = ProjectId(Id::from_json(&json!(7)).unwrap());
+        let task = Entity { project: numeric.clone(), ..task("7", "t", json!({})) };
+        let seventh = commit(&db.store, &numeric.channel(), |channel| Batch {
+            entities: vec![Arc::new(task)],
+            ..log_of(channel, &["1"])
+        })
+        .await;
+        let elsewhere = db.store.channel_open(&ChannelName::restore("agent:x")).await.unwrap();
+        let numbers = [other.no, NOWHERE, first.no, seventh.no, elsewhere.no];
+        let mut found = db.store.projects_by_no(&numbers).await.unwrap();
+        found.sort_unstable();
+        let found: Vec<_> = found.into_iter().map(|(no, project)| (no, project.to_json())).collect();
+        let expected = [(first.no, json!("p")), (other.no, json!("q")), (seventh.no, json!(7))];
+        assert_eq!(found, expected);
     }
 }
 
