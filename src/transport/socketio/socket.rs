@@ -141,7 +141,11 @@ impl Socket {
         let bytes = message.bytes();
         let mut inbox = this.inbox();
         let full = inbox.messages.len() >= INBOX_MESSAGES || inbox.bytes + bytes > INBOX_BYTES;
-        if full || inbox.closed || this.app.lifecycle().is_draining() {
+        if inbox.closed {
+            // As if it had come after the end, which is near: it takes no effect, and clients that can repeat it do.
+            return;
+        }
+        if full || this.app.lifecycle().is_draining() {
             drop(inbox);
             this.refuse(message, full);
             return;
@@ -197,7 +201,7 @@ impl Socket {
         !inbox.pumping
     }
 
-    /// Takes no more messages: those that come are refused.
+    /// Takes no more messages.
     pub(super) fn close_inbox(&self) {
         self.inbox().closed = true;
     }

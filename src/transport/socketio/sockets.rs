@@ -14,7 +14,7 @@ use crate::hub::Subscriber;
 /// How long a client must have sent nothing before its connection ends: what it sent before is on its way, and is
 /// to be answered.
 const LINGER: Duration = Duration::from_millis(100);
-/// How often that is waited for: some clients never stop, and are refused what they send after that.
+/// How often that is waited for: some clients never stop, and what they send after that is not taken.
 const LINGER_ROUNDS: usize = 10;
 /// A client that takes nothing for so long will not take more. One on long-polling has nowhere left to ask once its
 /// HTTP connection has ended.
