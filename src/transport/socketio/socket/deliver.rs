@@ -2,7 +2,8 @@
 
 use socketioxide::{SendError, SocketError};
 
-use super::{Outgoing, PACKET_OVERHEAD, Socket, take_back};
+use super::send::take_back;
+use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::domain::{ConnectionId, Event, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 

@@ -1,0 +1,122 @@
+//! What must not get lost on its way to a client, and waits for room: answers, and where the client stands.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use socketioxide::{SendError, SocketError};
+use tokio::sync::Notify;
+
+use super::{Outgoing, PACKET_OVERHEAD, Socket};
+use crate::contract::Reply;
+use crate::domain::{ChannelName, EventType};
+use crate::hub::{Offer, Subscriber};
+use crate::transport::socketio::outbox::Outbox;
+use crate::transport::socketio::{AckSender, IoSocket};
+
+impl Socket {
+    /// Sends an answer, waiting for room. Nothing is sent to a client that has gone.
+    pub(in super::super) async fn answer(
+        &self,
+        event: &str,
+        ack: Option<AckSender>,
+        reply: &Reply,
+    ) {
+        if reply.is_ok() && ack.is_none() {
+            return;
+        }
+        let raw = encode(reply, event, ack.as_ref());
+        self.send(raw.get().len(), answering(ack, &raw)).await;
+    }
+
+    /// Tells a client where it stands, which it may come back with: it may be told of no event for long.
+    pub(in super::super) async fn tell_cursor(&self) {
+        if !self.recoverable {
+            return;
+        }
+        let name = self.session.style.name(&EventType::known("session.cursor"));
+        let bytes = self.session.cursor().len();
+        // Taken as it goes out: then it covers exactly what was sent before it.
+        let emit = |socket: &IoSocket| socket.emit(&name, &self.session.cursor());
+        self.send(bytes, emit).await;
+    }
+
+    /// Lets a channel's events follow the state that has just been sent.
+    pub(in super::super) async fn release(&self, channel: &ChannelName) {
+        if self.session.release(channel) {
+            self.meter.wake_all();
+            self.tell_cursor().await;
+        }
+    }
+
+    /// Sends something that must not get lost, waiting for room.
+    pub(in super::super) async fn send(
+        &self,
+        bytes: usize,
+        mut send: impl FnMut(&IoSocket) -> Result<(), SendError>,
+    ) {
+        let wake = Arc::new(Notify::new());
+        while self.try_send(bytes, &mut send) == Offer::Full {
+            let low = self.outgoing().outbox.low_mark();
+            self.meter.wake_at(low, &wake);
+            if self.try_send(bytes, &mut send) != Offer::Full {
+                return;
+            }
+            wake.notified().await;
+        }
+    }
+
+    /// Sends something if there is room for so many bytes.
+    pub(super) fn try_send(
+        &self,
+        bytes: usize,
+        send: impl FnOnce(&IoSocket) -> Result<(), SendError>,
+    ) -> Offer {
+        let mut outgoing = self.outgoing();
+        let Outgoing { socket, outbox } = &mut *outgoing;
+        let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
+            return Offer::Gone;
+        };
+        let bytes = bytes + PACKET_OVERHEAD;
+        if !outbox.takes_ack(bytes) {
+            return Offer::Full;
+        }
+        outbox.put(bytes);
+        if let Err(error) = send(&socket) {
+            tracing::debug!(error = %error, "a packet could not be sent");
+            if take_back(outbox, &error) {
+                // The packet queue is full of what is not ours. An answer is not left out in silence.
+                self.close("queue_full");
+            }
+        }
+        Offer::Taken
+    }
+}
+
+/// Takes back what could not be sent; whether there was no room, although the outbox saw some.
+pub(super) fn take_back(outbox: &mut Outbox, error: &SendError) -> bool {
+    let full = matches!(error, SendError::Socket(SocketError::InternalChannelFull));
+    outbox.take_back();
+    if full {
+        outbox.found_full();
+    }
+    full
+}
+
+/// Sends an encoded answer. One that nobody waits for goes out as the event `error`.
+pub(super) fn answering(
+    mut ack: Option<AckSender>,
+    raw: &RawValue,
+) -> impl FnMut(&IoSocket) -> Result<(), SendError> {
+    move |socket| match ack.take() {
+        Some(ack) => ack.send(raw),
+        None => socket.emit("error", raw),
+    }
+}
+
+/// An answer as it goes out: to the ack, or else as the event `error`.
+pub(super) fn encode(reply: &Reply, event: &str, ack: Option<&AckSender>) -> Box<RawValue> {
+    match ack {
+        Some(_) => reply.to_raw(),
+        None => reply.to_error_event(event),
+    }
+}
