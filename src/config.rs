@@ -14,7 +14,7 @@ use crate::store::DatabaseUrl;
 
 pub use secret::Secret;
 pub use value::{Origin, Retention};
-use value::{bytes, count, duration, origin, pause, rate, retention};
+use value::{bytes, count, duration, origin, pause, retention};
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -171,7 +171,10 @@ pub struct Config {
     pub drain_time: Duration,
 
     /// New connections per second; more wait for their turn. Without it they are not counted.
-    #[arg(long, env = "CONNECT_RATE", value_parser = rate, value_name = "NUMBER", global = true)]
+    #[arg(
+        long, env = "CONNECT_RATE", value_name = "NUMBER", global = true,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
     pub connect_rate: Option<u32>,
 
     /// How long the events of projects are kept, such as 12h, 30d or `forever`; their state is kept for ever.

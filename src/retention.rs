@@ -16,8 +16,8 @@ use crate::store::{Channel, KeptChannel, PruneLimits, Store, StoreError};
 const ANSWER_SWEEP: Duration = Duration::from_mins(1);
 /// Answers removed in one statement.
 const ANSWER_SWEEP_ROWS: i64 = 1000;
-/// How long answers to commands with an idempotency key are kept, in milliseconds.
-const ANSWER_LIFETIME_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long answers to commands with an idempotency key are kept.
+const ANSWER_LIFETIME: Duration = Duration::from_hours(24);
 
 /// How often old events are looked for at most…
 const EVENT_SWEEP_MIN: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ async fn sweep_answers(store: Store) {
 }
 
 async fn forget_answers(store: &Store) -> Result<(), StoreError> {
-    let before = ago(Duration::from_millis(ANSWER_LIFETIME_MS.unsigned_abs()));
+    let before = ago(ANSWER_LIFETIME);
     loop {
         let started = Instant::now();
         if store.answers_prune(before, ANSWER_SWEEP_ROWS).await? == 0 {

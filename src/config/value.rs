@@ -103,13 +103,6 @@ fn time(text: &str) -> Result<Duration, String> {
     ))
 }
 
-pub(super) fn rate(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|rate| (1..=1_000_000).contains(rate))
-        .ok_or_else(|| "a whole number from 1 to 1000000".to_owned())
-}
-
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()

@@ -34,12 +34,6 @@ pub enum Reset {
 }
 
 impl Resumed {
-    /// Whether the client gets everything after its cursor.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.resets.is_empty()
-    }
-
     fn lost(&mut self, reason: &str) {
         let mut said = Document::default();
         said.insert("reset", true);

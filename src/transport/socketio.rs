@@ -95,7 +95,7 @@ impl Server {
             let (admitted, turns) = (socket.extensions.remove(), Arc::clone(&reset_turns));
             async move {
                 if let Some(Admitted { socket, resets }) = admitted {
-                    // Boxed as well.
+                    // Boxed, because it is large, and few clients are told of resets.
                     Box::pin(socket.welcome(&resets, &turns)).await;
                 }
             }
@@ -166,8 +166,7 @@ async fn admit(
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let state = Socket::connect(&app, &socket, weak.0, &handshake, pid.client());
     if app.lifecycle().is_draining() {
-        state.end();
-        return Err(ErrorCode::Unavailable.as_str().to_owned());
+        return Err(turn_away(&state));
     }
     socket.join(style_room(state.session.style));
     if let Some(user) = &handshake.user_id {
@@ -192,7 +191,7 @@ async fn admit(
         pid.next()
     });
     if !sockets.insert(&state) {
-        return Err(ErrorCode::Unavailable.as_str().to_owned());
+        return Err(turn_away(&state));
     }
     if !is_new {
         takeover::announce(&app, state.client);
@@ -206,9 +205,14 @@ async fn resume(state: &Arc<Socket>, cursor: &str) -> Result<Vec<Reset>, String>
             error = &error as &dyn std::error::Error,
             "a client cannot go on now"
         );
-        state.end();
-        ErrorCode::Unavailable.as_str().to_owned()
+        turn_away(state)
     })
+}
+
+/// Ends the transport before the client reads why, so that it tries again.
+fn turn_away(state: &Socket) -> String {
+    state.end();
+    ErrorCode::Unavailable.as_str().to_owned()
 }
 
 /// Registers what is done with a socket's messages, and at its end.

@@ -16,7 +16,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 8] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 11] = [
     (
         "domain",
         &[
@@ -59,6 +59,28 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 8] = [
             "crate::hub",
             "crate::presence",
             "crate::command",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
+        ],
+    ),
+    (
+        "coalesce",
+        &["crate::store", "crate::hub", "crate::session", "crate::app"],
+    ),
+    (
+        "channels",
+        &[
+            "crate::hub",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
+        ],
+    ),
+    (
+        "retention",
+        &[
+            "crate::hub",
             "crate::session",
             "crate::app",
             "crate::transport",

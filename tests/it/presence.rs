@@ -140,6 +140,12 @@ async fn the_anonymous_come_back_as_the_same() {
     let secret = pid.split('-').next().unwrap();
     assert!(!name.contains(secret), "a name is public, and {pid} is not");
     nobody.cut().await;
+    // With the old connection still there, leaving would leave that one behind.
+    server
+        .health_becomes("the connection is closed", |health| {
+            health["connections"] == 1
+        })
+        .await;
     let back = Client::connect_with(&server.address, &nobody.recovery()).await;
     let back = back.unwrap();
     assert!(back.recovered());

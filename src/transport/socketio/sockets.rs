@@ -31,24 +31,25 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    /// Adds a client. One that is here already has lost its connection without a word: that one ends. So does the new
-    /// one, if the other came later and was let in sooner; whether the new one stays.
+    /// Adds a client. If it is here already it has lost that connection without a word, and that one ends; unless that
+    /// one came later and was let in sooner. Whether it was added.
     pub(super) fn insert(&self, socket: &Arc<Socket>) -> bool {
         let mut connected = self.lock();
         let before = connected.get(&socket.client).and_then(Weak::upgrade);
-        if before.is_some_and(|before| before.came_after(socket)) {
-            drop(connected);
-            socket.close(TAKEN_OVER);
+        let is_late = before
+            .as_ref()
+            .is_some_and(|before| before.came_after(socket));
+        if is_late {
             return false;
         }
         if connected.len() == connected.capacity() {
             // A connection that broke while it was made was never removed.
             connected.retain(|_, socket| socket.strong_count() > 0);
         }
-        let before = connected.insert(socket.client, Arc::downgrade(socket));
+        connected.insert(socket.client, Arc::downgrade(socket));
         drop(connected);
         // A client may also leave the namespace and enter it again.
-        if let Some(before) = before.and_then(|before| before.upgrade())
+        if let Some(before) = before
             && !before.shares_transport(socket)
         {
             before.close(TAKEN_OVER);
