@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::auth::{AuthConfigError, Authenticator};
 use crate::broker::{Broker, BrokerStatus};
 use crate::channels::Channels;
 use crate::coalesce::Coalesce;
@@ -41,6 +42,7 @@ pub struct App(Arc<Parts>);
 struct Parts {
     config: Config,
     instance: InstanceId,
+    auth: Authenticator,
     broker: Broker,
     presence: Arc<Presence>,
     store: Store,
@@ -54,6 +56,17 @@ struct Parts {
     started: Instant,
 }
 
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened, or is not fit for this program.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nobody could be told apart.
+    #[error(transparent)]
+    Auth(#[from] AuthConfigError),
+}
+
 /// What the names of this deployment's topics begin with. Whoever shares the Redis and not the database has other
 /// events under the same channels and seqs, and a database number of Redis does not keep them apart.
 fn topic_prefix(prefix: &str, epoch: &Epoch) -> String {
@@ -65,12 +78,13 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Fails when the database cannot be opened or is not fit for this program.
-    pub async fn start(config: Config) -> Result<Self, StoreError> {
+    /// See [`StartError`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
         let store = Store::open(&config.database_url, config.database_connections).await?;
         store.migrate().await?;
         let epoch = store.epoch().await?;
         let lifecycle = Lifecycle::new();
+        let auth = Authenticator::start(&config.auth, &store, &lifecycle).await?;
         let instance = InstanceId::generate();
         let broker = Broker::start(
             config.redis_url.as_ref(),
@@ -103,6 +117,7 @@ impl App {
         let app = Self(Arc::new(Parts {
             config,
             instance,
+            auth,
             broker,
             presence,
             channels: Channels::new(store.clone()),
@@ -161,6 +176,12 @@ impl App {
     #[must_use]
     pub fn instance(&self) -> &InstanceId {
         &self.0.instance
+    }
+
+    /// Who tells who somebody is.
+    #[must_use]
+    pub fn auth(&self) -> &Authenticator {
+        &self.0.auth
     }
 
     /// The way to the other instances.

@@ -1,5 +1,6 @@
 //! Every setting, as a flag and as an environment variable; `--help` is made from this.
 
+mod auth;
 mod secret;
 mod value;
 
@@ -12,6 +13,7 @@ use crate::broker::RedisUrl;
 use crate::contract::EventStyle;
 use crate::store::DatabaseUrl;
 
+pub use auth::AuthConfig;
 pub use secret::Secret;
 pub use value::{Origin, Retention};
 use value::{bytes, count, duration, origin, pause, retention};
@@ -220,6 +222,10 @@ pub struct Config {
     )]
     pub event_style: EventStyle,
 
+    /// How clients show who they are.
+    #[command(flatten)]
+    pub auth: AuthConfig,
+
     /// What is logged: error, warn, info, debug, trace, or directives such as `info,boardcast=debug`.
     #[arg(
         long,
@@ -274,6 +280,13 @@ impl Config {
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
             return Err("EVENT_RETENTION must be at least three times DATABASE_TIMEOUT".to_owned());
+        }
+        if self.auth.auth_cookie.is_some() && self.cors_origins.contains(&Origin::Any) {
+            return Err(
+                "AUTH_COOKIE needs CORS_ORIGINS to name the pages that may connect: any other page could do so in the \
+                 name of its visitors"
+                    .to_owned(),
+            );
         }
         if self.cors_origins.contains(&Origin::Any) && self.cors_origins.len() > 1 {
             return Err("CORS_ORIGINS is either * or a list of origins, not both".to_owned());

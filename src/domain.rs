@@ -11,8 +11,10 @@ mod command;
 mod entity;
 mod event;
 mod id;
+mod identity;
 mod rank;
 mod refusal;
+mod role;
 mod signal;
 mod timestamp;
 mod world;
@@ -27,8 +29,10 @@ pub use id::{
     Actor, ChannelName, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId,
     ProjectId,
 };
+pub use identity::{Grants, Holder, Identity, Membership};
 pub use rank::Rank;
 pub use refusal::Refusal;
+pub use role::{Role, UnknownRole};
 pub use signal::{Lasting, Signal};
 pub use timestamp::Timestamp;
 pub use world::{OrderEntry, World};

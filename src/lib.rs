@@ -16,6 +16,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod auth;
 pub mod broker;
 pub mod channels;
 pub mod cli;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{App, StartError};
 use crate::cli::Command;
 use crate::config::Config;
 use crate::serve::serve;
@@ -34,6 +34,9 @@ pub enum RunError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The server cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}; choose another with HOST and PORT")]
     Listen {

@@ -1,6 +1,7 @@
 //! One client's dealings with the server, whatever the transport: what it is subscribed to, the cursor that
 //! covers all of it, and the requests that are no commands.
 
+mod access;
 mod join;
 mod read;
 mod resume;
@@ -15,10 +16,11 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::command::Caller;
 use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
-use crate::domain::{Action, ChannelName, Event, ProjectId};
+use crate::domain::{Action, ChannelName, Event, Identity, ProjectId};
 use crate::hub::Subscriber;
 use crate::store::StoreError;
 
+use access::Access;
 pub use resume::{Reset, Resumed};
 use rooms::Rooms;
 use signal::Signals;
@@ -31,6 +33,7 @@ pub struct Session {
     pub caller: Caller,
     /// How the session's events are spelled.
     pub style: EventStyle,
+    access: Access,
     rooms: Rooms,
     signals: Signals,
 }
@@ -52,10 +55,11 @@ pub enum Outcome {
 impl Session {
     /// A session without subscriptions.
     #[must_use]
-    pub fn new(app: App, caller: Caller, style: EventStyle) -> Self {
+    pub fn new(app: App, caller: Caller, style: EventStyle, identity: Option<Identity>) -> Self {
         Self {
             rooms: Rooms::new(app.epoch().clone()),
             app,
+            access: Access::new(identity),
             caller,
             style,
             signals: Signals::default(),
@@ -131,6 +135,7 @@ impl Session {
                 since,
                 limit,
             } => self.sync(&project, since.as_ref(), limit).await,
+            Request::Refresh { token } => Ok(self.refresh(&token).await),
             Request::Signal(signal) => Ok(self.signal(signal)),
         };
         Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))

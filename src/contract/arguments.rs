@@ -102,7 +102,12 @@ fn first_object(arguments: Vec<Value>) -> Option<Fields> {
 /// Whether an id alone says everything.
 fn allows_bare(name: Name) -> bool {
     match name {
-        Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Signal(..) => true,
+        Name::Join
+        | Name::Leave
+        | Name::Snapshot
+        | Name::Sync
+        | Name::Refresh
+        | Name::Signal(..) => true,
         Name::Command(_, verb) => match verb {
             Verb::Delete | Verb::Restore | Verb::Start | Verb::Complete => true,
             Verb::Create | Verb::Update | Verb::Status | Verb::Move => false,

@@ -13,6 +13,8 @@ pub(super) enum Name {
     Leave,
     Snapshot,
     Sync,
+    /// To go on with a new token.
+    Refresh,
     Command(Kind, Verb),
     /// Whether what it tells of has begun or ended, if the name says so.
     Signal(SignalKind, Option<bool>),
@@ -97,6 +99,13 @@ const fn signal(
     }
 }
 
+const AUTH_REFRESH: Entry = Entry {
+    canonical: "auth:refresh",
+    name: Name::Refresh,
+    noun: "auth",
+    verbs: &["refresh"],
+    fillers: &["token"],
+};
 const STATUS: &[&str] = &[
     "status",
     "status change",
@@ -110,7 +119,8 @@ const START: &[&str] = &["start", "begin"];
 const STOP: &[&str] = &["stop", "end", "finish"];
 
 #[rustfmt::skip]
-pub(super) static TABLE: [Entry; 30] = [
+pub(super) static TABLE: [Entry; 31] = [
+    AUTH_REFRESH,
     project("join:project", Name::Join, &["join"]),
     project("leave:project", Name::Leave, &["leave"]),
     project("project:snapshot", Name::Snapshot, &["snapshot"]),

@@ -1,11 +1,16 @@
 //! What a client asks for, understood.
 
+use serde_json::Value;
+
 use super::arguments::Arguments;
 use super::build::{Built, build};
 use super::names::{self, Entry, Name};
 use super::reply::MAX_NAME_CHARS;
 use super::{ErrorCode, Limits, Reply, SignalRequest, packet, signal, subscribe};
 use crate::domain::{Action, Command, EntityId, Fields, Kind, ProjectId};
+
+/// Where a token stands in a payload.
+const TOKEN: &str = "token";
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +35,11 @@ pub enum Request {
         since: Option<Since>,
         /// Most events of the answer.
         limit: usize,
+    },
+    /// To go on with a new token, or API key.
+    Refresh {
+        /// As it was sent.
+        token: String,
     },
     /// To tell the others something that is not kept.
     Signal(SignalRequest),
@@ -118,6 +128,10 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
             let arguments = packet::arguments(packet, signal::limits(*limits))?;
             signal::read(kind, active, arguments).map(Request::Signal)
         }
+        Name::Refresh => {
+            let arguments = packet::arguments(packet, *limits)?;
+            refresh(arguments.into_iter().next()).map(|token| Request::Refresh { token })
+        }
         name => {
             let arguments = packet::arguments(packet, *limits)?;
             subscribe::read(name, arguments.into_iter().next())
@@ -135,6 +149,19 @@ fn command(entry: &Entry, built: Built, arguments: Arguments, bytes: usize) -> C
         echo: arguments.object,
         bytes,
         key: arguments.key,
+    }
+}
+
+/// The token by itself, or as `{token}`.
+fn refresh(argument: Option<Value>) -> Result<String, Reply> {
+    let token = match argument {
+        Some(Value::Object(mut fields)) => fields.remove(TOKEN),
+        token => token,
+    };
+    match token {
+        Some(Value::String(token)) if !token.is_empty() => Ok(token),
+        Some(_) => Err(Reply::invalid(TOKEN, "must be a string that is not empty")),
+        None => Err(Reply::invalid(TOKEN, "is missing")),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn read(name: Name, argument: Option<Value>) -> Result<Request, Reply
             since: since(&payload)?,
             limit: limit(&payload)?,
         },
-        Name::Join | Name::Command(..) | Name::Signal(..) => Request::Join(Join {
+        Name::Join | Name::Refresh | Name::Command(..) | Name::Signal(..) => Request::Join(Join {
             project,
             since: since(&payload)?,
             snapshot: is_true(&payload, "snapshot"),

@@ -74,6 +74,7 @@ impl DryServer {
             Ok(Request::Snapshot { project } | Request::Sync { project, .. }) => {
                 self.standing(&project)
             }
+            Ok(Request::Refresh { .. }) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,
         }

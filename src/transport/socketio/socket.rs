@@ -107,7 +107,7 @@ impl Socket {
         let style = handshake.event_style.unwrap_or(app.config().event_style);
         tracing::debug!(connection.id = %caller.connection, "connected");
         Arc::new(Self {
-            session: Session::new(app.clone(), caller, style),
+            session: Session::new(app.clone(), caller, style, None),
             echo: handshake.echo,
             client,
             recoverable: socket.protocol() == ProtocolVersion::V5,
