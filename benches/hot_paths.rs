@@ -40,6 +40,7 @@ fn command(event: &str, packet: &str) -> Command {
 
 fn context() -> Context {
     Context {
+        founder: None,
         actor: Actor::new("ada"),
         now: Timestamp::from_millis(1_800_000_000_000),
         strict: false,

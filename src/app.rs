@@ -109,6 +109,7 @@ impl App {
             writers: store.writers(),
             timeout: config.database_timeout,
             strict: config.strict,
+            chosen_ids: config.auth.client_project_ids,
         };
         let writer = Writer::start(&store, &epoch, &hub, &lifecycle, options);
         let connections = Connections::default();

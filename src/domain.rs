@@ -12,6 +12,7 @@ mod entity;
 mod event;
 mod id;
 mod identity;
+pub mod policy;
 mod rank;
 mod refusal;
 mod role;

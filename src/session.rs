@@ -21,6 +21,7 @@ use crate::hub::Subscriber;
 use crate::store::StoreError;
 
 use access::Access;
+pub use access::{Delivery, Refreshed, Revoked};
 pub use resume::{Reset, Resumed};
 use rooms::Rooms;
 use signal::Signals;
@@ -43,6 +44,8 @@ pub struct Session {
 pub enum Outcome {
     /// The answer.
     Done(Reply),
+    /// A newer token was shown.
+    Refreshed(Refreshed),
     /// A command is on its way through this queue of the writer.
     Pending {
         /// The writer's queue.
@@ -58,8 +61,8 @@ impl Session {
     pub fn new(app: App, caller: Caller, style: EventStyle, identity: Option<Identity>) -> Self {
         Self {
             rooms: Rooms::new(app.epoch().clone()),
+            access: Access::new(app.auth().is_required(), identity),
             app,
-            access: Access::new(identity),
             caller,
             style,
             signals: Signals::default(),
@@ -77,13 +80,6 @@ impl Session {
         self.rooms.cursor()
     }
 
-    /// The cursor after an event that is being delivered: it covers all channels of the session. `None` if it must wait
-    /// for [`Session::release`].
-    #[must_use]
-    pub fn cursor_after(&self, event: &Event) -> Option<String> {
-        self.rooms.cursor_after(event)
-    }
-
     /// Lets a channel's events follow an answer that is on its way, if it carries the state before them. Whether they
     /// waited for it.
     #[must_use]
@@ -91,7 +87,7 @@ impl Session {
         self.rooms.release(channel)
     }
 
-    /// Whether events wait for an answer.
+    /// Whether events wait for an answer, or until it is certain that the client may hear them.
     #[must_use]
     pub fn is_holding(&self) -> bool {
         self.rooms.is_holding()
@@ -115,7 +111,7 @@ impl Session {
         }
     }
 
-    /// Takes [`Session::cursor_after`] back: the event could not be delivered and will be offered again.
+    /// Takes [`Delivery::Told`] back: the event could not be delivered and will be offered again.
     pub fn not_told(&self, event: &Event) {
         self.rooms.not_told(event);
     }
@@ -126,16 +122,20 @@ impl Session {
             Request::Command(command) => return self.submit(*command).await,
             Request::Join(join) => self.join(join, subscriber).await,
             Request::Leave { project } => Ok(self.leave(&project).await),
-            Request::Snapshot { project } => self
-                .snapshot(&project)
-                .await
-                .map(|state| Reply::done(Document::clone(&state))),
+            Request::Snapshot { project } => {
+                let state = self.snapshot(&project);
+                let state = async { Ok(Document::clone(&*state.await?)) };
+                self.reading(&project, state).await
+            }
             Request::Sync {
                 project,
                 since,
                 limit,
-            } => self.sync(&project, since.as_ref(), limit).await,
-            Request::Refresh { token } => Ok(self.refresh(&token).await),
+            } => {
+                let events = self.sync(&project, since.as_ref(), limit);
+                self.reading(&project, events).await
+            }
+            Request::Refresh { token } => return Outcome::Refreshed(self.refresh(&token).await),
             Request::Signal(signal) => Ok(self.signal(signal)),
         };
         Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))
@@ -146,12 +146,15 @@ impl Session {
             Some(project) => Ok(project),
             None => self.only_project(&command).await,
         };
-        let submitted = project.and_then(|project| {
-            let queue = self.app.writer().queue_of(&project);
-            let answer = self.app.writer().submit(command, project, &self.caller)?;
+        let submitted = async {
+            let project = project?;
+            self.may_ask(&command, &project).await?;
+            let writer = self.app.writer();
+            let queue = writer.queue_of(&project);
+            let answer = writer.submit(command, project, &self.caller, self.rights())?;
             Ok(Outcome::Pending { queue, answer })
-        });
-        submitted.unwrap_or_else(Outcome::Done)
+        };
+        submitted.await.unwrap_or_else(Outcome::Done)
     }
 
     /// The one joined project that a command without `projectId` can mean.

@@ -19,7 +19,8 @@ mod url;
 use std::sync::Arc;
 
 use crate::domain::{
-    ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, Kind, ProjectId, Seq, Timestamp,
+    ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, Kind, Membership, ProjectId, Seq,
+    Timestamp,
 };
 
 pub use error::{CommitError, Source, StoreError};
@@ -56,6 +57,15 @@ pub struct KeptChannel {
     pub channel: Channel,
     /// When the first event was made that has not been removed; `None` if there is none.
     pub since: Option<Timestamp>,
+}
+
+/// What a project's list of members says of somebody, and as of when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The seq of the channel's last event: later ones may say otherwise. 0 if there is no channel.
+    pub seq: Seq,
+    /// What it says; `None` for somebody who never was a member.
+    pub membership: Option<Membership>,
 }
 
 /// The answer to a command that carried an idempotency key.

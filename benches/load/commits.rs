@@ -120,6 +120,7 @@ impl Bench {
         ];
         let app = App::start(Cli::try_parse_from(arguments)?.config).await?;
         let grouped = WriterOptions {
+            chosen_ids: false,
             queue: app.config().command_queue,
             max_batch: options.max_batch.unwrap_or_else(|| app.config().max_batch),
             writers: options.writers.unwrap_or_else(|| app.store().writers()),
@@ -271,7 +272,7 @@ async fn drive(
             settle(waiting.pop_front()).await?;
         }
         let request = command(project, sent % tasks);
-        let answer = writer.submit(request, project.clone(), &caller);
+        let answer = writer.submit(request, project.clone(), &caller, None);
         waiting.push_back(answer.map_err(|reply| refused(&reply))?);
         sent += 1;
     }

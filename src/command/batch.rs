@@ -132,7 +132,7 @@ impl Committer {
         let mut stage = Stage::load(&mut tx, jobs, &self.epoch, now).await?;
         let replies = jobs
             .iter()
-            .map(|job| stage.apply(job, self.options.strict))
+            .map(|job| stage.apply(job, &self.options))
             .collect();
         let drafted = stage.draft(replies);
         if drafted.batch.events.is_empty() && drafted.batch.answers.is_empty() {

@@ -8,11 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::batch::{BatchError, Committed};
-use super::writer::Job;
+use super::writer::{Job, WriterOptions};
 use crate::contract::{Accepted, Cursor, ErrorCode, Reply, payload};
 use crate::domain::{
     Changes, ChannelName, ChannelNo, Context, EntityId, Epoch, Event, EventId, Kind, Needs,
-    ProjectId, Seq, Timestamp, World, apply,
+    ProjectId, Seq, Timestamp, World, apply, policy,
 };
 use crate::store::{Batch, Channel, StoreError, StoredAnswer, Tx};
 
@@ -92,11 +92,18 @@ impl<'a> Stage<'a> {
         let mut keys = BTreeSet::new();
         let mut references = Vec::new();
         let mut orders = BTreeSet::new();
-        for Job { command, .. } in jobs {
+        let mut owned = BTreeSet::new();
+        for Job {
+            command, identity, ..
+        } in jobs
+        {
             let project = &command.project;
             let (kind, id) = command.subject();
             keys.insert((project.clone(), kind, id.clone()));
             keys.insert((project.clone(), Kind::Project, EntityId(project.0.clone())));
+            if let Some(identity) = identity {
+                keys.insert((project.clone(), Kind::Member, policy::member_id(identity)));
+            }
             for need in command.needs() {
                 match need {
                     Needs::Entity(kind, id) => {
@@ -108,6 +115,9 @@ impl<'a> Stage<'a> {
                     Needs::Order => {
                         orders.insert(project.clone());
                     }
+                    Needs::Owners => {
+                        owned.insert(project.clone());
+                    }
                 }
             }
         }
@@ -116,6 +126,8 @@ impl<'a> Stage<'a> {
         if !references.is_empty() {
             entities.extend(tx.tasks_of(&references).await?);
         }
+        let owned: Vec<_> = owned.into_iter().collect();
+        entities.extend(tx.owners_get(&owned).await?);
         for entity in entities {
             if let Some(scene) = self.scenes.get_mut(&entity.project) {
                 scene.world.load(entity);
@@ -151,7 +163,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    pub(super) fn apply(&mut self, job: &Job, strict: bool) -> Reply {
+    pub(super) fn apply(&mut self, job: &Job, options: &WriterOptions) -> Reply {
         let Some(scene) = self.scenes.get(&job.command.project) else {
             return BatchError::Internal.reply();
         };
@@ -161,10 +173,19 @@ impl<'a> Stage<'a> {
         {
             return repeated(answer, *fingerprint);
         }
+        let free_id = job.command.made_id || options.chosen_ids;
+        if let Some(identity) = &job.identity
+            && let Err(refusal) =
+                policy::check(identity, &scene.world, &job.command.action, free_id)
+        {
+            // Not kept under the command's key: it may be allowed tomorrow.
+            return Reply::from_refusal(&refusal);
+        }
         let context = Context {
             actor: job.caller.actor.clone(),
             now: self.now,
-            strict,
+            strict: options.strict,
+            founder: job.identity.as_deref().and_then(policy::founder),
         };
         let applied = catch_unwind(AssertUnwindSafe(|| {
             let changes = apply(&scene.world, &job.command, &context)?;

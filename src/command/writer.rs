@@ -19,7 +19,7 @@ use super::Caller;
 use super::batch::{BatchError, Committer};
 use crate::clock::Clock;
 use crate::contract::{CommandRequest, ErrorCode, Reply};
-use crate::domain::{Command, Epoch, ProjectId};
+use crate::domain::{Command, Epoch, Identity, ProjectId};
 use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
@@ -42,6 +42,8 @@ pub struct WriterOptions {
     pub timeout: Duration,
     /// Whether what is changed must exist already.
     pub strict: bool,
+    /// Whether users choose the ids of projects that they create.
+    pub chosen_ids: bool,
 }
 
 /// A command on its way to the store.
@@ -49,6 +51,8 @@ pub struct WriterOptions {
 pub(super) struct Job {
     pub(super) command: Command,
     pub(super) caller: Caller,
+    /// Whose rights it is judged by; without one everything is allowed.
+    pub(super) identity: Option<Arc<Identity>>,
     /// The scoped idempotency key and the command's fingerprint.
     pub(super) key: Option<(String, i64)>,
     /// The size of its packet, and its share of what may wait at all.
@@ -131,6 +135,7 @@ impl Writer {
         request: CommandRequest,
         project: ProjectId,
         caller: &Caller,
+        identity: Option<Arc<Identity>>,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
         let queue = &self.queues[self.queue_of(&project)];
         let bytes = request.bytes;
@@ -146,6 +151,7 @@ impl Writer {
         let job = Job {
             command: request.into_command(project),
             caller: caller.clone(),
+            identity,
             key,
             bytes,
             _share: share,

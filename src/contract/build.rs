@@ -37,6 +37,7 @@ const PLACE_FIELDS: [&str; 4] = [STATUS, "sprintId", "epicId", "columnId"];
 pub(super) struct Built {
     pub(super) project: Option<ProjectId>,
     pub(super) action: Action,
+    pub(super) made_id: bool,
     pub(super) expected_version: Option<i64>,
     pub(super) spellings: Fields,
 }
@@ -48,8 +49,9 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Bui
         Verb::Update | Verb::Status | Verb::Move | Verb::Start | Verb::Complete => Wrappers::Change,
     };
     let body = Body::read(kind, arguments.bare.as_ref(), &arguments.object, wrappers)?;
+    let sent_id = body.id()?;
     let action = match verb {
-        Verb::Create => create(kind, &body)?,
+        Verb::Create => create(kind, sent_id.clone(), &body)?,
         Verb::Update => Action::Update {
             kind,
             id: body.require_id()?,
@@ -78,6 +80,7 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Bui
         project: project(&body, &action)?,
         expected_version: body.expected_version()?,
         spellings: spellings(verb, &body, arguments),
+        made_id: sent_id.is_none(),
         action,
     })
 }
@@ -121,7 +124,7 @@ fn spellings(verb: Verb, body: &Body<'_>, arguments: &Arguments) -> Fields {
     spellings
 }
 
-fn create(kind: Kind, body: &Body<'_>) -> Result<Action, Reply> {
+fn create(kind: Kind, sent_id: Option<EntityId>, body: &Body<'_>) -> Result<Action, Reply> {
     let fields = fields(kind, body);
     match fields.get("title") {
         None | Some(Value::String(_) | Value::Number(_)) => {}
@@ -131,7 +134,11 @@ fn create(kind: Kind, body: &Body<'_>) -> Result<Action, Reply> {
             return Err(Reply::invalid(key, "must be a string"));
         }
     }
-    let id = body.id()?.unwrap_or_else(EntityId::generate);
+    let id = match sent_id {
+        // Nobody is made here.
+        None if kind == Kind::Member => body.require_id()?,
+        sent_id => sent_id.unwrap_or_else(EntityId::generate),
+    };
     Ok(Action::Create { kind, id, fields })
 }
 

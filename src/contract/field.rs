@@ -68,6 +68,7 @@ pub(super) const fn id_keys(kind: Kind) -> [&'static str; 4] {
         Kind::Task => ["taskId", "id", "_id", "task_id"],
         Kind::Epic => ["epicId", "id", "_id", "epic_id"],
         Kind::Sprint => ["sprintId", "id", "_id", "sprint_id"],
+        Kind::Member => ["userId", "user_id", "memberId", "id"],
     }
 }
 

@@ -84,6 +84,13 @@ const fn command(
     }
 }
 
+const fn member(canonical: &'static str, verb: Verb, verbs: &'static [&'static str]) -> Entry {
+    Entry {
+        fillers: &["project"],
+        ..command(canonical, Kind::Member, verb, verbs)
+    }
+}
+
 const fn signal(
     canonical: &'static str,
     name: Name,
@@ -119,7 +126,7 @@ const START: &[&str] = &["start", "begin"];
 const STOP: &[&str] = &["stop", "end", "finish"];
 
 #[rustfmt::skip]
-pub(super) static TABLE: [Entry; 31] = [
+pub(super) static TABLE: [Entry; 34] = [
     AUTH_REFRESH,
     project("join:project", Name::Join, &["join"]),
     project("leave:project", Name::Leave, &["leave"]),
@@ -142,6 +149,9 @@ pub(super) static TABLE: [Entry; 31] = [
     command("sprint:delete", Kind::Sprint, Verb::Delete, &["delete"]),
     command("sprint:start", Kind::Sprint, Verb::Start, &["start"]),
     command("sprint:complete", Kind::Sprint, Verb::Complete, &["complete"]),
+    member("member:add", Verb::Create, &["add"]),
+    member("member:role", Verb::Update, &["role", "change role", "update role", "role change", "role update"]),
+    member("member:remove", Verb::Delete, &["remove"]),
     signal("typing", Name::Signal(TYPING, None), "typing", &[""]),
     signal("typing:start", Name::Signal(TYPING, Some(true)), "typing", START),
     signal("typing:stop", Name::Signal(TYPING, Some(false)), "typing", STOP),

@@ -87,7 +87,7 @@ pub fn signal(
 }
 
 fn is_deletion(draft: &Draft) -> bool {
-    draft.event_type.as_str().ends_with(".deleted")
+    draft.entity.deleted.is_some()
 }
 
 /// What is left to say of an entity that is gone.

@@ -96,6 +96,7 @@ impl Reply {
         let refused = |code| Self::refused(code, refusal.to_string());
         match refusal {
             Refusal::NotFound { field, .. } => refused(ErrorCode::NotFound).with_field(*field),
+            Refusal::Forbidden(_) => refused(ErrorCode::Forbidden),
             Refusal::Gone(kind) => refused(ErrorCode::Gone).with_field(kind.id_key()),
             Refusal::Conflict { field, current, .. } => {
                 let mut reply = refused(ErrorCode::Conflict).with_field(field);

@@ -76,6 +76,8 @@ pub struct CommandRequest {
     pub project: Option<ProjectId>,
     /// What is to be done.
     pub action: Action,
+    /// Whether the id was made here, see [`Command::made_id`].
+    pub made_id: bool,
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
     /// Values of fields under other spellings, see [`Command::spellings`].
@@ -97,6 +99,7 @@ impl CommandRequest {
         Command {
             project,
             action: self.action,
+            made_id: self.made_id,
             expected_version: self.expected_version,
             spellings: self.spellings,
             echo: self.echo,
@@ -143,6 +146,7 @@ fn command(entry: &Entry, built: Built, arguments: Arguments, bytes: usize) -> C
     CommandRequest {
         project: built.project,
         action: built.action,
+        made_id: built.made_id,
         expected_version: built.expected_version,
         spellings: built.spellings,
         fingerprint: arguments.fingerprint(entry),

@@ -3,6 +3,7 @@
 //! A refused command returns before anything was changed; the caller hands accepted changes to
 //! [`World::accept`] so that the next command sees them.
 
+mod member;
 mod merge;
 mod placing;
 mod spelling;
@@ -29,6 +30,8 @@ pub struct Context {
     pub now: Timestamp,
     /// Whether what is changed must exist already.
     pub strict: bool,
+    /// Who becomes the owner of a project that is made.
+    pub founder: Option<EntityId>,
 }
 
 impl Context {
@@ -48,6 +51,20 @@ impl Context {
 pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, Refusal> {
     let project = project_of(world, command, cx)?;
     let mut changes = match &command.action {
+        Action::Create {
+            kind: Kind::Member,
+            id,
+            fields,
+        } => member::add(world, id, fields, cx),
+        Action::Update {
+            kind: Kind::Member,
+            id,
+            fields,
+        } => member::update(world, id, fields, command, cx),
+        Action::Delete {
+            kind: Kind::Member,
+            id,
+        } => member::remove(world, id, cx),
         Action::Create { kind, id, fields } => create(world, *kind, id, fields, cx),
         Action::Update { kind, id, fields } => update(world, *kind, id, fields, command, cx),
         Action::Delete { kind, id } => delete(world, *kind, id, cx),
@@ -107,12 +124,22 @@ fn create(
     let mut entity = Fresh::of(world, kind, id, cx);
     merge::set(&mut entity, fields, cx)?;
     let entity = Arc::new(entity);
-    Ok(Changes {
+    let mut changes = Changes {
         events: vec![Draft::new(kind_event(kind, Verb::Created), &entity)],
         entities: vec![Arc::clone(&entity)],
         subject: entity,
         merged: false,
-    })
+    };
+    if kind == Kind::Project
+        && world.project_entity().is_none()
+        && let Some(founder) = &cx.founder
+    {
+        let owner = Arc::new(member::found(world, founder, cx)?);
+        let added = kind_event(Kind::Member, Verb::Created);
+        changes.events.push(Draft::dragged(added, &owner));
+        changes.entities.push(owner);
+    }
+    Ok(changes)
 }
 
 /// The id is taken: fine if it is the same thing once more, else a conflict.
@@ -158,17 +185,7 @@ fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Chan
         Some(entity) if entity.deleted.is_some() => return Ok(Changes::noop(Arc::clone(entity))),
         _ => existing_or_fresh(world, kind, id, cx)?,
     };
-    let mut entity = (*before).clone();
-    entity.version += 1;
-    entity.updated = cx.stamp();
-    entity.deleted = Some(cx.stamp());
-    let entity = Arc::new(entity);
-    let mut changes = Changes {
-        events: vec![Draft::new(kind_event(kind, Verb::Deleted), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
-        merged: false,
-    };
+    let mut changes = bury(&before, cx);
     if let Some(reference) = Reference::to(kind) {
         for task in world.tasks_of(reference, id) {
             let cleared = merge::assign(task, reference.field(), serde_json::Value::Null, cx);
@@ -180,6 +197,21 @@ fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Chan
         }
     }
     Ok(changes)
+}
+
+/// Makes a tombstone of an entity.
+fn bury(before: &Entity, cx: &Context) -> Changes {
+    let mut entity = before.clone();
+    entity.version += 1;
+    entity.updated = cx.stamp();
+    entity.deleted = Some(cx.stamp());
+    let entity = Arc::new(entity);
+    Changes {
+        events: vec![Draft::new(kind_event(entity.kind, Verb::Deleted), &entity)],
+        entities: vec![Arc::clone(&entity)],
+        subject: entity,
+        merged: false,
+    }
 }
 
 fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
@@ -289,5 +321,8 @@ fn kind_event(kind: Kind, verb: Verb) -> EventType {
         (Kind::Sprint, Verb::Updated) => "sprint.updated",
         (Kind::Sprint, Verb::Deleted) => "sprint.deleted",
         (Kind::Sprint, Verb::Restored) => "sprint.restored",
+        (Kind::Member, Verb::Created | Verb::Restored) => "member.added",
+        (Kind::Member, Verb::Updated) => "member.updated",
+        (Kind::Member, Verb::Deleted) => "member.removed",
     })
 }

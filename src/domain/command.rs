@@ -9,6 +9,8 @@ pub struct Command {
     pub project: ProjectId,
     /// What is to be done.
     pub action: Action,
+    /// Whether the id of what is made was made here, because the sender named none.
+    pub made_id: bool,
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
     /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
@@ -135,7 +137,7 @@ impl Reference {
         match kind {
             Kind::Epic => Some(Self::Epic),
             Kind::Sprint => Some(Self::Sprint),
-            Kind::Project | Kind::Task => None,
+            Kind::Project | Kind::Task | Kind::Member => None,
         }
     }
 
@@ -158,6 +160,8 @@ pub enum Needs<'a> {
     TasksOf(Reference, &'a EntityId),
     /// The ranks of all live tasks.
     Order,
+    /// Every owner of the project.
+    Owners,
 }
 
 impl Command {
@@ -171,6 +175,12 @@ impl Command {
     #[must_use]
     pub fn needs(&self) -> Vec<Needs<'_>> {
         match &self.action {
+            Action::Update {
+                kind: Kind::Member, ..
+            }
+            | Action::Delete {
+                kind: Kind::Member, ..
+            } => vec![Needs::Owners],
             Action::Delete { kind, id } => Reference::to(*kind)
                 .map(|reference| Needs::TasksOf(reference, id))
                 .into_iter()

@@ -1,4 +1,4 @@
-//! Projects, epics, sprints and tasks: one shape for all four, because clients may add any field.
+//! Projects, epics, sprints, tasks and members: one shape for all, because clients may add any field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::id::number_text;
-use super::{Actor, EntityId, ProjectId, Rank, Timestamp};
+use super::{Actor, EntityId, ProjectId, Rank, Role, Timestamp};
 
 /// An entity's fields, as clients see them.
 pub type Fields = serde_json::Map<String, Value>;
 
-/// The four kinds of entities.
+/// The kinds of entities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A project, which is also the scope of the other three.
+    /// A project, which is also the scope of the others.
     Project,
     /// A task: a card on the board.
     Task,
@@ -24,6 +24,8 @@ pub enum Kind {
     Epic,
     /// A sprint, to which tasks belong by their `sprintId`.
     Sprint,
+    /// Somebody who belongs to a project, by the user's id.
+    Member,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Task => "task",
             Self::Epic => "epic",
             Self::Sprint => "sprint",
+            Self::Member => "member",
         }
     }
 
@@ -46,6 +49,7 @@ impl Kind {
             Self::Task => "taskId",
             Self::Epic => "epicId",
             Self::Sprint => "sprintId",
+            Self::Member => "userId",
         }
     }
 }
@@ -65,6 +69,7 @@ impl FromStr for Kind {
             "task" => Ok(Self::Task),
             "epic" => Ok(Self::Epic),
             "sprint" => Ok(Self::Sprint),
+            "member" => Ok(Self::Member),
             _ => Err(()),
         }
     }
@@ -98,7 +103,7 @@ pub struct FieldStamp {
     pub was_version: i64,
 }
 
-/// A project, task, epic or sprint as it is now.
+/// A project, task, epic, sprint or member as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     /// The project that it belongs to.
@@ -155,6 +160,13 @@ impl Entity {
             Value::Number(number) => Some(number_text(number)),
             _ => None,
         }
+    }
+
+    /// What a member is in the project; nothing for one who was removed, and for what is no member.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        let is_member = self.kind == Kind::Member && self.deleted.is_none();
+        is_member.then(|| self.text("role")?.parse().ok())?
     }
 
     /// Whether a field such as `epicId` names this id.

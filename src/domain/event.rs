@@ -43,6 +43,12 @@ impl EventType {
         Self(Cow::Owned(name))
     }
 
+    /// Whether it says who belongs to a project, and as what.
+    #[must_use]
+    pub fn is_about_members(&self) -> bool {
+        self.0.starts_with("member.")
+    }
+
     /// The dotted name.
     #[must_use]
     pub fn as_str(&self) -> &str {

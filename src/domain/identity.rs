@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Actor, ProjectId, Role, Timestamp};
+use super::{Actor, Entity, ProjectId, Role, Timestamp};
 
 /// Somebody who has shown a token or an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,17 @@ pub struct Membership {
     pub role: Option<Role>,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Membership {
+    /// What a member's entity says.
+    #[must_use]
+    pub fn of(member: &Entity) -> Self {
+        Self {
+            role: member.role(),
+            since: member.updated.at,
+        }
+    }
 }
 
 impl Grants {

@@ -15,6 +15,9 @@ pub enum Refusal {
         /// The payload's key that names it.
         field: &'static str,
     },
+    /// The caller may see the project and not do this.
+    #[error("{0}")]
+    Forbidden(String),
     /// The entity was deleted.
     #[error("the {0} has been deleted")]
     Gone(Kind),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Changes, Entity, EntityId, Kind, ProjectId, Rank, Reference, Seq};
+use super::{Changes, Entity, EntityId, Kind, ProjectId, Rank, Reference, Role, Seq};
 
 /// A live task in the order of its project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +92,13 @@ impl World {
             .collect();
         tasks.sort_by(|a, b| (&a.rank, &a.id).cmp(&(&b.rank, &b.id)));
         tasks
+    }
+
+    /// The owners of the project.
+    pub fn owners(&self) -> impl Iterator<Item = &EntityId> {
+        let owners = self.entities.values();
+        let owners = owners.filter(|entity| entity.role() == Some(Role::Owner));
+        owners.map(|owner| &owner.id)
     }
 
     /// The live tasks of the project in their order, without one of them.

@@ -1,59 +1,365 @@
-//! What a session's client may do, by what it has shown.
+//! What a session's client may see and do, by what it has shown.
+//!
+//! Whether it may see a project is looked up when it asks, together with the seq as of which that is so. What changes
+//! later comes through the project's own log: the event by which somebody is removed is the last thing that they do not
+//! hear any more, whichever instance they are on. Commands are judged by the writer, in the transaction.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
-use crate::auth::AuthError;
-use crate::contract::{ErrorCode, Reply};
-use crate::domain::{Fields, Identity};
+use serde::Deserialize;
+use serde_json::Value;
 
-/// See the module.
+use super::Session;
+use super::rooms::Told;
+use crate::auth::AuthError;
+use crate::contract::{CommandRequest, Document, ErrorCode, Reply};
+use crate::domain::{
+    ChannelName, Event, EventType, Fields, Grants, Holder, Identity, Membership, ProjectId, Role,
+    Seq, World, policy,
+};
+use crate::store::StoreError;
+
+/// What a client has shown, and whether it counts.
 #[derive(Debug)]
 pub(super) struct Access {
+    required: bool,
     /// Guards who the client is; a newer token takes the place of an older one.
     identity: Mutex<Option<Arc<Identity>>>,
 }
 
 impl Access {
-    pub(super) fn new(identity: Option<Identity>) -> Self {
+    pub(super) fn new(required: bool, identity: Option<Identity>) -> Self {
         Self {
+            required,
             identity: Mutex::new(identity.map(Arc::new)),
         }
     }
+
+    fn identity(&self) -> Option<Arc<Identity>> {
+        let identity = self.identity.lock();
+        identity.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, identity: Identity) {
+        let known = self.identity.lock();
+        *known.unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(identity));
+    }
+}
+
+/// What somebody is in a project.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    role: Option<Role>,
+    was_member: bool,
+    /// Events after this seq may say otherwise.
+    pub(super) as_of: Seq,
+}
+
+impl Standing {
+    /// Of those who may do everything, and for ever.
+    const OPEN: Self = Self {
+        role: Some(Role::Owner),
+        was_member: false,
+        as_of: Seq::MAX,
+    };
+
+    /// Whether the project can be seen.
+    pub(super) fn sees(self) -> bool {
+        self.role >= Some(policy::TO_SEE)
+    }
+
+    /// Whether it could be seen once, so that it is no news that there is such a project.
+    pub(super) fn was_member(self) -> bool {
+        self.was_member
+    }
+}
+
+/// What becomes of an event on its way to a client.
+#[derive(Debug)]
+pub enum Delivery {
+    /// It is told, with this cursor.
+    Told(String),
+    /// Not yet.
+    Wait,
+    /// The client is told that it was turned out instead, and then nothing more.
+    Revoked,
+    /// The client is not there any more.
+    Gone,
+}
+
+/// Why somebody cannot see a project any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revoked {
+    /// Removed from its members.
+    Removed,
+    /// A newer token does not give the role that an older one gave.
+    Token,
+}
+
+impl Revoked {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// A token in the place of an older one.
+#[derive(Debug)]
+pub struct Refreshed {
+    /// The answer.
+    pub reply: Reply,
+    /// Projects that cannot be seen with the new one.
+    pub lost: Vec<ProjectId>,
 }
 
 impl Session {
     /// Who the client has shown to be, if it has.
     #[must_use]
     pub fn identity(&self) -> Option<Arc<Identity>> {
-        let identity = self.access.identity.lock();
-        identity.unwrap_or_else(PoisonError::into_inner).clone()
+        self.access.identity()
     }
 
-    /// Goes on with a new token of the same user.
-    pub(super) async fn refresh(&self, token: &str) -> Reply {
-        let fresh = match self.app.auth().identify(token).await {
-            Ok(fresh) => fresh,
-            Err(error) => return refused(&error),
+    /// By whose rights the client is judged; without any it may do everything.
+    pub(super) fn rights(&self) -> Option<Arc<Identity>> {
+        self.access.required.then(|| {
+            let nobody = || Identity {
+                actor: self.caller.actor.clone(),
+                holder: Holder::Service { key: String::new() },
+                grants: Grants::default(),
+                expires_at: None,
+            };
+            self.identity().unwrap_or_else(|| Arc::new(nobody()))
+        })
+    }
+
+    pub(super) async fn standing(&self, project: &ProjectId) -> Result<Standing, StoreError> {
+        let standings = self.standings(std::slice::from_ref(project)).await?;
+        Ok(standings.into_iter().next().unwrap_or(Standing::OPEN))
+    }
+
+    pub(super) async fn standings(
+        &self,
+        projects: &[ProjectId],
+    ) -> Result<Vec<Standing>, StoreError> {
+        match self.rights() {
+            None => Ok(vec![Standing::OPEN; projects.len()]),
+            Some(identity) => self.standings_of(&identity, projects).await,
+        }
+    }
+
+    async fn standings_of(
+        &self,
+        identity: &Identity,
+        projects: &[ProjectId],
+    ) -> Result<Vec<Standing>, StoreError> {
+        let standing = |project, membership, as_of| Standing {
+            role: identity.role(project, membership),
+            was_member: membership.is_some(),
+            as_of,
         };
-        if self
-            .identity()
-            .is_none_or(|known| known.actor != fresh.actor)
+        if matches!(identity.holder, Holder::Service { .. }) {
+            let standings = projects.iter();
+            return Ok(standings
+                .map(|project| standing(project, None, Seq::MAX))
+                .collect());
+        }
+        let me = policy::member_id(identity);
+        let found = self.app.store().standings(&me, projects).await?;
+        let standings = projects.iter().zip(found);
+        Ok(standings
+            .map(|(project, found)| standing(project, found.membership, found.seq))
+            .collect())
+    }
+
+    /// Serves a read of a project that can be seen, before and after it was read.
+    pub(super) async fn reading(
+        &self,
+        project: &ProjectId,
+        read: impl Future<Output = Result<Document, StoreError>>,
+    ) -> Result<Reply, StoreError> {
+        let standing = self.standing(project).await?;
+        if !standing.sees() {
+            return Ok(unseen());
+        }
+        let document = read.await?;
+        let is_newer = super::join::seq_of(&document) > standing.as_of;
+        if is_newer && !self.standing(project).await?.sees() {
+            return Ok(unseen());
+        }
+        Ok(Reply::done(document))
+    }
+
+    /// Turns away who has no business in a project, before it costs anything. The last word is the writer's.
+    pub(super) async fn may_ask(
+        &self,
+        command: &CommandRequest,
+        project: &ProjectId,
+    ) -> Result<(), Reply> {
+        let Some(identity) = self.rights() else {
+            return Ok(());
+        };
+        if self.rooms.contains(&project.channel()) {
+            return Ok(());
+        }
+        let nothing = World::new(project.clone(), 0);
+        let free_id = command.made_id || self.app.config().auth.client_project_ids;
+        let Err(refusal) = policy::check(&identity, &nothing, &command.action, free_id) else {
+            return Ok(());
+        };
+        let standing = self.standing(project).await;
+        let standing = standing.map_err(|error| super::unavailable(&error))?;
+        // Who was removed may repeat a command and get its answer once more.
+        if standing.sees() || standing.was_member() {
+            return Ok(());
+        }
+        Err(Reply::from_refusal(&refusal))
+    }
+
+    /// What becomes of an event that is being delivered.
+    #[must_use]
+    pub fn deliver(&self, event: &Event) -> Delivery {
+        if event.event_type.is_about_members() {
+            self.heed(event);
+        }
+        match self.rooms.cursor_after(event) {
+            Told::Cursor(cursor) => Delivery::Told(cursor),
+            Told::Wait => Delivery::Wait,
+            Told::Revoked => Delivery::Revoked,
+            Told::Gone => Delivery::Gone,
+        }
+    }
+
+    /// Closes the room if the event turns the client out.
+    fn heed(&self, event: &Event) {
+        let Some(identity) = self.rights() else {
+            return;
+        };
+        let membership = membership_in(event, &identity);
+        let project = self.project_of(&event.channel);
+        if let (Some(membership), Some(project)) = (membership, project)
+            && identity.role(&project, Some(membership)) < Some(policy::TO_SEE)
         {
+            self.rooms.revoke(&event.channel, event.seq);
+        }
+    }
+
+    /// What a client is told that was turned out of a project, and in which event.
+    #[must_use]
+    pub fn revoked(project: &ProjectId, why: Revoked) -> (EventType, Document) {
+        let mut said = Document::default();
+        said.insert("projectId", project.to_json());
+        said.insert("room", project.channel().as_str());
+        said.insert("reason", why.as_str());
+        (EventType::known("project.access_revoked"), said)
+    }
+
+    /// The project of a room.
+    #[must_use]
+    pub fn project_of(&self, channel: &ChannelName) -> Option<ProjectId> {
+        self.rooms.project(channel)
+    }
+
+    /// Leaves the room of a project that cannot be seen any more.
+    pub fn expel(&self, channel: &ChannelName, why: Revoked) {
+        tracing::info!(
+            connection.id = %self.caller.connection,
+            actor = self.caller.actor.as_str(),
+            channel = %channel,
+            reason = why.as_str(),
+            "turned out"
+        );
+        self.let_go_of(channel);
+    }
+
+    /// Leaves a room for good.
+    pub(super) fn let_go_of(&self, channel: &ChannelName) {
+        if let Some(attendance) = self.rooms.forget(channel) {
+            attendance.leave();
+        }
+    }
+
+    /// Goes on with a new token, or API key, of the same user.
+    pub(super) async fn refresh(&self, token: &str) -> Refreshed {
+        let refused = |reply| Refreshed {
+            reply,
+            lost: Vec::new(),
+        };
+        let auth = self.app.auth();
+        if !auth.is_required() && !auth.verifies_tokens() {
+            let mut noop = Fields::new();
+            noop.insert("noop".to_owned(), true.into());
+            return refused(Reply::done(noop));
+        }
+        let fresh = match auth.identify(token).await {
+            Ok(fresh) => fresh,
+            Err(error) => return refused(refusal(&error)),
+        };
+        if self.caller.actor != fresh.actor {
             let message = "the token is another user's; connect anew with it";
-            return Reply::refused(ErrorCode::Forbidden, message);
+            return refused(Reply::refused(ErrorCode::Forbidden, message));
+        }
+        match self.go_on_as(fresh).await {
+            Ok(refreshed) => refreshed,
+            Err(error) => refused(super::unavailable(&error)),
+        }
+    }
+
+    async fn go_on_as(&self, fresh: Identity) -> Result<Refreshed, StoreError> {
+        let mut lost = Vec::new();
+        if self.access.required {
+            let projects = self.rooms.projects();
+            let standings = self.standings_of(&fresh, &projects).await?;
+            let rooms = projects.into_iter().zip(standings);
+            lost.extend(rooms.filter_map(|(project, standing)| {
+                let sees = standing.sees();
+                (!sees).then_some(project)
+            }));
         }
         let mut answer = Fields::new();
         answer.insert("userId".to_owned(), fresh.actor.as_str().into());
         let expires_at = fresh.expires_at.map(|at| at.to_string());
         answer.insert("expiresAt".to_owned(), expires_at.into());
-        let identity = &self.access.identity;
-        *identity.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(fresh));
-        Reply::done(answer)
+        self.access.replace(fresh);
+        for project in &lost {
+            self.expel(&project.channel(), Revoked::Token);
+        }
+        Ok(Refreshed {
+            reply: Reply::done(answer),
+            lost,
+        })
     }
 }
 
-fn refused(error: &AuthError) -> Reply {
+/// What an event of a project's log says of somebody's membership, if it is about that.
+fn membership_in(event: &Event, identity: &Identity) -> Option<Membership> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Said {
+        user_id: Value,
+        role: Option<Value>,
+        deleted_at: Option<Value>,
+    }
+    let said: Said = serde_json::from_str(event.payload.get()).ok()?;
+    if !policy::member_id(identity).is_named_by(&said.user_id) {
+        return None;
+    }
+    let role = said.role.filter(|_| said.deleted_at.is_none());
+    Some(Membership {
+        role: role.and_then(|role| role.as_str()?.parse().ok()),
+        since: event.created_at,
+    })
+}
+
+/// The answer about a project that cannot be seen, whether it exists or not.
+pub(super) fn unseen() -> Reply {
+    Reply::from_refusal(&policy::UNSEEN)
+}
+
+fn refusal(error: &AuthError) -> Reply {
     match error {
         AuthError::Unauthenticated(_) => {
             Reply::refused(ErrorCode::Unauthenticated, "the token is not valid")

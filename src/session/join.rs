@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Session;
+use super::access::{Revoked, Standing, unseen};
 use super::rooms::MAX_ROOMS;
 use crate::contract::{Document, ErrorCode, Join, Reply};
 use crate::domain::{ChannelName, Fields, ProjectId, Seq};
@@ -13,6 +14,21 @@ use crate::store::StoreError;
 
 /// Events in the answer to a join that asks for them; what comes after is delivered.
 const JOIN_EVENTS: usize = 500;
+
+/// Why a project cannot be joined.
+#[derive(Debug)]
+pub(super) enum JoinError {
+    /// The client cannot see it.
+    Unseen,
+    /// It cannot be subscribed to.
+    Subscribe(SubscribeError),
+}
+
+impl std::convert::From<SubscribeError> for JoinError {
+    fn from(error: SubscribeError) -> Self {
+        Self::Subscribe(error)
+    }
+}
 
 /// A subscription that was made.
 pub(super) struct Followed {
@@ -28,6 +44,10 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Reply, StoreError> {
         let channel = join.project.channel();
+        let standing = self.standing(&join.project).await?;
+        if !standing.sees() {
+            return Ok(unseen());
+        }
         if !self.rooms.has_place_for(&channel) {
             return Ok(too_many_rooms());
         }
@@ -58,10 +78,14 @@ impl Session {
             from = From::After(events.last().map_or(after, |event| event.seq));
             answer.insert("events", self.listed(&events));
         }
-        match self.follow(&join.project, subscriber, from).await {
+        let followed = self.follow(&join.project, subscriber, from, standing);
+        match followed.await {
             Ok(followed) => Ok(self.joined(&join, &channel, followed, answer)),
-            Err(SubscribeError::Store(error)) => Err(error),
-            Err(SubscribeError::Closing | SubscribeError::OutOfRange(_)) => Ok(closing()),
+            Err(JoinError::Unseen) => Ok(unseen()),
+            Err(JoinError::Subscribe(SubscribeError::Store(error))) => Err(error),
+            Err(JoinError::Subscribe(SubscribeError::Closing | SubscribeError::OutOfRange(_))) => {
+                Ok(closing())
+            }
         }
     }
 
@@ -71,12 +95,13 @@ impl Session {
         project: &ProjectId,
         subscriber: &Arc<dyn Subscriber>,
         mut from: From,
-    ) -> Result<Followed, SubscribeError> {
+        standing: Standing,
+    ) -> Result<Followed, JoinError> {
         let mut reset = None;
         loop {
-            match self.subscribe(project, subscriber, from).await {
+            match self.subscribe(project, subscriber, from, standing).await {
                 Ok(joined) => return Ok(Followed { joined, reset }),
-                Err(SubscribeError::OutOfRange(reason)) => {
+                Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
                     let state = self.reset(project, &reason.to_string()).await;
                     let state = reset.insert(state.map_err(SubscribeError::Store)?);
                     from = From::After(seq_of(state));
@@ -86,18 +111,22 @@ impl Session {
         }
     }
 
+    /// Subscribes from a position. Nothing is delivered before it is certain that the client may be there as of it.
     pub(super) async fn subscribe(
         &self,
         project: &ProjectId,
         subscriber: &Arc<dyn Subscriber>,
         from: From,
-    ) -> Result<Joined, SubscribeError> {
+        standing: Standing,
+    ) -> Result<Joined, JoinError> {
         let channel = &project.channel();
-        let old = self.rooms.enter(channel, project);
+        let old = self.rooms.take_subscription(channel);
         if let Some(old) = &old {
             // Only then is it known how far the client was told.
             old.leave().await;
         }
+        let for_ever = (standing.as_of == Seq::MAX).then_some(Seq::MAX);
+        self.rooms.enter(channel, project, for_ever);
         let from = match from {
             // Joining again changes nothing: the client goes on from where it is.
             From::Now => self.rooms.position(channel).map_or(from, From::After),
@@ -114,19 +143,41 @@ impl Session {
         // The old one lives on until then and keeps the feed, which need not read the log's head again.
         let result = hub.subscribe(channel, Arc::clone(subscriber), from).await;
         drop(old);
-        match result {
-            Ok((subscription, joined)) => {
-                self.rooms.settle(channel, subscription, joined, || {
-                    let (presence, caller) = (self.app.presence(), &self.caller);
-                    presence.enter(project, &caller.actor, caller.connection)
-                });
-                Ok(joined)
-            }
+        let (subscription, joined) = match result {
+            Ok(subscribed) => subscribed,
             Err(error) => {
                 self.rooms.forget(channel);
-                Err(error)
+                return Err(error.into());
             }
+        };
+        self.rooms.settle(channel, subscription, joined, || {
+            let (presence, caller) = (self.app.presence(), &self.caller);
+            presence.enter(project, &caller.actor, caller.connection)
+        });
+        self.vet(project, joined.position, standing).await?;
+        Ok(joined)
+    }
+
+    /// Lets events through from a position on, unless the client was turned out before it.
+    async fn vet(
+        &self,
+        project: &ProjectId,
+        position: Seq,
+        mut standing: Standing,
+    ) -> Result<(), JoinError> {
+        let channel = project.channel();
+        if standing.as_of < position {
+            let newer = self.standing(project).await;
+            if newer.is_err() {
+                self.rooms.forget(&channel);
+            }
+            standing = newer.map_err(SubscribeError::Store)?;
         }
+        if standing.sees() && self.rooms.admit(&channel, standing.as_of) {
+            return Ok(());
+        }
+        self.expel(&channel, Revoked::Removed);
+        Err(JoinError::Unseen)
     }
 
     fn joined(
@@ -168,7 +219,7 @@ impl Session {
                 answer.insert("noop".to_owned(), true.into());
             }
         }
-        self.rooms.forget(&channel);
+        self.let_go_of(&channel);
         Reply::done(answer)
     }
 }

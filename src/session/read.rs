@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Session;
-use crate::contract::{Cursor, Document, Reply, Since, payload};
+use crate::contract::{Cursor, Document, Since, payload};
 use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
 use crate::hub::OutOfRange;
 use crate::store::{Channel, StoreError};
@@ -106,6 +106,7 @@ impl Session {
         state.insert_text("epics", &take(Kind::Epic).into());
         state.insert_text("sprints", &take(Kind::Sprint).into());
         state.insert_text("tasks", &take(Kind::Task).into());
+        state.insert_text("members", &take(Kind::Member).into());
         Ok(state)
     }
 
@@ -143,7 +144,7 @@ impl Session {
         project: &ProjectId,
         since: Option<&Since>,
         limit: usize,
-    ) -> Result<Reply, StoreError> {
+    ) -> Result<Document, StoreError> {
         let channel = project.channel();
         let position = match since {
             Some(since) => self.position(since, &channel).await?,
@@ -151,13 +152,13 @@ impl Session {
         };
         let after = match position {
             Ok(after) => after,
-            Err(reason) => return Ok(Reply::done(self.reset(project, reason).await?)),
+            Err(reason) => return self.reset(project, reason).await,
         };
         let Stretch { no, head, events } = match self.events_after(&channel, after, limit).await? {
             Ok(stretch) => stretch,
             Err(reason) => {
                 let reason = reason.to_string();
-                return Ok(Reply::done(self.reset(project, &reason).await?));
+                return self.reset(project, &reason).await;
             }
         };
         let seq = events.last().map_or(after, |event| event.seq);
@@ -167,6 +168,6 @@ impl Session {
         answer.insert("seq".to_owned(), seq.into());
         answer.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
         answer.insert("hasMore".to_owned(), (seq < head).into());
-        Ok(Reply::done(answer))
+        Ok(answer.into())
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::Session;
-use super::join::seq_of;
+use super::access::{Revoked, Standing};
+use super::join::{JoinError, seq_of};
 use crate::contract::{Cursor, Document};
-use crate::domain::{ChannelName, ProjectId, Seq};
+use crate::domain::{ChannelName, EventType, ProjectId, Seq};
 use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};
 
 /// What became of a cursor with which a client came back.
@@ -31,6 +32,8 @@ pub enum Reset {
         /// Why.
         reason: OutOfRange,
     },
+    /// The client was turned out of a project.
+    Revoked(ProjectId),
 }
 
 impl Resumed {
@@ -65,18 +68,31 @@ impl Session {
         let numbers: Vec<_> = cursor.positions().iter().map(|(no, _)| *no).collect();
         let projects = self.app.channels().projects(&numbers).await;
         let projects = projects.map_err(SubscribeError::Store)?;
-        let rooms = cursor.positions().iter();
-        let rooms: Vec<_> = rooms
-            .filter_map(|(no, seq)| Some((projects.get(no)?, *seq)))
-            .collect();
-        if rooms.len() < numbers.len() {
-            resumed.lost("the cursor is of channels that do not exist");
-        }
-        let joins = rooms
+        let positions = cursor.positions().iter();
+        let (rooms, seqs): (Vec<_>, Vec<_>) = positions
+            .filter_map(|(no, seq)| Some((projects.get(no)?.clone(), *seq)))
+            .unzip();
+        let standings = self.standings(&rooms).await;
+        let standings = standings.map_err(SubscribeError::Store)?;
+        // Of a project that the client never could see it learns nothing, not even that it is there.
+        let is_known = |standing: &Standing| standing.sees() || standing.was_member();
+        if standings
             .iter()
-            .map(|(project, seq)| self.resume_project(project, *seq, subscriber));
+            .filter(|standing| is_known(standing))
+            .count()
+            < numbers.len()
+        {
+            resumed.lost("the cursor is of channels that do not exist, or cannot be seen");
+        }
+        let joins = rooms.iter().zip(seqs).zip(standings);
+        let joins =
+            joins
+                .filter(|(_, standing)| is_known(standing))
+                .map(|((project, seq), standing)| {
+                    self.resume_project(project, seq, standing, subscriber)
+                });
         for (channel, reset) in try_join_all(joins).await? {
-            resumed.channels.push(channel);
+            resumed.channels.extend(channel);
             resumed.resets.extend(reset);
         }
         Ok(resumed)
@@ -86,23 +102,33 @@ impl Session {
         &self,
         project: &ProjectId,
         seq: Seq,
+        standing: Standing,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<(ChannelName, Option<Reset>), SubscribeError> {
-        let reset = match self.subscribe(project, subscriber, From::Seen(seq)).await {
-            Ok(_) => None,
-            Err(SubscribeError::OutOfRange(reason)) => {
-                // It is there already, for others to see. From where on it is told is not known yet.
-                self.subscribe(project, subscriber, From::Now).await?;
-                let project = project.clone();
-                Some(Reset::Project { project, reason })
+    ) -> Result<(Option<ChannelName>, Option<Reset>), SubscribeError> {
+        let from = |from| self.subscribe(project, subscriber, from, standing);
+        let resumed = async {
+            if !standing.sees() {
+                return Err(JoinError::Unseen);
             }
-            Err(error) => return Err(error),
+            match from(From::Seen(seq)).await {
+                Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
+                    // It is there already, for others to see. From where on it is told is not known yet.
+                    from(From::Now).await?;
+                    let project = project.clone();
+                    Ok(Some(Reset::Project { project, reason }))
+                }
+                joined => joined.map(|_| None),
+            }
         };
-        Ok((project.channel(), reset))
+        match resumed.await {
+            Ok(reset) => Ok((Some(project.channel()), reset)),
+            Err(JoinError::Unseen) => Ok((None, Some(Reset::Revoked(project.clone())))),
+            Err(JoinError::Subscribe(error)) => Err(error),
+        }
     }
 
-    /// What a client is told of a reset: of a project its state now, after which events follow. It is not read before it
-    /// is its turn, because the state of all rooms of a client may be more than fits into memory.
+    /// What a client is told of a reset, and in which event: of a project its state now, after which events follow. It is
+    /// not read before it is its turn, because the state of all rooms of a client may be more than fits into memory.
     ///
     /// # Errors
     ///
@@ -111,15 +137,35 @@ impl Session {
         &self,
         reset: &Reset,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<Document, SubscribeError> {
+    ) -> Result<(EventType, Document), SubscribeError> {
         let (project, reason) = match reset {
-            Reset::Session(said) => return Ok(said.clone()),
+            Reset::Session(said) => return Ok((EventType::known("session.reset"), said.clone())),
+            Reset::Revoked(project) => return Ok(Self::revoked(project, Revoked::Removed)),
             Reset::Project { project, reason } => (project, reason.to_string()),
         };
-        let state = self.reset(project, &reason).await;
+        match self.start_project_over(project, &reason, subscriber).await {
+            Ok(state) => Ok((EventType::known("project.reset"), state)),
+            Err(JoinError::Unseen) => Ok(Self::revoked(project, Revoked::Removed)),
+            Err(JoinError::Subscribe(error)) => Err(error),
+        }
+    }
+
+    async fn start_project_over(
+        &self,
+        project: &ProjectId,
+        reason: &str,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Document, JoinError> {
+        let standing = self.standing(project).await;
+        let standing = standing.map_err(SubscribeError::Store)?;
+        if !standing.sees() {
+            self.expel(&project.channel(), Revoked::Removed);
+            return Err(JoinError::Unseen);
+        }
+        let state = self.reset(project, reason).await;
         let state = state.map_err(SubscribeError::Store)?;
         let from = From::After(seq_of(&state));
-        let followed = self.follow(project, subscriber, from).await?;
+        let followed = self.follow(project, subscriber, from, standing).await?;
         // Nothing at all is told before the resets are.
         self.rooms.release(&project.channel());
         let mut state = followed.reset.unwrap_or(state);

@@ -19,6 +19,23 @@ struct Room {
     no: Option<ChannelNo>,
     /// From where on events follow, as long as the state before them is not on its way: they are held back.
     held: Option<Seq>,
+    /// As of which event it is certain that the client may be here; until that is known nothing is delivered.
+    vetted: Option<Seq>,
+    /// Whether the client was turned out: it is still to be told so, and hears nothing else.
+    revoked: bool,
+}
+
+/// What becomes of an event.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// It is told, with this cursor.
+    Cursor(String),
+    /// Not yet.
+    Wait,
+    /// The client was turned out.
+    Revoked,
+    /// The client is not here any more.
+    Gone,
 }
 
 /// A position ahead of every log: whoever comes back with it is told the state anew. It stands in cursors while it is
@@ -62,9 +79,14 @@ impl Rooms {
         rooms.len() < MAX_ROOMS || rooms.contains_key(channel)
     }
 
-    /// Makes a room before its subscription, so that the first delivery finds it. Gives back the subscription
-    /// that it had, which must be left before another is made.
-    pub(super) fn enter(&self, channel: &ChannelName, project: &ProjectId) -> Option<Subscription> {
+    /// The subscription that a room has, which must be left before another is made.
+    pub(super) fn take_subscription(&self, channel: &ChannelName) -> Option<Subscription> {
+        let mut rooms = self.lock();
+        rooms.by_channel.get_mut(channel)?.subscription.take()
+    }
+
+    /// Makes a room before its subscription, so that the first delivery finds it.
+    pub(super) fn enter(&self, channel: &ChannelName, project: &ProjectId, vetted: Option<Seq>) {
         let mut rooms = self.lock();
         let room = rooms
             .by_channel
@@ -75,13 +97,38 @@ impl Rooms {
                 attendance: None,
                 no: None,
                 held: None,
+                vetted,
+                revoked: false,
             });
-        room.subscription.take()
+        room.vetted = vetted;
+        room.revoked = false;
+    }
+
+    /// Lets events through, because the client may be here as of a seq. Whether the room is still there.
+    pub(super) fn admit(&self, channel: &ChannelName, as_of: Seq) -> bool {
+        let mut rooms = self.lock();
+        let room = rooms.by_channel.get_mut(channel);
+        room.map(|room| room.vetted = Some(as_of)).is_some()
+    }
+
+    /// Turns the client out, unless it was vetted after that event.
+    pub(super) fn revoke(&self, channel: &ChannelName, seq: Seq) {
+        let rooms = &mut *self.lock();
+        if let Some(room) = rooms.by_channel.get_mut(channel)
+            && room.vetted.is_some_and(|vetted| vetted < seq)
+        {
+            room.revoked = true;
+            if let Some(no) = room.no {
+                rooms.told.remove(no);
+            }
+        }
     }
 
     /// Whether a room has been entered.
     pub(super) fn contains(&self, channel: &ChannelName) -> bool {
-        self.lock().by_channel.contains_key(channel)
+        let rooms = self.lock();
+        let room = rooms.by_channel.get(channel);
+        room.is_some_and(|room| !room.revoked)
     }
 
     /// The seq up to which a room was told.
@@ -155,10 +202,11 @@ impl Rooms {
         true
     }
 
-    /// Whether the events of any room are held back.
+    /// Whether the events of any room wait for something else than room on the way.
     pub(super) fn is_holding(&self) -> bool {
         let rooms = self.lock();
-        rooms.by_channel.values().any(|room| room.held.is_some())
+        let mut rooms = rooms.by_channel.values();
+        rooms.any(|room| room.held.is_some() || room.vetted.is_none())
     }
 
     /// The place in a room that is being left; the room stays until [`Rooms::forget`].
@@ -169,13 +217,22 @@ impl Rooms {
         Some((subscription, room.attendance.take()))
     }
 
-    /// Removes a room.
-    pub(super) fn forget(&self, channel: &ChannelName) {
+    /// Removes a room, and so ends its subscription. Gives back the client's attendance.
+    pub(super) fn forget(&self, channel: &ChannelName) -> Option<Attendance> {
         let mut rooms = self.lock();
-        let forgotten = rooms.by_channel.remove(channel);
-        if let Some(no) = forgotten.and_then(|room| room.no) {
+        let forgotten = rooms.by_channel.remove(channel)?;
+        if let Some(no) = forgotten.no {
             rooms.told.remove(no);
         }
+        drop(rooms);
+        forgotten.attendance
+    }
+
+    /// The project of a room.
+    pub(super) fn project(&self, channel: &ChannelName) -> Option<ProjectId> {
+        let rooms = self.lock();
+        let room = rooms.by_channel.get(channel)?;
+        Some(room.project.clone())
     }
 
     /// Removes all rooms and so ends their subscriptions, for good.
@@ -189,11 +246,9 @@ impl Rooms {
 
     /// The projects that were joined.
     pub(super) fn projects(&self) -> Vec<ProjectId> {
-        self.lock()
-            .by_channel
-            .values()
-            .map(|room| room.project.clone())
-            .collect()
+        let rooms = self.lock();
+        let joined = rooms.by_channel.values().filter(|room| !room.revoked);
+        joined.map(|room| room.project.clone()).collect()
     }
 
     /// The cursor of all rooms.
@@ -201,22 +256,30 @@ impl Rooms {
         self.lock().told.to_string()
     }
 
-    /// Notes that an event is being delivered and gives the cursor after it; `None` if it is held back.
-    pub(super) fn cursor_after(&self, event: &Event) -> Option<String> {
+    /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now.
+    pub(super) fn cursor_after(&self, event: &Event) -> Told {
         let rooms = &mut *self.lock();
-        if let Some(room) = rooms.by_channel.get_mut(&event.channel) {
-            if room.held.is_some() {
-                return None;
-            }
-            room.no = Some(event.channel_no);
-            rooms.told.set(event.channel_no, event.seq);
+        let Some(room) = rooms.by_channel.get_mut(&event.channel) else {
+            return Told::Gone;
+        };
+        if room.revoked {
+            return Told::Revoked;
         }
-        Some(rooms.told.to_string())
+        if room.held.is_some() || room.vetted.is_none() {
+            return Told::Wait;
+        }
+        room.no = Some(event.channel_no);
+        rooms.told.set(event.channel_no, event.seq);
+        Told::Cursor(rooms.told.to_string())
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.
     pub(super) fn not_told(&self, event: &Event) {
-        self.lock().told.set(event.channel_no, event.seq - 1);
+        let rooms = &mut *self.lock();
+        let room = rooms.by_channel.get(&event.channel);
+        if room.is_some_and(|room| !room.revoked) {
+            rooms.told.set(event.channel_no, event.seq - 1);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Joined> {

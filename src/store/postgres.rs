@@ -4,6 +4,7 @@ pub(super) mod answer;
 pub(super) mod channel;
 pub(super) mod entity;
 pub(super) mod event;
+pub(super) mod member;
 pub(super) mod meta;
 
 use std::time::Duration;

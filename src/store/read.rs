@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Channel, KeptChannel, Snapshot, Store, StoreError};
+use super::{Channel, KeptChannel, Snapshot, Standing, Store, StoreError};
 use super::{postgres, sqlite};
 use crate::domain::{
     ChannelName, ChannelNo, EntityId, Epoch, Event, EventId, Kind, ProjectId, Seq, Timestamp,
@@ -178,6 +178,22 @@ impl Store {
             return Ok(Vec::new());
         }
         with!(reader of self, entity::projects(kind, id, projects))
+    }
+
+    /// What the lists of members of these projects say of a user, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn standings(
+        &self,
+        user: &EntityId,
+        projects: &[ProjectId],
+    ) -> Result<Vec<Standing>, StoreError> {
+        if projects.is_empty() {
+            return Ok(Vec::new());
+        }
+        with!(reader of self, member::standings(user, projects))
     }
 
     /// Removes at most `limit` answers that are older, the oldest first; says how many it were.

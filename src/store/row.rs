@@ -14,10 +14,10 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::prune::Expiring;
-use super::{Channel, KeptChannel, StoreError, StoredAnswer};
+use super::{Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
-    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, OrderEntry,
-    ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
+    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, Membership,
+    OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
 };
 
 /// A row of either database, with the table's name for errors.
@@ -129,6 +129,27 @@ pub(super) fn kept(row: &impl Columns) -> Result<KeptChannel, StoreError> {
     Ok(KeptChannel {
         channel: channel(row)?,
         since: since.map(Timestamp::from_millis),
+    })
+}
+
+pub(super) fn standing(row: &impl Columns) -> Result<Standing, StoreError> {
+    let membership = match row.integer_or_null(ENTITIES, "updated_at")? {
+        None => None,
+        Some(since) => {
+            let role = row.text_or_null(ENTITIES, "role")?;
+            let is_removed = row.integer_or_null(ENTITIES, "deleted_at")?.is_some();
+            let role = role.filter(|_| !is_removed).map(|role| role.parse());
+            Some(Membership {
+                role: role
+                    .transpose()
+                    .map_err(|_| ENTITIES.inconsistent("fields"))?,
+                since: Timestamp::from_millis(since),
+            })
+        }
+    };
+    Ok(Standing {
+        seq: row.integer_or_null(CHANNELS, "seq")?.unwrap_or(0),
+        membership,
     })
 }
 

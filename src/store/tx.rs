@@ -98,6 +98,18 @@ impl Tx {
         in_tx!(self, entity::tasks_of(wanted))
     }
 
+    /// The owners of these projects, in no order.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn owners_get(&mut self, projects: &[ProjectId]) -> Result<Vec<Entity>, StoreError> {
+        if projects.is_empty() {
+            return Ok(Vec::new());
+        }
+        in_tx!(self, member::owners(projects))
+    }
+
     /// The places of all live tasks of these projects, by project and rank.
     ///
     /// # Errors

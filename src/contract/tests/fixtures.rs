@@ -147,6 +147,7 @@ impl DryServer {
             .entry(project.clone())
             .or_insert_with(|| World::new(project.clone(), 0));
         let cx = Context {
+            founder: None,
             actor: Actor::new("anonymous:dry"),
             now: Timestamp::from_millis(1_700_000_000_000),
             strict: false,

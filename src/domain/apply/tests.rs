@@ -43,6 +43,7 @@ impl Board {
         let command = Command {
             project: self.world.project().clone(),
             action,
+            made_id: false,
             expected_version,
             spellings: Fields::new(),
             echo: Fields::new(),
@@ -51,6 +52,7 @@ impl Board {
             actor: Actor::new(self.actor),
             now: Timestamp::from_millis(1000 + self.world.seq()),
             strict: self.strict,
+            founder: None,
         };
         let changes = apply(&self.world, &command, &cx)?;
         self.world.accept(&changes);

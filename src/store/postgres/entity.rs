@@ -1,4 +1,4 @@
-//! Projects, epics, sprints and tasks.
+//! Projects, epics, sprints, tasks and members.
 
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ macro_rules! columns {
          created_at, created_by, updated_at, updated_by, deleted_at, deleted_by"
     };
 }
+
+pub(super) use columns;
 
 const UPSERT: &str = "
     INSERT INTO entities (project_id, project_id_numeric, kind, id, id_numeric, fields, history,

@@ -105,6 +105,11 @@ impl Pump {
                     None => self.answer(&name, ack, reply).await,
                 }
             }
+            Outcome::Refreshed(refreshed) => {
+                self.settle_all().await;
+                self.socket.tell_lost(&refreshed.lost).await;
+                self.answer(&name, ack, refreshed.reply).await;
+            }
             Outcome::Pending { queue, answer } => {
                 self.queue = Some(queue);
                 self.in_flight.push_back(InFlight { name, ack, answer });

@@ -1,16 +1,44 @@
 //! What the hub hands over to a client: events, which wait for room, and signals, which get lost without.
 
+use serde_json::value::to_raw_value;
 use socketioxide::{SendError, SocketError};
 
 use super::send::take_back;
-use super::{Outgoing, PACKET_OVERHEAD, Socket};
-use crate::domain::{ConnectionId, Event, Signal};
+use super::{IoSocket, Outgoing, PACKET_OVERHEAD, Socket};
+use crate::domain::{ChannelName, ConnectionId, Event, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
+use crate::session::{Delivery, Revoked, Session};
+use crate::transport::socketio::outbox::Outbox;
 
 impl Socket {
     /// Whether something comes from this connection.
     fn caused(&self, origin: Option<ConnectionId>) -> bool {
         origin == Some(self.session.caller.connection)
+    }
+
+    /// Tells a client that it was turned out of a room, in the place of the event that did so: it hears nothing more
+    /// from there. [`Offer::Gone`] once it is told.
+    fn turn_out(&self, socket: &IoSocket, outbox: &mut Outbox, channel: &ChannelName) -> Offer {
+        socket.leave(channel.as_str().to_owned());
+        let Some(project) = self.session.project_of(channel) else {
+            return Offer::Gone;
+        };
+        let (event_type, said) = Session::revoked(&project, Revoked::Removed);
+        let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
+        let cursor = self.session.cursor();
+        let bytes = payload.get().len() + cursor.len() + PACKET_OVERHEAD;
+        if !outbox.takes_event(bytes) {
+            return Offer::Full;
+        }
+        outbox.put(bytes);
+        let name = self.session.style.name(&event_type);
+        match socket.emit(name, &(&payload, cursor)) {
+            Ok(()) => Offer::Gone,
+            Err(error) => {
+                take_back(outbox, &error);
+                Offer::Full
+            }
+        }
     }
 }
 
@@ -26,8 +54,18 @@ impl Subscriber for Socket {
         if !self.is_welcome() || !outbox.takes_event(bytes) {
             return Offer::Full;
         }
-        let Some(cursor) = self.session.cursor_after(event) else {
-            return Offer::Full;
+        let cursor = match self.session.deliver(event) {
+            Delivery::Told(cursor) => cursor,
+            Delivery::Wait => return Offer::Full,
+            Delivery::Gone => return Offer::Gone,
+            Delivery::Revoked => {
+                let told = self.turn_out(&socket, outbox, &event.channel);
+                drop(outgoing);
+                if told == Offer::Gone {
+                    self.session.expel(&event.channel, Revoked::Removed);
+                }
+                return told;
+            }
         };
         if own && !self.echo {
             return Offer::Taken;

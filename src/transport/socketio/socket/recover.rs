@@ -10,7 +10,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::{IoSocket, Socket};
-use crate::domain::{EventType, PrivateId};
+use crate::domain::PrivateId;
 use crate::hub::{SubscribeError, Subscriber};
 use crate::session::Reset;
 use crate::store::StoreError;
@@ -86,12 +86,8 @@ impl Socket {
             if self.is_gone() {
                 break;
             }
-            let event_type = match reset {
-                Reset::Session(_) => "session.reset",
-                Reset::Project { .. } => "project.reset",
-            };
-            let name = self.session.style.name(&EventType::known(event_type));
-            let said = self.session.start_over(reset, &subscriber).await?;
+            let (event_type, said) = self.session.start_over(reset, &subscriber).await?;
+            let name = self.session.style.name(&event_type);
             let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
             // It covers all of them: a client that is cut off in between has the old one, and is told all anew.
             let cursor = (index == last).then(|| self.session.cursor());

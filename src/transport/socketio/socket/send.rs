@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
 use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::contract::Reply;
-use crate::domain::{ChannelName, EventType};
+use crate::domain::{ChannelName, EventType, ProjectId};
 use crate::hub::{Offer, Subscriber};
+use crate::session::{Revoked, Session};
 use crate::transport::socketio::outbox::Outbox;
 use crate::transport::socketio::{AckSender, IoSocket};
 
@@ -40,10 +41,25 @@ impl Socket {
         self.send(bytes, emit).await;
     }
 
+    /// Tells a client what it cannot see any more with the token that it has shown last.
+    pub(in super::super) async fn tell_lost(&self, projects: &[ProjectId]) {
+        for project in projects {
+            self.settle_room(&project.channel());
+            let (event_type, said) = Session::revoked(project, Revoked::Token);
+            let name = self.session.style.name(&event_type);
+            let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
+            let bytes = payload.get().len() + self.session.cursor().len();
+            let emit = |socket: &IoSocket| socket.emit(&name, &(&payload, self.session.cursor()));
+            self.send(bytes, emit).await;
+        }
+    }
+
     /// Lets a channel's events follow the state that has just been sent.
     pub(in super::super) async fn release(&self, channel: &ChannelName) {
-        if self.session.release(channel) {
-            self.meter.wake_all();
+        let was_held = self.session.release(channel);
+        // Others may have waited only until it was certain that the client may hear them.
+        self.meter.wake_all();
+        if was_held {
             self.tell_cursor().await;
         }
     }

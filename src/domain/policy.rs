@@ -1,0 +1,248 @@
+//! Who may do what: the one table, and the rules around it that no table can tell.
+
+use super::{Action, EntityId, Holder, Id, Identity, Kind, Membership, Refusal, Role, World};
+
+/// What it takes to see a project: its state, its events, who is in it.
+pub const TO_SEE: Role = Role::Viewer;
+
+/// What it takes to carry out an action in a project that exists. Seeing it, and signals, take [`TO_SEE`].
+const fn needed(action: &Action) -> Role {
+    match action {
+        Action::Create { kind, .. } | Action::Update { kind, .. } => match kind {
+            Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
+            Kind::Project | Kind::Member => Role::Admin,
+        },
+        Action::Delete { kind, .. } => match kind {
+            Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
+            Kind::Member => Role::Admin,
+            Kind::Project => Role::Owner,
+        },
+        Action::TaskRestore { .. }
+        | Action::TaskMove { .. }
+        | Action::SprintStart { .. }
+        | Action::SprintComplete { .. } => Role::Member,
+    }
+}
+
+/// The id under which somebody is a member.
+#[must_use]
+pub fn member_id(identity: &Identity) -> EntityId {
+    EntityId(Id::restore(identity.actor.as_str().to_owned(), false))
+}
+
+/// Who becomes owner of a project that somebody makes: a service is no member.
+#[must_use]
+pub fn founder(identity: &Identity) -> Option<EntityId> {
+    match identity.holder {
+        Holder::User { .. } => Some(member_id(identity)),
+        Holder::Service { .. } => None,
+    }
+}
+
+/// Whether somebody may carry out an action. The caller's own membership, the entity that the action names and the
+/// project itself must be loaded. `free_id`: every user may make a project under the id that the action names, if there
+/// is none.
+///
+/// # Errors
+///
+/// A project that the caller cannot see is not found, whether it exists or not; else [`Refusal::Forbidden`].
+pub fn check(
+    identity: &Identity,
+    world: &World,
+    action: &Action,
+    free_id: bool,
+) -> Result<(), Refusal> {
+    let me = member_id(identity);
+    let membership = world.get(Kind::Member, &me);
+    let membership = membership.map(|member| Membership::of(member));
+    let role = identity.role(world.project(), membership);
+    let exists = world.project_entity().is_some();
+    let makes_project = matches!(
+        action,
+        Action::Create {
+            kind: Kind::Project,
+            ..
+        }
+    );
+    if makes_project && (role.is_none() || !exists) {
+        let is_user = matches!(identity.holder, Holder::User { .. });
+        let may_found = role == Some(Role::Owner) || (is_user && free_id);
+        if !may_found {
+            // In the same words whether the id is taken or not.
+            return Err(Refusal::Forbidden(NO_FOUNDER.to_owned()));
+        }
+        if !exists {
+            return Ok(());
+        }
+    }
+    let role = role.ok_or(UNSEEN)?;
+    let needed = needed_for(world, action, &me);
+    if role < needed {
+        let message = format!("this takes the role {needed} in the project, and you are {role}");
+        return Err(Refusal::Forbidden(message));
+    }
+    Ok(())
+}
+
+/// How a project looks that the caller cannot see.
+pub const UNSEEN: Refusal = Refusal::NotFound {
+    kind: Kind::Project,
+    field: Kind::Project.id_key(),
+};
+
+const NO_FOUNDER: &str = "a new project's id is made by the server: leave it out, or have a token or API key that names \
+                          you its owner";
+
+/// What the table says, except: owners are made, changed and removed by owners; and everybody may leave.
+fn needed_for(world: &World, action: &Action, me: &EntityId) -> Role {
+    let is_owner = |id| {
+        let member = world.get(Kind::Member, id);
+        member.and_then(|member| member.role()) == Some(Role::Owner)
+    };
+    match action {
+        Action::Delete {
+            kind: Kind::Member,
+            id,
+        } if id == me => TO_SEE,
+        Action::Delete {
+            kind: Kind::Member,
+            id,
+        } if is_owner(id) => Role::Owner,
+        Action::Create {
+            kind: Kind::Member,
+            id,
+            fields,
+        }
+        | Action::Update {
+            kind: Kind::Member,
+            id,
+            fields,
+        } if is_owner(id) || fields.get("role") == Some(&Role::Owner.as_str().into()) => {
+            Role::Owner
+        }
+        _ => needed(action),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Actor, Entity, Fields, Grants, ProjectId, Stamp, Timestamp};
+
+    const ME: &str = "me";
+
+    fn id(text: &str) -> EntityId {
+        EntityId(Id::from_text(text).unwrap())
+    }
+
+    fn identity(granted: Option<Role>, is_user: bool) -> Identity {
+        let mut grants = Grants::default();
+        if let Some(role) = granted {
+            grants.insert(Grants::EVERYWHERE, role);
+        }
+        let user = Holder::User { granted_at: None };
+        let service = Holder::Service {
+            key: "ci".to_owned(),
+        };
+        Identity {
+            actor: Actor::new(ME),
+            holder: if is_user { user } else { service },
+            grants,
+            expires_at: None,
+        }
+    }
+
+    /// A project with these members.
+    fn world(members: &[(&str, Role)]) -> World {
+        let project = ProjectId(id("p").0);
+        let stamp = Stamp {
+            at: Timestamp::from_millis(1),
+            by: Actor::new("ann"),
+        };
+        let mut world = World::new(project.clone(), 1);
+        let blank = |kind, id| Entity::blank(project.clone(), kind, id, stamp.clone());
+        world.load(blank(Kind::Project, id("p")));
+        for (user, role) in members {
+            let mut member = blank(Kind::Member, id(user));
+            let role = role.as_str().into();
+            member.fields.insert("role".to_owned(), role);
+            world.load(member);
+        }
+        world
+    }
+
+    fn with_role(action: fn(EntityId, Fields) -> Action, user: &str, role: Role) -> Action {
+        let mut fields = Fields::new();
+        fields.insert("role".to_owned(), role.as_str().into());
+        action(id(user), fields)
+    }
+
+    fn add(id: EntityId, fields: Fields) -> Action {
+        let kind = Kind::Member;
+        Action::Create { kind, id, fields }
+    }
+
+    fn change(id: EntityId, fields: Fields) -> Action {
+        let kind = Kind::Member;
+        Action::Update { kind, id, fields }
+    }
+
+    fn remove(user: &str) -> Action {
+        Action::Delete {
+            kind: Kind::Member,
+            id: id(user),
+        }
+    }
+
+    fn allowed(world: &World, action: &Action) -> bool {
+        check(&identity(None, true), world, action, false).is_ok()
+    }
+
+    #[test]
+    fn owners_alone_make_and_unmake_owners() {
+        let others = [("ann", Role::Owner), ("bob", Role::Member)];
+        for role in Role::ALL {
+            let mut members = others.to_vec();
+            members.push((ME, role));
+            let world = world(&members);
+            for (action, needed) in [
+                (with_role(add, "new", Role::Admin), Role::Admin),
+                (with_role(add, "new", Role::Owner), Role::Owner),
+                (with_role(change, "bob", Role::Viewer), Role::Admin),
+                (with_role(change, "bob", Role::Owner), Role::Owner),
+                (with_role(change, "ann", Role::Viewer), Role::Owner),
+                (with_role(change, ME, Role::Owner), Role::Owner),
+                (remove("bob"), Role::Admin),
+                (remove("ann"), Role::Owner),
+                (remove(ME), Role::Viewer),
+            ] {
+                assert_eq!(
+                    allowed(&world, &action),
+                    role >= needed,
+                    "{role} {action:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_project_under_a_chosen_id_is_not_told_from_one_that_is_there() {
+        let create = Action::Create {
+            kind: Kind::Project,
+            id: id("p"),
+            fields: Fields::new(),
+        };
+        let there = world(&[("ann", Role::Owner)]);
+        let nowhere = World::new(there.project().clone(), 0);
+        for is_user in [true, false] {
+            let me = identity(None, is_user);
+            let refused = |world| check(&me, world, &create, false).unwrap_err().to_string();
+            assert_eq!(refused(&there), refused(&nowhere));
+            assert_eq!(check(&me, &nowhere, &create, true).is_ok(), is_user);
+        }
+        let owner = identity(Some(Role::Owner), false);
+        assert!(check(&owner, &nowhere, &create, false).is_ok());
+        let admin = identity(Some(Role::Admin), false);
+        assert!(check(&admin, &nowhere, &create, false).is_err());
+    }
+}
