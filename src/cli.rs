@@ -43,7 +43,12 @@ impl Cli {
 fn without_secrets(mut error: clap::Error) -> clap::Error {
     let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string);
     let secret = |argument: String| {
-        let secrets = ["--database-url", "--redis-url", "--admin-token"];
+        let secrets = [
+            "--database-url",
+            "--redis-url",
+            "--admin-token",
+            "--auth-secret",
+        ];
         secrets.iter().any(|name| argument.contains(name))
     };
     if argument.is_some_and(secret) {

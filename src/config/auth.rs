@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Secret;
+use super::secret::signing_secret;
 use super::value::{duration, pause};
 
 /// How clients show who they are.
@@ -20,6 +21,7 @@ pub struct AuthConfig {
     #[arg(
         long,
         env = "AUTH_SECRET",
+        value_parser = signing_secret,
         hide_env_values = true,
         value_name = "SECRET",
         global = true
@@ -30,6 +32,7 @@ pub struct AuthConfig {
     #[arg(
         long,
         env = "AUTH_PUBLIC_KEY",
+        hide_env_values = true,
         value_name = "PEM_OR_PATH",
         global = true
     )]

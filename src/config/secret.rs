@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 /// Characters below which a secret can be guessed.
 const SECRET_MIN: usize = 16;
+/// Characters below which what is signed with a secret tells it to those who try them all.
+const SIGNING_SECRET_MIN: usize = 32;
 
 /// See the module.
 #[derive(Clone)]
@@ -18,6 +20,11 @@ impl Secret {
         let differing = ours.iter().zip(theirs).fold(0, |all, (a, b)| all | (a ^ b));
         ours.len() == theirs.len() && std::hint::black_box(differing) == 0
     }
+
+    /// The secret itself, for making something with it.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -30,9 +37,18 @@ impl FromStr for Secret {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.len() < SECRET_MIN {
-            return Err(format!("must have at least {SECRET_MIN} characters"));
-        }
-        Ok(Self(text.to_owned()))
+        of_length(text, SECRET_MIN)
     }
+}
+
+/// A secret with which tokens are signed.
+pub(super) fn signing_secret(text: &str) -> Result<Secret, String> {
+    of_length(text, SIGNING_SECRET_MIN)
+}
+
+fn of_length(text: &str, min: usize) -> Result<Secret, String> {
+    if text.len() < min {
+        return Err(format!("must have at least {min} characters"));
+    }
+    Ok(Secret(text.to_owned()))
 }

@@ -365,5 +365,9 @@ fn refusal(error: &AuthError) -> Reply {
             Reply::refused(ErrorCode::Unauthenticated, "the token is not valid")
         }
         AuthError::Unavailable(error) => super::unavailable(error),
+        AuthError::NoKeysYet => {
+            let message = "tokens cannot be verified now; try again in a moment";
+            Reply::refused(ErrorCode::Unavailable, message)
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which part of the tree may name what.
-const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
+const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
     ("sqlx", &["store", "store.rs"]),
     ("redis", &["broker", "broker.rs"]),
     (
@@ -13,10 +13,11 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 5] = [
     ),
     ("axum", &["transport", "admin", "serve.rs", "config"]),
     ("SystemTime::now", &["clock.rs"]),
+    ("jsonwebtoken", &["auth", "auth.rs"]),
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 11] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 12] = [
     (
         "domain",
         &[
@@ -49,6 +50,18 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 11] = [
             "crate::command",
             "crate::session",
             "crate::app",
+        ],
+    ),
+    (
+        "auth",
+        &[
+            "crate::contract",
+            "crate::hub",
+            "crate::presence",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
         ],
     ),
     (

@@ -8,6 +8,7 @@ pub(crate) mod polling;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod server;
+pub(crate) mod tokens;
 
 use std::time::Duration;
 

@@ -107,6 +107,9 @@ impl Pump {
             }
             Outcome::Refreshed(refreshed) => {
                 self.settle_all().await;
+                if refreshed.reply.is_ok() {
+                    self.socket.keep_watch();
+                }
                 self.socket.tell_lost(&refreshed.lost).await;
                 self.answer(&name, ack, refreshed.reply).await;
             }

@@ -1,0 +1,138 @@
+//! What a token says, and whether it is so now and for us.
+
+use serde_json::Value;
+
+use super::token::Claims;
+use crate::config::AuthConfig;
+use crate::domain::{Actor, Grants, Holder, Id, Identity, Timestamp};
+
+/// What users' ids must not begin with: it tells those who are no users.
+const RESERVED: [&str; 2] = ["apikey:", "anonymous:"];
+/// The last second of the year 9999.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+/// What tokens must say to be accepted.
+#[derive(Debug)]
+pub(super) struct Rules {
+    issuer: Option<String>,
+    audience: Option<String>,
+    leeway: i64,
+    user_claim: String,
+    projects_claim: Option<String>,
+}
+
+impl Rules {
+    pub(super) fn new(config: &AuthConfig) -> Self {
+        Self {
+            issuer: config.auth_issuer.clone(),
+            audience: config.auth_audience.clone(),
+            leeway: i64::try_from(config.auth_leeway.as_millis()).unwrap_or(i64::MAX),
+            user_claim: config.auth_user_claim.clone(),
+            projects_claim: config.auth_projects_claim.clone(),
+        }
+    }
+
+    /// Who the user is, unless the claims are not true now or not meant for us.
+    pub(super) fn identity(&self, claims: &Claims, now: Timestamp) -> Result<Identity, String> {
+        let expires_at = self.in_force(claims, now)?;
+        self.meant_for_us(claims)?;
+        let issued_at = time(claims, "iat")?;
+        // A token cannot know what is still to come.
+        let granted_at = issued_at.map(|at| at.min(now).as_millis().saturating_sub(self.leeway));
+        Ok(Identity {
+            actor: self.user(claims)?,
+            holder: Holder::User {
+                granted_at: granted_at.map(Timestamp::from_millis),
+            },
+            grants: self.grants(claims)?,
+            expires_at: Some(expires_at),
+        })
+    }
+
+    /// When a token ends that has begun and has not ended yet.
+    fn in_force(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, String> {
+        let expires_at = time(claims, "exp")?.ok_or("the token has no exp")?;
+        if now.as_millis() >= expires_at.as_millis().saturating_add(self.leeway) {
+            return Err("the token has expired".to_owned());
+        }
+        let not_before = time(claims, "nbf")?;
+        if not_before.is_some_and(|at| at.as_millis().saturating_sub(self.leeway) > now.as_millis())
+        {
+            return Err("the token is not valid yet".to_owned());
+        }
+        Ok(expires_at)
+    }
+
+    fn meant_for_us(&self, claims: &Claims) -> Result<(), String> {
+        let is = |value: Option<&Value>, text: &str| value.and_then(Value::as_str) == Some(text);
+        if let Some(issuer) = &self.issuer
+            && !is(claims.get("iss"), issuer)
+        {
+            return Err("the token has another iss than AUTH_ISSUER".to_owned());
+        }
+        if let Some(audience) = &self.audience {
+            let named = match claims.get("aud") {
+                Some(Value::Array(all)) => all.iter().any(|one| is(Some(one), audience)),
+                one => is(one, audience),
+            };
+            if !named {
+                return Err("the token's aud does not name AUTH_AUDIENCE".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn user(&self, claims: &Claims) -> Result<Actor, String> {
+        let claim = &self.user_claim;
+        let value = claims
+            .get(claim)
+            .ok_or_else(|| format!("the token has no {claim}"))?;
+        let id = Id::from_json(value).map_err(|error| format!("the token's {claim} {error}"))?;
+        let is_reserved = RESERVED.iter().any(|start| id.as_str().starts_with(start));
+        if is_reserved || id.as_str().contains('\0') {
+            return Err(format!("the token's {claim} cannot be a user's id"));
+        }
+        Ok(Actor::new(id.as_str()))
+    }
+
+    /// The roles that the token gives. What cannot be read gives none: it refuses the token.
+    fn grants(&self, claims: &Claims) -> Result<Grants, String> {
+        let mut grants = Grants::default();
+        let Some(claim) = &self.projects_claim else {
+            return Ok(grants);
+        };
+        let projects = match claims.get(claim) {
+            None => return Ok(grants),
+            Some(Value::Object(projects)) => projects,
+            Some(_) => return Err(format!("the token's {claim} is no object")),
+        };
+        for (project, role) in projects {
+            let is_project = Id::from_text(project).is_ok() && !project.contains('\0');
+            let role = role.as_str().and_then(|role| role.parse().ok());
+            let role = role.filter(|_| is_project);
+            grants.insert(
+                project,
+                role.ok_or_else(|| {
+                    format!(
+                        "the token's {claim} must map projects to viewer, member, admin or owner"
+                    )
+                })?,
+            );
+        }
+        Ok(grants)
+    }
+}
+
+/// A time in a claim, which is seconds and may have a fraction.
+fn time(claims: &Claims, claim: &str) -> Result<Option<Timestamp>, String> {
+    let Some(value) = claims.get(claim) else {
+        return Ok(None);
+    };
+    let seconds = value
+        .as_f64()
+        .filter(|seconds| (0.0..=LAST_SECOND).contains(seconds))
+        .ok_or_else(|| format!("the token's {claim} is no time"))?;
+    #[expect(clippy::cast_possible_truncation, reason = "it is within the range")]
+    let millis = (seconds * 1000.0).round() as i64;
+    Ok(Some(Timestamp::from_millis(millis)))
+}
