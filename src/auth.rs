@@ -3,10 +3,13 @@
 //! Which algorithm a token may be signed with is decided by the key, never by the token.
 
 mod claims;
+mod jwks;
 mod key;
 mod token;
 
 use std::sync::Arc;
+
+use jsonwebtoken::Algorithm;
 
 use crate::clock::Clock;
 use crate::config::AuthConfig;
@@ -15,7 +18,9 @@ use crate::lifecycle::Lifecycle;
 use crate::store::{Store, StoreError};
 
 use claims::Rules;
+use jwks::Jwks;
 use key::Key;
+use token::Claims;
 
 /// What may stand before a token.
 const SCHEME: &str = "Bearer ";
@@ -33,6 +38,8 @@ struct Shared {
     required: bool,
     /// The keys of the settings.
     keys: Vec<Key>,
+    /// The keys that are published elsewhere.
+    jwks: Option<Arc<Jwks>>,
     rules: Rules,
     store: Store,
     clock: Clock,
@@ -66,7 +73,7 @@ impl Authenticator {
     pub async fn start(
         config: &AuthConfig,
         store: &Store,
-        _lifecycle: &Lifecycle,
+        lifecycle: &Lifecycle,
     ) -> Result<Self, AuthConfigError> {
         let mut keys = Vec::new();
         if let Some(secret) = &config.auth_secret {
@@ -75,10 +82,15 @@ impl Authenticator {
         if let Some(public_key) = &config.auth_public_key {
             keys.push(Key::public(public_key)?);
         }
+        let jwks = match &config.auth_jwks {
+            Some(source) => Some(Jwks::start(source, config.auth_jwks_refresh, lifecycle).await?),
+            None => None,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 required: config.auth_required,
                 keys,
+                jwks,
                 rules: Rules::new(config),
                 store: store.clone(),
                 clock: Clock,
@@ -95,7 +107,7 @@ impl Authenticator {
     /// Whether tokens can be verified at all: without any key they are looked at by nobody.
     #[must_use]
     pub fn verifies_tokens(&self) -> bool {
-        !self.shared.keys.is_empty()
+        !self.shared.keys.is_empty() || self.shared.jwks.is_some()
     }
 
     /// Tells whose token or API key this is; a `Bearer ` before it is no part of it.
@@ -104,17 +116,36 @@ impl Authenticator {
     ///
     /// See [`AuthError`].
     pub async fn identify(&self, credential: &str) -> Result<Identity, AuthError> {
-        self.identify_token(without_scheme(credential))
-            .map_err(AuthError::Unauthenticated)
+        let credential = without_scheme(credential);
+        let claims = self.verify(credential).await?;
+        let now = self.shared.clock.now();
+        let identity = self.shared.rules.identity(&claims, now);
+        identity.map_err(AuthError::Unauthenticated)
     }
 
-    fn identify_token(&self, token: &str) -> Result<Identity, String> {
+    /// What a token says that is signed by somebody who may.
+    async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
         if token.len() > MAX_TOKEN {
-            return Err(format!("the token has more than {MAX_TOKEN} bytes"));
+            let reason = format!("the token has more than {MAX_TOKEN} bytes");
+            return Err(AuthError::Unauthenticated(reason));
         }
-        let header = token::header(token)?;
-        let claims = token::verify(token, &header, self.shared.keys.iter())?;
-        self.shared.rules.identity(&claims, self.shared.clock.now())
+        let header = token::header(token).map_err(AuthError::Unauthenticated)?;
+        let own = token::verify(token, &header, self.shared.keys.iter());
+        let (Err(_), Some(jwks)) = (&own, &self.shared.jwks) else {
+            return own.map_err(AuthError::Unauthenticated);
+        };
+        // Nobody publishes a secret.
+        if header.alg == Algorithm::HS256 {
+            return own.map_err(AuthError::Unauthenticated);
+        }
+        if !jwks.known().has_key_for(&header) {
+            jwks.read_for_unknown().await;
+        }
+        let known = jwks.known();
+        if !known.is_current && !known.has_key_for(&header) {
+            return Err(AuthError::NoKeysYet);
+        }
+        token::verify(token, &header, known.keys.iter()).map_err(AuthError::Unauthenticated)
     }
 }
 
