@@ -2,7 +2,9 @@
 //!
 //! Which algorithm a token may be signed with is decided by the key, never by the token.
 
+pub mod api_key;
 mod claims;
+pub mod issue;
 mod jwks;
 mod key;
 mod token;
@@ -25,7 +27,7 @@ use token::Claims;
 /// What may stand before a token.
 const SCHEME: &str = "Bearer ";
 /// Bytes of the longest token that is looked at.
-const MAX_TOKEN: usize = 8 * 1024;
+const MAX_CREDENTIAL: usize = 8 * 1024;
 
 /// Tells who somebody is. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ struct Shared {
     jwks: Option<Arc<Jwks>>,
     rules: Rules,
     store: Store,
+    uses: api_key::Uses,
+    lifecycle: Lifecycle,
     clock: Clock,
 }
 
@@ -93,6 +97,8 @@ impl Authenticator {
                 jwks,
                 rules: Rules::new(config),
                 store: store.clone(),
+                uses: api_key::Uses::default(),
+                lifecycle: lifecycle.clone(),
                 clock: Clock,
             }),
         })
@@ -117,18 +123,43 @@ impl Authenticator {
     /// See [`AuthError`].
     pub async fn identify(&self, credential: &str) -> Result<Identity, AuthError> {
         let credential = without_scheme(credential);
+        if credential.len() > MAX_CREDENTIAL {
+            let reason = format!("it has more than {MAX_CREDENTIAL} bytes");
+            return Err(AuthError::Unauthenticated(reason));
+        }
+        if api_key::is_one(credential) {
+            return self.identify_api_key(credential).await;
+        }
         let claims = self.verify(credential).await?;
         let now = self.shared.clock.now();
         let identity = self.shared.rules.identity(&claims, now);
         identity.map_err(AuthError::Unauthenticated)
     }
 
+    async fn identify_api_key(&self, credential: &str) -> Result<Identity, AuthError> {
+        let (store, now) = (&self.shared.store, self.shared.clock.now());
+        let (identity, key) = api_key::identify(credential, store, now).await?;
+        if !api_key::is_use_noted(&key, now) {
+            let shared = Arc::clone(&self.shared);
+            // On SQLite this waits for its turn among the commands: nobody else has to.
+            self.shared
+                .lifecycle
+                .spawn(async move { shared.uses.note(&shared.store, &key, now).await });
+        }
+        Ok(identity)
+    }
+
+    /// Those of these API keys, by name, that do not count any more: revoked, expired, or not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn gone_keys(&self, names: &[String]) -> Result<Vec<String>, StoreError> {
+        api_key::gone(names, &self.shared.store, self.shared.clock.now()).await
+    }
+
     /// What a token says that is signed by somebody who may.
     async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
-        if token.len() > MAX_TOKEN {
-            let reason = format!("the token has more than {MAX_TOKEN} bytes");
-            return Err(AuthError::Unauthenticated(reason));
-        }
         let header = token::header(token).map_err(AuthError::Unauthenticated)?;
         let own = token::verify(token, &header, self.shared.keys.iter());
         let (Err(_), Some(jwks)) = (&own, &self.shared.jwks) else {
