@@ -4,6 +4,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::Actor;
+
 /// Socket.IO's private session id (`pid`): a secret by which a client shows that it is the one that was connected
 /// before. `<32 hexadecimal digits>-<number>`; the number tells sessions apart that could not be continued.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,10 +60,15 @@ impl PrivateId {
     /// Who holds it.
     #[must_use]
     pub fn client(&self) -> ClientId {
-        let hash = Sha256::digest(self.secret.as_bytes());
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
-        ClientId(id)
+        ClientId::hash(&Sha256::digest(self.secret.as_bytes()))
+    }
+
+    /// Who holds it, of those who have shown who they are: in another user's hands it is another client, so that whoever
+    /// gets hold of the id of somebody else can neither take that connection's place nor end it.
+    #[must_use]
+    pub fn client_of(&self, user: &Actor) -> ClientId {
+        let text = format!("{}\n{}", self.secret, user.as_str());
+        ClientId::hash(&Sha256::digest(text))
     }
 }
 
@@ -79,6 +86,12 @@ impl fmt::Debug for PrivateId {
 }
 
 impl ClientId {
+    fn hash(hash: &[u8]) -> Self {
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        Self(id)
+    }
+
     /// Reads a text exactly as [`Display`](fmt::Display) writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -112,6 +125,14 @@ mod tests {
         assert_eq!(next.client(), id.client(), "it is the same client");
         assert_ne!(PrivateId::generate().client(), id.client());
         assert!(id.to_string().len() <= PrivateId::MAX_LENGTH);
+    }
+
+    #[test]
+    fn in_other_hands_it_is_another_client() {
+        let id = PrivateId::generate();
+        let [ann, bob] = ["ann", "bob"].map(|user| id.client_of(&Actor::new(user)));
+        assert_eq!(id.clone().next().client_of(&Actor::new("ann")), ann);
+        assert_eq!(HashSet::from([ann, bob, id.client()]).len(), 3);
     }
 
     /// An id that is made of the time and a counter can be found by trying: its hash is shown to everybody.

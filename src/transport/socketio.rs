@@ -6,7 +6,9 @@
 //! in it (`outbox`), from what has left it (`meter`).
 
 mod adapter;
+mod admission;
 mod broadcasts;
+mod credential;
 mod door;
 mod frames;
 mod handshake;
@@ -18,6 +20,7 @@ mod pump;
 mod socket;
 mod sockets;
 mod takeover;
+mod tenure;
 
 use std::convert::Infallible;
 use std::io;
@@ -41,13 +44,17 @@ use crate::contract::ErrorCode;
 use crate::domain::PrivateId;
 use crate::session::Reset;
 use adapter::ClusterAdapter;
+use admission::{Guest, Refusal};
 pub use broadcasts::{Broadcasts, RoomCount};
 use broadcasts::{style_room, user_room};
+use credential::{Credential, Heads};
 use door::Door;
 use handshake::Handshake;
+use meter::Meter;
 use pacer::Pacer;
 use socket::Socket;
 use sockets::Sockets;
+use tenure::Tenure;
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
@@ -81,20 +88,26 @@ impl Server {
     pub async fn new(app: &App) -> io::Result<Self> {
         let (service, io) = builder(app).build_svc();
         let pacer = app.config().connect_rate.map(Pacer::new);
-        let door = Door::new(service, app.lifecycle().clone(), pacer);
+        let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
+        let door = Door::new(service, heads, app.lifecycle().clone(), pacer);
         let sockets = Sockets::default();
-        let (for_connect, admitted_to) = (app.clone(), sockets.clone());
+        let entrance = Entrance {
+            app: app.clone(),
+            sockets: sockets.clone(),
+            tenure: Tenure::start(app),
+        };
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
         // emits at once would else find none.
         let middleware =
             move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
-                admit(for_connect.clone(), admitted_to.clone(), socket, weak, auth)
+                admit(entrance.clone(), socket, weak, auth)
             };
         let reset_turns = Arc::new(Semaphore::new(RESETS));
         let on_connect = move |socket: SocketRef| {
             let (admitted, turns) = (socket.extensions.remove(), Arc::clone(&reset_turns));
             async move {
                 if let Some(Admitted { socket, resets }) = admitted {
+                    socket.keep_watch();
                     // Boxed, because it is large, and few clients are told of resets.
                     Box::pin(socket.welcome(&resets, &turns)).await;
                 }
@@ -152,30 +165,50 @@ fn builder(app: &App) -> SocketIoBuilder<ClusterAdapter> {
         .ws_read_buffer_size(READ_BUFFER)
 }
 
+/// Where clients come in.
+#[derive(Clone)]
+struct Entrance {
+    app: App,
+    sockets: Sockets,
+    tenure: Tenure,
+}
+
 /// Lets a socket in, or says why not: the client gets it as `connect_error`, and does not try again. So one that may
 /// try again has its transport closed.
 async fn admit(
-    app: App,
-    sockets: Sockets,
+    entrance: Entrance,
     socket: SocketRef,
     weak: WeakSocket,
     TryData(auth): TryData<Option<Box<RawValue>>>,
 ) -> Result<(), String> {
-    let auth = auth.ok().flatten();
-    let handshake = Handshake::read(auth.as_deref(), socket.req_parts().uri.query())?;
-    let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
-    let state = Socket::connect(&app, &socket, weak.0, &handshake, pid.client());
+    let Entrance {
+        app,
+        sockets,
+        tenure,
+    } = entrance;
+    let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
+    let shown = parts.extensions.get::<Credential>();
+    let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
+    let meter = parts.extensions.get::<Arc<Meter>>().cloned();
+    let meter = meter.unwrap_or_default();
     if app.lifecycle().is_draining() {
-        return Err(turn_away(&state));
+        return Err(turn_away(&meter));
     }
+    let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
+    let guest = match Guest::meet(&app, &handshake, &pid).await {
+        Ok(guest) => guest,
+        Err(Refusal::Now) => return Err(turn_away(&meter)),
+        Err(Refusal::Told(why)) => return Err(why),
+    };
+    if guest.is_named {
+        socket.join(user_room(guest.caller.actor.as_str()));
+    }
+    let state = Socket::connect(&app, &socket, weak.0, &handshake, guest, tenure);
     socket.join(style_room(state.session.style));
-    if let Some(user) = &handshake.user_id {
-        socket.join(user_room(user));
-    }
     register(&socket, &state, sockets.clone());
     let resets = match &handshake.cursor {
         // Boxed, because it is large, and most connections do not need it.
-        Some(cursor) => Box::pin(resume(&state, cursor)).await?,
+        Some(cursor) => Box::pin(resume(&state, cursor, &meter)).await?,
         None => Vec::new(),
     };
     let is_new = handshake.pid.is_none();
@@ -191,7 +224,7 @@ async fn admit(
         pid.next()
     });
     if !sockets.insert(&state) {
-        return Err(turn_away(&state));
+        return Err(turn_away(&meter));
     }
     if !is_new {
         takeover::announce(&app, state.client);
@@ -199,19 +232,19 @@ async fn admit(
     Ok(())
 }
 
-async fn resume(state: &Arc<Socket>, cursor: &str) -> Result<Vec<Reset>, String> {
+async fn resume(state: &Arc<Socket>, cursor: &str, meter: &Meter) -> Result<Vec<Reset>, String> {
     Socket::resume(state, cursor).await.map_err(|error| {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
             "a client cannot go on now"
         );
-        turn_away(state)
+        turn_away(meter)
     })
 }
 
 /// Ends the transport before the client reads why, so that it tries again.
-fn turn_away(state: &Socket) -> String {
-    state.end();
+fn turn_away(meter: &Meter) -> String {
+    meter.close();
     ErrorCode::Unavailable.as_str().to_owned()
 }
 

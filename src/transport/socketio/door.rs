@@ -19,6 +19,7 @@ use socketioxide::socket::Sid;
 use tungstenite::handshake::derive_accept_key;
 
 use super::adapter::ClusterAdapter;
+use super::credential::Heads;
 use super::frames::count_payload;
 use super::handshake::from_query;
 use super::meter::{Meter, Metered};
@@ -36,6 +37,7 @@ const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct Door {
     service: Inner,
+    heads: Heads,
     meters: Arc<Meters>,
     lifecycle: Lifecycle,
     /// Spaces new sessions out, if they are to be.
@@ -72,9 +74,15 @@ impl Meters {
 }
 
 impl Door {
-    pub(super) fn new(service: Inner, lifecycle: Lifecycle, pacer: Option<Pacer>) -> Self {
+    pub(super) fn new(
+        service: Inner,
+        heads: Heads,
+        lifecycle: Lifecycle,
+        pacer: Option<Pacer>,
+    ) -> Self {
         Self {
             service,
+            heads,
             meters: Arc::default(),
             lifecycle,
             pacer: pacer.map(Arc::new),
@@ -128,6 +136,9 @@ impl Door {
         let mut kept = axum::http::Request::new(());
         *kept.uri_mut() = request.uri().clone();
         kept.extensions_mut().insert(Arc::clone(&meter));
+        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
+            kept.extensions_mut().insert(shown);
+        }
         self.lifecycle.clone().spawn_service(async move {
             match upgrading.await {
                 Ok(upgraded) => {
@@ -153,9 +164,13 @@ impl Door {
         let counted = request.method() == Method::GET;
         let separated = from_query(request.uri().query(), "EIO").as_deref() != Some("3");
         if sid.is_none() {
+            let shown = self.heads.find(request.headers(), request.uri().query());
             request.headers_mut().clear();
             request.extensions_mut().clear();
             request.extensions_mut().insert(Arc::clone(&meter));
+            if let Some(shown) = shown {
+                request.extensions_mut().insert(shown);
+            }
         }
         let door = self.clone();
         let response = tokio::select! {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::credential::{Credential, IN_QUERY};
 use crate::contract::EventStyle;
 use crate::domain::{Fields, Id, PrivateId};
 
@@ -12,14 +13,16 @@ use crate::domain::{Fields, Id, PrivateId};
 const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
 
 /// A client's wishes for its connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Handshake {
     /// How outgoing events are spelled, if not as everywhere.
     pub(super) event_style: Option<EventStyle>,
     /// Whether the client hears its own changes.
     pub(super) echo: bool,
-    /// Who the client says it is.
-    pub(super) user_id: Option<String>,
+    /// What shows who the client is.
+    pub(super) credential: Option<Credential>,
+    /// Who the client says it is, or what is wrong with that.
+    pub(super) user_id: Result<Option<String>, String>,
     /// The client's secret, if it has been here before.
     pub(super) pid: Option<PrivateId>,
     /// Where the client was when its connection ended.
@@ -27,8 +30,12 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// Reads `auth`, and where it is silent the query.
-    pub(super) fn read(auth: Option<&RawValue>, query: Option<&str>) -> Result<Self, String> {
+    /// Reads `auth`, and where it is silent the query. `head` is what the head of the request shows.
+    pub(super) fn read(
+        auth: Option<&RawValue>,
+        query: Option<&str>,
+        head: Option<&Credential>,
+    ) -> Result<Self, String> {
         // Key by key: a value that cannot be read, such as half an emoji, hides no other.
         let auth: HashMap<String, Box<RawValue>> = auth
             .and_then(|auth| serde_json::from_str(auth.get()).ok())
@@ -50,15 +57,15 @@ impl Handshake {
         };
         let echo = !matches!(said("echo"), Some(Value::Bool(false)))
             && said("echo").as_ref().and_then(Value::as_str) != Some("false");
-        let user_id = match said("userId").filter(is_somebody) {
-            Some(value) => Some(
-                Id::from_json(&value)
-                    .map_err(|error| format!("validation_failed: userId {error}"))?
-                    .as_str()
-                    .to_owned(),
-            ),
-            None => None,
-        };
+        let user_id = said("userId").filter(is_somebody).map(|value| {
+            let id = Id::from_json(&value);
+            id.map(|id| id.as_str().to_owned())
+                .map_err(|error| format!("validation_failed: userId {error}"))
+        });
+        let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
+        let credential = Credential::in_auth(|key| auth.get(key).cloned())
+            .or_else(|| head.cloned())
+            .or_else(in_query);
         let text = |key: &str| {
             let text = auth.get(key).and_then(Value::as_str);
             text.filter(|text| !text.is_empty())
@@ -66,7 +73,8 @@ impl Handshake {
         Ok(Self {
             event_style,
             echo,
-            user_id,
+            credential,
+            user_id: user_id.transpose(),
             pid: text("pid").and_then(PrivateId::parse),
             cursor: CURSORS.into_iter().find_map(text).map(str::to_owned),
         })
@@ -80,34 +88,18 @@ fn is_somebody(user_id: &Value) -> bool {
 
 /// A parameter of a query, percent-decoded.
 pub(super) fn from_query(query: Option<&str>, key: &str) -> Option<String> {
-    query?.split('&').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        (name == key).then(|| decode(value))
-    })
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let escaped = after
-            .get(..2)
-            .filter(|_| *first == b'%')
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        rest = if escaped.is_some() {
-            &after[2..]
-        } else {
-            after
-        };
-        bytes.push(escaped.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let mut pairs = form_urlencoded::parse(query?.as_bytes());
+    let (_, value) = pairs.find(|(name, _)| name == key)?;
+    Some(value.into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(auth: Option<&RawValue>, query: Option<&str>) -> Result<Handshake, String> {
+        Handshake::read(auth, query, None)
+    }
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -116,19 +108,19 @@ mod tests {
     #[test]
     fn auth_comes_first_and_the_query_helps_old_clients() {
         let auth = raw(r#"{"eventStyle":"dash","echo":false,"userId":7}"#);
-        let said = Handshake::read(Some(&auth), Some("eventStyle=snake&userId=x")).unwrap();
+        let said = read(Some(&auth), Some("eventStyle=snake&userId=x")).unwrap();
         assert_eq!(said.event_style, Some(EventStyle::Dash));
         assert!(!said.echo);
-        assert_eq!(said.user_id.as_deref(), Some("7"));
-        let said = Handshake::read(None, Some("EIO=3&userId=Ann%20B&echo=false")).unwrap();
-        assert_eq!(said.user_id.as_deref(), Some("Ann B"));
+        assert_eq!(said.user_id, Ok(Some("7".to_owned())));
+        let said = read(None, Some("EIO=3&userId=Ann%20B&echo=false")).unwrap();
+        assert_eq!(said.user_id, Ok(Some("Ann B".to_owned())));
         assert!(!said.echo);
     }
 
     #[test]
     fn half_a_character_hides_nothing_else() {
         let auth = raw(r#"{"name":"\ud83d","offset":"e.1:2","pid":7}"#);
-        let said = Handshake::read(Some(&auth), None).unwrap();
+        let said = read(Some(&auth), None).unwrap();
         assert_eq!(said.cursor.as_deref(), Some("e.1:2"));
         assert_eq!(said.pid, None);
     }
@@ -144,7 +136,7 @@ mod tests {
             (r#"{"offset":null,"serverOffset":"c"}"#, Some("c")),
             (r#"{"serverOffset":0}"#, None),
         ] {
-            let said = Handshake::read(Some(&raw(auth)), None).unwrap();
+            let said = read(Some(&raw(auth)), None).unwrap();
             assert_eq!(said.cursor.as_deref(), cursor, "{auth}");
         }
     }
@@ -152,7 +144,7 @@ mod tests {
     #[test]
     fn names_what_is_wrong() {
         let auth = raw(r#"{"eventStyle":"loud"}"#);
-        let error = Handshake::read(Some(&auth), None).unwrap_err();
+        let error = read(Some(&auth), None).unwrap_err();
         assert!(error.contains("eventStyle"), "{error}");
     }
 
@@ -163,17 +155,34 @@ mod tests {
             r#"{"userId":null}"#,
             r#"{"userId":"null"}"#,
         ] {
-            let said = Handshake::read(Some(&raw(auth)), None).unwrap();
-            assert_eq!(said.user_id, None, "{auth}");
+            let said = read(Some(&raw(auth)), None).unwrap();
+            assert_eq!(said.user_id, Ok(None), "{auth}");
         }
         for query in ["userId=", "userId=undefined"] {
-            let said = Handshake::read(None, Some(query)).unwrap();
-            assert_eq!(said.user_id, None, "{query}");
+            let said = read(None, Some(query)).unwrap();
+            assert_eq!(said.user_id, Ok(None), "{query}");
         }
     }
 
     #[test]
     fn strange_percent_signs_stay() {
-        assert_eq!(decode("100%+%zz%4"), "100% %zz%4");
+        let said = from_query(Some("a&key=100%+%zz%4&key=2"), "key");
+        assert_eq!(said.as_deref(), Some("100% %zz%4"));
+        assert_eq!(from_query(Some("monkey=1"), "key"), None);
+    }
+
+    #[test]
+    fn a_credential_is_looked_for_in_auth_then_in_the_head_then_in_the_query() {
+        let (auth, empty) = (raw(r#"{"token":"a"}"#), raw(r#"{"token":null}"#));
+        let head = Credential::new("h");
+        for (auth, head, expected) in [
+            (&auth, head.as_ref(), Some("a")),
+            (&empty, head.as_ref(), Some("h")),
+            (&empty, None, Some("q")),
+        ] {
+            let said = Handshake::read(Some(auth), Some("EIO=4&token=q"), head).unwrap();
+            let found = said.credential.as_ref().map(Credential::as_str);
+            assert_eq!(found, expected);
+        }
     }
 }

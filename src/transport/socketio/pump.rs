@@ -96,10 +96,14 @@ impl Pump {
             self.settle_all().await;
         }
         let room = room_of(&request);
+        let is_refresh = matches!(request, Request::Refresh { .. });
         match self.socket.session.run(request, &self.subscriber).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
+                if is_refresh && reply.is_ok() {
+                    self.socket.keep_watch();
+                }
                 match room {
                     Some(room) => self.answer_with_cursor(&name, ack, reply, &room).await,
                     None => self.answer(&name, ack, reply).await,

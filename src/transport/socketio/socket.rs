@@ -15,15 +15,16 @@ use socketioxide::ProtocolVersion;
 use socketioxide::socket::DisconnectReason;
 use tokio::sync::Notify;
 
+use super::admission::Guest;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
+use super::tenure::Tenure;
 use super::{AckSender, IoSocket, SocketRef};
 use crate::app::App;
-use crate::command::Caller;
 use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ChannelName, ClientId, ConnectionId};
+use crate::domain::{ChannelName, ClientId};
 use crate::hub::{Offer, Subscriber};
 use crate::session::Session;
 use send::{answering, encode};
@@ -70,6 +71,7 @@ pub(super) struct Socket {
     /// Whether events may follow: not before the answer to CONNECT, and not before a reset.
     welcomed: AtomicBool,
     meter: Arc<Meter>,
+    tenure: Tenure,
     connected_at: Instant,
     messages: AtomicU64,
     gone: AtomicBool,
@@ -98,16 +100,25 @@ impl Socket {
         socket: &SocketRef,
         weak: Weak<IoSocket>,
         handshake: &Handshake,
-        client: ClientId,
+        guest: Guest,
+        tenure: Tenure,
     ) -> Arc<Self> {
-        let connection = ConnectionId::generate();
-        let caller = Caller::new(connection, client, handshake.user_id.as_deref());
+        let Guest {
+            caller,
+            client,
+            identity,
+            ..
+        } = guest;
         let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
         let meter = meter.cloned().unwrap_or_default();
         let style = handshake.event_style.unwrap_or(app.config().event_style);
-        tracing::debug!(connection.id = %caller.connection, "connected");
+        tracing::debug!(
+            connection.id = %caller.connection,
+            actor = caller.actor.as_str(),
+            "connected"
+        );
         Arc::new(Self {
-            session: Session::new(app.clone(), caller, style, None),
+            session: Session::new(app.clone(), caller, style, identity),
             echo: handshake.echo,
             client,
             recoverable: socket.protocol() == ProtocolVersion::V5,
@@ -127,6 +138,7 @@ impl Socket {
             arrived: Notify::new(),
             connection: Mutex::new(Some(app.connections().open())),
             meter,
+            tenure,
             app: app.clone(),
         })
     }
@@ -256,7 +268,12 @@ impl Socket {
         }
     }
 
-    fn is_gone(&self) -> bool {
+    /// Watches the connection by what its client has shown, from now on.
+    pub(super) fn keep_watch(self: &Arc<Self>) {
+        self.tenure.watch(self);
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
 
@@ -266,6 +283,10 @@ impl Socket {
         self.gone.store(true, Ordering::Release);
         self.meter.wake_all();
         self.session.close();
+        if let Some(identity) = self.session.identity() {
+            self.tenure
+                .forget(self.session.caller.connection, &identity);
+        }
         let mut connection = self
             .connection
             .lock()

@@ -2,16 +2,41 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
 use super::{Outgoing, PACKET_OVERHEAD, Socket};
+use crate::clock::Clock;
 use crate::contract::Reply;
-use crate::domain::{ChannelName, EventType};
+use crate::domain::{ChannelName, EventType, Timestamp};
 use crate::hub::{Offer, Subscriber};
 use crate::transport::socketio::outbox::Outbox;
 use crate::transport::socketio::{AckSender, IoSocket};
+
+/// What a warning weighs, at most.
+const EXPIRING_BYTES: usize = 96;
+
+/// Says when a token expires, and how long that is for a client whose clock is wrong.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Expiring {
+    expires_at: String,
+    expires_in_ms: i64,
+}
+
+impl Expiring {
+    fn told_now(expires_at: Timestamp) -> Self {
+        let left = expires_at
+            .as_millis()
+            .saturating_sub(Clock.now().as_millis());
+        Self {
+            expires_at: expires_at.to_string(),
+            expires_in_ms: left.max(0),
+        }
+    }
+}
 
 impl Socket {
     /// Sends an answer, waiting for room. Nothing is sent to a client that has gone.
@@ -46,6 +71,16 @@ impl Socket {
             self.meter.wake_all();
             self.tell_cursor().await;
         }
+    }
+
+    /// Warns a client that its token expires, so that it gets another one. The warning waits for room on its own.
+    pub(in super::super) fn warn(this: Arc<Self>, expires_at: Timestamp) {
+        let lifecycle = this.app.lifecycle().clone();
+        lifecycle.spawn(async move {
+            let name = this.session.style.name(&EventType::known("auth.expiring"));
+            let emit = |socket: &IoSocket| socket.emit(&name, &Expiring::told_now(expires_at));
+            this.send(EXPIRING_BYTES, emit).await;
+        });
     }
 
     /// Sends something that must not get lost, waiting for room.

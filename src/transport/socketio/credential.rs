@@ -1,0 +1,181 @@
+//! What a client shows to say who it is: a token or an API key, wherever it stands.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, header};
+use serde_json::Value;
+
+use super::handshake::from_query;
+use crate::auth::Authenticator;
+
+/// Where a credential stands in a query.
+pub(super) const IN_QUERY: &str = "token";
+/// Where credentials stand in `auth`.
+const IN_AUTH: [&str; 2] = ["token", "apiKey"];
+const BEARER: &str = "Bearer ";
+const API_KEY: &str = "bck_";
+/// Bytes that are kept. What is longer is cut off, and proves nothing.
+const MAX_LENGTH: usize = 16 * 1024;
+
+/// A token or an API key. It is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Credential(Arc<str>);
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(not shown)")
+    }
+}
+
+impl Credential {
+    /// A text that was given as one, unless it says that there is none: pages connect before anybody has logged in.
+    pub(super) fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let none = matches!(text, "" | "null" | "undefined" | "Bearer");
+        (!none).then(|| Self(text[..text.floor_char_boundary(MAX_LENGTH)].into()))
+    }
+
+    /// What stands in `auth`. What is no text proves nothing, but was given.
+    pub(super) fn in_auth(said: impl Fn(&str) -> Option<Value>) -> Option<Self> {
+        IN_AUTH.into_iter().find_map(|key| match said(key)? {
+            Value::Null | Value::Bool(false) => None,
+            Value::String(text) => Self::new(&text),
+            other => Self::new(&other.to_string()),
+        })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it looks like an API key. Those mean something even where no token does.
+    pub(super) fn is_api_key(&self) -> bool {
+        strip_bearer(&self.0)
+            .unwrap_or(&self.0)
+            .starts_with(API_KEY)
+    }
+}
+
+fn strip_bearer(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_at_checked(BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then(|| rest.trim_start())
+}
+
+/// Finds what stands in the head of a request. The head itself is not kept, because every connection has one.
+#[derive(Debug, Clone)]
+pub(super) struct Heads {
+    auth: Authenticator,
+    cookie: Option<Arc<str>>,
+}
+
+impl Heads {
+    pub(super) fn new(auth: &Authenticator, cookie: Option<&str>) -> Self {
+        Self {
+            auth: auth.clone(),
+            cookie: cookie.map(Arc::from),
+        }
+    }
+
+    /// The credential in a header, or in a cookie if there is none in the query. Nothing if nobody would look at it.
+    pub(super) fn find(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Credential> {
+        let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
+        let found = in_authorization(headers).or_else(|| match in_query() {
+            Some(_) => None,
+            None => in_cookie(headers, self.cookie.as_deref()?),
+        })?;
+        let matters = self.auth.verifies_tokens() || self.auth.is_required() || found.is_api_key();
+        matters.then_some(found)
+    }
+}
+
+/// Of another scheme than `Bearer` is what a proxy asks for, and none of ours.
+fn in_authorization(headers: &HeaderMap) -> Option<Credential> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+    let ours = strip_bearer(text).is_some() || !text.contains(' ');
+    Credential::new(text).filter(|_| ours)
+}
+
+fn in_cookie(headers: &HeaderMap, name: &str) -> Option<Credential> {
+    let lines = headers.get_all(header::COOKIE).into_iter();
+    let mut pairs = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(found, _)| *found == name)?;
+    Credential::new(value.trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    fn text(credential: Option<Credential>) -> Option<String> {
+        credential.map(|found| found.as_str().to_owned())
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        for (line, expected) in [
+            ("session=abc", Some("abc")),
+            ("a=b; session=a.b-c_d; c=d", Some("a.b-c_d")),
+            ("a=session=x;session=\"abc\"", Some("abc")),
+            ("xsession=abc", None),
+            ("session=", None),
+            ("session", None),
+        ] {
+            let found = in_cookie(&headers(header::COOKIE, line), "session");
+            assert_eq!(text(found).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_none_of_ours() {
+        for (line, expected) in [
+            ("Bearer abc", Some("Bearer abc")),
+            ("bearer  abc", Some("bearer  abc")),
+            ("abc", Some("abc")),
+            ("Basic YTpi", None),
+            ("Digest username=\"a\", x=\"y\"", None),
+            ("Bearer ", None),
+        ] {
+            let found = in_authorization(&headers(header::AUTHORIZATION, line));
+            assert_eq!(text(found).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_given_as_none_is_none() {
+        let in_auth = |auth: Value| text(Credential::in_auth(|key| auth.get(key).cloned()));
+        assert_eq!(
+            in_auth(json!({"token": null, "apiKey": "k"})).as_deref(),
+            Some("k")
+        );
+        assert_eq!(
+            in_auth(json!({"token": "t", "apiKey": "k"})).as_deref(),
+            Some("t")
+        );
+        assert_eq!(in_auth(json!({"token": 7})).as_deref(), Some("7"));
+        for none in [json!(""), json!(false), json!("undefined"), json!("null")] {
+            assert_eq!(in_auth(json!({"token": none})), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn it_is_not_shown_and_not_kept_at_any_length() {
+        let long = Credential::new(&"é".repeat(MAX_LENGTH)).unwrap();
+        assert!(long.as_str().len() <= MAX_LENGTH);
+        assert!(!format!("{long:?}").contains('é'));
+        assert!(Credential::new("bearer bck_ci_0").unwrap().is_api_key());
+        assert!(!Credential::new("eyJ").unwrap().is_api_key());
+    }
+}
