@@ -82,7 +82,7 @@ async fn identify(
     match timeout(patience(app), auth.identify(shown.as_str())).await {
         Ok(Ok(identity)) => Ok(Some(identity)),
         Ok(Err(AuthError::Unauthenticated(reason))) => Err(unauthenticated(connection, &reason)),
-        Ok(Err(error @ AuthError::Unavailable(_))) => {
+        Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(connection.id = %connection, error, "cannot tell who a client is");
             Err(Refusal::Now)

@@ -16,7 +16,7 @@ const IN_AUTH: [&str; 2] = ["token", "apiKey"];
 const BEARER: &str = "Bearer ";
 const API_KEY: &str = "bck_";
 /// Bytes that are kept. What is longer is cut off, and proves nothing.
-const MAX_LENGTH: usize = 16 * 1024;
+const MAX_LENGTH: usize = 10 * 1024;
 
 /// A token or an API key. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
