@@ -1,5 +1,6 @@
 //! A connection does not outlive its token.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,7 +26,10 @@ fn until(exp: i64) -> Value {
 
 /// Changes something; its seq.
 async fn change(client: &Client) -> i64 {
-    let change = json!({"projectId": "p", "taskId": "t", "at": tokens::now()});
+    // What changes nothing is no event.
+    static CHANGES: AtomicU64 = AtomicU64::new(0);
+    let count = CHANGES.fetch_add(1, Ordering::Relaxed);
+    let change = json!({"projectId": "p", "taskId": "t", "count": count});
     let done = client.call("task:update", change).await;
     done["seq"].as_i64().unwrap_or_else(|| panic!("{done}"))
 }
@@ -190,10 +194,12 @@ async fn a_warning_waits_for_room() {
     client.set_reading(false);
     let other = connect(&server, &token("bob", json!({}))).await;
     let text = "x".repeat(50_000);
+    let mut count = 0;
     let started = Instant::now();
     let mut last = 0;
     while started.elapsed() < Duration::from_secs(4) {
-        let change = json!({"projectId": "p", "taskId": "t", "text": text});
+        count += 1;
+        let change = json!({"projectId": "p", "taskId": "t", "text": text, "count": count});
         let done = other.call("task:update", change).await;
         last = done["seq"].as_i64().unwrap();
     }

@@ -15,7 +15,7 @@ async fn author(client: &Client) -> String {
         .await;
     assert_eq!(done["ok"], true, "{done}");
     let created = client.next().await;
-    let author = &created.args[0]["task"]["createdBy"];
+    let author = &created.args[0]["createdBy"];
     author
         .as_str()
         .unwrap_or_else(|| panic!("{created:?}"))

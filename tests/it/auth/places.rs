@@ -72,8 +72,8 @@ async fn version_2_shows_it_in_the_query_or_in_a_header() {
         (Shown::in_query(&format!("token={good}")), "40"),
         (Shown::in_query(&format!("token=Bearer%20{good}")), "40"),
         (Shown::in_header("authorization", good.clone()), "40"),
-        (Shown::in_query("token=garbage"), "44\"unauthenticated\""),
-        (Shown::default(), "44\"unauthenticated\""),
+        (Shown::in_query("token=garbage"), UNAUTHENTICATED),
+        (Shown::default(), UNAUTHENTICATED),
     ] {
         let open = Line::open(&server.address, Transport::WebSocket, 3, &shown);
         let mut line = open.await;
