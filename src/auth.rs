@@ -2,11 +2,16 @@
 //!
 //! Which algorithm a token may be signed with is decided by the key, never by the token.
 
+pub mod api_key;
 mod claims;
+pub mod issue;
+mod jwks;
 mod key;
 mod token;
 
 use std::sync::Arc;
+
+use jsonwebtoken::Algorithm;
 
 use crate::clock::Clock;
 use crate::config::AuthConfig;
@@ -15,12 +20,14 @@ use crate::lifecycle::Lifecycle;
 use crate::store::{Store, StoreError};
 
 use claims::Rules;
+use jwks::Jwks;
 use key::Key;
+use token::Claims;
 
 /// What may stand before a token.
 const SCHEME: &str = "Bearer ";
 /// Bytes of the longest token that is looked at.
-const MAX_TOKEN: usize = 8 * 1024;
+const MAX_CREDENTIAL: usize = 8 * 1024;
 
 /// Tells who somebody is. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,8 +40,12 @@ struct Shared {
     required: bool,
     /// The keys of the settings.
     keys: Vec<Key>,
+    /// The keys that are published elsewhere.
+    jwks: Option<Arc<Jwks>>,
     rules: Rules,
     store: Store,
+    uses: api_key::Uses,
+    lifecycle: Lifecycle,
     clock: Clock,
 }
 
@@ -66,7 +77,7 @@ impl Authenticator {
     pub async fn start(
         config: &AuthConfig,
         store: &Store,
-        _lifecycle: &Lifecycle,
+        lifecycle: &Lifecycle,
     ) -> Result<Self, AuthConfigError> {
         let mut keys = Vec::new();
         if let Some(secret) = &config.auth_secret {
@@ -75,12 +86,19 @@ impl Authenticator {
         if let Some(public_key) = &config.auth_public_key {
             keys.push(Key::public(public_key)?);
         }
+        let jwks = match &config.auth_jwks {
+            Some(source) => Some(Jwks::start(source, config.auth_jwks_refresh, lifecycle).await?),
+            None => None,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 required: config.auth_required,
                 keys,
+                jwks,
                 rules: Rules::new(config),
                 store: store.clone(),
+                uses: api_key::Uses::default(),
+                lifecycle: lifecycle.clone(),
                 clock: Clock,
             }),
         })
@@ -95,7 +113,7 @@ impl Authenticator {
     /// Whether tokens can be verified at all: without any key they are looked at by nobody.
     #[must_use]
     pub fn verifies_tokens(&self) -> bool {
-        !self.shared.keys.is_empty()
+        !self.shared.keys.is_empty() || self.shared.jwks.is_some()
     }
 
     /// Tells whose token or API key this is; a `Bearer ` before it is no part of it.
@@ -104,26 +122,61 @@ impl Authenticator {
     ///
     /// See [`AuthError`].
     pub async fn identify(&self, credential: &str) -> Result<Identity, AuthError> {
-        self.identify_token(without_scheme(credential))
-            .map_err(AuthError::Unauthenticated)
+        let credential = without_scheme(credential);
+        if credential.len() > MAX_CREDENTIAL {
+            let reason = format!("it has more than {MAX_CREDENTIAL} bytes");
+            return Err(AuthError::Unauthenticated(reason));
+        }
+        if api_key::is_one(credential) {
+            return self.identify_api_key(credential).await;
+        }
+        let claims = self.verify(credential).await?;
+        let now = self.shared.clock.now();
+        let identity = self.shared.rules.identity(&claims, now);
+        identity.map_err(AuthError::Unauthenticated)
     }
 
-    /// Of these API keys, those that are revoked or have expired.
+    async fn identify_api_key(&self, credential: &str) -> Result<Identity, AuthError> {
+        let (store, now) = (&self.shared.store, self.shared.clock.now());
+        let (identity, key) = api_key::identify(credential, store, now).await?;
+        if !api_key::is_use_noted(&key, now) {
+            let shared = Arc::clone(&self.shared);
+            // On SQLite this waits for its turn among the commands: nobody else has to.
+            self.shared
+                .lifecycle
+                .spawn(async move { shared.uses.note(&shared.store, &key, now).await });
+        }
+        Ok(identity)
+    }
+
+    /// Those of these API keys, by name, that do not count any more: revoked, expired, or not there.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn gone_keys(&self, _keys: &[String]) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
+    pub async fn gone_keys(&self, names: &[String]) -> Result<Vec<String>, StoreError> {
+        api_key::gone(names, &self.shared.store, self.shared.clock.now()).await
     }
 
-    fn identify_token(&self, token: &str) -> Result<Identity, String> {
-        if token.len() > MAX_TOKEN {
-            return Err(format!("the token has more than {MAX_TOKEN} bytes"));
+    /// What a token says that is signed by somebody who may.
+    async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
+        let header = token::header(token).map_err(AuthError::Unauthenticated)?;
+        let own = token::verify(token, &header, self.shared.keys.iter());
+        let (Err(_), Some(jwks)) = (&own, &self.shared.jwks) else {
+            return own.map_err(AuthError::Unauthenticated);
+        };
+        // Nobody publishes a secret.
+        if header.alg == Algorithm::HS256 {
+            return own.map_err(AuthError::Unauthenticated);
         }
-        let header = token::header(token)?;
-        let claims = token::verify(token, &header, self.shared.keys.iter())?;
-        self.shared.rules.identity(&claims, self.shared.clock.now())
+        if !jwks.known().has_key_for(&header) {
+            jwks.read_for_unknown().await;
+        }
+        let known = jwks.known();
+        if !known.is_current && !known.has_key_for(&header) {
+            return Err(AuthError::NoKeysYet);
+        }
+        token::verify(token, &header, known.keys.iter()).map_err(AuthError::Unauthenticated)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
 pub use secret::Secret;
+pub(crate) use secret::is_same;
+pub(crate) use value::lifetime;
 pub use value::{Origin, Retention};
 use value::{bytes, count, duration, origin, pause, retention};
 
@@ -281,6 +283,7 @@ impl Config {
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
             return Err("EVENT_RETENTION must be at least three times DATABASE_TIMEOUT".to_owned());
         }
+        self.auth.validate()?;
         if self.auth.auth_cookie.is_some() && self.cors_origins.contains(&Origin::Any) {
             return Err(
                 "AUTH_COOKIE needs CORS_ORIGINS to name the pages that may connect: any other page could do so in the \

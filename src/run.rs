@@ -1,5 +1,7 @@
 //! What each command of the program does.
 
+mod keys;
+
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -8,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError};
+use crate::auth::issue::IssueError;
 use crate::cli::Command;
 use crate::config::Config;
 use crate::serve::serve;
@@ -48,6 +51,12 @@ pub enum RunError {
     /// The server does not answer.
     #[error("not healthy")]
     Unhealthy(#[source] io::Error),
+    /// What was asked for cannot be done.
+    #[error("{0}")]
+    Refused(String),
+    /// No token can be made.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
     /// The operating system refuses something else.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -60,19 +69,25 @@ pub enum RunError {
 /// See [`RunError`].
 pub fn run(command: Command, config: Config) -> Result<(), RunError> {
     config.validate().map_err(RunError::Config)?;
-    if command == Command::Healthcheck {
-        return healthcheck::run(&config).map_err(RunError::Unhealthy);
+    match command {
+        Command::Serve => with_logs(&config, serve_forever(config.clone())),
+        Command::Migrate => with_logs(&config, migrate(&config)),
+        Command::Healthcheck => healthcheck::run(&config).map_err(RunError::Unhealthy),
+        Command::ApiKey(command) => keys::run(&command, &config),
+        Command::Token(token) => keys::print_token(&token, &config),
     }
-    telemetry::start(&config)?;
+}
+
+/// Runs something that logs on standard output.
+fn with_logs(
+    config: &Config,
+    run: impl Future<Output = Result<(), RunError>>,
+) -> Result<(), RunError> {
+    telemetry::start(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async {
-        match command {
-            Command::Migrate => migrate(&config).await,
-            Command::Serve | Command::Healthcheck => serve_forever(config).await,
-        }
-    })
+    runtime.block_on(run)
 }
 
 async fn migrate(config: &Config) -> Result<(), RunError> {

@@ -42,11 +42,7 @@ where
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
-    if app.config().cors_origins.contains(&Origin::Any) {
-        tracing::warn!(
-            "pages of every origin may connect; set CORS_ORIGINS to allow only your own"
-        );
-    }
+    warn_if_open(&app);
     tokio::select! {
         () = accept(&app, &listener, &router) => {}
         () = async {
@@ -57,6 +53,23 @@ where
     drop(listener);
     shut_down(&app, &sockets).await;
     Ok(())
+}
+
+/// Says loudly what a first try needs and a production must not have. Whoever must show a token shows it to their own
+/// pages alone, so then every origin may connect.
+fn warn_if_open(app: &App) {
+    if app.auth().is_required() {
+        return;
+    }
+    tracing::warn!(
+        "anyone who reaches this port may read and write everything; set AUTH_REQUIRED=true and a key with which \
+         tokens are verified, such as AUTH_SECRET"
+    );
+    if app.config().cors_origins.contains(&Origin::Any) {
+        tracing::warn!(
+            "so may the pages of every origin, through their visitors; set CORS_ORIGINS to allow only your own"
+        );
+    }
 }
 
 /// The whole URL space.

@@ -6,6 +6,7 @@
 //! Every future here may be dropped at any point: a transaction that was not committed leaves nothing
 //! behind, and a connection that was left in the middle of something is not used again as it is.
 
+mod api_key;
 mod error;
 mod postgres;
 mod prune;
@@ -23,6 +24,7 @@ use crate::domain::{
     Timestamp,
 };
 
+pub use api_key::ApiKey;
 pub use error::{CommitError, Source, StoreError};
 pub use prune::{PruneLimits, Pruned};
 pub use tx::Tx;
@@ -125,6 +127,37 @@ impl Store {
                     .await
                     .map(Self::Postgres)
             }
+        }
+    }
+
+    /// Opens the database beside a server that may be running on it: for what no server remembers, such as API keys. A
+    /// database that is new is brought up to date; one that is not must be up to date, for the server that may be
+    /// running on it may be an older one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::OlderDatabase`] and [`StoreError::NewerDatabase`] if the database is not this version's;
+    /// [`StoreError::InMemory`] if no other process can open it; otherwise as [`Store::open`].
+    pub async fn open_beside(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let (store, migration) = match url.target() {
+            url::Target::Memory => return Err(StoreError::InMemory),
+            url::Target::File(path) => {
+                let db = sqlite::Sqlite::open_beside(path).await?;
+                let migration = db.migration().await?;
+                (Self::Sqlite(db), migration)
+            }
+            url::Target::Server { shown, options } => {
+                let db = postgres::Postgres::open_beside(shown, options).await?;
+                let migration = db.migration().await?;
+                (Self::Postgres(db), migration)
+            }
+        };
+        // Both databases have migrations of the same numbers.
+        let newest = sqlite::newest_migration();
+        match migration.unwrap_or(0) {
+            version if version < newest => Err(StoreError::OlderDatabase { version }),
+            version if version > newest => Err(StoreError::NewerDatabase { version }),
+            _ => Ok(store),
         }
     }
 

@@ -101,3 +101,22 @@ pub struct AuthConfig {
     #[arg(long, env = "CLIENT_PROJECT_IDS", global = true)]
     pub client_project_ids: bool,
 }
+
+impl AuthConfig {
+    /// Whether there is any key with which tokens are verified.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.auth_secret.is_some() || self.auth_public_key.is_some() || self.auth_jwks.is_some()
+    }
+
+    pub(super) fn validate(&self) -> Result<(), String> {
+        if self.auth_required && !self.has_keys() {
+            return Err(
+                "AUTH_REQUIRED needs a key with which tokens are verified: set AUTH_SECRET, AUTH_PUBLIC_KEY or \
+                 AUTH_JWKS"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}

@@ -82,6 +82,15 @@ pub(super) fn pause(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// How long a token or an API key counts.
+pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = time(text)?;
+    if lifetime < Duration::from_secs(1) || lifetime > MAX_RETENTION {
+        return Err("must be at least 1s and at most 3650d".to_owned());
+    }
+    Ok(lifetime)
+}
+
 /// A whole number with its unit.
 fn time(text: &str) -> Result<Duration, String> {
     let help = || {

@@ -45,6 +45,20 @@ pub enum StoreError {
         /// The first migration that is not known.
         version: i64,
     },
+    /// The database has not been migrated by this version yet, and a server of an older one may be running on it.
+    #[error(
+        "the database has migration {version} only, and this version of boardcast has newer ones: \
+         start the server of this version, or run `boardcast migrate`, and try again"
+    )]
+    OlderDatabase {
+        /// The newest migration that was applied.
+        version: i64,
+    },
+    /// A database in memory belongs to one process alone.
+    #[error(
+        "sqlite::memory: is a database of the server's own: name a file or a postgres:// URL in DATABASE_URL"
+    )]
+    InMemory,
     /// A migration that was applied is not the one that this program has under the same number.
     #[error(
         "migration {version} of the database is another one than boardcast's: \

@@ -1,6 +1,7 @@
 //! Postgres: for production, and the place where several instances meet.
 
 pub(super) mod answer;
+pub(super) mod api_key;
 pub(super) mod channel;
 pub(super) mod entity;
 pub(super) mod event;
@@ -77,12 +78,31 @@ impl Postgres {
         Ok(Self { pool })
     }
 
+    /// Beside servers that may be running on it. If it is new, they find it up to date.
+    pub(super) async fn open_beside(
+        shown: &str,
+        options: &PgConnectOptions,
+    ) -> Result<Self, StoreError> {
+        let db = Self::open(shown, options, 2).await?;
+        if db.migration().await?.is_none() {
+            db.migrate(&Epoch::generate()).await?;
+        }
+        Ok(db)
+    }
+
     /// On a connection of its own: a migrator that fails keeps its lock until the connection is closed.
     pub(super) async fn migrate(&self, epoch: &Epoch) -> Result<(), StoreError> {
         let mut conn = self.pool.connect_options().connect().await?;
         let result = migrate(&mut conn, epoch).await;
         let closed = conn.close().await;
         result.and(closed.map_err(StoreError::from))
+    }
+
+    /// The newest migration that was applied; `None` if the database is new.
+    pub(super) async fn migration(&self) -> Result<Option<i64>, StoreError> {
+        let mut session = self.reader().await?;
+        let result = meta::migration(session.start()?).await;
+        session.finish(result)
     }
 
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {

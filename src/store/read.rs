@@ -44,6 +44,8 @@ macro_rules! with {
     };
 }
 
+pub(super) use with;
+
 impl Store {
     /// Tells this database from any other.
     ///

@@ -14,10 +14,10 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::prune::Expiring;
-use super::{Channel, KeptChannel, Standing, StoreError, StoredAnswer};
+use super::{ApiKey, Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
-    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, Membership,
-    OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
+    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Grants, Id,
+    Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
 };
 
 /// A row of either database, with the table's name for errors.
@@ -46,6 +46,7 @@ pub(super) const EVENTS: Table = Table("events");
 pub(super) const ENTITIES: Table = Table("entities");
 pub(super) const ANSWERS: Table = Table("answers");
 pub(super) const META: Table = Table("meta");
+pub(super) const API_KEYS: Table = Table("api_keys");
 
 impl Table {
     /// The error that names a column of this table.
@@ -238,6 +239,44 @@ pub(super) fn answer(row: &impl Columns) -> Result<StoredAnswer, StoreError> {
         fingerprint: row.integer(ANSWERS, "fingerprint")?,
         reply: row.text(ANSWERS, "reply")?,
     })
+}
+
+pub(super) fn api_key(row: &impl Columns) -> Result<ApiKey, StoreError> {
+    let time = |column| -> Result<Option<Timestamp>, StoreError> {
+        let millis = row.integer_or_null(API_KEYS, column)?;
+        Ok(millis.map(Timestamp::from_millis))
+    };
+    Ok(ApiKey {
+        name: api_key_name(row)?,
+        hash: row.text(API_KEYS, "hash")?,
+        scopes: scopes(&row.text(API_KEYS, "scopes")?)
+            .ok_or_else(|| API_KEYS.inconsistent("scopes"))?,
+        created_at: Timestamp::from_millis(row.integer(API_KEYS, "created_at")?),
+        expires_at: time("expires_at")?,
+        revoked_at: time("revoked_at")?,
+        last_used_at: time("last_used_at")?,
+    })
+}
+
+pub(super) fn api_key_name(row: &impl Columns) -> Result<String, StoreError> {
+    row.text(API_KEYS, "name")
+}
+
+fn scopes(text: &str) -> Option<Grants> {
+    let roles: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    let mut scopes = Grants::default();
+    for (project, role) in roles {
+        scopes.insert(&project, role.parse().ok()?);
+    }
+    Some(scopes)
+}
+
+pub(super) fn scopes_text(scopes: &Grants) -> String {
+    let roles = scopes
+        .iter()
+        .map(|(project, role)| (project, role.as_str()));
+    let roles: BTreeMap<_, _> = roles.collect();
+    serde_json::to_string(&roles).expect("a map with text keys is JSON")
 }
 
 /// The columns of an entity that have to be made first.

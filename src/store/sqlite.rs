@@ -4,6 +4,7 @@
 //! from opening the same database, because seqs are also remembered in memory.
 
 pub(super) mod answer;
+pub(super) mod api_key;
 pub(super) mod channel;
 pub(super) mod entity;
 pub(super) mod event;
@@ -54,23 +55,43 @@ impl Sqlite {
         // The file's own name, so that two paths to it find the same lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = lock(&path)?;
+        Self::connect(&path, max_connections, Some(Arc::new(lock))).await
+    }
+
+    /// The same database beside a server that may have it open, whose memory knows nothing of what is changed here.
+    pub(super) async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let db = Self::connect(&path, 1, None).await?;
+        if db.migration().await?.is_none() {
+            // It is new. A server that is about to migrate it has the lock.
+            let _lock = lock(&path)?;
+            db.migrate(&Epoch::generate()).await?;
+        }
+        Ok(db)
+    }
+
+    async fn connect(
+        path: &Path,
+        max_connections: u32,
+        lock: Option<Arc<File>>,
+    ) -> Result<Self, StoreError> {
         let options = options()
-            .filename(&path)
+            .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let writer = pool(1)
             .connect_with(options.clone())
             .await
-            .map_err(|error| cannot_open(&path, error))?;
+            .map_err(|error| cannot_open(path, error))?;
         let readers = pool(max_connections.clamp(1, MAX_READERS))
             .connect_with(options.pragma("query_only", "ON"))
             .await
-            .map_err(|error| cannot_open(&path, error))?;
+            .map_err(|error| cannot_open(path, error))?;
         Ok(Self {
             writer,
             readers,
-            lock: Some(Arc::new(lock)),
+            lock,
         })
     }
 
@@ -90,14 +111,20 @@ impl Sqlite {
 
     pub(super) async fn migrate(&self, epoch: &Epoch) -> Result<(), StoreError> {
         let mut session = self.writer().await?;
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         // What `run` calls; that one's future cannot be sent to another thread.
         let result = MIGRATIONS
             .run_direct(None, session.start()?, false)
             .await
-            .map_err(|error| migrate_error(error, newest.unwrap_or(0)));
+            .map_err(|error| migrate_error(error, newest_migration()));
         session.finish(result)?;
         let result = meta::epoch_insert(session.start()?, epoch).await;
+        session.finish(result)
+    }
+
+    /// The newest migration that was applied; `None` if the database is new.
+    pub(super) async fn migration(&self) -> Result<Option<i64>, StoreError> {
+        let mut session = self.reader().await?;
+        let result = meta::migration(session.start()?).await;
         session.finish(result)
     }
 
@@ -151,6 +178,12 @@ impl Tx {
         self.session.open = false;
         Ok(())
     }
+}
+
+/// The newest migration that this program knows.
+pub(super) fn newest_migration() -> i64 {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    versions.max().unwrap_or(0)
 }
 
 fn options() -> SqliteConnectOptions {

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod auth;
 mod bad_input;
 mod broker;
 mod cluster;

@@ -26,3 +26,17 @@ pub(crate) async fn ping(conn: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query("SELECT 1").execute(conn).await?;
     Ok(())
 }
+
+/// The newest migration that was applied; `None` if there was never any.
+pub(crate) async fn migration(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+    let table = sqlx::query("SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_optional(&mut *conn)
+        .await?;
+    if table.is_none() {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT max(version) AS version FROM _sqlx_migrations")
+        .fetch_one(conn)
+        .await?;
+    row.integer_or_null(META, "version")
+}

@@ -29,3 +29,17 @@ pub(crate) async fn ping(conn: &mut SqliteConnection) -> Result<(), StoreError> 
     sqlx::query("SELECT 1").execute(conn).await?;
     Ok(())
 }
+
+/// The newest migration that was applied; `None` if there was never any.
+pub(crate) async fn migration(conn: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
+    let table = sqlx::query("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
+        .fetch_optional(&mut *conn)
+        .await?;
+    if table.is_none() {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT max(version) AS version FROM _sqlx_migrations")
+        .fetch_one(conn)
+        .await?;
+    row.integer_or_null(META, "version")
+}

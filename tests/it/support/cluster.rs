@@ -25,16 +25,22 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Starts so many instances. Returns when all of them serve and hear one another.
     pub(crate) async fn start(instances: usize) -> Self {
+        Self::start_with(instances, &[]).await
+    }
+
+    /// As [`Cluster::start`], with more settings.
+    pub(crate) async fn start_with(instances: usize, more: &[(&str, &str)]) -> Self {
         let (postgres, redis) = tokio::task::block_in_place(|| (Postgres::start(), Redis::start()));
         let database_url = postgres.create_database().await;
         let redis_url = redis.url();
-        let settings = [
+        let mut settings = vec![
             ("REDIS_URL", redis_url.as_str()),
             ("ADMIN_TOKEN", ADMIN_TOKEN),
             // Short, because tests wait for them to pass.
             ("DATABASE_TIMEOUT", "3s"),
             ("PRESENCE_GRACE", "1s"),
         ];
+        settings.extend_from_slice(more);
         let start = || Server::start_with(&database_url, &settings);
         let mut servers = vec![start().await];
         servers.extend(join_all((1..instances).map(|_| start())).await);

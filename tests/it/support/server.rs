@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,6 +12,11 @@ use tokio::process::{Child, ChildStdout, Command};
 use super::{eventually, http};
 
 const START: Duration = Duration::from_secs(30);
+/// Lines that are kept of a log.
+const LOG_KEPT: usize = 10_000;
+
+/// What a server has logged.
+type Log = Arc<Mutex<Vec<String>>>;
 
 /// A running server; killed when dropped.
 pub(crate) struct Server {
@@ -18,6 +24,7 @@ pub(crate) struct Server {
     /// Where it listens, as `127.0.0.1:port`.
     pub(crate) address: String,
     settings: Vec<(String, String)>,
+    log: Log,
 }
 
 impl Server {
@@ -56,7 +63,8 @@ impl Server {
             .spawn()
             .expect("the program is built with the tests");
         let stdout = child.stdout.take().expect("it is piped");
-        let address = tokio::time::timeout(START, listening(stdout))
+        let log = Log::default();
+        let address = tokio::time::timeout(START, listening(stdout, Arc::clone(&log)))
             .await
             .expect("the server starts in time")
             .expect("the server starts");
@@ -64,7 +72,13 @@ impl Server {
             child,
             address,
             settings,
+            log,
         }
+    }
+
+    /// The lines that it has logged since it started.
+    pub(crate) fn logged(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
     }
 
     /// Kills the server as a power cut would.
@@ -153,8 +167,8 @@ impl Server {
     }
 }
 
-/// The address that the server logs, after which its log is read and dropped.
-async fn listening(stdout: ChildStdout) -> Option<String> {
+/// The address that the server logs, after which its log is read on.
+async fn listening(stdout: ChildStdout, log: Log) -> Option<String> {
     let mut lines = BufReader::new(stdout).lines();
     while let Some(line) = lines.next_line().await.ok()? {
         let logged: Value = serde_json::from_str(&line).unwrap_or_default();
@@ -164,19 +178,23 @@ async fn listening(stdout: ChildStdout) -> Option<String> {
             let address = address.to_owned();
             tokio::spawn(async move {
                 while let Ok(Some(line)) = lines.next_line().await {
-                    show(&line);
+                    keep(&log, line);
                 }
             });
             return Some(address);
         }
-        show(&line);
+        keep(&log, line);
     }
     None
 }
 
 /// With `IT_LOG` set, what servers log is shown.
-fn show(line: &str) {
+fn keep(log: &Log, line: String) {
     if std::env::var_os("IT_LOG").is_some() {
         eprintln!("{line}");
+    }
+    let mut kept = log.lock().unwrap();
+    if kept.len() < LOG_KEPT {
+        kept.push(line);
     }
 }

@@ -1,0 +1,175 @@
+//! Where a token may stand.
+
+use serde_json::{Value, json};
+
+use super::line::{COOKIE, Line, Shown, TRANSPORTS, Transport};
+use super::{UNAUTHENTICATED, required, start, token};
+use crate::support::server::Server;
+use crate::support::tokens;
+
+async fn start_with_cookie() -> Server {
+    let cookie = [
+        ("AUTH_COOKIE", COOKIE),
+        ("CORS_ORIGINS", "https://app.example"),
+        ("AUTH_LEEWAY", "0s"),
+    ];
+    start(&required(&cookie)).await
+}
+
+/// Whether a connection is this user's, whose token it gets anew.
+async fn is_of(line: &mut Line, user: &str) -> bool {
+    let fresh = token(user, json!({}));
+    let answer = line.call("auth:refresh", json!({"token": fresh})).await;
+    assert!(
+        answer["ok"] == true || answer["code"] == "forbidden",
+        "{answer}"
+    );
+    answer["ok"] == true && answer["userId"] == user
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_counts_wherever_it_stands() {
+    let server = start_with_cookie().await;
+    let now = tokens::now();
+    let wrong_key = json!({"sub": "ann", "iat": now, "exp": now + 3600});
+    let wrong_key = tokens::signed(&wrong_key, "another secret of 32 characters!");
+    let expired = token("ann", json!({"exp": now - 5}));
+    for transport in TRANSPORTS {
+        for (place, shown) in Shown::everywhere(&token("ann", json!({}))) {
+            let (mut line, answer) = Line::enter(&server.address, transport, &shown).await;
+            assert!(
+                answer.starts_with("40{"),
+                "{transport:?}, {place}: {answer}"
+            );
+            assert!(is_of(&mut line, "ann").await, "{transport:?}, {place}");
+            assert!(!is_of(&mut line, "bob").await, "{transport:?}, {place}");
+        }
+        for bad in [&wrong_key, &expired, "garbage"] {
+            for (place, shown) in Shown::everywhere(bad) {
+                let (_, answer) = Line::enter(&server.address, transport, &shown).await;
+                assert_eq!(answer, UNAUTHENTICATED, "{transport:?}, {place}");
+            }
+        }
+        for shown in [
+            Shown::default(),
+            Shown::in_auth(json!({"token": null, "userId": "ann"})),
+            Shown::in_query("token="),
+            Shown::in_header("authorization", "Basic YW5uOmJvYg==".to_owned()),
+            Shown::in_header("cookie", "other=x".to_owned()),
+        ] {
+            let (_, answer) = Line::enter(&server.address, transport, &shown).await;
+            assert_eq!(answer, UNAUTHENTICATED, "{transport:?}, {shown:?}");
+        }
+    }
+}
+
+/// Clients of version 2 know no `auth`.
+#[tokio::test(flavor = "multi_thread")]
+async fn version_2_shows_it_in_the_query_or_in_a_header() {
+    let server = start_with_cookie().await;
+    let good = token("ann", json!({}));
+    for (shown, expected) in [
+        (Shown::in_query(&format!("token={good}")), "40"),
+        (Shown::in_query(&format!("token=Bearer%20{good}")), "40"),
+        (Shown::in_header("authorization", good.clone()), "40"),
+        (Shown::in_query("token=garbage"), UNAUTHENTICATED),
+        (Shown::default(), UNAUTHENTICATED),
+    ] {
+        let open = Line::open(&server.address, Transport::WebSocket, 3, &shown);
+        let mut line = open.await;
+        assert_eq!(line.next().await, expected, "{shown:?}");
+        // There is one namespace, which a refused client does not get into by naming it again.
+        line.send(&format!("40/?token={good}")).await;
+        if expected == "40" {
+            assert!(is_of(&mut line, "ann").await, "{shown:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_place_counts() {
+    let server = start_with_cookie().await;
+    let [ann, bob] = ["ann", "bob"].map(|user| token(user, json!({})));
+    let auth = |token: &str| Shown::in_auth(json!({"token": token}));
+    let header = |token: &str| Shown::in_header("authorization", token.to_owned());
+    let query = |token: &str| Shown::in_query(&format!("token={token}"));
+    let cookie = |token: &str| Shown::in_header("cookie", format!("{COOKIE}={token}"));
+    for transport in TRANSPORTS {
+        for (index, shown) in [
+            auth(&ann)
+                .and(header(&bob))
+                .and(query(&bob))
+                .and(cookie(&bob)),
+            header(&ann).and(query(&bob)).and(cookie(&bob)),
+            query(&ann).and(cookie(&bob)),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let (mut line, answer) = Line::enter(&server.address, transport, shown).await;
+            assert!(
+                answer.starts_with("40{"),
+                "{transport:?}, {index}: {answer}"
+            );
+            assert!(is_of(&mut line, "ann").await, "{transport:?}, {index}");
+        }
+        // A bad one hides a good one.
+        let shown = auth("garbage").and(header(&ann));
+        let (_, answer) = Line::enter(&server.address, transport, &shown).await;
+        assert_eq!(answer, UNAUTHENTICATED);
+    }
+}
+
+/// A client may leave the namespace and enter it again: what came with its requests still counts, what came with
+/// CONNECT does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_requests_show_counts_for_every_connect() {
+    let server = start_with_cookie().await;
+    let good = token("ann", json!({}));
+    for transport in TRANSPORTS {
+        for (place, shown) in Shown::everywhere(&good) {
+            let (mut line, _) = Line::enter(&server.address, transport, &shown).await;
+            line.send("41").await;
+            let again = line.connect(&Value::Null).await;
+            if place.starts_with("auth") {
+                assert_eq!(again, UNAUTHENTICATED, "{transport:?}, {place}");
+                assert!(line.connect(&shown.auth).await.starts_with("40{"));
+            } else {
+                assert!(again.starts_with("40{"), "{transport:?}, {place}: {again}");
+            }
+            assert!(is_of(&mut line, "ann").await, "{transport:?}, {place}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_not_logged() {
+    let cookie = [
+        ("AUTH_COOKIE", COOKIE),
+        ("CORS_ORIGINS", "https://app.example"),
+        ("LOG_LEVEL", "trace"),
+    ];
+    let server = start(&required(&cookie)).await;
+    let good = token("ann", json!({}));
+    // Its first characters are the same in every token.
+    let secret = good.rsplit_once('.').unwrap().1;
+    let bad = format!("{}x{}", &good[..20], &good[21..]);
+    for transport in TRANSPORTS {
+        for token in [&good, &bad] {
+            for (_, shown) in Shown::everywhere(token) {
+                Line::enter(&server.address, transport, &shown).await;
+            }
+        }
+    }
+    let (mut line, _) = Line::enter(
+        &server.address,
+        Transport::WebSocket,
+        &Shown::in_auth(json!({"token": good})),
+    )
+    .await;
+    line.call("auth:refresh", json!({"token": bad})).await;
+    let log = server.logged();
+    assert!(log.iter().any(|line| line.contains("refused at CONNECT")));
+    let told = log.iter().find(|line| line.contains(secret));
+    assert_eq!(told, None);
+}
