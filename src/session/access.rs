@@ -247,13 +247,16 @@ impl Session {
         }
     }
 
-    /// What a client is told that was turned out of a project, and in which event.
+    /// What a client is told that was turned out of a project, perhaps by an event of its log, and under which name.
     #[must_use]
-    pub fn revoked(project: &ProjectId, why: Revoked) -> (EventType, Document) {
+    pub fn revoked(project: &ProjectId, why: Revoked, seq: Option<Seq>) -> (EventType, Document) {
         let mut said = Document::default();
         said.insert("projectId", project.to_json());
         said.insert("room", project.channel().as_str());
         said.insert("reason", why.as_str());
+        if let Some(seq) = seq {
+            said.insert("seq", seq);
+        }
         (EventType::known("project.access_revoked"), said)
     }
 

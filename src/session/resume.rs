@@ -140,12 +140,12 @@ impl Session {
     ) -> Result<(EventType, Document), SubscribeError> {
         let (project, reason) = match reset {
             Reset::Session(said) => return Ok((EventType::known("session.reset"), said.clone())),
-            Reset::Revoked(project) => return Ok(Self::revoked(project, Revoked::Removed)),
+            Reset::Revoked(project) => return Ok(Self::revoked(project, Revoked::Removed, None)),
             Reset::Project { project, reason } => (project, reason.to_string()),
         };
         match self.start_project_over(project, &reason, subscriber).await {
             Ok(state) => Ok((EventType::known("project.reset"), state)),
-            Err(JoinError::Unseen) => Ok(Self::revoked(project, Revoked::Removed)),
+            Err(JoinError::Unseen) => Ok(Self::revoked(project, Revoked::Removed, None)),
             Err(JoinError::Subscribe(error)) => Err(error),
         }
     }

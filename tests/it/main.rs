@@ -16,6 +16,7 @@ mod crash;
 mod draining;
 mod idempotency;
 mod joining;
+mod membership;
 mod operations;
 mod outage;
 mod plan;

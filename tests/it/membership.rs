@@ -79,17 +79,32 @@ async fn members_come_and_go(address: &str) {
     let (ann, bob) = (enter(address, "ann").await, enter(address, "bob").await);
     let project = found(&ann).await;
     let card = json!({"projectId": project, "title": "Sow"});
-    assert_eq!(refused(&bob, "join:project", json!(project)).await, "not_found");
-    assert_eq!(refused(&bob, "task:create", card.clone()).await, "not_found");
+    assert_eq!(
+        refused(&bob, "join:project", json!(project)).await,
+        "not_found"
+    );
+    assert_eq!(
+        refused(&bob, "task:create", card.clone()).await,
+        "not_found"
+    );
 
     give(&ann, &project, "bob", "viewer").await;
     let joined = bob.join(&project).await;
-    assert_eq!(joined["seq"], 3, "project.created and two members: {joined}");
-    assert_eq!(refused(&bob, "task:create", card.clone()).await, "forbidden");
+    assert_eq!(
+        joined["seq"], 3,
+        "project.created and two members: {joined}"
+    );
+    assert_eq!(
+        refused(&bob, "task:create", card.clone()).await,
+        "forbidden"
+    );
     ann.join(&project).await;
 
     let raise = json!({"projectId": project, "userId": "bob", "role": "member"});
-    assert_eq!(refused(&bob, "member:role", raise.clone()).await, "forbidden");
+    assert_eq!(
+        refused(&bob, "member:role", raise.clone()).await,
+        "forbidden"
+    );
     done(&ann, "member:role", raise).await;
     let task = done(&bob, "task:create", card.clone()).await;
     assert_eq!(task["data"]["createdBy"], "bob");
@@ -106,12 +121,24 @@ async fn members_come_and_go(address: &str) {
         ("project:snapshot", json!(project)),
         ("project:sync", json!(project)),
         ("task:create", card),
-        ("project:update", json!({"projectId": project, "title": "Mine"})),
+        (
+            "project:update",
+            json!({"projectId": project, "title": "Mine"}),
+        ),
     ] {
-        assert_eq!(refused(&bob, command, payload).await, "not_found", "{command}");
+        assert_eq!(
+            refused(&bob, command, payload).await,
+            "not_found",
+            "{command}"
+        );
     }
     let heard = ann.take(4).await;
-    let expected = ["member:updated", "task:created", "member:removed", "task:created"];
+    let expected = [
+        "member:updated",
+        "task:created",
+        "member:removed",
+        "task:created",
+    ];
     assert_eq!(names(&heard), expected);
     let state = done(&ann, "project:snapshot", json!(project)).await;
     let members = state["members"].as_array().unwrap();
@@ -158,7 +185,10 @@ async fn everybody_may_leave_and_hears_their_first_answer_again() {
     assert_eq!(again["seq"], first["seq"]);
     assert_eq!(bob.next().await.name, REVOKED);
     let own = json!({"projectId": project, "userId": "ann"});
-    assert_eq!(refused(&ann, "member:remove", own).await, "validation_failed");
+    assert_eq!(
+        refused(&ann, "member:remove", own).await,
+        "validation_failed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,8 @@ pub(crate) async fn standings(
         "SELECT seq, fields ->> 'role' AS role, updated_at, deleted_at
          FROM json_each(?1) AS project
          LEFT JOIN channels ON name = 'project:' || project.value
-         LEFT JOIN entities ON project_id = project.value AND kind = 'member' AND id = ?2
+         LEFT JOIN entities
+             ON project_id = project.value AND kind = 'member' AND entities.id = ?2
          ORDER BY project.key",
     )
     .bind(super::json(&projects))

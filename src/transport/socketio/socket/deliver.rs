@@ -5,7 +5,7 @@ use socketioxide::{SendError, SocketError};
 
 use super::send::take_back;
 use super::{IoSocket, Outgoing, PACKET_OVERHEAD, Socket};
-use crate::domain::{ChannelName, ConnectionId, Event, Signal};
+use crate::domain::{ConnectionId, Event, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Delivery, Revoked, Session};
 use crate::transport::socketio::outbox::Outbox;
@@ -18,12 +18,12 @@ impl Socket {
 
     /// Tells a client that it was turned out of a room, in the place of the event that did so: it hears nothing more
     /// from there. [`Offer::Gone`] once it is told.
-    fn turn_out(&self, socket: &IoSocket, outbox: &mut Outbox, channel: &ChannelName) -> Offer {
-        socket.leave(channel.as_str().to_owned());
-        let Some(project) = self.session.project_of(channel) else {
+    fn turn_out(&self, socket: &IoSocket, outbox: &mut Outbox, event: &Event) -> Offer {
+        socket.leave(event.channel.as_str().to_owned());
+        let Some(project) = self.session.project_of(&event.channel) else {
             return Offer::Gone;
         };
-        let (event_type, said) = Session::revoked(&project, Revoked::Removed);
+        let (event_type, said) = Session::revoked(&project, Revoked::Removed, Some(event.seq));
         let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
         let cursor = self.session.cursor();
         let bytes = payload.get().len() + cursor.len() + PACKET_OVERHEAD;
@@ -59,7 +59,7 @@ impl Subscriber for Socket {
             Delivery::Wait => return Offer::Full,
             Delivery::Gone => return Offer::Gone,
             Delivery::Revoked => {
-                let told = self.turn_out(&socket, outbox, &event.channel);
+                let told = self.turn_out(&socket, outbox, event);
                 drop(outgoing);
                 if told == Offer::Gone {
                     self.session.expel(&event.channel, Revoked::Removed);

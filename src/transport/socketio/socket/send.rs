@@ -70,7 +70,7 @@ impl Socket {
     pub(in super::super) async fn tell_lost(&self, projects: &[ProjectId]) {
         for project in projects {
             self.settle_room(&project.channel());
-            let (event_type, said) = Session::revoked(project, Revoked::Token);
+            let (event_type, said) = Session::revoked(project, Revoked::Token, None);
             let name = self.session.style.name(&event_type);
             let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
             let bytes = payload.get().len() + self.session.cursor().len();
