@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{REVOKED, connect, enter, found, give, remove};
@@ -11,6 +12,8 @@ use crate::support::cluster::Cluster;
 use crate::support::tokens::{REQUIRED, of};
 
 const ROUNDS: usize = 15;
+/// Clients who only pass through, so that one of them is at the door at the moment of the removal.
+const PASSERS: usize = 12;
 
 /// Removed on one instance while they listen on the other, and join there in every way, in a stream of changes.
 #[tokio::test(flavor = "multi_thread")]
@@ -25,13 +28,20 @@ async fn nothing_after_a_removal_is_heard_on_another_instance() {
         let listening = connect(there, &of("bob")).await;
         listening.join(&project).await;
         let joining = connect(there, &of("bob")).await;
+        let doors = [here, there].into_iter().cycle().take(PASSERS);
+        let passers = join_all(doors.map(|door| enter(door, "bob"))).await;
         let writing = write(&ann, &project, 30);
         let removing = async {
             pause(&mut chance).await;
             remove(&ann, &project, "bob").await
         };
         let entering = join_in_every_way(&joining, &project);
-        let ((), removed, answers) = tokio::join!(writing, removing, entering);
+        let passing = join_all(
+            passers
+                .iter()
+                .map(|client| join_and_leave(client, &project)),
+        );
+        let ((), removed, answers, passed) = tokio::join!(writing, removing, entering, passing);
         let told = hear_until_revoked(&listening).await;
         let expected = (told[0]..removed).collect::<Vec<_>>();
         assert_eq!(
@@ -41,6 +51,11 @@ async fn nothing_after_a_removal_is_heard_on_another_instance() {
         for answer in &answers {
             assert_knows_nothing_after(answer, removed);
         }
+        let last = passed.into_iter().flatten().max();
+        assert!(
+            last < Some(removed),
+            "round {round}: let in at {last:?}, removed at {removed}"
+        );
         // It was in the room now and then; whether or not it was told to go, it heard nothing that came after.
         for seq in hear_all(&joining).await {
             assert!(seq < removed, "round {round}: {seq} came after {removed}");
@@ -86,6 +101,22 @@ async fn join_in_every_way(client: &Client, project: &str) -> Vec<Value> {
             }
             answers.push(answer);
         }
+    }
+}
+
+/// Joins, reads and leaves until it is refused; where the log stood each time.
+async fn join_and_leave(client: &Client, project: &str) -> Vec<i64> {
+    let mut seqs = Vec::new();
+    loop {
+        for command in ["join:project", "project:snapshot"] {
+            let seen = client.call(command, json!(project)).await;
+            let Some(seq) = seen["seq"].as_i64() else {
+                assert_eq!(seen["code"], "not_found", "{seen}");
+                return seqs;
+            };
+            seqs.push(seq);
+        }
+        client.call("leave:project", json!(project)).await;
     }
 }
 
