@@ -28,6 +28,8 @@ pub mod config;
 pub mod connections;
 pub mod contract;
 pub mod domain;
+#[cfg(test)]
+mod fuzz;
 pub mod healthcheck;
 pub mod hub;
 pub mod lifecycle;

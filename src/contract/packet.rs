@@ -4,11 +4,15 @@
 use serde_json::Value;
 
 use super::{ErrorCode, Reply};
+use crate::domain::Fields;
 
 /// Deepest nesting of a payload.
 const MAX_DEPTH: usize = 32;
 /// Most arguments of a packet, the event's name not counted.
 const MAX_ARGUMENTS: usize = 16;
+/// Most values of a packet, and of an object that comes as a string in it. In memory a value may take up a hundred times
+/// the room that its text does: `{"":0}` is 8 bytes with its comma, and 650.
+pub(super) const MAX_VALUES: usize = 10_000;
 /// Longest path that a refusal names, in characters.
 const MAX_PATH_CHARS: usize = 200;
 /// How a refusal names the payload as a whole.
@@ -74,9 +78,8 @@ pub(super) fn object_in(text: &str) -> Result<Option<Value>, Reply> {
 
 /// Parses JSON whose payload lies inside so many levels of envelope.
 fn decode(text: &str, envelope: usize) -> Result<Value, Trouble> {
-    if let Some(key) = too_deep(text, envelope) {
+    if let Err(TooMuch { key, what }) = survey(text, envelope) {
         let field = path(&[Step::Key(key)]);
-        let what = format!("must not be nested deeper than {MAX_DEPTH} levels");
         return Err(Trouble::Refused(Reply::invalid(&field, what)));
     }
     serde_json::from_str(text).or_else(|_| {
@@ -100,10 +103,16 @@ fn inspect_packet(value: &Value, envelope: usize) -> Result<(), Reply> {
     }
 }
 
-/// Looks for too deep a nesting before anything recurses into it; tells the payload's key that leads there.
-fn too_deep(text: &str, envelope: usize) -> Option<&str> {
+/// Why a text is not even looked at closely, and the payload's key that leads to the place.
+struct TooMuch<'a> {
+    key: &'a str,
+    what: String,
+}
+
+/// Looks for too deep a nesting and too many values, before anything recurses into them or is built of them.
+fn survey(text: &str, envelope: usize) -> Result<(), TooMuch<'_>> {
     let bytes = text.as_bytes();
-    let (mut at, mut depth, mut key) = (0, 0_usize, "");
+    let (mut at, mut depth, mut values, mut key) = (0, 0_usize, 0_usize, "");
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
@@ -115,16 +124,23 @@ fn too_deep(text: &str, envelope: usize) -> Option<&str> {
             }
             b'[' | b'{' => {
                 depth += 1;
+                values += 1;
                 if depth > envelope + MAX_DEPTH {
-                    return Some(key);
+                    let what = format!("must not be nested deeper than {MAX_DEPTH} levels");
+                    return Err(TooMuch { key, what });
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values += 1,
             _ => {}
+        }
+        if values > MAX_VALUES {
+            let what = format!("makes it more than {MAX_VALUES} values");
+            return Err(TooMuch { key, what });
         }
         at += 1;
     }
-    None
+    Ok(())
 }
 
 /// The index of the quote that closes the string opened at `start`; the end of the text if none does.
@@ -211,6 +227,27 @@ fn inspect_key(key: &str, value: &Value, steps: &[Step<'_>]) -> Result<(), Reply
         _ => return Ok(()),
     };
     Err(Reply::invalid(&path(steps), refused))
+}
+
+/// About how many bytes these fields take up in memory.
+pub(super) fn weight(fields: &Fields) -> usize {
+    /// Of a `BTreeMap`: there is room for eleven fields in it, and after a split it is half full.
+    const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 112;
+    let nodes = fields.len().div_ceil(6) * NODE;
+    let within = fields.iter().map(|(key, value)| key.len() + weight_of(value));
+    nodes + within.sum::<usize>()
+}
+
+fn weight_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.capacity(),
+        Value::Object(fields) => weight(fields),
+        Value::Array(values) => {
+            let within: usize = values.iter().map(weight_of).sum();
+            values.capacity() * size_of::<Value>() + within
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
 }
 
 /// The dotted path of a value, fit to be shown.
@@ -304,6 +341,19 @@ mod tests {
         assert!(arguments(&sixteen.to_string(), Limits::default()).is_ok());
         let seventeen = format!("[0,{}", &sixteen.to_string()[1..]);
         assert_eq!(refused(&seventeen), invalid("payload"));
+    }
+
+    #[test]
+    fn the_number_of_values_is_limited() {
+        let zeros = |count: usize| "0,".repeat(count - 1) + "0";
+        // The envelope is one, and so are the event, `a` and `b`.
+        let packet = |count: usize| format!(r#"["e",{{"a":1,"b":[{}]}}]"#, zeros(count));
+        assert!(arguments(&packet(MAX_VALUES - 4), Limits::default()).is_ok());
+        assert_eq!(refused(&packet(MAX_VALUES - 3)), invalid("b"));
+        let commas_in_text = json!(["e", ",".repeat(2 * MAX_VALUES)]).to_string();
+        assert!(arguments(&commas_in_text, Limits::default()).is_ok());
+        let within = format!(r#"{{"b":[{}]}}"#, zeros(2 * MAX_VALUES));
+        assert_eq!(object_in(&within).unwrap_err().field(), Some("b"));
     }
 
     #[test]

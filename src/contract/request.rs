@@ -84,7 +84,7 @@ pub struct CommandRequest {
     pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
-    /// The size of its packet.
+    /// About what it takes up in memory.
     pub bytes: usize,
     /// The idempotency key.
     pub key: Option<String>,
@@ -124,7 +124,7 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
         Name::Command(kind, verb) => {
             let arguments = Arguments::read(entry, packet::arguments(packet, *limits)?)?;
             let built = build(verb, kind, &arguments)?;
-            let command = command(entry, built, arguments, packet.len());
+            let command = command(entry, built, arguments);
             Ok(Request::Command(Box::new(command)))
         }
         Name::Signal(kind, active) => {
@@ -142,16 +142,17 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
     }
 }
 
-fn command(entry: &Entry, built: Built, arguments: Arguments, bytes: usize) -> CommandRequest {
+fn command(entry: &Entry, built: Built, arguments: Arguments) -> CommandRequest {
     CommandRequest {
         project: built.project,
         action: built.action,
         made_id: built.made_id,
         expected_version: built.expected_version,
-        spellings: built.spellings,
         fingerprint: arguments.fingerprint(entry),
+        // What was sent is there twice: as it was, and as fields.
+        bytes: 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),
+        spellings: built.spellings,
         echo: arguments.object,
-        bytes,
         key: arguments.key,
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod fixtures;
+mod fuzz;
 mod signals;
 mod subscriptions;
 
