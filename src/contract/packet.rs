@@ -234,7 +234,9 @@ pub(super) fn weight(fields: &Fields) -> usize {
     /// Of a `BTreeMap`: there is room for eleven fields in it, and after a split it is half full.
     const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>()) + 112;
     let nodes = fields.len().div_ceil(6) * NODE;
-    let within = fields.iter().map(|(key, value)| key.len() + weight_of(value));
+    let within = fields
+        .iter()
+        .map(|(key, value)| key.len() + weight_of(value));
     nodes + within.sum::<usize>()
 }
 

@@ -11,12 +11,15 @@ mod broadcasts;
 mod credential;
 mod door;
 mod frames;
+#[cfg(test)]
+mod fuzz;
 mod handshake;
 mod meter;
 mod outbox;
 mod pacer;
 mod pid;
 mod pump;
+mod said;
 mod socket;
 mod sockets;
 mod takeover;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use super::*;
-use crate::fuzz::{any_bytes, measured};
+use crate::fuzz::{any_bytes, budget, measured};
 
 /// Copies of a text: as it was sent, mended, decoded, once more as a field.
 const COPIES: usize = 4;
@@ -21,7 +21,7 @@ const SOME: usize = 4 * 1024;
 const LARGE: usize = 256 * 1024;
 
 /// What reading a packet may take up.
-fn budget(packet: &str) -> usize {
+fn allowance(packet: &str) -> usize {
     let values = packet.matches(['[', '{', ',']).count();
     COPIES * packet.len() + PER_VALUE * values.min(packet::MAX_VALUES) + SOME
 }
@@ -30,7 +30,7 @@ fn costs_little(event: &str, packet: &str) {
     let measured = measured(|| parse(event, packet, &Limits::default()));
     let start: String = packet.chars().take(100).collect();
     assert!(
-        measured.held <= budget(packet),
+        measured.held <= allowance(packet),
         "{} bytes for {} of {start}",
         measured.held,
         packet.len()
@@ -219,6 +219,8 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #![proptest_config(budget())]
+
     #[test]
     fn real_packets_with_mistakes_cost_little(
         real in prop::sample::select(&**REAL),

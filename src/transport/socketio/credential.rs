@@ -12,7 +12,7 @@ use crate::auth::Authenticator;
 /// Where a credential stands in a query.
 pub(super) const IN_QUERY: &str = "token";
 /// Where credentials stand in `auth`.
-const IN_AUTH: [&str; 2] = ["token", "apiKey"];
+pub(super) const IN_AUTH: [&str; 2] = ["token", "apiKey"];
 const BEARER: &str = "Bearer ";
 const API_KEY: &str = "bck_";
 /// Bytes that are kept. What is longer is cut off, and proves nothing.

@@ -1,14 +1,25 @@
 //! What a client says of itself when it connects: in `auth`, or in the query for clients that know no auth.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::credential::{Credential, IN_QUERY};
+use super::credential::{Credential, IN_AUTH, IN_QUERY};
+use super::said;
 use crate::contract::EventStyle;
-use crate::domain::{Fields, Id, PrivateId};
+use crate::domain::{Id, PrivateId};
 
+/// What is looked for in `auth`.
+const NAMES: [&str; 9] = [
+    "eventStyle",
+    "echo",
+    "userId",
+    "pid",
+    CURSORS[0],
+    CURSORS[1],
+    CURSORS[2],
+    IN_AUTH[0],
+    IN_AUTH[1],
+];
 /// Where a cursor may stand in `auth`. The first is where clients with a `pid` put the last one that they were told.
 const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
 
@@ -36,14 +47,9 @@ impl Handshake {
         query: Option<&str>,
         head: Option<&Credential>,
     ) -> Result<Self, String> {
-        // Key by key: a value that cannot be read, such as half an emoji, hides no other.
-        let auth: HashMap<String, Box<RawValue>> = auth
-            .and_then(|auth| serde_json::from_str(auth.get()).ok())
+        let auth = auth
+            .map(|auth| said::read(auth, &NAMES))
             .unwrap_or_default();
-        let readable = auth
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, serde_json::from_str(value.get()).ok()?)));
-        let auth: Fields = readable.collect();
         let said = |key: &str| match auth.get(key) {
             Some(Value::Null) | None => from_query(query, key).map(Value::from),
             Some(value) => Some(value.clone()),

@@ -165,6 +165,12 @@ impl<S> Metered<S> {
             completed: VecDeque::new(),
         }
     }
+
+    /// What was written to.
+    #[cfg(test)]
+    pub(super) fn written(&self) -> &S {
+        &self.stream
+    }
 }
 
 impl<S: AsyncWrite + Unpin> Metered<S> {
