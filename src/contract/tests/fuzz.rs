@@ -130,7 +130,8 @@ fn the_most_that_a_packet_takes_up() {
     let numbered = |count| {
         (0..count)
             .map(|no| format!("\"{no:x}\":[0],"))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     };
     for (unit, values) in [
         (nested(25), 26),
@@ -281,7 +282,8 @@ fn long_cursors_cost_little() {
             cursor_costs_little(&filled(("abc123.", ""), unit, length));
         }
     }
-    let rising: String = (1..2000).map(|no| format!("{no}:1,")).collect();
+    let rising: Vec<_> = (1..2000).map(|no| format!("{no}:1,")).collect();
+    let rising = rising.concat();
     cursor_costs_little(&format!("abc123.{rising}2000:1"));
 }
 

@@ -83,7 +83,8 @@ fn large_handshakes_cost_little() {
         let query = format!("{key}={}", "%41".repeat(LARGE / 3));
         handshake_costs_little(None, Some(&query));
     }
-    let fields: String = (0..LARGE / 8).map(|no| format!("\"{no:x}\":0,")).collect();
+    let fields: Vec<_> = (0..LARGE / 8).map(|no| format!("\"{no:x}\":0,")).collect();
+    let fields = fields.concat();
     handshake_costs_little(raw(&format!("{{{fields}\"a\":0}}")).as_deref(), None);
     for unit in ["&", "=", "a=&", "%", "%zz", "userId=%ff&"] {
         handshake_costs_little(None, Some(&unit.repeat(LARGE / unit.len())));

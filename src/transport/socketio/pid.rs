@@ -45,6 +45,8 @@ pub(super) fn complete_body(
 pub(super) fn find_frame(frames: &[u8]) -> Option<(usize, usize)> {
     let mut start = 0;
     while let Some(&[first, short, ref rest @ ..]) = frames.get(start..) {
+        // Without the bit that says whether it is masked: as in `Frames`, or the two would disagree on where it ends.
+        let short = short & 0x7f;
         let header = match short {
             126 => 4,
             127 => 10,
@@ -110,6 +112,8 @@ mod tests {
         }
         let cut = frame(1, ANSWER);
         assert_eq!(find_frame(&cut[..cut.len() - 1]), None);
+        let masked = [&[TEXT, 0x80 | 126, 0, 0][..], &frame(1, ANSWER)].concat();
+        assert_eq!(find_frame(&masked), Some((4, masked.len())));
         assert_eq!(
             find_frame(&[TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255, 1]),
             None
