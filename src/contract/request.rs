@@ -124,7 +124,7 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
         Name::Command(kind, verb) => {
             let arguments = Arguments::read(entry, packet::arguments(packet, *limits)?)?;
             let built = build(verb, kind, &arguments)?;
-            let command = command(entry, built, arguments);
+            let command = command(entry, built, arguments, packet.len());
             Ok(Request::Command(Box::new(command)))
         }
         Name::Signal(kind, active) => {
@@ -142,15 +142,15 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
     }
 }
 
-fn command(entry: &Entry, built: Built, arguments: Arguments) -> CommandRequest {
+fn command(entry: &Entry, built: Built, arguments: Arguments, sent: usize) -> CommandRequest {
     CommandRequest {
         project: built.project,
         action: built.action,
         made_id: built.made_id,
         expected_version: built.expected_version,
         fingerprint: arguments.fingerprint(entry),
-        // What was sent is there twice: as it was, and as fields.
-        bytes: 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),
+        // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
+        bytes: sent + 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),
         spellings: built.spellings,
         echo: arguments.object,
         key: arguments.key,

@@ -156,6 +156,13 @@ fn the_most_that_a_packet_takes_up() {
     );
 }
 
+/// It is no field of an object, and waits like one.
+#[test]
+fn a_status_that_stands_by_itself_is_counted() {
+    let packet = filled(("[\"e\",\"t\",\"", "\"]"), "x", LARGE);
+    costs_little("task:status", &packet);
+}
+
 /// The packets of real frontends.
 static REAL: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dialects");
