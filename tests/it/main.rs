@@ -17,6 +17,7 @@ mod draining;
 mod idempotency;
 mod joining;
 mod membership;
+mod matrix;
 mod operations;
 mod outage;
 mod plan;

@@ -1,0 +1,142 @@
+//! Whoever has no business in a project cannot tell whether there is one.
+
+use serde_json::{Value, json};
+
+use super::callers::nobodies;
+use super::table::{Row, rows};
+use super::wire::{Transport, Wire};
+use super::{Scene, object_in, token};
+
+/// Projects with names of the same length, one of which was made.
+const THERE: &str = "project-there";
+const NEVER: &str = "project-never";
+
+/// A message without what it was asked about.
+fn nameless(message: &str) -> String {
+    message.replace(THERE, "…").replace(NEVER, "…")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_about_a_foreign_project_do_not_tell_whether_it_exists() {
+    let scene = Scene::set().await;
+    scene.project(THERE).await;
+    for caller in nobodies(&scene).await {
+        for transport in Transport::ALL {
+            let mut wire = scene.enter(transport, &caller.credential).await;
+            let questions = |project| rows(project, &caller.credential).into_iter();
+            for (there, never) in questions(THERE).zip(questions(NEVER)) {
+                let answers = [
+                    nameless(&wire.ask(&there.packet()).await),
+                    nameless(&wire.ask(&never.packet()).await),
+                ];
+                assert_eq!(answers[0], answers[1], "{caller}: {}", there.label);
+                for row in [&there, &never] {
+                    // Without an ack, the refusal is an event.
+                    wire.send(&format!("42{}", row.packet())).await;
+                }
+                wire.ask(r#"["leave:project","barrier"]"#).await;
+                let heard: Vec<String> = wire.heard.drain(..).collect();
+                let errors: Vec<_> = heard.iter().map(|told| nameless(told)).collect();
+                if let [one, other] = errors.as_slice() {
+                    assert_eq!(one, other, "{caller}: {}", there.label);
+                } else {
+                    let known = there.event == "leave:project" || there.event == "auth:refresh";
+                    assert!(
+                        errors.is_empty() && known,
+                        "{caller}: {} {errors:?}",
+                        there.label
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The same command without its project, about something that is there or about something that is nowhere.
+fn unnamed(row: &Row, id: Option<&str>) -> Option<String> {
+    let mut payload = row.payload.clone();
+    let fields = payload.as_object_mut()?;
+    fields.remove("projectId")?;
+    let key = ["taskId", "epicId", "sprintId", "userId"]
+        .into_iter()
+        .find(|key| fields.contains_key(*key))?;
+    if let Some(id) = id {
+        fields.insert(key.to_owned(), json!(id));
+    }
+    Some(json!([row.event, payload]).to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entities_of_foreign_projects_are_found_by_nobody() {
+    let scene = Scene::set().await;
+    scene.project(THERE).await;
+    for caller in nobodies(&scene).await {
+        let mut wire = scene.enter(Transport::WebSocket, &caller.credential).await;
+        for row in rows(THERE, &caller.credential) {
+            if let (Some(there), Some(never)) =
+                (unnamed(&row, None), unnamed(&row, Some("nowhere")))
+            {
+                let answers = [wire.ask(&there).await, wire.ask(&never).await];
+                assert_eq!(object_in(&answers[0])["ok"], false, "{}", row.label);
+                assert_eq!(answers[0], answers[1], "{caller}: {}", row.label);
+            }
+        }
+    }
+}
+
+/// A cursor is only numbers, and anybody can write down others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_cursor_opens_and_tells_nothing() {
+    let scene = Scene::set().await;
+    for project in ["a", "b", "c"] {
+        scene.project(project).await;
+    }
+    let credential = token("forger", json!({}));
+    let mut wire = scene.enter(Transport::WebSocket, &credential).await;
+    let made = object_in(&wire.ask(r#"["project:create",{"title":"mine"}]"#).await);
+    let mine = json!(["join:project", made["data"]["id"]]).to_string();
+    let joined = object_in(&wire.ask(&mine).await);
+    let cursor = joined["cursor"].as_str().expect("a cursor").to_owned();
+    let (epoch, position) = cursor.split_once('.').expect("it has an epoch");
+    let own: i64 = position
+        .split(':')
+        .next()
+        .expect("a number")
+        .parse()
+        .unwrap();
+    assert!(own > 3, "the others are there: {cursor}");
+    for seq in [0, 3, 1_000_000] {
+        let mut told = Vec::new();
+        for no in (1..own).chain([own + 100, 999_999]) {
+            for transport in Transport::ALL {
+                let auth = json!({"token": credential, "offset": format!("{epoch}.{no}:{seq}")});
+                told.push((no, comes_back(&scene, transport, &auth).await));
+            }
+        }
+        for (no, heard) in &told {
+            assert_eq!(heard, &told[0].1, "channel {no} is told from channel 1");
+            assert!(
+                !heard.contains("\"x\"") && !heard.contains("projectId"),
+                "{heard}"
+            );
+        }
+    }
+    // Together with its own place, which it keeps.
+    let both = format!("{epoch}.1:0,{position}");
+    let auth = json!({"token": credential, "offset": both});
+    let heard = comes_back(&scene, Transport::WebSocket, &auth).await;
+    assert!(!heard.contains("\"room\":\"project:a\""), "{heard}");
+}
+
+/// All that is told to whoever comes back, before the answer to the first question.
+async fn comes_back(scene: &Scene, transport: Transport, auth: &Value) -> String {
+    let entered = Wire::enter(transport, &scene.server.address, auth).await;
+    let mut wire = entered.expect("a good token");
+    let answer = wire.ask(r#"["leave:project","barrier"]"#).await;
+    wire.heard.push(answer);
+    let no = auth["offset"]
+        .as_str()
+        .and_then(|offset| offset.split(['.', ':']).nth(1));
+    let number = format!(".{}:", no.unwrap_or_default());
+    wire.heard.join("\n").replace(&number, ".#:")
+}

@@ -1,0 +1,221 @@
+//! The table: what each command and read takes. Written by hand, so that it does not agree with the server by itself.
+
+use serde_json::{Value, json};
+
+/// A role in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Viewer,
+    Member,
+    Admin,
+    Owner,
+}
+
+impl Rank {
+    pub(super) const ALL: [Self; 4] = [Self::Viewer, Self::Member, Self::Admin, Self::Owner];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// What something takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing but a connection.
+    Nothing,
+    /// A role.
+    Role(Rank),
+    /// To be in the room, which takes the role of a viewer.
+    Room,
+    /// A role; and without any, it is refused in the same words as a new project under that id.
+    Founding(Rank),
+}
+
+/// How something ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Done,
+    Forbidden,
+    NotFound,
+    /// Whether there is such a project or not.
+    NotInRoom,
+}
+
+impl Verdict {
+    pub(super) fn is(self, answer: &Value) -> bool {
+        let refused = |codes: &[&str]| {
+            let code = answer["code"].as_str().unwrap_or_default();
+            answer["ok"] == false && codes.contains(&code)
+        };
+        let of_project = answer["field"] == "projectId";
+        match self {
+            Self::Done => answer["ok"] == true,
+            Self::Forbidden => refused(&["forbidden"]),
+            Self::NotFound => refused(&["not_found"]) && of_project,
+            Self::NotInRoom => refused(&["not_found", "validation_failed"]) && of_project,
+        }
+    }
+}
+
+/// A command or a read, in words of a client.
+pub(super) struct Row {
+    /// The event's documented name.
+    pub(super) event: &'static str,
+    /// What is special about it.
+    pub(super) label: String,
+    pub(super) payload: Value,
+    needs: Needs,
+}
+
+impl Row {
+    pub(super) fn packet(&self) -> String {
+        json!([self.event, self.payload]).to_string()
+    }
+
+    /// How it ends for somebody with this role in the project.
+    pub(super) fn verdict(&self, role: Option<Rank>) -> Verdict {
+        match (self.needs, role) {
+            (Needs::Nothing, _) | (Needs::Room, Some(_)) => Verdict::Done,
+            (Needs::Room, None) => Verdict::NotInRoom,
+            (Needs::Founding(_), None) => Verdict::Forbidden,
+            (Needs::Role(_), None) => Verdict::NotFound,
+            (Needs::Role(needed) | Needs::Founding(needed), Some(role)) if role < needed => {
+                Verdict::Forbidden
+            }
+            (Needs::Role(_) | Needs::Founding(_), Some(_)) => Verdict::Done,
+        }
+    }
+}
+
+/// All of it, in an order in which nothing stands in another's way.
+pub(super) fn rows(project: &str, credential: &str) -> Vec<Row> {
+    let here = |more: Value| {
+        let mut payload = json!({"projectId": project});
+        for (key, value) in more.as_object().expect("fields") {
+            payload[key] = value.clone();
+        }
+        payload
+    };
+    let mut rows = reads(project, &here);
+    rows.extend(signals(&here));
+    rows.extend(work(&here));
+    rows.extend(membership(&here));
+    rows.extend(whole_project(&here));
+    rows.push(row("leave:project", "", Needs::Nothing, json!(project)));
+    let refresh = json!({"token": credential});
+    rows.push(row("auth:refresh", "", Needs::Nothing, refresh));
+    let owner = Needs::Role(Rank::Owner);
+    rows.push(row("project:delete", "", owner, here(json!({}))));
+    rows
+}
+
+fn row(event: &'static str, what: &str, needs: Needs, payload: Value) -> Row {
+    Row {
+        event,
+        label: format!("{event} {what}"),
+        payload,
+        needs,
+    }
+}
+
+fn reads(project: &str, here: &impl Fn(Value) -> Value) -> Vec<Row> {
+    let needs = Needs::Role(Rank::Viewer);
+    let everything = json!({"since": 0, "events": true, "snapshot": true});
+    vec![
+        row("join:project", "", needs, json!(project)),
+        row("join:project", "with all", needs, here(everything)),
+        row(
+            "join:project",
+            "with a cursor",
+            needs,
+            here(json!({"since": "abc.1:0"})),
+        ),
+        row("project:snapshot", "", needs, json!(project)),
+        row("project:sync", "", needs, json!(project)),
+        row("project:sync", "since", needs, here(json!({"since": 0}))),
+    ]
+}
+
+fn signals(here: &impl Fn(Value) -> Value) -> Vec<Row> {
+    let events = [
+        "typing",
+        "typing:start",
+        "typing:stop",
+        "task:editing",
+        "task:editing:start",
+        "task:editing:stop",
+        "task:edit:start",
+        "task:edit:stop",
+        "presence:update",
+    ];
+    let payload = here(json!({"taskId": "t", "busy": true}));
+    let rows = events.map(|event| row(event, "", Needs::Room, payload.clone()));
+    rows.into()
+}
+
+fn work(here: &impl Fn(Value) -> Value) -> Vec<Row> {
+    let commands = [
+        ("task:create", json!({"title": "new"})),
+        ("task:update", json!({"taskId": "t", "updates": {"a": 1}})),
+        ("task:status", json!({"taskId": "t", "status": "done"})),
+        ("task:move", json!({"taskId": "t", "position": 0})),
+        ("task:delete", json!({"taskId": "t2"})),
+        ("task:restore", json!({"taskId": "t3"})),
+        ("epic:create", json!({"title": "new"})),
+        ("epic:update", json!({"epicId": "e", "updates": {"a": 1}})),
+        ("epic:delete", json!({"epicId": "e2"})),
+        ("sprint:create", json!({"title": "new"})),
+        (
+            "sprint:update",
+            json!({"sprintId": "s", "updates": {"a": 1}}),
+        ),
+        ("sprint:start", json!({"sprintId": "s"})),
+        ("sprint:complete", json!({"sprintId": "s"})),
+        ("sprint:delete", json!({"sprintId": "s2"})),
+    ];
+    let needs = Needs::Role(Rank::Member);
+    let rows = commands.map(|(event, payload)| row(event, "", needs, here(payload)));
+    rows.into()
+}
+
+fn membership(here: &impl Fn(Value) -> Value) -> Vec<Row> {
+    let (add, role, remove) = ("member:add", "member:role", "member:remove");
+    let (admin, owner) = (Needs::Role(Rank::Admin), Needs::Role(Rank::Owner));
+    let member = |user: &str, role: &str| here(json!({"userId": user, "role": role}));
+    let only = |user: &str| here(json!({"userId": user}));
+    vec![
+        row(add, "", admin, member("new", "member")),
+        row(add, "without a role", admin, only("new2")),
+        row(role, "", admin, member("other", "member")),
+        row(remove, "", admin, only("leaver")),
+        row(add, "as owner", owner, member("new3", "owner")),
+        row(role, "to owner", owner, member("other", "owner")),
+        row(role, "of an owner", owner, member("co", "member")),
+        row(remove, "of an owner", owner, only("co2")),
+    ]
+}
+
+fn whole_project(here: &impl Fn(Value) -> Value) -> Vec<Row> {
+    let admin = Needs::Role(Rank::Admin);
+    let founding = Needs::Founding(Rank::Admin);
+    vec![
+        row(
+            "project:create",
+            "again",
+            founding,
+            here(json!({"title": "x"})),
+        ),
+        row(
+            "project:update",
+            "",
+            admin,
+            here(json!({"updates": {"a": 1}})),
+        ),
+    ]
+}
