@@ -122,7 +122,9 @@ fn database(folder: &Path) -> String {
 
 /// A user's token with roles by project.
 fn token(user: &str, roles: Value) -> String {
-    tokens::with(user, json!({"aud": AUDIENCE, "projects": roles}))
+    let mut claims = json!({"aud": AUDIENCE});
+    claims["projects"] = roles;
+    tokens::with(user, claims)
 }
 
 /// The object in a message `43…[{…}]` or `42["error",{…}]`.

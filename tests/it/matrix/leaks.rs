@@ -7,49 +7,57 @@ use super::table::{Row, rows};
 use super::wire::{Transport, Wire};
 use super::{Scene, object_in, token};
 
-/// Projects with names of the same length, one of which was made.
+/// Somebody's project.
 const THERE: &str = "project-there";
+/// Somebody's project that was deleted.
+const ENDED: &str = "project-ended";
+/// A project that was never made.
 const NEVER: &str = "project-never";
 
 /// A message without what it was asked about.
 fn nameless(message: &str) -> String {
-    message.replace(THERE, "…").replace(NEVER, "…")
+    [THERE, ENDED, NEVER]
+        .iter()
+        .fold(message.to_owned(), |message, name| {
+            message.replace(name, "…")
+        })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_about_a_foreign_project_do_not_tell_whether_it_exists() {
     let scene = Scene::set().await;
-    scene.project(THERE).await;
+    for project in [THERE, ENDED] {
+        scene.project(project).await;
+    }
+    let ended = json!({"projectId": ENDED});
+    scene.found("project:delete", ended).await;
     for caller in nobodies(&scene).await {
         for transport in Transport::ALL {
             let mut wire = scene.enter(transport, &caller.credential).await;
             let questions = |project| rows(project, &caller.credential).into_iter();
-            for (there, never) in questions(THERE).zip(questions(NEVER)) {
-                let answers = [
-                    nameless(&wire.ask(&there.packet()).await),
-                    nameless(&wire.ask(&never.packet()).await),
-                ];
-                assert_eq!(answers[0], answers[1], "{caller}: {}", there.label);
-                for row in [&there, &never] {
-                    // Without an ack, the refusal is an event.
-                    wire.send(&format!("42{}", row.packet())).await;
-                }
-                wire.ask(r#"["leave:project","barrier"]"#).await;
-                let heard: Vec<String> = wire.heard.drain(..).collect();
-                let errors: Vec<_> = heard.iter().map(|told| nameless(told)).collect();
-                if let [one, other] = errors.as_slice() {
-                    assert_eq!(one, other, "{caller}: {}", there.label);
-                } else {
-                    let known = there.event == "leave:project" || there.event == "auth:refresh";
-                    assert!(
-                        errors.is_empty() && known,
-                        "{caller}: {} {errors:?}",
-                        there.label
-                    );
+            let others = questions(THERE).zip(questions(ENDED));
+            for (never, (there, ended)) in questions(NEVER).zip(others) {
+                let expected = told(&mut wire, &never).await;
+                for row in [there, ended] {
+                    let what = format!("{caller}: {} {}", row.label, row.payload);
+                    assert_eq!(told(&mut wire, &row).await, expected, "{what}");
                 }
             }
         }
     }
+}
+
+/// The answer with an ack, and the refusal without one.
+async fn told(wire: &mut Wire, row: &Row) -> (String, Vec<String>) {
+    let answer = nameless(&wire.ask(&row.packet()).await);
+    wire.send(&format!("42{}", row.packet())).await;
+    wire.ask(r#"["leave:project","barrier"]"#).await;
+    let heard = wire.heard.drain(..);
+    let errors = heard.filter(|told| told.starts_with("42[\"error\""));
+    let errors: Vec<_> = errors.map(|told| nameless(&told)).collect();
+    let is_refused = object_in(&answer)["ok"] == false;
+    assert_eq!(errors.len(), usize::from(is_refused), "{}", row.label);
+    (answer, errors)
 }
 
 /// The same command without its project, about something that is there or about something that is nowhere.
@@ -132,8 +140,7 @@ async fn a_forged_cursor_opens_and_tells_nothing() {
 async fn comes_back(scene: &Scene, transport: Transport, auth: &Value) -> String {
     let entered = Wire::enter(transport, &scene.server.address, auth).await;
     let mut wire = entered.expect("a good token");
-    let answer = wire.ask(r#"["leave:project","barrier"]"#).await;
-    wire.heard.push(answer);
+    wire.ask(r#"["leave:project","barrier"]"#).await;
     let no = auth["offset"]
         .as_str()
         .and_then(|offset| offset.split(['.', ':']).nth(1));

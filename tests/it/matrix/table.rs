@@ -81,14 +81,15 @@ impl Row {
     /// How it ends for somebody with this role in the project.
     pub(super) fn verdict(&self, role: Option<Rank>) -> Verdict {
         match (self.needs, role) {
-            (Needs::Nothing, _) | (Needs::Room, Some(_)) => Verdict::Done,
             (Needs::Room, None) => Verdict::NotInRoom,
             (Needs::Founding(_), None) => Verdict::Forbidden,
             (Needs::Role(_), None) => Verdict::NotFound,
             (Needs::Role(needed) | Needs::Founding(needed), Some(role)) if role < needed => {
                 Verdict::Forbidden
             }
-            (Needs::Role(_) | Needs::Founding(_), Some(_)) => Verdict::Done,
+            (Needs::Nothing, _) | (Needs::Room | Needs::Role(_) | Needs::Founding(_), Some(_)) => {
+                Verdict::Done
+            }
         }
     }
 }
@@ -96,11 +97,11 @@ impl Row {
 /// All of it, in an order in which nothing stands in another's way.
 pub(super) fn rows(project: &str, credential: &str) -> Vec<Row> {
     let here = |more: Value| {
-        let mut payload = json!({"projectId": project});
-        for (key, value) in more.as_object().expect("fields") {
-            payload[key] = value.clone();
-        }
-        payload
+        let Value::Object(mut payload) = more else {
+            panic!("a payload is an object");
+        };
+        payload.insert("projectId".to_owned(), json!(project));
+        Value::Object(payload)
     };
     let mut rows = reads(project, &here);
     rows.extend(signals(&here));
