@@ -4,6 +4,8 @@
 
 pub mod api_key;
 mod claims;
+#[cfg(test)]
+mod fuzz;
 pub mod issue;
 mod jwks;
 mod key;
