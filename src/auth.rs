@@ -188,3 +188,6 @@ fn without_scheme(credential: &str) -> &str {
         _ => credential,
     }
 }
+
+#[cfg(test)]
+mod tests;
