@@ -141,6 +141,23 @@ async fn an_unknown_kid_has_the_keys_read_again_but_not_often() {
     );
 }
 
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_read_for_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    std::fs::write(&path, set(&[old()])).unwrap();
+    let lifecycle = Lifecycle::new();
+    let jwks = read(&path, &lifecycle).await;
+    std::fs::write(&path, set(&[new()])).unwrap();
+    tokio::select! {
+        biased;
+        () = jwks.read_for_unknown() => panic!("it takes a while"),
+        () = std::future::ready(()) => {}
+    }
+    jwks.read_for_unknown().await;
+    assert!(knows(&jwks, "new"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_keys_are_read_at_intervals_and_kept_if_they_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
