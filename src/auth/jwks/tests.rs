@@ -130,10 +130,10 @@ async fn an_unknown_kid_has_the_keys_read_again_but_not_often() {
     assert!(knows(&jwks, "new") && knows(&jwks, "old"));
 
     std::fs::write(&path, set(&[new()])).unwrap();
-    tokio::time::advance(ASKED_AT_MOST - Duration::from_millis(1)).await;
+    tokio::time::advance(ASKED_AT_MOST * 9 / 10).await;
     jwks.read_for_unknown().await;
     assert!(knows(&jwks, "old"), "it was read a moment ago");
-    tokio::time::advance(Duration::from_millis(1)).await;
+    tokio::time::advance(ASKED_AT_MOST / 10).await;
     jwks.read_for_unknown().await;
     assert!(
         !knows(&jwks, "old"),
@@ -228,7 +228,7 @@ impl Site {
                     .for_each(drop);
                 asked.fetch_add(1, Ordering::SeqCst);
                 // Whoever has read enough hangs up.
-                let _: Result<(), _> = stream.write_all(answer.lock().unwrap().as_bytes());
+                stream.write_all(answer.lock().unwrap().as_bytes()).ok();
             }
         });
         site
