@@ -7,6 +7,7 @@ use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
+use crate::support::eventually;
 use crate::support::server::Server;
 use crate::support::tokens;
 
@@ -162,4 +163,39 @@ fn a_token_for_development_says_what_the_settings_ask_for() {
     }
     let files = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 0, "a token needs no database");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_key_opens_the_door_until_it_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("it.db").display());
+    let server = Server::start_with(&url, &tokens::REQUIRED).await;
+    let create = ["apikey", "create", "--name", "ci", "--scope", "*:member"];
+    let key = printed(&run(folder.path(), &create, &[]));
+    let shown = json!({"apiKey": key.trim_end()});
+    let client = Client::connect_with(&server.address, &shown).await.unwrap();
+    eventually("its use is noted", async || {
+        let list = printed(&run(folder.path(), &["apikey", "list"], &[]));
+        list.matches("never").count() == 1
+    })
+    .await;
+    printed(&run(
+        folder.path(),
+        &["apikey", "revoke", "--name", "ci"],
+        &[],
+    ));
+    eventually("the connection ends", async || client.is_closed()).await;
+    let refused = Client::connect_with(&server.address, &shown).await;
+    assert_eq!(refused.err().unwrap()["message"], "unauthenticated");
+
+    let args = ["token", "--user", "ann", "--project", "demo:admin"];
+    let made = printed(&run(folder.path(), &args, &tokens::REQUIRED));
+    for token in [
+        made.trim_end(),
+        &tokens::of("ann"),
+        &tokens::with_roles("ann", json!({"demo": "admin"})),
+    ] {
+        let shown = json!({"token": token});
+        assert!(Client::connect_with(&server.address, &shown).await.is_ok());
+    }
 }
