@@ -1,6 +1,7 @@
 //! Who connects as whom, and for how long.
 
 mod expiry;
+mod keys;
 mod line;
 mod modes;
 mod places;
