@@ -92,7 +92,7 @@ async fn a_key_that_is_revoked_closes_its_connections_and_no_others() {
     let clients = [connect(&server, &ci).await, connect(&server, &ci).await];
     let others = [
         connect(&server, &other).await,
-        connect(&server, &token("ann", json!({}))).await,
+        connect(&server, &token("ann", &json!({}))).await,
     ];
     database.apikey(&["revoke", "--name", "ci"]).await;
     for client in &clients {
