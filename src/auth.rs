@@ -118,6 +118,12 @@ impl Authenticator {
         !self.shared.keys.is_empty() || self.shared.jwks.is_some()
     }
 
+    /// Whether anybody looks at this credential: without keys tokens count for nothing, API keys always do.
+    #[must_use]
+    pub fn looks_at(&self, credential: &str) -> bool {
+        self.is_required() || self.verifies_tokens() || api_key::is_one(without_scheme(credential))
+    }
+
     /// Tells whose token or API key this is; a `Bearer ` before it is no part of it.
     ///
     /// # Errors
@@ -190,3 +196,6 @@ fn without_scheme(credential: &str) -> &str {
         _ => credential,
     }
 }
+
+#[cfg(test)]
+mod tests;

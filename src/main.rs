@@ -8,7 +8,7 @@ use boardcast::run;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
-    match run(cli.command.unwrap_or(Command::Serve), cli.config) {
+    match run(&cli.command.unwrap_or(Command::Serve), &cli.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("boardcast: {}", with_sources(&error));

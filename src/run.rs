@@ -67,14 +67,14 @@ pub enum RunError {
 /// # Errors
 ///
 /// See [`RunError`].
-pub fn run(command: Command, config: Config) -> Result<(), RunError> {
+pub fn run(command: &Command, config: &Config) -> Result<(), RunError> {
     config.validate().map_err(RunError::Config)?;
     match command {
-        Command::Serve => with_logs(&config, serve_forever(config.clone())),
-        Command::Migrate => with_logs(&config, migrate(&config)),
-        Command::Healthcheck => healthcheck::run(&config).map_err(RunError::Unhealthy),
-        Command::ApiKey(command) => keys::run(&command, &config),
-        Command::Token(token) => keys::print_token(&token, &config),
+        Command::Serve => with_logs(config, serve_forever(config.clone())),
+        Command::Migrate => with_logs(config, migrate(config)),
+        Command::Healthcheck => healthcheck::run(config).map_err(RunError::Unhealthy),
+        Command::ApiKey(command) => keys::run(command, config),
+        Command::Token(token) => keys::print_token(token, config),
     }
 }
 

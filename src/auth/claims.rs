@@ -136,3 +136,164 @@ fn time(claims: &Claims, claim: &str) -> Result<Option<Timestamp>, String> {
     let millis = (seconds * 1000.0).round() as i64;
     Ok(Some(Timestamp::from_millis(millis)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::settings;
+    use super::*;
+    use crate::domain::Role;
+
+    const NOW: i64 = 1_700_000_000;
+
+    /// What is said of these claims besides a `sub` and an `exp`.
+    fn identity(flags: &[&str], claims: &Value, now: Timestamp) -> Result<Identity, String> {
+        let mut all = json!({"sub": "ann", "exp": NOW + 60});
+        for (claim, value) in claims.as_object().unwrap() {
+            all[claim] = value.clone();
+        }
+        Rules::new(&settings(flags)).identity(all.as_object().unwrap(), now)
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_millis(NOW * 1000)
+    }
+
+    fn is_accepted(flags: &[&str], claims: &Value) -> bool {
+        identity(flags, claims, now()).is_ok()
+    }
+
+    #[test]
+    fn a_token_counts_from_nbf_to_exp_give_or_take_the_leeway() {
+        let at = |millis| {
+            let claims = json!({"nbf": NOW, "exp": NOW + 60});
+            let now = Timestamp::from_millis(NOW * 1000 + millis);
+            identity(&["--auth-leeway", "1500ms"], &claims, now)
+        };
+        assert_eq!(at(-1501).unwrap_err(), "the token is not valid yet");
+        assert!(at(-1500).is_ok());
+        let identity = at(61_499).unwrap();
+        assert_eq!(
+            identity.expires_at,
+            Some(Timestamp::from_millis((NOW + 60) * 1000))
+        );
+        assert_eq!(at(61_500).unwrap_err(), "the token has expired");
+    }
+
+    #[test]
+    fn times_must_be_times_and_exp_must_be_there() {
+        let rules = Rules::new(&settings(&[]));
+        let without = json!({"sub": "ann"});
+        let error = rules
+            .identity(without.as_object().unwrap(), now())
+            .unwrap_err();
+        assert_eq!(error, "the token has no exp");
+        for claim in ["exp", "nbf", "iat"] {
+            for wrong in [
+                json!(null),
+                json!("1"),
+                json!(-1),
+                json!(1e300),
+                json!([NOW]),
+                json!(u64::MAX),
+            ] {
+                assert!(
+                    !is_accepted(&[], &json!({claim: wrong})),
+                    "{claim}: {wrong}"
+                );
+            }
+        }
+        assert!(is_accepted(&[], &json!({"exp": 1_700_000_000.5})));
+    }
+
+    #[test]
+    fn grants_are_as_old_as_the_token_says_but_not_of_tomorrow() {
+        for (issued, granted) in [(NOW - 100, NOW - 130), (NOW + 100, NOW - 30)] {
+            let identity = identity(&[], &json!({"iat": issued}), now()).unwrap();
+            let granted_at = Some(Timestamp::from_millis(granted * 1000));
+            assert_eq!(identity.holder, Holder::User { granted_at });
+        }
+        let identity = identity(&[], &json!({}), now()).unwrap();
+        assert_eq!(identity.holder, Holder::User { granted_at: None });
+    }
+
+    #[test]
+    fn issuer_and_audience_must_be_ours_if_we_have_one() {
+        let issuer = ["--auth-issuer", "https://id"];
+        assert!(is_accepted(&issuer, &json!({"iss": "https://id"})));
+        for other in [
+            json!({}),
+            json!({"iss": "https://id/"}),
+            json!({"iss": ["https://id"]}),
+        ] {
+            assert!(!is_accepted(&issuer, &other), "{other}");
+        }
+        let audience = ["--auth-audience", "board"];
+        for ours in [json!("board"), json!(["other", "board"])] {
+            assert!(is_accepted(&audience, &json!({"aud": ours})), "{ours}");
+        }
+        for other in [
+            json!(null),
+            json!("boards"),
+            json!([]),
+            json!([["board"]]),
+            json!({"board": 1}),
+        ] {
+            assert!(!is_accepted(&audience, &json!({"aud": other})), "{other}");
+        }
+        assert!(!is_accepted(&audience, &json!({})));
+        assert!(is_accepted(&[], &json!({"iss": "anybody", "aud": ["any"]})));
+    }
+
+    #[test]
+    fn a_user_has_an_id_that_nobody_else_can_have() {
+        let flags = ["--auth-user-claim", "uid"];
+        let actor =
+            |id: Value| identity(&flags, &json!({"uid": id}), now()).map(|found| found.actor);
+        assert_eq!(actor(json!("ann")).unwrap().as_str(), "ann");
+        assert_eq!(actor(json!(42)).unwrap().as_str(), "42");
+        for wrong in [
+            json!(""),
+            json!(null),
+            json!(true),
+            json!(["ann"]),
+            json!("a".repeat(129)),
+            json!("an\0n"),
+            json!("apikey:ci"),
+            json!("anonymous:1"),
+        ] {
+            assert!(actor(wrong.clone()).is_err(), "{wrong}");
+        }
+        assert!(!is_accepted(&flags, &json!({})), "sub is not asked");
+    }
+
+    #[test]
+    fn roles_are_read_whole_or_refuse_the_token() {
+        let flags = ["--auth-projects-claim", "projects"];
+        let grants = |projects: Value| {
+            let found = identity(&flags, &json!({"projects": projects}), now());
+            found.map(|found| found.grants)
+        };
+        let found = grants(json!({"demo": "admin", "*": "viewer"})).unwrap();
+        let found: Vec<_> = found.iter().collect();
+        assert_eq!(found, [("*", Role::Viewer), ("demo", Role::Admin)]);
+        assert_eq!(grants(json!({})), Ok(Grants::default()));
+        assert!(is_accepted(&flags, &json!({})));
+        for wrong in [
+            json!(null),
+            json!(["demo"]),
+            json!("demo:admin"),
+            json!({"demo": "boss"}),
+            json!({"demo": "Admin"}),
+            json!({"demo": null}),
+            json!({"demo": ["admin"]}),
+            json!({"": "admin"}),
+            json!({"ok": "viewer", "d\0": "admin"}),
+        ] {
+            assert!(grants(wrong.clone()).is_err(), "{wrong}");
+        }
+        let unasked = identity(&[], &json!({"projects": {"demo": "boss"}}), now());
+        assert_eq!(unasked.unwrap().grants, Grants::default());
+    }
+}

@@ -57,8 +57,8 @@ pub fn token(
         let roles = roles.map(|(project, role)| (project.to_owned(), role.as_str().into()));
         claims.insert(claim.clone(), Value::Object(roles.collect()));
     }
-    let rules = Rules::new(config);
-    rules.identity(&claims, now).map_err(IssueError::Refused)?;
+    let accepted = Rules::new(config).identity(&claims, now);
+    accepted.map_err(IssueError::Refused)?;
     let key = EncodingKey::from_secret(secret.reveal().as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
         .map_err(|error| IssueError::Refused(error.to_string()))

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::Header;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::AuthConfigError;
@@ -26,7 +27,8 @@ pub(super) struct Jwks {
     known: Mutex<Known>,
     /// When an unknown key id last had the keys read. Held while they are read: whoever else needs them waits for the
     /// same answer.
-    asked: tokio::sync::Mutex<Option<Instant>>,
+    asked: Arc<tokio::sync::Mutex<Option<Instant>>>,
+    lifecycle: Lifecycle,
 }
 
 /// What is known of the keys.
@@ -66,7 +68,8 @@ impl Jwks {
         let jwks = Arc::new(Self {
             source,
             known: Mutex::default(),
-            asked: tokio::sync::Mutex::new(None),
+            asked: Arc::default(),
+            lifecycle: lifecycle.clone(),
         });
         match jwks.read().await {
             Ok(()) => {}
@@ -103,13 +106,21 @@ impl Jwks {
     }
 
     /// Reads the keys again for one that is not among them, unless that was just done.
-    pub(super) async fn read_for_unknown(&self) {
-        let mut asked = self.asked.lock().await;
+    pub(super) async fn read_for_unknown(self: &Arc<Self>) {
+        let mut asked = Arc::clone(&self.asked).lock_owned().await;
         if asked.is_some_and(|asked| asked.elapsed() < ASKED_AT_MOST) {
             return;
         }
         *asked = Some(Instant::now());
-        self.read_or_keep().await;
+        let jwks = Arc::clone(self);
+        let (done, read) = oneshot::channel();
+        // Whoever waits may lose patience: what is read then serves the next.
+        self.lifecycle.spawn(async move {
+            jwks.read_or_keep().await;
+            drop((asked, done));
+        });
+        // It ends without a word.
+        read.await.unwrap_or(());
     }
 
     async fn read_or_keep(&self) {

@@ -14,7 +14,7 @@ pub(super) fn header(token: &str) -> Result<Header, String> {
     let header = jsonwebtoken::decode_header(token)
         .map_err(|_| "it is not a token, or is signed in a way that is not known".to_owned())?;
     // Whoever marks something as critical wants it refused by those who don't know it.
-    if header.extras.inner().contains_key("crit") {
+    if header.crit.is_some() {
         return Err("the token has critical extensions".to_owned());
     }
     Ok(header)

@@ -21,6 +21,7 @@ pub struct AuthConfig {
     #[arg(
         long,
         env = "AUTH_SECRET",
+        allow_hyphen_values = true,
         value_parser = signing_secret,
         hide_env_values = true,
         value_name = "SECRET",
@@ -32,6 +33,7 @@ pub struct AuthConfig {
     #[arg(
         long,
         env = "AUTH_PUBLIC_KEY",
+        allow_hyphen_values = true,
         hide_env_values = true,
         value_name = "PEM_OR_PATH",
         global = true

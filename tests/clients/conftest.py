@@ -26,8 +26,9 @@ def eventually(probe, what):
 class Server:
     """One server process; a restart keeps directory and port, so that a client can find its way back."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, env):
         self._directory = directory
+        self._env = env
         self._log = directory / "server.log"
         self._process = None
         self._port = 0
@@ -38,7 +39,7 @@ class Server:
 
     def start(self):
         # Not the whole environment: a developer's DATABASE_URL is no place for tests.
-        env = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self._port), "LOG_FORMAT": "json"}
+        env = {"PATH": os.environ["PATH"], "HOST": "127.0.0.1", "PORT": str(self._port), "LOG_FORMAT": "json"} | self._env
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [BINARY, "serve"], cwd=self._directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -68,8 +69,9 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path):
-    server = Server(tmp_path)
+def server(tmp_path, request):
+    """A server; `@pytest.mark.parametrize("server", [{…}], indirect=True)` gives it settings."""
+    server = Server(tmp_path, getattr(request, "param", {}))
     try:
         server.start()
         yield server

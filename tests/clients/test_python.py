@@ -1,8 +1,13 @@
 """python-socketio against the real server: its blocking and its asyncio client, over every transport."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
+import json
 import signal
 import threading
+import time
 
 import pytest
 import socketio
@@ -185,3 +190,58 @@ def test_a_client_that_says_its_cursor_goes_on_where_it_was(server, connect):
     forgetful.accepted("task:create", {"projectId": "p1", "title": "live"})
     assert [payload["title"] for _, payload, _ in client.heard(3)] == ["seen", "missed", "live"]
     assert [payload["title"] for _, payload, _ in forgetful.heard(2)] == ["seen", "live"]
+
+
+SECRET = "a secret of thirty-two characters"
+# Tokens end soon, and connections soon after.
+SHORT = {"AUTH_REQUIRED": "true", "AUTH_SECRET": SECRET, "AUTH_PROJECTS_CLAIM": "projects"} | {
+    "AUTH_LEEWAY": "1s",
+    "AUTH_GRACE": "0s",
+}
+
+
+def token_of(user, seconds):
+    """A token as a backend makes it, of somebody who may do everything."""
+
+    def encode(part):
+        return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+    now = int(time.time())
+    claims = {"sub": user, "iat": now, "exp": now + seconds, "projects": {"*": "owner"}}
+    signed = b".".join(encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, claims))
+    return (signed + b"." + encode(hmac.digest(SECRET.encode(), signed, hashlib.sha256))).decode()
+
+
+@pytest.mark.parametrize("server", [SHORT], indirect=True)
+@pytest.mark.parametrize("auth", [None, {"token": "garbage"}], ids=["nothing", "garbage"])
+def test_a_client_without_a_token_is_told_so(server, transports, auth):
+    refusals = []
+    client = socketio.Client()
+    client.on("connect_error", refusals.append)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(server.url, transports=transports, auth=auth)
+    assert refusals == [{"message": "unauthenticated"}]
+
+
+@pytest.mark.parametrize("server", [SHORT], indirect=True)
+def test_a_client_with_fresh_tokens_comes_back_when_one_expires(server, connect):
+    auth = {}
+
+    def fresh():
+        return auth | {"token": token_of("ann", 2)}
+
+    client = connect(fresh)
+    client.accepted("join:project", "p1")
+    client.accepted("task:create", {"projectId": "p1", "title": "seen"})
+    eventually(lambda: any(name == "task:created" for name, _, _ in client.events), "the task")
+    [(payload, [auth["cursor"]])] = [(payload, rest) for name, payload, rest in client.events if name == "task:created"]
+    assert payload["createdBy"] == "ann"
+    assert any(name == "auth:expiring" for name, _, _ in client.events)
+    sid = client.sid
+    eventually(lambda: client.connected and client.sid != sid, "the client is back")
+    client.accepted("task:create", {"projectId": "p1", "title": "later"})
+
+    def titles():
+        return [payload["title"] for name, payload, _ in client.events if name == "task:created"]
+
+    eventually(lambda: titles() == ["seen", "later"], "the later task")

@@ -1,6 +1,7 @@
 //! Who connects as whom, and for how long.
 
 mod expiry;
+mod keys;
 mod line;
 mod modes;
 mod places;
@@ -25,7 +26,7 @@ async fn start(settings: &[(&str, &str)]) -> Server {
 }
 
 /// A token of somebody who may do everything everywhere.
-fn token(user: &str, claims: Value) -> String {
+fn token(user: &str, claims: &Value) -> String {
     let mut all = json!({"projects": {"*": "owner"}});
     for (claim, value) in claims.as_object().unwrap() {
         all[claim] = value.clone();

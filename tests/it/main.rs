@@ -16,6 +16,7 @@ mod crash;
 mod draining;
 mod idempotency;
 mod joining;
+mod keys;
 mod matrix;
 mod membership;
 mod operations;

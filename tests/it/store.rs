@@ -1,5 +1,6 @@
 //! The store: every test runs on both databases.
 
+mod api_keys;
 mod failing;
 mod opening;
 mod postgres_only;

@@ -71,9 +71,7 @@ async fn identify(
     connection: ConnectionId,
 ) -> Result<Option<Identity>, Refusal> {
     let auth = app.auth();
-    let matters =
-        |shown: &&Credential| auth.verifies_tokens() || auth.is_required() || shown.is_api_key();
-    let Some(shown) = shown.filter(matters) else {
+    let Some(shown) = shown.filter(|shown| auth.looks_at(shown.as_str())) else {
         if auth.is_required() {
             return Err(unauthenticated(connection, "nothing is shown"));
         }

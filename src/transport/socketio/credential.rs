@@ -14,8 +14,7 @@ pub(super) const IN_QUERY: &str = "token";
 /// Where credentials stand in `auth`.
 pub(super) const IN_AUTH: [&str; 2] = ["token", "apiKey"];
 const BEARER: &str = "Bearer ";
-const API_KEY: &str = "bck_";
-/// Bytes that are kept. What is longer is cut off, and proves nothing.
+/// Bytes that are kept, more than those of the longest that counts. What is longer is cut off, and proves nothing.
 const MAX_LENGTH: usize = 10 * 1024;
 
 /// A token or an API key. It is never shown.
@@ -48,13 +47,6 @@ impl Credential {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Whether it looks like an API key. Those mean something even where no token does.
-    pub(super) fn is_api_key(&self) -> bool {
-        strip_bearer(&self.0)
-            .unwrap_or(&self.0)
-            .starts_with(API_KEY)
-    }
 }
 
 fn strip_bearer(text: &str) -> Option<&str> {
@@ -86,8 +78,7 @@ impl Heads {
             Some(_) => None,
             None => in_cookie(headers, self.cookie.as_deref()?),
         })?;
-        let matters = self.auth.verifies_tokens() || self.auth.is_required() || found.is_api_key();
-        matters.then_some(found)
+        self.auth.looks_at(found.as_str()).then_some(found)
     }
 }
 
@@ -175,7 +166,5 @@ mod tests {
         let long = Credential::new(&"é".repeat(MAX_LENGTH)).unwrap();
         assert!(long.as_str().len() <= MAX_LENGTH);
         assert!(!format!("{long:?}").contains('é'));
-        assert!(Credential::new("bearer bck_ci_0").unwrap().is_api_key());
-        assert!(!Credential::new("eyJ").unwrap().is_api_key());
     }
 }

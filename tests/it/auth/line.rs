@@ -139,11 +139,11 @@ impl Line {
             }
             Transport::Polling => {
                 let path = path("polling");
-                let headers: String = shown
-                    .headers
-                    .iter()
+                let headers = shown.headers.iter();
+                let headers: Vec<_> = headers
                     .map(|(name, value)| format!("{name}: {value}\r\n"))
                     .collect();
+                let headers = headers.concat();
                 let head = format!(
                     "GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n{headers}\r\n"
                 );

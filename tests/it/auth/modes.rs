@@ -39,7 +39,7 @@ async fn without_keys_tokens_count_for_nothing_and_users_are_believed() {
             );
         }
     }
-    let ann = json!({"token": token("bob", json!({})), "userId": "ann"});
+    let ann = json!({"token": token("bob", &json!({})), "userId": "ann"});
     assert_eq!(author(&enter(&server.address, &ann).await).await, "ann");
     // An API key is no such thing.
     let key = format!("bck_ci_{}", "0".repeat(64));
@@ -59,7 +59,7 @@ async fn with_keys_nobody_is_a_user_without_a_token() {
         let author = author(&enter(&server.address, &auth).await).await;
         assert!(author.starts_with("anonymous:"), "{auth}: {author}");
     }
-    let ann = json!({"token": token("ann", json!({})), "userId": "bob"});
+    let ann = json!({"token": token("ann", &json!({})), "userId": "bob"});
     assert_eq!(author(&enter(&server.address, &ann).await).await, "ann");
     let refused = Client::connect_with(&server.address, &json!({"token": "garbage"})).await;
     let refusal = refused.err().expect("it proves nothing");
@@ -71,7 +71,7 @@ async fn with_keys_nobody_is_a_user_without_a_token() {
 async fn a_refresh_makes_nobody_a_user() {
     let server = start(&[("AUTH_SECRET", tokens::SECRET)]).await;
     let client = Client::connect(&server.address).await;
-    let fresh = json!({"token": token("ann", json!({}))});
+    let fresh = json!({"token": token("ann", &json!({}))});
     let answer = client.call("auth:refresh", fresh).await;
     assert_eq!(answer["code"], "forbidden", "{answer}");
     assert!(author(&client).await.starts_with("anonymous:"));

@@ -18,7 +18,7 @@ async fn start_with_cookie() -> Server {
 
 /// Whether a connection is this user's, whose token it gets anew.
 async fn is_of(line: &mut Line, user: &str) -> bool {
-    let fresh = token(user, json!({}));
+    let fresh = token(user, &json!({}));
     let answer = line.call("auth:refresh", json!({"token": fresh})).await;
     assert!(
         answer["ok"] == true || answer["code"] == "forbidden",
@@ -33,9 +33,9 @@ async fn a_token_counts_wherever_it_stands() {
     let now = tokens::now();
     let wrong_key = json!({"sub": "ann", "iat": now, "exp": now + 3600});
     let wrong_key = tokens::signed(&wrong_key, "another secret of 32 characters!");
-    let expired = token("ann", json!({"exp": now - 5}));
+    let expired = token("ann", &json!({"exp": now - 5}));
     for transport in TRANSPORTS {
-        for (place, shown) in Shown::everywhere(&token("ann", json!({}))) {
+        for (place, shown) in Shown::everywhere(&token("ann", &json!({}))) {
             let (mut line, answer) = Line::enter(&server.address, transport, &shown).await;
             assert!(
                 answer.starts_with("40{"),
@@ -67,7 +67,7 @@ async fn a_token_counts_wherever_it_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn version_2_shows_it_in_the_query_or_in_a_header() {
     let server = start_with_cookie().await;
-    let good = token("ann", json!({}));
+    let good = token("ann", &json!({}));
     for (shown, expected) in [
         (Shown::in_query(&format!("token={good}")), "40"),
         (Shown::in_query(&format!("token=Bearer%20{good}")), "40"),
@@ -89,7 +89,7 @@ async fn version_2_shows_it_in_the_query_or_in_a_header() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_place_counts() {
     let server = start_with_cookie().await;
-    let [ann, bob] = ["ann", "bob"].map(|user| token(user, json!({})));
+    let [ann, bob] = ["ann", "bob"].map(|user| token(user, &json!({})));
     let auth = |token: &str| Shown::in_auth(json!({"token": token}));
     let header = |token: &str| Shown::in_header("authorization", token.to_owned());
     let query = |token: &str| Shown::in_query(&format!("token={token}"));
@@ -125,11 +125,18 @@ async fn the_first_place_counts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_requests_show_counts_for_every_connect() {
     let server = start_with_cookie().await;
-    let good = token("ann", json!({}));
+    let good = token("ann", &json!({}));
     for transport in TRANSPORTS {
         for (place, shown) in Shown::everywhere(&good) {
-            let (mut line, _) = Line::enter(&server.address, transport, &shown).await;
+            let (mut line, answer) = Line::enter(&server.address, transport, &shown).await;
+            assert!(
+                answer.starts_with("40{"),
+                "{transport:?}, {place}: {answer}"
+            );
             line.send("41").await;
+            // Before, socketioxide would not hear it.
+            let left = |health: &Value| health["connections"] == 0;
+            server.health_becomes("the client has left", left).await;
             let again = line.connect(&Value::Null).await;
             if place.starts_with("auth") {
                 assert_eq!(again, UNAUTHENTICATED, "{transport:?}, {place}");
@@ -138,6 +145,8 @@ async fn what_the_requests_show_counts_for_every_connect() {
                 assert!(again.starts_with("40{"), "{transport:?}, {place}: {again}");
             }
             assert!(is_of(&mut line, "ann").await, "{transport:?}, {place}");
+            line.send("41").await;
+            server.health_becomes("it has left again", left).await;
         }
     }
 }
@@ -150,7 +159,7 @@ async fn tokens_are_not_logged() {
         ("LOG_LEVEL", "trace"),
     ];
     let server = start(&required(&cookie)).await;
-    let good = token("ann", json!({}));
+    let good = token("ann", &json!({}));
     // Its first characters are the same in every token.
     let secret = good.rsplit_once('.').unwrap().1;
     let bad = format!("{}x{}", &good[..20], &good[21..]);

@@ -22,7 +22,7 @@ async fn it_takes_no_connection_over_on_another_instance() {
 }
 
 async fn enter(server: &Server, user: &str, mut auth: Value) -> Client {
-    auth["token"] = json!(token(user, json!({})));
+    auth["token"] = json!(token(user, &json!({})));
     Client::connect_with(&server.address, &auth).await.unwrap()
 }
 
