@@ -122,10 +122,10 @@ impl Session {
             Request::Command(command) => return self.submit(*command).await,
             Request::Join(join) => self.join(join, subscriber).await,
             Request::Leave { project } => Ok(self.leave(&project).await),
+            // Boxed, because they are large, and commands, which are many, need no room for them.
             Request::Snapshot { project } => {
-                let state = self.snapshot(&project);
-                let state = async { Ok(Document::clone(&*state.await?)) };
-                self.reading(&project, state).await
+                let state = async { Ok(Document::clone(&*self.snapshot(&project).await?)) };
+                self.reading(&project, Box::pin(state)).await
             }
             Request::Sync {
                 project,
@@ -133,7 +133,7 @@ impl Session {
                 limit,
             } => {
                 let events = self.sync(&project, since.as_ref(), limit);
-                self.reading(&project, events).await
+                self.reading(&project, Box::pin(events)).await
             }
             Request::Refresh { token } => return Outcome::Refreshed(self.refresh(&token).await),
             Request::Signal(signal) => Ok(self.signal(signal)),

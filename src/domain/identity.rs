@@ -143,11 +143,11 @@ mod tests {
         }
     }
 
-    fn since(role: Option<Role>, at: i64) -> Option<Membership> {
-        Some(Membership {
+    fn since(role: Option<Role>, at: i64) -> Membership {
+        Membership {
             role,
             since: Timestamp::from_millis(at),
-        })
+        }
     }
 
     #[test]
@@ -155,12 +155,12 @@ mod tests {
         let granted = user(&[(PROJECT, Role::Admin)], Some(100));
         assert_eq!(granted.role(&project(), None), Some(Role::Admin));
         for (at, expected) in [(99, Some(Role::Admin)), (100, None), (101, None)] {
-            assert_eq!(granted.role(&project(), since(None, at)), expected);
+            assert_eq!(granted.role(&project(), Some(since(None, at))), expected);
         }
-        let lowered = granted.role(&project(), since(Some(Role::Viewer), 101));
+        let lowered = granted.role(&project(), Some(since(Some(Role::Viewer), 101)));
         assert_eq!(lowered, Some(Role::Viewer));
         let undated = user(&[(PROJECT, Role::Admin)], None);
-        assert_eq!(undated.role(&project(), since(None, 1)), None);
+        assert_eq!(undated.role(&project(), Some(since(None, 1))), None);
     }
 
     #[test]
@@ -182,6 +182,9 @@ mod tests {
             },
             ..user(&[], None)
         };
-        assert_eq!(service.role(&project(), since(Some(Role::Owner), 1)), None);
+        assert_eq!(
+            service.role(&project(), Some(since(Some(Role::Owner), 1))),
+            None
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! later comes through the project's own log: the event by which somebody is removed is the last thing that they do not
 //! hear any more, whichever instance they are on. Commands are judged by the writer, in the transaction.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -168,7 +169,8 @@ impl Session {
                 .collect());
         }
         let me = policy::member_id(identity);
-        let found = self.app.store().standings(&me, projects).await?;
+        // Boxed, because it is large, and most commands do not need it.
+        let found = Box::pin(self.app.store().standings(&me, projects)).await?;
         let standings = projects.iter().zip(found);
         Ok(standings
             .map(|(project, found)| standing(project, found.membership, found.seq))
@@ -179,7 +181,7 @@ impl Session {
     pub(super) async fn reading(
         &self,
         project: &ProjectId,
-        read: impl Future<Output = Result<Document, StoreError>>,
+        read: Pin<Box<impl Future<Output = Result<Document, StoreError>>>>,
     ) -> Result<Reply, StoreError> {
         let standing = self.standing(project).await?;
         if !standing.sees() {

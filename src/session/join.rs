@@ -144,7 +144,7 @@ impl Session {
         let result = hub.subscribe(channel, Arc::clone(subscriber), from).await;
         drop(old);
         let (subscription, joined) = match result {
-            Ok(subscribed) => subscribed,
+            Ok(both) => both,
             Err(error) => {
                 self.rooms.forget(channel);
                 return Err(error.into());

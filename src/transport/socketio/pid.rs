@@ -112,7 +112,7 @@ mod tests {
         }
         let cut = frame(1, ANSWER);
         assert_eq!(find_frame(&cut[..cut.len() - 1]), None);
-        let masked = [&[TEXT, 0x80 | 126, 0, 0][..], &frame(1, ANSWER)].concat();
+        let masked = [&[TEXT, 0x80 | 0x7e, 0, 0][..], &frame(1, ANSWER)].concat();
         assert_eq!(find_frame(&masked), Some((4, masked.len())));
         assert_eq!(
             find_frame(&[TEXT, 127, 255, 255, 255, 255, 255, 255, 255, 255, 1]),
