@@ -17,6 +17,7 @@ use crate::lifecycle::Lifecycle;
 use crate::presence::Presence;
 use crate::retention;
 use crate::store::{Store, StoreError};
+use crate::telemetry::causes;
 
 /// Most recent events that a feed keeps.
 const RING_EVENTS: usize = 1024;
@@ -146,7 +147,7 @@ impl App {
         loop {
             if let Err(error) = self.hub().check_heads().await {
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "cannot compare feeds with the log"
                 );
             }

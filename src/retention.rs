@@ -11,6 +11,7 @@ use crate::config::{Config, Retention};
 use crate::domain::{ChannelNo, Timestamp};
 use crate::lifecycle::Lifecycle;
 use crate::store::{Channel, KeptChannel, PruneLimits, Store, StoreError};
+use crate::telemetry::causes;
 
 /// How often answers that are past their time are removed.
 const ANSWER_SWEEP: Duration = Duration::from_mins(1);
@@ -48,7 +49,7 @@ async fn sweep_answers(store: Store) {
         sweep.tick().await;
         if let Err(error) = forget_answers(&store).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "cannot remove old answers"
             );
         }
@@ -74,7 +75,7 @@ async fn sweep_events(store: Store, projects: Retention, others: Retention, inte
                 tracing::info!(events, channels, "removed old events");
             }
             Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "cannot remove old events"
             ),
         }
@@ -156,7 +157,7 @@ impl Sweep {
                     }
                     Err(error) if in_trouble && error.is_unavailable() => return Err(error),
                     Err(error) => {
-                        tracing::warn!(channel = %kept.channel.name, error = &error as &dyn std::error::Error,
+                        tracing::warn!(channel = %kept.channel.name, error = %causes(&error),
                             "cannot remove old events of a channel");
                         in_trouble = true;
                     }

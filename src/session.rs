@@ -19,6 +19,7 @@ use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Re
 use crate::domain::{Action, ChannelName, Event, Identity, ProjectId};
 use crate::hub::Subscriber;
 use crate::store::StoreError;
+use crate::telemetry::causes;
 
 use access::Access;
 pub use access::{Delivery, Refreshed, Revoked};
@@ -189,7 +190,7 @@ impl Session {
 }
 
 fn unavailable(error: &StoreError) -> Reply {
-    tracing::warn!(error = error as &dyn std::error::Error, "a read failed");
+    tracing::warn!(error = %causes(error), "a read failed");
     let (code, message) = if error.is_unavailable() {
         (
             ErrorCode::Unavailable,

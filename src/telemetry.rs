@@ -1,5 +1,8 @@
 //! Structured logs on standard output.
 
+use std::error::Error;
+use std::fmt;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::TryInitError;
 
@@ -35,4 +38,14 @@ pub fn start(config: &Config) -> Result<(), TelemetryError> {
             .try_init(),
     }
     .map_err(TelemetryError::Twice)
+}
+
+/// An error and what led to it, on one line.
+#[must_use]
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
+    fmt::from_fn(move |f| {
+        write!(f, "{error}")?;
+        let mut sources = std::iter::successors(error.source(), |&source| source.source());
+        sources.try_for_each(|source| write!(f, ": {source}"))
+    })
 }

@@ -12,6 +12,7 @@ use super::AuthError;
 use crate::config::is_same;
 use crate::domain::{Actor, Grants, Holder, Id, Identity, Role, Timestamp};
 use crate::store::{ApiKey, Store, StoreError};
+use crate::telemetry::causes;
 
 /// What tells an API key from a token.
 const PREFIX: &str = "bck_";
@@ -192,7 +193,7 @@ impl Uses {
         if let Err(error) = store.api_key_used(&key.name, now, noted).await {
             tracing::warn!(
                 key = key.name,
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "cannot note that an API key is used"
             );
         }

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ChannelName, Epoch, Event};
 use crate::store::{CommitError, Store, StoreError, Tx};
+use crate::telemetry::causes;
 
 /// How often a batch is repeated that the database asked to repeat.
 const RETRIES: usize = 5;
@@ -65,18 +66,18 @@ impl From<StoreError> for BatchError {
     fn from(error: StoreError) -> Self {
         if error.is_refused() {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "the database refuses a batch"
             );
             Self::Refused
         } else if error.is_unavailable() || error.is_retry() {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = %causes(&error),
                 "the database is unavailable"
             );
             Self::Unavailable
         } else {
-            tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+            tracing::error!(error = %causes(&error), "the store failed");
             Self::Internal
         }
     }
@@ -138,7 +139,7 @@ impl Committer {
         if drafted.batch.events.is_empty() && drafted.batch.answers.is_empty() {
             if let Err(error) = tx.rollback().await {
                 tracing::debug!(
-                    error = &error as &dyn std::error::Error,
+                    error = %causes(&error),
                     "a transaction without effect broke"
                 );
             }
@@ -159,7 +160,7 @@ impl Committer {
             Err(_) => StoreError::Unavailable("no answer in time".into()),
         };
         tracing::warn!(
-            error = &error as &dyn std::error::Error,
+            error = %causes(&error),
             "the connection broke during a commit; looking for its outcome"
         );
         match tokio::time::timeout(self.options.timeout, self.outcome(&drafted)).await {
@@ -174,7 +175,7 @@ impl Committer {
         loop {
             match self.probe(drafted).await {
                 Ok(found) => return found,
-                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "not yet"),
+                Err(error) => tracing::debug!(error = %causes(&error), "not yet"),
             }
             tokio::time::sleep(PROBE_PAUSE).await;
         }

@@ -46,6 +46,7 @@ use crate::broker::TopicSubscription;
 use crate::contract::ErrorCode;
 use crate::domain::PrivateId;
 use crate::session::Reset;
+use crate::telemetry::causes;
 use adapter::ClusterAdapter;
 use admission::{Guest, Refusal};
 pub use broadcasts::{Broadcasts, RoomCount};
@@ -238,7 +239,7 @@ async fn admit(
 async fn resume(state: &Arc<Socket>, cursor: &str, meter: &Meter) -> Result<Vec<Reset>, String> {
     Socket::resume(state, cursor).await.map_err(|error| {
         tracing::debug!(
-            error = &error as &dyn std::error::Error,
+            error = %causes(&error),
             "a client cannot go on now"
         );
         turn_away(meter)

@@ -7,6 +7,7 @@ mod tokens;
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Received};
+use crate::support::eventually;
 use crate::support::postgres::Postgres;
 use crate::support::server::Server;
 use crate::support::tokens::{REQUIRED, of};
@@ -213,4 +214,28 @@ async fn without_authentication_members_are_kept_and_nobody_is_judged() {
     let heard = bob.take(3).await;
     let expected = ["member:added", "member:removed", "task:created"];
     assert_eq!(names(&heard), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_logged_with_who_and_why_and_without_what() {
+    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
+    let (ann, bob) = (
+        enter(&server.address, "ann").await,
+        enter(&server.address, "bob").await,
+    );
+    let project = found(&ann).await;
+    give(&ann, &project, "bob", "viewer").await;
+    let task = json!({"projectId": project, "title": "a secret title"});
+    assert_eq!(refused(&bob, "task:create", task).await, "forbidden");
+    let line = || {
+        let lines = server.logged();
+        lines.into_iter().find(|line| line.contains("forbidden"))
+    };
+    eventually("the refusal is logged", async || line().is_some()).await;
+    let logged: Value = serde_json::from_str(&line().unwrap()).unwrap();
+    assert_eq!(logged["actor"], "bob");
+    assert_eq!(logged["event"], "task:create");
+    assert!(logged["reason"].as_str().unwrap().contains("viewer"));
+    let all = server.logged().concat();
+    assert!(!all.contains("a secret title") && !all.contains(&of("bob")));
 }

@@ -11,6 +11,7 @@ use crate::auth::AuthError;
 use crate::command::Caller;
 use crate::contract::ErrorCode;
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
+use crate::telemetry::causes;
 
 /// Who has come.
 pub(super) struct Guest {
@@ -81,8 +82,8 @@ async fn identify(
         Ok(Ok(identity)) => Ok(Some(identity)),
         Ok(Err(AuthError::Unauthenticated(reason))) => Err(unauthenticated(connection, &reason)),
         Ok(Err(error)) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(connection.id = %connection, error, "cannot tell who a client is");
+            let error = causes(&error);
+            tracing::warn!(connection.id = %connection, %error, "cannot tell who a client is");
             Err(Refusal::Now)
         }
         Err(_) => {

@@ -168,6 +168,7 @@ impl Pump {
         if let Some(code) = reply.code() {
             tracing::info!(
                 connection.id = %self.socket.session.caller.connection,
+                actor = self.socket.session.caller.actor.as_str(),
                 event = %name.chars().take(64).collect::<String>(),
                 code = code.as_str(),
                 reason = reply.message(),

@@ -14,6 +14,7 @@ use crate::domain::PrivateId;
 use crate::hub::{SubscribeError, Subscriber};
 use crate::session::Reset;
 use crate::store::StoreError;
+use crate::telemetry::causes;
 
 /// How long others wait for a client to take a state.
 const TURN: Duration = Duration::from_secs(1);
@@ -63,8 +64,8 @@ impl Socket {
                 self.meter.wake_all();
             }
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, "a client cannot go on now");
+                let error = causes(&error);
+                tracing::debug!(%error, "a client cannot go on now");
                 self.end();
             }
         }

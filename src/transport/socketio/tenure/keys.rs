@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::domain::ConnectionId;
 use crate::store::StoreError;
+use crate::telemetry::causes;
 
 /// How often it is asked which keys are gone: all of them at once, and nothing while none is in use.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -70,8 +71,8 @@ impl<T> Keys<T> {
             match timeout(PATIENCE, gone(names)).await {
                 Ok(Ok(gone)) => self.take(&gone).into_iter().for_each(&close),
                 Ok(Err(error)) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "cannot look whether API keys are gone");
+                    let error = causes(&error);
+                    tracing::warn!(%error, "cannot look whether API keys are gone");
                 }
                 Err(_) => tracing::warn!("cannot look whether API keys are gone: no answer"),
             }
