@@ -10,7 +10,9 @@ use boardcast::app::App;
 use boardcast::cli::Cli;
 use boardcast::command::{Caller, Writer, WriterOptions};
 use boardcast::contract::{CommandRequest, Limits, Reply, Request, parse};
-use boardcast::domain::{ConnectionId, PrivateId, ProjectId};
+use boardcast::domain::{
+    Actor, ConnectionId, Grants, Holder, Identity, PrivateId, ProjectId, Role,
+};
 use boardcast::store::Channel;
 use clap::Parser as _;
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
@@ -27,6 +29,8 @@ const SINGLE_WRITERS: usize = 24;
 const PAGE_EVENTS: usize = 1000;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// Who sends the commands.
+const BENCH: &str = "bench";
 const WARM_UP: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Args)]
@@ -159,23 +163,32 @@ async fn table(options: &Options, title: &str, url: &str) -> Outcome<()> {
     writeln!(out, "\n{title}")?;
     writeln!(
         out,
-        "{:>9} {:>14} {:>14} {:>7} {:>20}",
-        "projects", "one by one/s", "grouped/s", "ratio", "commands per commit"
+        "{:>9} {:>14} {:>14} {:>7} {:>14} {:>7} {:>20}",
+        "projects",
+        "one by one/s",
+        "grouped/s",
+        "ratio",
+        "judged/s",
+        "ratio",
+        "commands per commit"
     )?;
     for count in [1, options.projects] {
         let projects: Vec<_> = (0..count).map(|number| project(count, number)).collect();
         let line = measure(options, &bench, &projects).await?;
         writeln!(
             out,
-            "{count:>9} {:>14} {:>14} {:>6.1}× {:>20.1}",
+            "{count:>9} {:>14} {:>14} {:>6.1}× {:>14} {:>6.2}× {:>20.1}",
             grouped(median(&line.single)),
             grouped(median(&line.grouped)),
             median(&line.grouped) / median(&line.single),
+            grouped(median(&line.judged)),
+            median(&line.judged) / median(&line.grouped),
             line.batch
         )?;
         if options.all {
             writeln!(out, "{:>9} {}", "", all(&line.single))?;
             writeln!(out, "{:>9} {}", "", all(&line.grouped))?;
+            writeln!(out, "{:>9} {}", "", all(&line.judged))?;
         }
     }
     bench.app.lifecycle().stop(Duration::from_secs(1)).await;
@@ -196,6 +209,8 @@ fn project(count: u32, number: u32) -> ProjectId {
 struct Line {
     single: Vec<f64>,
     grouped: Vec<f64>,
+    /// Grouped, by somebody whose rights are looked up.
+    judged: Vec<f64>,
     batch: f64,
 }
 
@@ -203,6 +218,7 @@ async fn measure(options: &Options, bench: &Arc<Bench>, projects: &[ProjectId]) 
     let mut line = Line {
         single: Vec::new(),
         grouped: Vec::new(),
+        judged: Vec::new(),
         batch: 0.0,
     };
     let load = |mode, round| drive_all(options, bench, mode, projects, round);
@@ -214,6 +230,7 @@ async fn measure(options: &Options, bench: &Arc<Bench>, projects: &[ProjectId]) 
         let before = heads(bench, projects).await?;
         line.grouped.push(load(Mode::Grouped, round).await?);
         line.batch = commands_per_commit(bench, projects, &before).await?;
+        line.judged.push(load(Mode::Judged, round).await?);
     }
     Ok(line)
 }
@@ -222,6 +239,7 @@ async fn measure(options: &Options, bench: &Arc<Bench>, projects: &[ProjectId]) 
 enum Mode {
     Single,
     Grouped,
+    Judged,
 }
 
 /// Keeps a writer busy for so long; commands per second until the last was answered.
@@ -241,9 +259,11 @@ async fn drive_all(
         drivers.spawn(async move {
             let writer = match mode {
                 Mode::Single => &bench.single,
-                Mode::Grouped => &bench.grouped,
+                Mode::Grouped | Mode::Judged => &bench.grouped,
             };
-            drive(writer, &project, (window, tasks), started + round).await
+            let identity = matches!(mode, Mode::Judged).then(|| Arc::new(owner()));
+            let load = (window, tasks);
+            drive(writer, &project, identity, load, started + round).await
         });
     }
     let mut commands = 0;
@@ -257,13 +277,14 @@ async fn drive_all(
 async fn drive(
     writer: &Writer,
     project: &ProjectId,
+    identity: Option<Arc<Identity>>,
     (window, tasks): (usize, u64),
     deadline: Instant,
 ) -> Outcome<u64> {
     let caller = Caller::new(
         ConnectionId::generate(),
         PrivateId::generate().client(),
-        Some("bench"),
+        Some(BENCH),
     );
     let mut waiting = VecDeque::with_capacity(window);
     let mut sent = 0;
@@ -272,7 +293,7 @@ async fn drive(
             settle(waiting.pop_front()).await?;
         }
         let request = command(project, sent % tasks);
-        let answer = writer.submit(request, project.clone(), &caller, None);
+        let answer = writer.submit(request, project.clone(), &caller, identity.clone());
         waiting.push_back(answer.map_err(|reply| refused(&reply))?);
         sent += 1;
     }
@@ -280,6 +301,18 @@ async fn drive(
         settle(waiting.pop_front()).await?;
     }
     Ok(sent)
+}
+
+/// Somebody whose token gives every right, who may be a member as well.
+fn owner() -> Identity {
+    let mut grants = Grants::default();
+    grants.insert(Grants::EVERYWHERE, Role::Owner);
+    Identity {
+        actor: Actor::new(BENCH),
+        holder: Holder::User { granted_at: None },
+        grants,
+        expires_at: None,
+    }
 }
 
 async fn settle(answer: Option<oneshot::Receiver<Reply>>) -> Outcome<()> {
