@@ -14,6 +14,7 @@ use crate::contract::Document;
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::lifecycle::Lifecycle;
+use crate::limits::Limits;
 use crate::presence::Presence;
 use crate::retention;
 use crate::store::{Store, StoreError};
@@ -53,6 +54,7 @@ struct Parts {
     snapshots: Snapshots,
     writer: Writer,
     connections: Connections,
+    limits: Limits,
     lifecycle: Lifecycle,
     started: Instant,
 }
@@ -117,6 +119,7 @@ impl App {
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
+            limits: Limits::new(&config.limits),
             config,
             instance,
             auth,
@@ -237,6 +240,12 @@ impl App {
     #[must_use]
     pub fn connections(&self) -> &Connections {
         &self.0.connections
+    }
+
+    /// How much clients may do.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// The background tasks.

@@ -1,6 +1,7 @@
 //! Every setting, as a flag and as an environment variable; `--help` is made from this.
 
 mod auth;
+mod limits;
 mod secret;
 mod value;
 
@@ -14,6 +15,7 @@ use crate::contract::EventStyle;
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
+pub use limits::LimitsConfig;
 pub use secret::Secret;
 pub(crate) use secret::is_same;
 pub(crate) use value::lifetime;
@@ -227,6 +229,10 @@ pub struct Config {
     /// How clients show who they are.
     #[command(flatten)]
     pub auth: AuthConfig,
+
+    /// How much clients may do.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
 
     /// What is logged: error, warn, info, debug, trace, or directives such as `info,boardcast=debug`.
     #[arg(

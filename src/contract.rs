@@ -29,6 +29,7 @@ pub use cursor::{Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS};
 pub use document::Document;
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
+pub use names::{EventClass, class};
 pub use notification::{Audience, Notification};
 pub use packet::Limits;
 pub use reply::{Accepted, Reply};

@@ -33,6 +33,7 @@ mod fuzz;
 pub mod healthcheck;
 pub mod hub;
 pub mod lifecycle;
+pub mod limits;
 mod patience;
 pub mod presence;
 pub mod retention;

@@ -3,6 +3,8 @@
 //! A client that stops reading would else keep its connection, and all that waits for it, for as long as its
 //! machine is up: whoever closes a session waits for the writer, and the writer waits for the client.
 
+mod body;
+
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,19 +13,25 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+pub(crate) use body::PatientBody;
+
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Patient<S> {
+pub(crate) struct Patient<S, K> {
     stream: S,
+    /// What counts the connection, wherever the stream goes.
+    _kept: K,
     patience: Duration,
     /// Runs while the other end takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+impl<S, K> Patient<S, K> {
+    /// Keeps something for as long as the stream is there.
+    pub(crate) fn new(stream: S, patience: Duration, kept: K) -> Self {
         Self {
             stream,
+            _kept: kept,
             patience,
             stalled: None,
         }
@@ -48,7 +56,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin, K: Unpin> AsyncRead for Patient<S, K> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -58,7 +66,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin, K: Unpin> AsyncWrite for Patient<S, K> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

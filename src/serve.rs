@@ -1,21 +1,25 @@
 //! Accepts connections, shows the whole URL space, and shuts down without losing anything.
 
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
 use crate::admin::{health, operations, probes};
 use crate::app::App;
 use crate::config::{Config, Origin};
-use crate::patience::Patient;
+use crate::limits::Place;
+use crate::patience::{Patient, PatientBody};
 use crate::transport::socketio;
 
 /// How long a client may take to send the head of a request.
@@ -24,6 +28,12 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients whose turn to leave comes last have for taking what waits for them.
 const LAST_TURN: Duration = Duration::from_secs(2);
+
+/// Where proxies say whose request it is.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// A TCP connection that counts for as long as it is there, as a WebSocket too.
+type Counted = Patient<TcpStream, Place<IpAddr>>;
 
 /// Serves until `shutdown` resolves and what was begun is finished.
 ///
@@ -99,15 +109,16 @@ fn cors(config: &Config) -> CorsLayer {
             Origin::Exactly(origin) => Some(origin.clone()),
         })
         .collect();
-    // Credentials and a literal `*` exclude each other: any origin means the one that asks.
-    let allowed = if config.cors_origins.contains(&Origin::Any) {
-        AllowOrigin::mirror_request()
+    // Never both: any page at all could else use what a browser keeps of its visitors, such as cookies.
+    let layer = if config.cors_origins.contains(&Origin::Any) {
+        CorsLayer::new().allow_origin(Any)
     } else {
-        AllowOrigin::list(origins)
+        let origins = AllowOrigin::list(origins);
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_credentials(true)
     };
-    CorsLayer::new()
-        .allow_origin(allowed)
-        .allow_credentials(true)
+    layer
         .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([HeaderName::from_static("x-request-id")])
@@ -116,12 +127,18 @@ fn cors(config: &Config) -> CorsLayer {
 async fn accept(app: &App, listener: &TcpListener, router: &Router) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                // Whoever has too many is not even told: that would cost more than they do.
+                let Ok(place) = app.limits().stream(peer.ip()) else {
+                    continue;
+                };
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(error = %error, "connection is gone already");
                 }
+                let patience = app.config().slow_reader_timeout;
+                let stream = Patient::new(stream, patience, place);
                 app.lifecycle()
-                    .spawn(connection(app.clone(), stream, router.clone()));
+                    .spawn(connection(app.clone(), stream, peer.ip(), router.clone()));
             }
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept a connection");
@@ -131,12 +148,13 @@ async fn accept(app: &App, listener: &TcpListener, router: &Router) {
     }
 }
 
-async fn connection(app: App, stream: TcpStream, router: Router) {
-    let stream = Patient::new(stream, app.config().slow_reader_timeout);
+async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
+    let service = TowerToHyperService::new(router);
+    let served = service_fn(|request| service.call(prepare(&app, peer, request)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), served)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
@@ -149,6 +167,17 @@ async fn connection(app: App, stream: TcpStream, router: Router) {
     if let Err(error) = ended {
         tracing::debug!(error = %error, "http connection ended");
     }
+}
+
+/// Notes whose request it is, and sees to it that its body comes in time.
+fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<PatientBody> {
+    let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
+    let forwarded = forwarded.filter_map(|value| value.to_str().ok());
+    let client = app.limits().client(peer, forwarded);
+    request.extensions_mut().insert(client);
+    // No longer than a client may be silent.
+    let patience = app.config().ping_interval + app.config().ping_timeout;
+    request.map(|body| PatientBody::new(body, patience))
 }
 
 /// Sends the clients to other instances, a few at a time, and serves those who are still here. The listener stays

@@ -61,7 +61,7 @@ impl Session {
     #[must_use]
     pub fn new(app: App, caller: Caller, style: EventStyle, identity: Option<Identity>) -> Self {
         Self {
-            rooms: Rooms::new(app.epoch().clone()),
+            rooms: Rooms::new(app.epoch().clone(), app.config().limits.max_rooms),
             access: Access::new(app.auth().is_required(), identity),
             app,
             caller,

@@ -1,8 +1,10 @@
 //! A Socket.IO client over WebSocket that does next to nothing, so that the server's work is measured and
 //! not the client's: frames are looked at where they lie, and what is sent is masked with zeros.
 
+use std::net::Ipv4Addr;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::Outcome;
 
@@ -33,8 +35,20 @@ impl Client {
 
     /// Connects with an `auth` as JSON; also gives the answer. What follows the answer is there to be read.
     pub(crate) async fn enter(address: &str, auth: &str) -> Outcome<(Self, String)> {
+        Self::enter_over(TcpStream::connect(address).await?, address, auth).await
+    }
+
+    /// Connects from an address of this machine.
+    pub(crate) async fn connect_from(source: Ipv4Addr, address: &str) -> Outcome<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        let stream = socket.connect(address.parse()?).await?;
+        Ok(Self::enter_over(stream, address, "").await?.0)
+    }
+
+    async fn enter_over(stream: TcpStream, address: &str, auth: &str) -> Outcome<(Self, String)> {
         let mut client = Self {
-            stream: TcpStream::connect(address).await?,
+            stream,
             received: Vec::new(),
         };
         client.stream.set_nodelay(true)?;
@@ -94,19 +108,12 @@ impl Client {
 
     /// Sends messages with one write.
     pub(crate) async fn send(&mut self, messages: &[&str]) -> Outcome<()> {
-        let mut bytes = Vec::new();
-        for message in messages {
-            bytes.push(TEXT);
-            if let Ok(short @ ..126) = u8::try_from(message.len()) {
-                bytes.push(MASKED | short);
-            } else {
-                bytes.push(MASKED | LENGTH_16);
-                bytes.extend(u16::try_from(message.len())?.to_be_bytes());
-            }
-            bytes.extend([0; 4]);
-            bytes.extend(message.as_bytes());
-        }
-        Ok(self.stream.write_all(&bytes).await?)
+        Ok(self.stream.write_all(&frames(messages)?).await?)
+    }
+
+    /// The bare connection, for those who read and write at the same time; what was read already is lost.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
     }
 
     /// Waits for messages and shows every one that is complete; pings are answered. May be dropped while it waits.
@@ -141,8 +148,25 @@ impl Client {
     }
 }
 
+/// Messages as they are sent.
+pub(crate) fn frames(messages: &[&str]) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        bytes.push(TEXT);
+        if let Ok(short @ ..126) = u8::try_from(message.len()) {
+            bytes.push(MASKED | short);
+        } else {
+            bytes.push(MASKED | LENGTH_16);
+            bytes.extend(u16::try_from(message.len())?.to_be_bytes());
+        }
+        bytes.extend([0; 4]);
+        bytes.extend(message.as_bytes());
+    }
+    Ok(bytes)
+}
+
 /// The first frame's payload and what follows; nothing if it is not complete.
-fn frame(bytes: &[u8]) -> Outcome<Option<(&[u8], &[u8])>> {
+pub(crate) fn frame(bytes: &[u8]) -> Outcome<Option<(&[u8], &[u8])>> {
     let (length, rest) = match bytes {
         [TEXT, LENGTH_16, high, low, rest @ ..] => {
             (usize::from(u16::from_be_bytes([*high, *low])), rest)

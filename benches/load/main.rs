@@ -7,6 +7,7 @@
 //! cargo bench --bench load -- deliver   # from the commit to the subscribers, and memory per connection
 //! cargo bench --bench load -- relay     # from one instance to another, through Redis
 //! cargo bench --bench load -- storm     # everybody loses the connection and comes back at once
+//! cargo bench --bench load -- abuse     # how long others wait while one client does too much of everything
 //! cargo bench --bench load -- --help
 //! ```
 //!
@@ -18,6 +19,7 @@
     reason = "a program to be run by hand may end with a panic"
 )]
 
+mod abuse;
 mod client;
 mod commits;
 mod deliver;
@@ -64,6 +66,10 @@ enum What {
     /// and come back at once as socket.io-client does, while events go on: who recovered, how long it took, and
     /// what it cost. That somebody misses an event or sees one twice ends the program.
     Storm(storm::Options),
+    /// Clients who behave, of a real server process on `SQLite`, and how long they wait for their acks: while nobody
+    /// else is there, and while one client from another address sends thousands of commands per second and a thousand
+    /// connections from there knock again and again. In turns, in one run.
+    Abuse(abuse::Options),
 }
 
 #[tokio::main]
@@ -75,6 +81,7 @@ async fn main() -> Outcome<()> {
         Some(What::Deliver(options)) => deliver::run(&options).await,
         Some(What::Relay(options)) => relay::run(&options).await,
         Some(What::Storm(options)) => storm::run(&options).await,
+        Some(What::Abuse(options)) => abuse::run(&options).await,
         None => Ok(Cli::command().print_help()?),
     }
 }

@@ -12,6 +12,7 @@ use super::ask_store;
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
+use crate::limits::Report;
 
 #[derive(Debug, Serialize)]
 struct Health {
@@ -28,6 +29,7 @@ struct Health {
     log_reads: u64,
     store: StoreHealth,
     broker: BrokerHealth,
+    limits: Report,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,6 +65,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
         log_reads: app.hub().log_reads(),
         store,
         broker: broker(&app),
+        limits: app.limits().report(),
     })
 }
 

@@ -1,8 +1,10 @@
 //! What the values of settings look like.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use ipnet::IpNet;
 
 /// Longest time for which events are kept and not for ever.
 const MAX_RETENTION: Duration = Duration::from_hours(3650 * 24);
@@ -17,7 +19,8 @@ pub enum Origin {
 }
 
 pub(super) fn origin(text: &str) -> Result<Origin, String> {
-    let text = text.trim();
+    // Browsers write it so.
+    let text = text.trim().to_ascii_lowercase();
     if text == "*" {
         return Ok(Origin::Any);
     }
@@ -31,6 +34,14 @@ pub(super) fn origin(text: &str) -> Result<Origin, String> {
             "an origin is written as https://host or https://host:port, without a path".to_owned(),
         ),
     }
+}
+
+/// An address by itself, or a network.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text.parse::<IpNet>().ok();
+    let network = network.or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
+    network.ok_or_else(|| "an address such as 10.1.2.3, or a network such as 10.0.0.0/8".to_owned())
 }
 
 /// How long something is kept.
@@ -154,6 +165,16 @@ mod tests {
             "18446744073709551615m",
         ] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn networks_may_be_single_addresses() {
+        assert_eq!(network(" 10.0.0.0/8"), Ok("10.0.0.0/8".parse().unwrap()));
+        assert_eq!(network("10.1.2.3"), Ok("10.1.2.3/32".parse().unwrap()));
+        assert_eq!(network("fd00::1"), Ok("fd00::1/128".parse().unwrap()));
+        for wrong in ["", "10.0.0", "10.0.0.0/33", "proxy"] {
+            assert!(network(wrong).is_err(), "{wrong}");
         }
     }
 

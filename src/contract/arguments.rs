@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::fingerprint::Fingerprint;
 use super::names::{Entry, Name, Verb};
 use super::packet::{self, PAYLOAD};
-use super::{Reply, idempotency};
+use super::{Limits, Reply, idempotency};
 use crate::domain::Fields;
 
 /// The first argument, when it may be an id or an object.
@@ -16,11 +16,11 @@ pub(super) enum First {
 
 impl First {
     /// Reads an argument. `None`: it is neither.
-    pub(super) fn read(argument: Value) -> Result<Option<Self>, Reply> {
+    pub(super) fn read(argument: Value, limits: Limits) -> Result<Option<Self>, Reply> {
         Ok(match argument {
             Value::Object(object) => Some(Self::Object(object)),
             Value::Number(_) => Some(Self::Bare(argument)),
-            Value::String(ref text) => match packet::object_in(text)? {
+            Value::String(ref text) => match packet::object_in(text, limits)? {
                 Some(Value::Object(object)) => Some(Self::Object(object)),
                 _ => Some(Self::Bare(argument)),
             },
@@ -43,9 +43,14 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn read(entry: &Entry, arguments: Vec<Value>) -> Result<Self, Reply> {
+    pub(super) fn read(
+        entry: &Entry,
+        arguments: Vec<Value>,
+        limits: Limits,
+    ) -> Result<Self, Reply> {
         let mut rest = arguments.into_iter();
-        let first = rest.next().map(First::read).transpose()?.flatten();
+        let first = rest.next().map(|first| First::read(first, limits));
+        let first = first.transpose()?.flatten();
         let mut rest: Vec<Value> = rest.filter(|argument| !argument.is_null()).collect();
         let (bare, object) = match first {
             Some(First::Object(object)) => (None, Some(object)),

@@ -20,6 +20,29 @@ pub(super) enum Name {
     Signal(SignalKind, Option<bool>),
 }
 
+/// What an event costs, told from its name alone: each class has limits of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventClass {
+    /// A change.
+    Command,
+    /// What reads, or changes what is heard; an event that nobody knows, too.
+    Read,
+    /// What is told to others and not kept.
+    Signal,
+}
+
+/// The class of an event.
+#[must_use]
+pub fn class(event: &str) -> EventClass {
+    match find(event).map(|entry| entry.name) {
+        Some(Name::Command(..)) => EventClass::Command,
+        Some(Name::Signal(..)) => EventClass::Signal,
+        Some(Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Refresh) | None => {
+            EventClass::Read
+        }
+    }
+}
+
 /// What a command does to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
@@ -287,6 +310,21 @@ mod tests {
             ("updatePresence", "presence:update"),
         ] {
             assert_eq!(canonical(name), Some(expected), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_name_has_a_class() {
+        for (name, expected) in [
+            ("createTask", EventClass::Command),
+            ("project_delete", EventClass::Command),
+            ("join:project", EventClass::Read),
+            ("auth:refresh", EventClass::Read),
+            ("nothing", EventClass::Read),
+            ("presence-update", EventClass::Signal),
+            ("isTyping", EventClass::Signal),
+        ] {
+            assert_eq!(class(name), expected, "{name}");
         }
     }
 

@@ -6,8 +6,6 @@ use serde_json::Value;
 use super::{ErrorCode, Reply};
 use crate::domain::Fields;
 
-/// Deepest nesting of a payload.
-const MAX_DEPTH: usize = 32;
 /// Most arguments of a packet, the event's name not counted.
 const MAX_ARGUMENTS: usize = 16;
 /// Most values of a packet, and of an object that comes as a string in it. In memory a value may take up a hundred times
@@ -23,12 +21,15 @@ pub(super) const PAYLOAD: &str = "payload";
 pub struct Limits {
     /// Largest packet text in bytes.
     pub max_payload_bytes: usize,
+    /// Deepest nesting of a payload.
+    pub max_depth: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_payload_bytes: 256 * 1024,
+            max_depth: 32,
         }
     }
 }
@@ -48,7 +49,7 @@ pub(super) fn arguments(packet: &str, limits: Limits) -> Result<Vec<Value>, Repl
         );
         return Err(Reply::refused(ErrorCode::PayloadTooLarge, message).with_field(PAYLOAD));
     }
-    let mut arguments = match decode(packet, 1) {
+    let mut arguments = match decode(packet, 1, limits) {
         Ok(Value::Array(arguments)) if !arguments.is_empty() => arguments,
         Err(Trouble::Refused(reply)) => return Err(reply),
         Ok(_) | Err(Trouble::NotJson) => return Err(Reply::invalid(PAYLOAD, "is not valid JSON")),
@@ -65,11 +66,11 @@ pub(super) fn arguments(packet: &str, limits: Limits) -> Result<Vec<Value>, Repl
 }
 
 /// The object that a string contains, if it contains one: some frontends stringify before they emit.
-pub(super) fn object_in(text: &str) -> Result<Option<Value>, Reply> {
+pub(super) fn object_in(text: &str, limits: Limits) -> Result<Option<Value>, Reply> {
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    match decode(text, 0) {
+    match decode(text, 0, limits) {
         Ok(value) => inspect(&value, &mut Vec::new()).map(|()| Some(value)),
         Err(Trouble::Refused(reply)) => Err(reply),
         Err(Trouble::NotJson) => Ok(None),
@@ -77,8 +78,8 @@ pub(super) fn object_in(text: &str) -> Result<Option<Value>, Reply> {
 }
 
 /// Parses JSON whose payload lies inside so many levels of envelope.
-fn decode(text: &str, envelope: usize) -> Result<Value, Trouble> {
-    if let Err(TooMuch { key, what }) = survey(text, envelope) {
+fn decode(text: &str, envelope: usize, limits: Limits) -> Result<Value, Trouble> {
+    if let Err(TooMuch { key, what }) = survey(text, envelope, limits.max_depth) {
         let field = path(&[Step::Key(key)]);
         return Err(Trouble::Refused(Reply::invalid(&field, what)));
     }
@@ -110,7 +111,7 @@ struct TooMuch<'a> {
 }
 
 /// Looks for too deep a nesting and too many values, before anything recurses into them or is built of them.
-fn survey(text: &str, envelope: usize) -> Result<(), TooMuch<'_>> {
+fn survey(text: &str, envelope: usize, max_depth: usize) -> Result<(), TooMuch<'_>> {
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut values, mut key) = (0, 0_usize, 0_usize, "");
     while let Some(byte) = bytes.get(at) {
@@ -125,8 +126,8 @@ fn survey(text: &str, envelope: usize) -> Result<(), TooMuch<'_>> {
             b'[' | b'{' => {
                 depth += 1;
                 values += 1;
-                if depth > envelope + MAX_DEPTH {
-                    let what = format!("must not be nested deeper than {MAX_DEPTH} levels");
+                if depth > envelope + max_depth {
+                    let what = format!("must not be nested deeper than {max_depth} levels");
                     return Err(TooMuch { key, what });
                 }
             }
@@ -336,6 +337,20 @@ mod tests {
     }
 
     #[test]
+    fn depth_may_be_limited_otherwise() {
+        for max_depth in [1, 100] {
+            let limits = Limits {
+                max_depth,
+                ..Limits::default()
+            };
+            // The object in which it lies is a level, too.
+            assert!(arguments(&nested(max_depth - 1), limits).is_ok());
+            let reply = arguments(&nested(max_depth), limits).unwrap_err();
+            assert!(reply.message().contains(&format!("{max_depth} levels")));
+        }
+    }
+
+    #[test]
     fn size_and_number_are_limited() {
         let large = json!(["e", "x".repeat(256 * 1024)]).to_string();
         assert_eq!(refused(&large).0, ErrorCode::PayloadTooLarge);
@@ -355,7 +370,10 @@ mod tests {
         let commas_in_text = json!(["e", ",".repeat(2 * MAX_VALUES)]).to_string();
         assert!(arguments(&commas_in_text, Limits::default()).is_ok());
         let within = format!(r#"{{"b":[{}]}}"#, zeros(2 * MAX_VALUES));
-        assert_eq!(object_in(&within).unwrap_err().field(), Some("b"));
+        assert_eq!(
+            object_in(&within, Limits::default()).unwrap_err().field(),
+            Some("b")
+        );
     }
 
     #[test]
@@ -409,17 +427,27 @@ mod tests {
 
     #[test]
     fn an_object_in_a_string_is_held_to_the_same_rules() {
-        assert_eq!(object_in(r#" {"a":1}"#).unwrap(), Some(json!({"a": 1})));
-        assert_eq!(object_in("{3F25-04E0}").unwrap(), None);
-        assert_eq!(object_in("plain").unwrap(), None);
-        let deep = format!(r#"{{"d":{}}}"#, "[".repeat(10_000));
-        assert_eq!(object_in(&deep).unwrap_err().field(), Some("d"));
         assert_eq!(
-            object_in(r#"{"t":"\ud800"}"#).unwrap_err().field(),
+            object_in(r#" {"a":1}"#, Limits::default()).unwrap(),
+            Some(json!({"a": 1}))
+        );
+        assert_eq!(object_in("{3F25-04E0}", Limits::default()).unwrap(), None);
+        assert_eq!(object_in("plain", Limits::default()).unwrap(), None);
+        let deep = format!(r#"{{"d":{}}}"#, "[".repeat(10_000));
+        assert_eq!(
+            object_in(&deep, Limits::default()).unwrap_err().field(),
+            Some("d")
+        );
+        assert_eq!(
+            object_in(r#"{"t":"\ud800"}"#, Limits::default())
+                .unwrap_err()
+                .field(),
             Some("t")
         );
         assert_eq!(
-            object_in(r#"{"__proto__":1}"#).unwrap_err().field(),
+            object_in(r#"{"__proto__":1}"#, Limits::default())
+                .unwrap_err()
+                .field(),
             Some("__proto__")
         );
     }

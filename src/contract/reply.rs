@@ -1,5 +1,7 @@
 //! The answer to one request: the ack, the `error` event and the body of an HTTP response are this object.
 
+use std::time::Duration;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -87,6 +89,16 @@ impl Reply {
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Self {
         self.rest.insert("field", field.into());
+        self
+    }
+
+    /// The same answer, saying when the same may succeed.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        // Whoever comes a moment too early is refused again.
+        let millis = wait.as_nanos().div_ceil(1_000_000).max(1);
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.rest.insert("retryAfterMs", millis);
         self
     }
 
@@ -227,6 +239,15 @@ mod tests {
         expected["event"] = json!("task:create");
         let event: Value = serde_json::from_str(reply.to_error_event("task:create").get()).unwrap();
         assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn waits_are_told_in_whole_milliseconds() {
+        let reply = Reply::refused(ErrorCode::RateLimited, "slowly");
+        for (nanos, millis) in [(0, 1), (1, 1), (1_000_000, 1), (1_000_001, 2)] {
+            let reply = reply.clone().with_retry_after(Duration::from_nanos(nanos));
+            assert_eq!(json_of(&reply)["retryAfterMs"], millis);
+        }
     }
 
     #[test]

@@ -122,14 +122,14 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
     let entry = names::find(event).ok_or_else(|| unknown(event))?;
     match entry.name {
         Name::Command(kind, verb) => {
-            let arguments = Arguments::read(entry, packet::arguments(packet, *limits)?)?;
+            let arguments = Arguments::read(entry, packet::arguments(packet, *limits)?, *limits)?;
             let built = build(verb, kind, &arguments)?;
             let command = command(entry, built, arguments, packet.len());
             Ok(Request::Command(Box::new(command)))
         }
         Name::Signal(kind, active) => {
             let arguments = packet::arguments(packet, signal::limits(*limits))?;
-            signal::read(kind, active, arguments).map(Request::Signal)
+            signal::read(kind, active, arguments, *limits).map(Request::Signal)
         }
         Name::Refresh => {
             let arguments = packet::arguments(packet, *limits)?;
@@ -137,7 +137,7 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
         }
         name => {
             let arguments = packet::arguments(packet, *limits)?;
-            subscribe::read(name, arguments.into_iter().next())
+            subscribe::read(name, arguments.into_iter().next(), *limits)
         }
     }
 }

@@ -71,6 +71,7 @@ pub struct SignalRequest {
 pub(super) fn limits(limits: Limits) -> Limits {
     Limits {
         max_payload_bytes: limits.max_payload_bytes.min(MAX_BYTES),
+        ..limits
     }
 }
 
@@ -79,8 +80,9 @@ pub(super) fn read(
     kind: SignalKind,
     active: Option<bool>,
     arguments: Vec<Value>,
+    limits: Limits,
 ) -> Result<SignalRequest, Reply> {
-    let mut fields = fields(kind, arguments)?;
+    let mut fields = fields(kind, arguments, limits)?;
     if let (Some(flag), Some(active)) = (kind.flag(), active) {
         fields.entry(flag).or_insert(active.into());
     }
@@ -101,12 +103,12 @@ pub(super) fn read(
 }
 
 /// An object, an id and perhaps an object, `true` or `false`, or nothing at all.
-fn fields(kind: SignalKind, arguments: Vec<Value>) -> Result<Fields, Reply> {
+fn fields(kind: SignalKind, arguments: Vec<Value>, limits: Limits) -> Result<Fields, Reply> {
     let mut arguments = arguments.into_iter();
     let (key, bare) = match (arguments.next().unwrap_or_default(), kind.flag()) {
         (Value::Null, _) => return Ok(Fields::new()),
         (Value::Bool(active), Some(flag)) => (flag, active.into()),
-        (argument, _) => match First::read(argument)? {
+        (argument, _) => match First::read(argument, limits)? {
             Some(First::Object(fields)) => return Ok(fields),
             Some(First::Bare(id)) => (kind.bare_key(), id),
             None => return Err(Reply::invalid(PAYLOAD, "must be an object")),

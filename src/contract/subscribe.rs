@@ -6,7 +6,7 @@ use super::arguments::First;
 use super::body::{Body, Wrappers};
 use super::field::first;
 use super::names::Name;
-use super::{Join, Reply, Request, Since};
+use super::{Join, Limits, Reply, Request, Since};
 use crate::domain::{Fields, IdError, Kind, ProjectId};
 
 const DEFAULT_LIMIT: u64 = 200;
@@ -14,8 +14,8 @@ const MAX_LIMIT: u64 = 500;
 const SINCE: [&str; 2] = ["since", "cursor"];
 
 /// The request, if the name is one of these; further arguments are the frontend's own affair.
-pub(super) fn read(name: Name, argument: Option<Value>) -> Result<Request, Reply> {
-    let (project, payload) = project_in(argument)?;
+pub(super) fn read(name: Name, argument: Option<Value>, limits: Limits) -> Result<Request, Reply> {
+    let (project, payload) = project_in(argument, limits)?;
     Ok(match name {
         Name::Leave => Request::Leave { project },
         Name::Snapshot => Request::Snapshot { project },
@@ -33,9 +33,12 @@ pub(super) fn read(name: Name, argument: Option<Value>) -> Result<Request, Reply
     })
 }
 
-fn project_in(argument: Option<Value>) -> Result<(ProjectId, Fields), Reply> {
+fn project_in(argument: Option<Value>, limits: Limits) -> Result<(ProjectId, Fields), Reply> {
     let key = Kind::Project.id_key();
-    let (bare, payload) = match argument.map(First::read).transpose()? {
+    let (bare, payload) = match argument
+        .map(|argument| First::read(argument, limits))
+        .transpose()?
+    {
         Some(Some(First::Bare(id))) => (Some(id), Fields::new()),
         Some(Some(First::Object(payload))) => (None, payload),
         Some(None) => return Err(Reply::invalid(key, IdError::Type)),

@@ -53,6 +53,7 @@ fn an_unknown_event_is_named() {
 fn the_payloads_size_is_limited() {
     let limits = Limits {
         max_payload_bytes: 40,
+        ..Limits::default()
     };
     let packet = json!(["task:update", {"taskId": "t1", "title": "long"}]).to_string();
     let reply = parse("task:update", &packet, &limits).unwrap_err();

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::Session;
 use super::access::{Revoked, Standing, unseen};
-use super::rooms::MAX_ROOMS;
 use crate::contract::{Document, ErrorCode, Join, Reply};
 use crate::domain::{ChannelName, Fields, ProjectId, Seq};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
@@ -49,7 +48,7 @@ impl Session {
             return Ok(unseen());
         }
         if !self.rooms.has_place_for(&channel) {
-            return Ok(too_many_rooms());
+            return Ok(too_many_rooms(self.rooms.max));
         }
         let mut answer = Document::default();
         let mut from = match &join.since {
@@ -228,9 +227,9 @@ pub(super) fn seq_of(answer: &Document) -> Seq {
     answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn too_many_rooms() -> Reply {
+fn too_many_rooms(max: usize) -> Reply {
     let message = format!(
-        "a connection can be in {MAX_ROOMS} projects at a time; leave one, or open another connection"
+        "a connection can be in {max} projects at a time; leave one, or open another connection"
     );
     Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
 }

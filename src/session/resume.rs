@@ -72,6 +72,10 @@ impl Session {
         let (rooms, seqs): (Vec<_>, Vec<_>) = positions
             .filter_map(|(no, seq)| Some((projects.get(no)?.clone(), *seq)))
             .unzip();
+        if rooms.len() > self.rooms.max {
+            resumed.lost("the cursor is of more projects than a connection may be in");
+            return Ok(resumed);
+        }
         let standings = self.standings(&rooms).await;
         let standings = standings.map_err(SubscribeError::Store)?;
         // Of a project that the client never could see it learns nothing, not even that it is there.

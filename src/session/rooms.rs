@@ -42,12 +42,11 @@ pub(super) enum Told {
 /// not certain that the client gets the state from which it was to go on.
 const UNCERTAIN: Seq = Seq::MAX;
 
-/// Rooms that one client may be in: each costs a feed, and every cursor names all of them.
-pub(super) const MAX_ROOMS: usize = MAX_CURSOR_CHANNELS;
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Rooms {
+    /// Rooms that the client may be in: each costs a feed, and every cursor names all of them.
+    pub(super) max: usize,
     /// Guards the rooms: requests add and remove them, feeds move their positions on.
     rooms: Mutex<Joined>,
 }
@@ -62,9 +61,10 @@ struct Joined {
 }
 
 impl Rooms {
-    /// No rooms, in this database.
-    pub(super) fn new(epoch: Epoch) -> Self {
+    /// No rooms, in this database, and so many at most.
+    pub(super) fn new(epoch: Epoch, max: usize) -> Self {
         Self {
+            max: max.min(MAX_CURSOR_CHANNELS),
             rooms: Mutex::new(Joined {
                 by_channel: HashMap::new(),
                 told: Cursor::new(epoch),
@@ -76,7 +76,7 @@ impl Rooms {
     /// Whether this room may be entered.
     pub(super) fn has_place_for(&self, channel: &ChannelName) -> bool {
         let rooms = &self.lock().by_channel;
-        rooms.len() < MAX_ROOMS || rooms.contains_key(channel)
+        rooms.len() < self.max || rooms.contains_key(channel)
     }
 
     /// The subscription that a room has, which must be left before another is made.

@@ -13,11 +13,13 @@ mod door;
 mod frames;
 #[cfg(test)]
 mod fuzz;
+mod gate;
 mod handshake;
 mod meter;
 mod outbox;
 mod pacer;
 mod pid;
+mod polls;
 mod pump;
 mod said;
 mod socket;
@@ -53,6 +55,7 @@ pub use broadcasts::{Broadcasts, RoomCount};
 use broadcasts::{style_room, user_room};
 use credential::{Credential, Heads};
 use door::Door;
+use gate::Gate;
 use handshake::Handshake;
 use meter::Meter;
 use pacer::Pacer;
@@ -93,7 +96,13 @@ impl Server {
         let (service, io) = builder(app).build_svc();
         let pacer = app.config().connect_rate.map(Pacer::new);
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
-        let door = Door::new(service, heads, app.lifecycle().clone(), pacer);
+        let door = Door::new(
+            service,
+            heads,
+            app.lifecycle().clone(),
+            Gate::new(app),
+            pacer,
+        );
         let sockets = Sockets::default();
         let entrance = Entrance {
             app: app.clone(),
@@ -195,7 +204,7 @@ async fn admit(
     let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
     let meter = parts.extensions.get::<Arc<Meter>>().cloned();
     let meter = meter.unwrap_or_default();
-    if app.lifecycle().is_draining() {
+    if app.lifecycle().is_draining() || !meter.may_enter() {
         return Err(turn_away(&meter));
     }
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
@@ -204,10 +213,15 @@ async fn admit(
         Err(Refusal::Now) => return Err(turn_away(&meter)),
         Err(Refusal::Told(why)) => return Err(why),
     };
-    if guest.is_named {
-        socket.join(user_room(guest.caller.actor.as_str()));
-    }
+    let user = guest.caller.actor.clone();
+    let user = guest.is_named.then_some(user);
     let state = Socket::connect(&app, &socket, weak.0, &handshake, guest, tenure);
+    if !sockets.has_place_for(&state) {
+        return Err(ErrorCode::RateLimited.as_str().to_owned());
+    }
+    if let Some(user) = user {
+        socket.join(user_room(user.as_str()));
+    }
     socket.join(style_room(state.session.style));
     register(&socket, &state, sockets.clone());
     let resets = match &handshake.cursor {

@@ -56,8 +56,8 @@ function callOrReconnect({ socket }, name, payload) {
 }
 
 /** A request whose path is sent as it stands. */
-async function raw(nginx, path, { method = 'GET', headers, body } = {}) {
-  const sent = request({ host: '127.0.0.1', port: nginx.port, path, method, headers });
+async function raw(nginx, path, { method = 'GET', headers, body, localAddress } = {}) {
+  const sent = request({ host: '127.0.0.1', port: nginx.port, path, method, headers, localAddress });
   sent.end(body);
   const [response] = await once(sent, 'response');
   let text = '';
@@ -267,6 +267,22 @@ test('what an instance declines goes to the other one, body and all, and stays t
   // Without a tag of its own, a session of version 2 is looked for wherever its address leads.
   const old = await raw(nginx, '/socket.io/?EIO=3&sid=abc', { method: 'POST', body: '2:40' });
   assert.deepEqual([old.status, old.text], [200, '{"sid":"abc"}POST 2:40']);
+});
+
+test('instances see who the client is, whatever it says', async (t) => {
+  const { nginx } = await start(t, { TRUSTED_PROXIES: '127.0.0.1', MAX_CONNECTIONS_PER_IP: '1' });
+  const from = async (localAddress, said) => {
+    const headers = { 'X-Forwarded-For': said };
+    return (await raw(nginx, '/socket.io/?EIO=4&transport=polling', { localAddress, headers })).status;
+  };
+  for (const address of ['127.0.0.2', '127.0.0.3']) {
+    const statuses = [];
+    for (let number = 0; number < 8; number += 1) statuses.push(await from(address, `198.51.100.${number}, 127.0.0.1`));
+    // One on each instance that was asked.
+    const letIn = statuses.filter((status) => status === 200).length;
+    assert.ok(letIn === 1 || letIn === 2, `${statuses}`);
+    assert.equal(statuses.filter((status) => status === 429).length, 8 - letIn);
+  }
 });
 
 test('who comes too fast is told so, and not sent to another instance', async (t) => {

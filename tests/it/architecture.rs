@@ -17,7 +17,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 12] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 13] = [
     (
         "domain",
         &[
@@ -97,6 +97,20 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 12] = [
             "crate::session",
             "crate::app",
             "crate::transport",
+        ],
+    ),
+    (
+        "limits",
+        &[
+            "crate::store",
+            "crate::hub",
+            "crate::broker",
+            "crate::presence",
+            "crate::command",
+            "crate::session",
+            "crate::app",
+            "crate::transport",
+            "tokio",
         ],
     ),
     (

@@ -69,7 +69,7 @@ async fn joining_again_repeats_nothing_and_misses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_read_a_moment_ago_is_not_outside_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::on_file(folder.path()).await;
+    let server = Server::on_file_unlimited(folder.path()).await;
     let client = Client::connect(&server.address).await;
     assert_eq!(client.call("task:update", change(0)).await["ok"], true);
     let _load = Load::start(&server.address).await;

@@ -17,6 +17,7 @@ mod draining;
 mod idempotency;
 mod joining;
 mod keys;
+mod limits;
 mod matrix;
 mod membership;
 mod operations;

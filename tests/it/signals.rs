@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::client::{Client, Received};
-use crate::support::server::Server;
+use crate::support::server::{Server, UNLIMITED};
 
 async fn joined(server: &Server, auth: Value) -> Client {
     let client = Client::connect_with(&server.address, &auth).await.unwrap();
@@ -180,7 +180,7 @@ const BATCH: i32 = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_misses_signals_and_no_event() {
-    let server = Server::start("sqlite::memory:").await;
+    let server = Server::start_with("sqlite::memory:", &UNLIMITED).await;
     let slow = joined(&server, json!({})).await;
     let ada = joined(&server, json!({})).await;
     let bob = joined(&server, json!({})).await;

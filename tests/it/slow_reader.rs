@@ -16,7 +16,7 @@ const MEMORY_KIB: u64 = 60 * 1024;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_pauses_misses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::on_file(folder.path()).await;
+    let server = Server::on_file_unlimited(folder.path()).await;
     let (slow, quick) = (
         Client::connect(&server.address).await,
         Client::connect(&server.address).await,

@@ -21,12 +21,15 @@ use tungstenite::handshake::derive_accept_key;
 use super::adapter::ClusterAdapter;
 use super::credential::Heads;
 use super::frames::count_payload;
+use super::gate::{self, Gate};
 use super::handshake::from_query;
 use super::meter::{Meter, Metered};
 use super::pacer::{MAX_WAIT, Pacer, TooMany};
 use super::pid;
-use crate::contract::{ErrorCode, Reply};
+use super::polls::Polling;
+use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
+use crate::limits::{ClientAddress, Exceeded, Limit};
 
 type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
 
@@ -40,6 +43,7 @@ pub(super) struct Door {
     heads: Heads,
     meters: Arc<Meters>,
     lifecycle: Lifecycle,
+    gate: Gate,
     /// Spaces new sessions out, if they are to be.
     pacer: Option<Arc<Pacer>>,
 }
@@ -78,6 +82,7 @@ impl Door {
         service: Inner,
         heads: Heads,
         lifecycle: Lifecycle,
+        gate: Gate,
         pacer: Option<Pacer>,
     ) -> Self {
         Self {
@@ -85,21 +90,25 @@ impl Door {
             heads,
             meters: Arc::default(),
             lifecycle,
+            gate,
             pacer: pacer.map(Arc::new),
         }
     }
 
     /// Serves one request to `/socket.io/`.
     pub(super) async fn serve(self, request: Request) -> Response {
+        if let Some(refusal) = self.gate.origin(&request) {
+            return refusal;
+        }
         let query = request.uri().query();
         let sid = from_query(query, "sid");
         let websocket = from_query(query, "transport").as_deref() == Some("websocket");
         let known_protocol = matches!(from_query(query, "EIO").as_deref(), Some("3" | "4"));
         let meter = match &sid {
             Some(sid) => self.meters.get(sid),
-            None => match self.refusal().await {
-                Some(refusal) => return refusal,
-                None => Some(Arc::default()),
+            None => match self.begin(gate::client(&request)).await {
+                Ok(meter) => Some(meter),
+                Err(refusal) => return *refusal,
             },
         };
         match (meter, upgrade_key(request.headers())) {
@@ -114,8 +123,13 @@ impl Door {
         }
     }
 
-    /// Waits for a new session's turn; why it cannot begin, if it cannot.
-    async fn refusal(&self) -> Option<Response> {
+    /// Waits for a new session's turn; why it cannot begin, if it cannot. Who waits has a place already: a crowd from one
+    /// address takes no turn that others could have.
+    async fn begin(&self, client: Option<ClientAddress>) -> Result<Arc<Meter>, Box<Response>> {
+        if self.lifecycle.is_retiring() {
+            return Err(Box::new(retiring()));
+        }
+        let meter = Meter::new(self.gate.place(client)?);
         let turn = async {
             match &self.pacer {
                 Some(pacer) => pacer.turn().await,
@@ -124,8 +138,13 @@ impl Door {
         };
         tokio::select! {
             biased;
-            () = self.lifecycle.retiring() => Some(retiring()),
-            turn = turn => turn.err().map(|TooMany| too_many()),
+            () = self.lifecycle.retiring() => Err(Box::new(retiring())),
+            turn = turn => {
+                turn.map(|()| Arc::new(meter)).map_err(|TooMany| {
+                    self.gate.refused(Limit::ConnectRate, client);
+                    Box::new(too_many())
+                })
+            }
         }
     }
 
@@ -162,6 +181,13 @@ impl Door {
     /// Serves a polling request and counts what its answer carries.
     async fn poll(self, mut request: Request, sid: Option<&str>, meter: Arc<Meter>) -> Response {
         let counted = request.method() == Method::GET;
+        let _polling = counted.then(|| Polling::begin(&meter));
+        if sid.is_some() && meter.polls.are_missing(self.gate.patience()) {
+            // Whoever posts pongs and takes nothing would else stay for ever.
+            self.gate.refused(Limit::Unpolled, gate::client(&request));
+            meter.close();
+            return session_unknown();
+        }
         let separated = from_query(request.uri().query(), "EIO").as_deref() != Some("3");
         if sid.is_none() {
             let shown = self.heads.find(request.headers(), request.uri().query());
@@ -179,6 +205,9 @@ impl Door {
             () = meter.closed() => return session_unknown(),
             response = self.pass(request) => response,
         };
+        if let Some(pause) = meter.take_pause() {
+            tokio::time::sleep(pause).await;
+        }
         if !counted || response.status() != StatusCode::OK {
             return response;
         }
@@ -266,23 +295,14 @@ fn opened_sid(body: &str) -> Option<Sid> {
 /// What new clients are told when it is time to go elsewhere; they try again by themselves.
 fn retiring() -> Response {
     let message = "the server is shutting down";
-    refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
+    gate::refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
 }
 
 fn too_many() -> Response {
-    let message = "too many clients connect at once; try again in a moment";
-    refused(ErrorCode::RateLimited, message, MAX_WAIT)
-}
-
-fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
-    let status =
-        StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    let headers = [
-        (header::CONTENT_TYPE, "application/json".to_owned()),
-        (header::RETRY_AFTER, retry_after.as_secs().to_string()),
-    ];
-    let body = Reply::refused(code, message).to_raw().get().to_owned();
-    (status, headers, body).into_response()
+    gate::too_much(Exceeded {
+        limit: Limit::ConnectRate,
+        retry_after: MAX_WAIT,
+    })
 }
 
 /// What Engine.IO says of a session that is over; clients connect anew.

@@ -6,19 +6,27 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep};
 
 use super::door::Goodbye;
 use super::frames::Frames;
 use super::pid;
+use super::polls::Polls;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
+use crate::limits::Place;
+
+/// How often a session may enter the namespace.
+const MAX_ENTRIES: u32 = 100;
 
 /// What has left for one client, over whatever transport it is on.
 #[derive(Debug, Default)]
@@ -33,6 +41,14 @@ pub(super) struct Meter {
     pid: Mutex<Option<PrivateId>>,
     /// Guards what ends a session that has no stream of its own, or had none at its beginning.
     goodbye: Mutex<Option<Box<Goodbye>>>,
+    /// For how many microseconds nothing more is to be read; 0 if for none.
+    pause: AtomicU64,
+    /// How often the client has asked to enter the namespace.
+    entries: AtomicU32,
+    /// When the client polled, if it is on long-polling.
+    pub(super) polls: Polls,
+    /// Counts the session for as long as anything is kept for it.
+    _place: Option<Place<IpAddr>>,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
 }
@@ -45,6 +61,34 @@ struct Waiting {
 }
 
 impl Meter {
+    /// The meter of a session that begins, in its place.
+    pub(super) fn new(place: Option<Place<IpAddr>>) -> Self {
+        Self {
+            _place: place,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the client may enter the namespace once more. It costs more than a message, and no client does it often
+    /// without a new session.
+    pub(super) fn may_enter(&self) -> bool {
+        self.entries.fetch_add(1, Ordering::Relaxed) < MAX_ENTRIES
+    }
+
+    /// Nothing more is read for a while.
+    pub(super) fn pause(&self, pause: Duration) {
+        let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
+        self.pause.fetch_max(micros, Ordering::Relaxed);
+    }
+
+    /// For how long nothing is to be read from now on, if at all.
+    pub(super) fn take_pause(&self) -> Option<Duration> {
+        if self.pause.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        Some(Duration::from_micros(self.pause.swap(0, Ordering::Relaxed)))
+    }
+
     /// Events and acks that have left so far.
     pub(super) fn left(&self) -> u64 {
         self.left.load(Ordering::Acquire)
@@ -148,6 +192,8 @@ pub(super) struct Metered<S> {
     frames: Frames,
     /// A frame that was completed on its way, as far as it has not been written yet.
     completed: VecDeque<u8>,
+    /// Runs while nothing is read.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Drop for Metered<S> {
@@ -163,7 +209,20 @@ impl<S> Metered<S> {
             meter,
             frames: Frames::default(),
             completed: VecDeque::new(),
+            pause: None,
         }
+    }
+
+    /// Waits until the client may be read from again.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = self.meter.take_pause() {
+            self.pause = Some(Box::pin(sleep(pause)));
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
     }
 
     /// What was written to.
@@ -224,7 +283,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let polled = match self.poll_pause(cx) {
+            Poll::Ready(()) => Pin::new(&mut self.stream).poll_read(cx, buf),
+            Poll::Pending => Poll::Pending,
+        };
         if polled.is_pending() {
             self.meter.lock().reader = Some(cx.waker().clone());
         }

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::AckSender;
-use super::socket::{Incoming, Socket};
+use super::socket::{Incoming, Socket, refusal};
 use crate::contract::{ErrorCode, Limits, Reply, Request, parse};
 use crate::domain::ChannelName;
 use crate::hub::Subscriber;
@@ -67,9 +67,21 @@ struct Pump {
 
 impl Pump {
     async fn take(&mut self, message: Incoming) {
-        let Incoming { name, packet, ack } = message;
+        let Incoming {
+            name,
+            packet,
+            ack,
+            refused,
+        } = message;
+        if let Some(exceeded) = refused {
+            self.settle_all().await;
+            self.socket.answer(&name, ack, &refusal(exceeded)).await;
+            return;
+        }
+        let config = self.socket.app.config();
         let limits = Limits {
-            max_payload_bytes: self.socket.app.config().max_payload,
+            max_payload_bytes: config.max_payload,
+            max_depth: config.limits.max_depth,
         };
         let parsed = match &packet {
             // A panic must not cost this client its answers: it would wait for ever.
@@ -165,7 +177,9 @@ impl Pump {
     }
 
     async fn answer(&self, name: &str, ack: Option<AckSender>, reply: Reply) {
-        if let Some(code) = reply.code() {
+        if reply.code() == Some(ErrorCode::RateLimited) {
+            self.socket.note_limited("different_signals");
+        } else if let Some(code) = reply.code() {
             tracing::info!(
                 connection.id = %self.socket.session.caller.connection,
                 actor = self.socket.session.caller.actor.as_str(),

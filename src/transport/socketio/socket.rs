@@ -2,13 +2,14 @@
 //! and no ack gets lost.
 
 mod deliver;
+mod limit;
 mod recover;
 mod send;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::value::RawValue;
 use socketioxide::ProtocolVersion;
@@ -26,13 +27,17 @@ use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ChannelName, ClientId};
 use crate::hub::{Offer, Subscriber};
+use crate::limits::{Budget, Exceeded, Place};
 use crate::session::Session;
+pub(super) use limit::refusal;
 use send::{answering, encode};
 
 /// Messages that may wait in an inbox.
 const INBOX_MESSAGES: usize = 4096;
 /// Bytes that may wait in an inbox.
 const INBOX_BYTES: usize = 8 * 1024 * 1024;
+/// When to try again if an inbox is full.
+const INBOX_RETRY: Duration = Duration::from_secs(1);
 /// What a packet weighs besides its payload.
 const PACKET_OVERHEAD: usize = 64;
 
@@ -42,16 +47,28 @@ pub(super) struct Incoming {
     pub(super) packet: Option<Box<RawValue>>,
     /// Where the answer goes; nothing if the client does not wait for one.
     pub(super) ack: Option<AckSender>,
+    /// Why it takes no effect. It waits with the others all the same: answers keep the order of the questions.
+    pub(super) refused: Option<Exceeded>,
 }
 
 #[derive(Default)]
 struct Inbox {
     messages: VecDeque<Incoming>,
     bytes: usize,
+    /// When a message was taken out.
+    moved_at: Option<Instant>,
     /// Whether a pump is at work, or will be once the client is welcome.
     pumping: bool,
     /// Whether nothing more is taken.
     closed: bool,
+}
+
+impl Inbox {
+    /// Whether somebody works on it: else the server is to blame if it is full.
+    fn is_moving(&self) -> bool {
+        self.moved_at
+            .is_some_and(|moved_at| moved_at.elapsed() < INBOX_RETRY)
+    }
 }
 
 struct Outgoing {
@@ -81,8 +98,16 @@ pub(super) struct Socket {
     outgoing: Mutex<Outgoing>,
     /// Tells the pump of new messages.
     pub(super) arrived: Notify,
-    /// Counts as connected until dropped.
+    /// What the connection may still send, …
+    budget: Budget,
+    /// … and its user, over all connections.
+    user_budget: Option<Arc<Budget>>,
+    /// Messages that were too many.
+    limited: AtomicU64,
+    /// Counts as connected until dropped, …
     connection: Mutex<Option<Connection>>,
+    /// … and among those of its user.
+    place: Mutex<Option<Place<String>>>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -107,7 +132,7 @@ impl Socket {
             caller,
             client,
             identity,
-            ..
+            is_named,
         } = guest;
         let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
         let meter = meter.cloned().unwrap_or_default();
@@ -117,7 +142,12 @@ impl Socket {
             actor = caller.actor.as_str(),
             "connected"
         );
+        let user = is_named.then_some(&caller.actor);
         Arc::new(Self {
+            budget: Budget::default(),
+            user_budget: user.and_then(|user| app.limits().budget_of(user.as_str())),
+            limited: AtomicU64::new(0),
+            place: Mutex::new(None),
             session: Session::new(app.clone(), caller, style, identity),
             echo: handshake.echo,
             client,
@@ -151,7 +181,13 @@ impl Socket {
         ack: Option<AckSender>,
     ) {
         this.messages.fetch_add(1, Ordering::Relaxed);
-        let message = Incoming { name, packet, ack };
+        let mut message = Incoming {
+            refused: None,
+            name,
+            packet,
+            ack,
+        };
+        this.spend(&mut message);
         let bytes = message.bytes();
         let mut inbox = this.inbox();
         let full = inbox.messages.len() >= INBOX_MESSAGES || inbox.bytes + bytes > INBOX_BYTES;
@@ -160,8 +196,9 @@ impl Socket {
             return;
         }
         if full || this.app.lifecycle().is_draining() {
+            let is_moving = inbox.is_moving();
             drop(inbox);
-            this.refuse(message, full);
+            this.refuse(message, full.then_some(is_moving));
             return;
         }
         inbox.bytes += bytes;
@@ -181,16 +218,21 @@ impl Socket {
         self.app.lifecycle().spawn(pump);
     }
 
-    /// Refuses a message that cannot be queued. A client that does not even take that answer is cut off.
-    fn refuse(&self, message: Incoming, full: bool) {
-        let reply = Reply::refused(
-            ErrorCode::Unavailable,
-            if full {
-                "too many messages at once; try again in a moment"
-            } else {
-                "the server is shutting down"
-            },
-        );
+    /// Refuses a message that cannot be queued: because the inbox is full, although it moves, or stands still, or because
+    /// of a shutdown. A client that does not even take that answer is cut off.
+    fn refuse(&self, message: Incoming, full_but_moving: Option<bool>) {
+        let reply = match full_but_moving {
+            Some(true) => {
+                let exceeded = self.app.limits().inbox_is_full(INBOX_RETRY);
+                self.note_limited(exceeded.limit.as_str());
+                refusal(exceeded)
+            }
+            Some(false) => {
+                let message = "too many messages wait; try again in a moment";
+                Reply::refused(ErrorCode::Unavailable, message)
+            }
+            None => Reply::refused(ErrorCode::Unavailable, "the server is shutting down"),
+        };
         let raw = encode(&reply, &message.name, message.ack.as_ref());
         if self.try_send(raw.get().len(), answering(message.ack, &raw)) == Offer::Full {
             self.close("inbox_full");
@@ -201,6 +243,7 @@ impl Socket {
     pub(super) fn next_message(&self) -> Option<Incoming> {
         let mut inbox = self.inbox();
         let message = inbox.messages.pop_front()?;
+        inbox.moved_at = Some(Instant::now());
         inbox.bytes -= message.bytes();
         Some(message)
     }
@@ -292,6 +335,7 @@ impl Socket {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         drop(connection.take());
+        self.give_up_place();
     }
 
     /// Notes that the client has gone, and why.
@@ -302,6 +346,7 @@ impl Socket {
             actor = self.session.caller.actor.as_str(),
             reason = %reason,
             messages = self.received(),
+            rate_limited = self.limited.load(Ordering::Relaxed),
             duration_ms = u64::try_from(self.connected_at.elapsed().as_millis()).unwrap_or(u64::MAX),
             "connection closed"
         );

@@ -57,6 +57,18 @@ impl Sockets {
         true
     }
 
+    /// Takes a place for a connection among those of its user; whether there is one. A client that comes back has that of
+    /// its old connection, which may not be known to be lost.
+    pub(super) fn has_place_for(&self, socket: &Socket) -> bool {
+        let before = self.lock().get(&socket.client).and_then(Weak::upgrade);
+        if let Some(before) = before
+            && before.session.caller.actor == socket.session.caller.actor
+        {
+            before.give_up_place();
+        }
+        socket.take_place()
+    }
+
     /// Removes a client that is gone, unless it has another connection by now.
     pub(super) fn remove(&self, socket: &Arc<Socket>) {
         let mut connected = self.lock();

@@ -16,7 +16,11 @@ const EVENTS: usize = 20;
 /// A thousand commands per second, or as many as there can be.
 const PACE: Duration = Duration::from_millis(1);
 /// The whole log is replayed in the end.
-const SETTINGS: [(&str, &str); 1] = [("REPLAY_LIMIT", "1000000")];
+const SETTINGS: [(&str, &str); 3] = [
+    ("REPLAY_LIMIT", "1000000"),
+    ("COMMAND_RATE", "none"),
+    ("READ_RATE", "none"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_and_what_follows_fit_together_on_sqlite() {

@@ -12,13 +12,16 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub(crate) use incoming::Received;
 use incoming::{Acks, Incoming};
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+use super::http;
+
+/// A WebSocket.
+pub(crate) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a connection may take to be made by a client that has others to try.
@@ -61,6 +64,20 @@ impl Client {
     pub(crate) async fn connect_with(address: &str, auth: &Value) -> Result<Self, Value> {
         let stream = open(address).await;
         Self::enter(stream, auth).await.expect("a good connection")
+    }
+
+    /// Connects from an address of this machine; the HTTP status if that is refused, or 0 if without a word.
+    pub(crate) async fn connect_from(source: &str, address: &str) -> Result<Self, u16> {
+        let stream = http::connect_from(source, address).await;
+        let stream = MaybeTlsStream::Plain(stream.expect("the server listens"));
+        let (mut stream, _) = match tokio_tungstenite::client_async(url(address), stream).await {
+            Err(Error::Http(refusal)) => return Err(refusal.status().as_u16()),
+            Err(_) => return Err(0),
+            Ok(connected) => connected,
+        };
+        next_text(&mut stream).await;
+        let entered = Self::enter(stream, &json!({})).await;
+        Ok(entered.expect("a good connection").expect("no refusal"))
     }
 
     /// Connects; `None` if the server cannot be reached, ends meanwhile or takes too long.

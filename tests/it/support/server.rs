@@ -18,6 +18,16 @@ const LOG_KEPT: usize = 10_000;
 /// What a server has logged.
 type Log = Arc<Mutex<Vec<String>>>;
 
+/// For tests in which a client does in a moment what takes others an hour.
+pub(crate) const UNLIMITED: [(&str, &str); 6] = [
+    ("COMMAND_RATE", "none"),
+    ("READ_RATE", "none"),
+    ("SIGNAL_RATE", "none"),
+    ("USER_COMMAND_RATE", "none"),
+    ("USER_READ_RATE", "none"),
+    ("USER_SIGNAL_RATE", "none"),
+];
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
@@ -35,7 +45,12 @@ impl Server {
 
     /// Starts a server on a new SQLite file in a folder.
     pub(crate) async fn on_file(folder: &Path) -> Self {
-        Self::start(&format!("sqlite://{}", folder.join("it.db").display())).await
+        Self::start(&on_file(folder)).await
+    }
+
+    /// As [`Server::on_file`], without limits of messages.
+    pub(crate) async fn on_file_unlimited(folder: &Path) -> Self {
+        Self::start_with(&on_file(folder), &UNLIMITED).await
     }
 
     /// Starts a server with settings by the names of their environment variables.
@@ -165,6 +180,10 @@ impl Server {
             .and_then(|kib| kib.parse().ok())
             .expect("a number")
     }
+}
+
+fn on_file(folder: &Path) -> String {
+    format!("sqlite://{}", folder.join("it.db").display())
 }
 
 /// The address that the server logs, after which its log is read on.

@@ -1,0 +1,116 @@
+//! Settings of how much clients may do. Those that are older stand with what they belong to.
+
+use clap::Args;
+use ipnet::IpNet;
+
+use super::value::{count, network};
+use crate::limits::Rate;
+
+/// How much clients may do.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitsConfig {
+    /// Proxies that are believed in what they say of a client's address (`X-Forwarded-For`): addresses, or networks
+    /// such as 10.0.0.0/8, separated by commas.
+    #[arg(
+        long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = network,
+        value_name = "NETWORKS", global = true
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Most connections of this instance. Without it they are not limited.
+    #[arg(long, env = "MAX_CONNECTIONS", value_parser = count, value_name = "NUMBER", global = true)]
+    pub max_connections: Option<usize>,
+
+    /// Most connections of one address; IPv6 addresses count by their /64. Without it they are not limited.
+    #[arg(long, env = "MAX_CONNECTIONS_PER_IP", value_parser = count, value_name = "NUMBER", global = true)]
+    pub max_connections_per_ip: Option<usize>,
+
+    /// Most connections of one user who has shown who they are. Without it they are not limited.
+    #[arg(long, env = "MAX_CONNECTIONS_PER_USER", value_parser = count, value_name = "NUMBER", global = true)]
+    pub max_connections_per_user: Option<usize>,
+
+    /// New connections per second from one address, and how many at once: `5/50`, or `none`.
+    #[arg(
+        long,
+        env = "CONNECT_RATE_PER_IP",
+        default_value = "none",
+        value_name = "RATE",
+        global = true
+    )]
+    pub connect_rate_per_ip: Rate,
+
+    /// Changes per second over one connection, and how many at once; or `none`.
+    #[arg(
+        long,
+        env = "COMMAND_RATE",
+        default_value = "200/2000",
+        value_name = "RATE",
+        global = true
+    )]
+    pub command_rate: Rate,
+
+    /// Joins, snapshots and the like per second over one connection, and how many at once; or `none`.
+    #[arg(
+        long,
+        env = "READ_RATE",
+        default_value = "50/500",
+        value_name = "RATE",
+        global = true
+    )]
+    pub read_rate: Rate,
+
+    /// Signals per second over one connection, and how many at once; or `none`.
+    #[arg(
+        long,
+        env = "SIGNAL_RATE",
+        default_value = "50/500",
+        value_name = "RATE",
+        global = true
+    )]
+    pub signal_rate: Rate,
+
+    /// Changes per second over all connections of one user to this instance, and how many at once; or `none`.
+    #[arg(
+        long,
+        env = "USER_COMMAND_RATE",
+        default_value = "1000/10000",
+        value_name = "RATE",
+        global = true
+    )]
+    pub user_command_rate: Rate,
+
+    /// Joins, snapshots and the like per second over all connections of one user; or `none`.
+    #[arg(
+        long,
+        env = "USER_READ_RATE",
+        default_value = "250/2500",
+        value_name = "RATE",
+        global = true
+    )]
+    pub user_read_rate: Rate,
+
+    /// Signals per second over all connections of one user; or `none`.
+    #[arg(
+        long,
+        env = "USER_SIGNAL_RATE",
+        default_value = "250/2500",
+        value_name = "RATE",
+        global = true
+    )]
+    pub user_signal_rate: Rate,
+
+    /// Projects that one connection may join.
+    #[arg(
+        long, env = "MAX_ROOMS", default_value_t = 256, value_name = "NUMBER", global = true,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256)
+    )]
+    pub max_rooms: usize,
+
+    /// Deepest nesting of a payload.
+    #[arg(
+        long, env = "MAX_DEPTH", default_value_t = 32, value_name = "NUMBER", global = true,
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100)
+    )]
+    pub max_depth: usize,
+}

@@ -1,0 +1,303 @@
+//! How much clients may do: how many connections, how many new ones, how many messages, counted by address, by
+//! connection and by user. Knows no transport: who meets a limit is told so by those who ask here.
+//!
+//! Everything is of this instance alone, and nothing grows with those who have gone.
+
+mod address;
+mod budget;
+mod kept;
+mod places;
+mod rate;
+mod refusals;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::config::LimitsConfig;
+use crate::contract::EventClass;
+
+pub use address::ClientAddress;
+pub use budget::Budget;
+use budget::Paces;
+use kept::Kept;
+pub use places::Place;
+use places::{Full, Places};
+use rate::{Bucket, Pace};
+pub use rate::{Rate, RateError};
+pub use refusals::Limit;
+use refusals::Refusals;
+
+/// When to try again where it is not known when there will be room.
+pub const FULL_RETRY: Duration = Duration::from_secs(5);
+/// TCP connections that an address may have for each of its sessions: on long-polling there are two and on an upgrade
+/// three, and those that were closed just now may not be noticed yet.
+const STREAMS_PER_SESSION: usize = 4;
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Limits(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    trusted: Vec<IpNet>,
+    streams: Arc<Places<IpAddr>>,
+    sessions: Arc<Places<IpAddr>>,
+    users: Arc<Places<String>>,
+    /// New TCP connections of each address, and new sessions.
+    stream_knocks: Knocks,
+    session_knocks: Knocks,
+    own: Paces,
+    shared: Paces,
+    /// Guards what users may still do: of those who are connected, or were lately. So nobody has more by coming anew.
+    budgets: Mutex<Kept<String, Arc<Budget>>>,
+    refusals: Refusals,
+    started: Instant,
+}
+
+/// How often addresses connect.
+#[derive(Debug)]
+struct Knocks {
+    pace: Option<Pace>,
+    /// Guards what addresses that connected lately may still do; who has not, has no entry.
+    left: Mutex<Kept<IpAddr, Bucket>>,
+}
+
+impl Knocks {
+    fn new(rate: Rate) -> Self {
+        let (pace, left) = (Pace::of(rate), Mutex::default());
+        Self { pace, left }
+    }
+
+    fn take(&self, key: IpAddr, now: u64) -> Result<(), Duration> {
+        let Some(pace) = &self.pace else {
+            return Ok(());
+        };
+        let mut left = lock(&self.left);
+        let bucket = left.get(key, |bucket| !bucket.is_full(now));
+        bucket.take(pace, now)
+    }
+}
+
+/// A limit was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Which one.
+    pub limit: Limit,
+    /// When the same may succeed.
+    pub retry_after: Duration,
+}
+
+/// What `/health` says of limits.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// How often each limit was met since the start.
+    refused: BTreeMap<&'static str, u64>,
+    /// TCP connections.
+    tcp_connections: usize,
+    /// Sessions, those included that have not joined the namespace.
+    sessions: usize,
+    /// Users whose messages are counted.
+    users: usize,
+}
+
+impl Limits {
+    /// Nobody is here yet.
+    #[must_use]
+    pub fn new(config: &LimitsConfig) -> Self {
+        let per_ip = config.max_connections_per_ip;
+        let knocks = config.connect_rate_per_ip;
+        let streams_per_ip = per_ip.map(|max| max.saturating_mul(STREAMS_PER_SESSION));
+        Self(Arc::new(Parts {
+            trusted: config.trusted_proxies.clone(),
+            streams: Arc::new(Places::new(None, streams_per_ip)),
+            sessions: Arc::new(Places::new(config.max_connections, per_ip)),
+            users: Arc::new(Places::new(None, config.max_connections_per_user)),
+            stream_knocks: Knocks::new(knocks.times(STREAMS_PER_SESSION as u64)),
+            session_knocks: Knocks::new(knocks),
+            own: Paces {
+                commands: Pace::of(config.command_rate),
+                reads: Pace::of(config.read_rate),
+                signals: Pace::of(config.signal_rate),
+            },
+            shared: Paces {
+                commands: Pace::of(config.user_command_rate),
+                reads: Pace::of(config.user_read_rate),
+                signals: Pace::of(config.user_signal_rate),
+            },
+            budgets: Mutex::default(),
+            refusals: Refusals::default(),
+            started: Instant::now(),
+        }))
+    }
+
+    /// Whose request it is: of what a trusted proxy has forwarded, the last address that is not a trusted proxy's.
+    pub fn client<'a>(
+        &self,
+        peer: IpAddr,
+        forwarded: impl DoubleEndedIterator<Item = &'a str>,
+    ) -> ClientAddress {
+        address::client(peer, forwarded, &self.0.trusted)
+    }
+
+    /// Counts a TCP connection until the place is dropped. Those of trusted proxies are not limited.
+    ///
+    /// # Errors
+    ///
+    /// The address has too many, or too many new ones.
+    pub fn stream(&self, peer: IpAddr) -> Result<Place<IpAddr>, Exceeded> {
+        let peer = ClientAddress::new(peer);
+        let key = (!peer.is_in(&self.0.trusted)).then(|| peer.key());
+        if let Some(key) = key
+            && let Err(retry_after) = self.0.stream_knocks.take(key, self.now())
+        {
+            return Err(self.exceeded(Limit::TcpConnectRatePerIp, retry_after, peer));
+        }
+        self.take(&self.0.streams, key, Limit::TcpConnectionsPerIp, peer)
+    }
+
+    /// Counts a session until the place is dropped.
+    ///
+    /// # Errors
+    ///
+    /// There are too many, or too many of this address, or too many new ones.
+    pub fn session(&self, client: ClientAddress) -> Result<Place<IpAddr>, Exceeded> {
+        let knocked = self.0.session_knocks.take(client.key(), self.now());
+        if let Err(retry_after) = knocked {
+            return Err(self.exceeded(Limit::ConnectRatePerIp, retry_after, client));
+        }
+        let key = Some(client.key());
+        self.take(&self.0.sessions, key, Limit::ConnectionsPerIp, client)
+    }
+
+    fn take(
+        &self,
+        places: &Arc<Places<IpAddr>>,
+        key: Option<IpAddr>,
+        per_key: Limit,
+        client: ClientAddress,
+    ) -> Result<Place<IpAddr>, Exceeded> {
+        places.take(key).map_err(|full| match full {
+            Full::Total => self.exceeded(Limit::Connections, FULL_RETRY, client),
+            Full::Key => self.exceeded(per_key, FULL_RETRY, client),
+        })
+    }
+
+    fn exceeded(&self, limit: Limit, retry_after: Duration, client: ClientAddress) -> Exceeded {
+        self.refused(limit, client);
+        Exceeded { limit, retry_after }
+    }
+
+    /// Counts a user's connection until the place is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The user has too many.
+    pub fn user_connection(&self, actor: &str) -> Result<Place<String>, Exceeded> {
+        let place = self.0.users.take(Some(actor.to_owned()));
+        place.map_err(|_| {
+            let limit = Limit::ConnectionsPerUser;
+            self.0.refusals.count(limit);
+            Exceeded {
+                limit,
+                retry_after: FULL_RETRY,
+            }
+        })
+    }
+
+    /// What all connections of a user may do together; `None` if that is not limited.
+    #[must_use]
+    pub fn budget_of(&self, actor: &str) -> Option<Arc<Budget>> {
+        if self.0.shared.are_unlimited() {
+            return None;
+        }
+        let now = self.now();
+        let mut budgets = lock(&self.0.budgets);
+        let budget = budgets.get(actor.to_owned(), |budget| {
+            Arc::strong_count(budget) > 1 || !budget.is_full(now)
+        });
+        Some(Arc::clone(budget))
+    }
+
+    /// Whether there is anything to count messages for.
+    #[must_use]
+    pub fn are_messages_limited(&self) -> bool {
+        !(self.0.own.are_unlimited() && self.0.shared.are_unlimited())
+    }
+
+    /// Notes that a connection sends faster than anybody can work.
+    #[must_use]
+    pub fn inbox_is_full(&self, retry_after: Duration) -> Exceeded {
+        let limit = Limit::Inbox;
+        self.0.refusals.count(limit);
+        Exceeded { limit, retry_after }
+    }
+
+    /// Takes a message out of what a connection and its user may do.
+    ///
+    /// # Errors
+    ///
+    /// It is too much.
+    pub fn spend(
+        &self,
+        class: EventClass,
+        own: &Budget,
+        shared: Option<&Budget>,
+    ) -> Result<(), Exceeded> {
+        let now = self.now();
+        let refused = |limit| {
+            move |retry_after| {
+                self.0.refusals.count(limit);
+                Exceeded { limit, retry_after }
+            }
+        };
+        let paces = &self.0.own;
+        own.take(class, paces, now)
+            .map_err(refused(Limit::of(class)))?;
+        let Some(shared) = shared else { return Ok(()) };
+        shared.take(class, &self.0.shared, now).map_err(|wait| {
+            own.give_back(class, paces);
+            refused(Limit::of_user(class))(wait)
+        })
+    }
+
+    /// Notes that somebody has met a limit, in the log as well; not each time, if it is often.
+    pub fn refused(&self, limit: Limit, client: ClientAddress) {
+        self.0.refusals.count(limit);
+        if let Some(times) = self.0.refusals.to_log(limit, self.now()) {
+            tracing::info!(
+                limit = limit.as_str(),
+                client.address = %client,
+                times,
+                "limit reached"
+            );
+        }
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report {
+            refused: self.0.refusals.counts(),
+            tcp_connections: self.0.streams.total(),
+            sessions: self.0.sessions.total(),
+            users: lock(&self.0.budgets).len(),
+        }
+    }
+
+    /// Nanoseconds since the start.
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

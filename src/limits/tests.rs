@@ -1,0 +1,145 @@
+use clap::Parser as _;
+
+use super::*;
+use crate::cli::Cli;
+
+fn limits(flags: &[&str]) -> Limits {
+    let cli = Cli::try_parse_from(["boardcast"].iter().chain(flags)).unwrap();
+    Limits::new(&cli.config.limits)
+}
+
+fn client(address: &str) -> ClientAddress {
+    ClientAddress::new(address.parse().unwrap())
+}
+
+#[test]
+fn without_settings_only_messages_are_limited() {
+    let limits = limits(&[]);
+    let sessions: Vec<_> = (0..1000)
+        .map(|_| limits.session(client("192.0.2.1")).unwrap())
+        .collect();
+    assert_eq!(limits.report().sessions, sessions.len());
+    let own = Budget::default();
+    let spend = || limits.spend(EventClass::Command, &own, None);
+    let done = (0..3000).filter(|_| spend().is_ok()).count();
+    assert!((2000..2500).contains(&done), "{done}");
+    let refused = spend().unwrap_err();
+    assert_eq!(refused.limit, Limit::Commands);
+    assert!(refused.retry_after <= Duration::from_millis(5));
+    assert_eq!(limits.spend(EventClass::Read, &own, None), Ok(()));
+}
+
+#[test]
+fn sessions_are_limited_by_address_and_in_all() {
+    let limits = limits(&["--max-connections=3", "--max-connections-per-ip=2"]);
+    let here = client("192.0.2.1");
+    let mut sessions = vec![limits.session(here).unwrap(), limits.session(here).unwrap()];
+    assert_eq!(
+        limits.session(here).unwrap_err().limit,
+        Limit::ConnectionsPerIp
+    );
+    sessions.push(limits.session(client("192.0.2.2")).unwrap());
+    let refused = limits.session(client("192.0.2.3")).unwrap_err();
+    assert_eq!(
+        (refused.limit, refused.retry_after),
+        (Limit::Connections, FULL_RETRY)
+    );
+    sessions.clear();
+    limits.session(here).unwrap();
+    let report = serde_json::to_value(limits.report()).unwrap();
+    assert_eq!(report["sessions"], 0);
+    assert_eq!(report["refused"]["connections"], 1);
+    assert_eq!(report["refused"]["connections_per_ip"], 1);
+    assert_eq!(report["refused"]["commands"], 0);
+}
+
+#[test]
+fn streams_are_limited_unless_a_trusted_proxy_has_them() {
+    let limits = limits(&["--max-connections-per-ip=1", "--trusted-proxies=10.0.0.0/8"]);
+    let open = |peer: &str| {
+        let streams = (0..9).map(|_| limits.stream(peer.parse().unwrap()));
+        streams.filter_map(Result::ok).collect::<Vec<_>>()
+    };
+    assert_eq!(open("192.0.2.1").len(), STREAMS_PER_SESSION);
+    assert_eq!(open("::ffff:10.0.0.1").len(), 9);
+    assert_eq!(limits.report().tcp_connections, 0);
+}
+
+#[test]
+fn who_connects_again_and_again_is_refused_and_then_forgotten() {
+    let limits = limits(&["--connect-rate-per-ip=1000/2"]);
+    let knock = |address: u32| limits.session(ClientAddress::new(IpAddr::V4(address.into())));
+    let refused = (0..100).find_map(|_| knock(1).err()).unwrap();
+    assert_eq!(refused.limit, Limit::ConnectRatePerIp);
+    assert!(refused.retry_after <= Duration::from_millis(1));
+    assert!(knock(2).is_ok());
+    for address in 0..100_000 {
+        drop(knock(address));
+    }
+    std::thread::sleep(Duration::from_millis(3));
+    for address in 0..100_000 {
+        drop(knock(address));
+    }
+    let kept = lock(&limits.0.session_knocks.left).len();
+    assert!(kept < 100_000, "{kept}");
+}
+
+#[test]
+fn a_user_shares_and_coming_anew_gives_no_more() {
+    let limits = limits(&["--command-rate=1/4", "--user-command-rate=1/5"]);
+    let spend = |own: &Budget, user: &Option<Arc<Budget>>| {
+        limits.spend(EventClass::Command, own, user.as_deref())
+    };
+    let (first, user) = (Budget::default(), limits.budget_of("ann"));
+    for _ in 0..4 {
+        spend(&first, &user).unwrap();
+    }
+    assert_eq!(spend(&first, &user).unwrap_err().limit, Limit::Commands);
+    drop(user);
+    let (second, user) = (Budget::default(), limits.budget_of("ann"));
+    spend(&second, &user).unwrap();
+    for _ in 0..9 {
+        assert_eq!(
+            spend(&second, &user).unwrap_err().limit,
+            Limit::UserCommands
+        );
+    }
+    // Who is refused for the user's sake keeps what is their own.
+    let bob = limits.budget_of("bob");
+    for _ in 0..3 {
+        spend(&second, &bob).unwrap();
+    }
+}
+
+#[test]
+fn users_who_have_gone_are_forgotten() {
+    let limits = limits(&["--user-command-rate=1000/1"]);
+    let here = limits.budget_of("here");
+    for number in 0..10_000 {
+        let budget = limits.budget_of(&format!("user{number}"));
+        let spent = limits.spend(EventClass::Command, &Budget::default(), budget.as_deref());
+        assert!(spent.is_ok());
+    }
+    std::thread::sleep(Duration::from_millis(3));
+    for number in 0..10_000 {
+        drop(limits.budget_of(&format!("other{number}")));
+    }
+    assert!(limits.report().users < 10_000, "{:?}", limits.report());
+    assert!(Arc::ptr_eq(
+        &here.unwrap(),
+        &limits.budget_of("here").unwrap()
+    ));
+}
+
+#[test]
+fn users_connections_are_limited() {
+    let limits = limits(&["--max-connections-per-user=1"]);
+    let place = limits.user_connection("ann").unwrap();
+    assert_eq!(
+        limits.user_connection("ann").unwrap_err().limit,
+        Limit::ConnectionsPerUser
+    );
+    limits.user_connection("bob").unwrap();
+    drop(place);
+    limits.user_connection("ann").unwrap();
+}

@@ -1,0 +1,100 @@
+//! Who may come in: the first look at a request, before anything is done for it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::config::Origin;
+use crate::contract::{ErrorCode, Reply};
+use crate::limits::{ClientAddress, Exceeded, Limit, Place};
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Gate(App);
+
+impl Gate {
+    pub(super) fn new(app: &App) -> Self {
+        Self(app.clone())
+    }
+
+    /// Why a page of this origin may not connect, if it may not. Browsers let any page open a WebSocket, and say where it
+    /// is from; who says nothing is no browser.
+    pub(super) fn origin(&self, request: &Request) -> Option<Response> {
+        let allowed = &self.0.config().cors_origins;
+        let is_allowed = |origin: &HeaderValue| {
+            allowed.iter().any(|allowed| match allowed {
+                Origin::Any => true,
+                Origin::Exactly(allowed) => allowed == origin,
+            })
+        };
+        let mut said = request.headers().get_all(header::ORIGIN).iter();
+        if said.all(is_allowed) {
+            return None;
+        }
+        self.0.limits().refused(Limit::Origins, client(request)?);
+        let reply = Reply::refused(ErrorCode::Forbidden, Limit::Origins.sentence());
+        Some(answer(&reply))
+    }
+
+    /// A place for a session that begins, or why there is none.
+    pub(super) fn place(
+        &self,
+        client: Option<ClientAddress>,
+    ) -> Result<Option<Place<IpAddr>>, Box<Response>> {
+        let place = client.map(|client| self.0.limits().session(client));
+        let place = place.transpose();
+        place.map_err(|exceeded| Box::new(too_much(exceeded)))
+    }
+
+    /// Notes that somebody has met a limit of the door's.
+    pub(super) fn refused(&self, limit: Limit, client: Option<ClientAddress>) {
+        if let Some(client) = client {
+            self.0.limits().refused(limit, client);
+        }
+    }
+
+    /// How long a client on long-polling may go without a poll: at the latest after that it gets a ping, or has missed
+    /// one.
+    pub(super) fn patience(&self) -> Duration {
+        self.0.config().ping_interval + self.0.config().ping_timeout
+    }
+}
+
+/// Whose request it is; nobody's if the server itself makes it.
+pub(super) fn client(request: &Request) -> Option<ClientAddress> {
+    request.extensions().get().copied()
+}
+
+/// The answer to somebody who has met a limit.
+pub(super) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
+    refused(ErrorCode::RateLimited, limit.sentence(), retry_after)
+}
+
+/// A refusal that says when to try again.
+pub(super) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
+    let reply = Reply::refused(code, message).with_retry_after(retry_after);
+    let mut response = answer(&reply);
+    // Whole seconds, and never too early.
+    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.max(1).into());
+    response
+}
+
+fn answer(reply: &Reply) -> Response {
+    let status = reply
+        .code()
+        .and_then(|code| StatusCode::from_u16(code.http_status()).ok())
+        .unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    // A connection on which nothing is to be had is not kept for the next request.
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CONNECTION, "close"),
+    ];
+    (status, headers, reply.to_raw().get().to_owned()).into_response()
+}
