@@ -107,12 +107,12 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
     for round in 1..=options.rounds {
         quiet.push(behave(&server, options, phase).await?.p99());
         let cpu = server.cpu()?;
-        let abuser = Abuser::start(&server.address, options.flood, options.knocks)?;
+        let noise = Abuser::start(&server.address, options.flood, options.knocks)?;
         tokio::time::sleep(WARM_UP).await;
         let p99 = behave(&server, options, phase).await?.p99();
         abused.push(p99);
-        let done = abuser.stop();
-        let cpu = (server.cpu()? - cpu).as_secs_f64() / (phase + WARM_UP).as_secs_f64();
+        let done = noise.stop();
+        let cpu = server.cpu()?.saturating_sub(cpu).as_secs_f64() / (phase + WARM_UP).as_secs_f64();
         let before = quiet.last().copied().unwrap_or(f64::NAN);
         show(round, before, p99, &done, phase + WARM_UP, cpu)?;
     }
