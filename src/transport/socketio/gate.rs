@@ -35,7 +35,7 @@ impl Gate {
         if said.all(is_allowed) {
             return None;
         }
-        self.0.limits().refused(Limit::Origins, client(request)?);
+        self.refused(Limit::Origins, client(request));
         let reply = Reply::refused(ErrorCode::Forbidden, Limit::Origins.sentence());
         Some(answer(&reply))
     }
