@@ -22,7 +22,7 @@ use crate::lifecycle::Lifecycle;
 use crate::store::{Store, StoreError};
 
 use claims::Rules;
-use jwks::Jwks;
+use jwks::{Jwks, Known};
 use key::Key;
 use token::Claims;
 
@@ -60,8 +60,8 @@ pub enum AuthError {
     /// It cannot be found out now: the database cannot be asked.
     #[error("it cannot be found out now")]
     Unavailable(#[source] StoreError),
-    /// It cannot be found out now: the keys have never been read.
-    #[error("the keys of AUTH_JWKS could not be read yet")]
+    /// It cannot be found out now: the key may be published, and not read yet.
+    #[error("AUTH_JWKS may have a key for it that could not be read yet")]
     NoKeysYet,
 }
 
@@ -177,14 +177,29 @@ impl Authenticator {
         if header.alg == Algorithm::HS256 {
             return own.map_err(AuthError::Unauthenticated);
         }
-        if !jwks.known().has_key_for(&header) {
-            jwks.read_for_unknown().await;
-        }
         let known = jwks.known();
-        if !known.is_current && !known.has_key_for(&header) {
-            return Err(AuthError::NoKeysYet);
+        match token::verify(token, &header, known.keys.iter()) {
+            Err(_) if known.may_be_without_key_for(&header) => {}
+            decided => return decided.map_err(AuthError::Unauthenticated),
         }
-        token::verify(token, &header, known.keys.iter()).map_err(AuthError::Unauthenticated)
+        let since = self.shared.clock.now();
+        jwks.read_for_unknown().await;
+        let known = jwks.known();
+        token::verify(token, &header, known.keys.iter()).map_err(|reason| {
+            // Others may have used up the reading, with keys that never were: that locks nobody out who has a new one.
+            let is_known = known.is_as_of(since) || self.is_older(token, &known);
+            if known.may_be_without_key_for(&header) && !is_known {
+                AuthError::NoKeysYet
+            } else {
+                AuthError::Unauthenticated(reason)
+            }
+        })
+    }
+
+    /// Whether a token was signed before keys were read, as it says itself: then its key was there to be read.
+    fn is_older(&self, token: &str, known: &Known) -> bool {
+        let signed_at = token::says_signed_at(token);
+        signed_at.is_some_and(|at| known.is_as_of(self.shared.rules.at_the_latest(at)))
     }
 }
 

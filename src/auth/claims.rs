@@ -49,6 +49,11 @@ impl Rules {
         })
     }
 
+    /// What time it is here when another clock says this.
+    pub(super) fn at_the_latest(&self, theirs: Timestamp) -> Timestamp {
+        Timestamp::from_millis(theirs.as_millis().saturating_add(self.leeway))
+    }
+
     /// When a token ends that has begun and has not ended yet.
     fn in_force(&self, claims: &Claims, now: Timestamp) -> Result<Timestamp, String> {
         let expires_at = time(claims, "exp")?.ok_or("the token has no exp")?;
@@ -128,13 +133,18 @@ fn time(claims: &Claims, claim: &str) -> Result<Option<Timestamp>, String> {
     let Some(value) = claims.get(claim) else {
         return Ok(None);
     };
-    let seconds = value
-        .as_f64()
-        .filter(|seconds| (0.0..=LAST_SECOND).contains(seconds))
-        .ok_or_else(|| format!("the token's {claim} is no time"))?;
+    let at = value.as_f64().and_then(moment);
+    at.map(Some)
+        .ok_or_else(|| format!("the token's {claim} is no time"))
+}
+
+pub(super) fn moment(seconds: f64) -> Option<Timestamp> {
+    if !(0.0..=LAST_SECOND).contains(&seconds) {
+        return None;
+    }
     #[expect(clippy::cast_possible_truncation, reason = "it is within the range")]
     let millis = (seconds * 1000.0).round() as i64;
-    Ok(Some(Timestamp::from_millis(millis)))
+    Some(Timestamp::from_millis(millis))
 }
 
 #[cfg(test)]

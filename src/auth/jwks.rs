@@ -13,9 +13,11 @@ use tokio::time::Instant;
 
 use super::AuthConfigError;
 use super::key::Key;
+use crate::clock::Clock;
+use crate::domain::Timestamp;
 use crate::lifecycle::Lifecycle;
 
-/// How often an unknown key id may have the keys read again.
+/// How often a token whose key is not known may have the keys read again.
 const ASKED_AT_MOST: Duration = Duration::from_secs(10);
 /// How long after a failure the keys are read again.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
@@ -25,18 +27,20 @@ const AFTER_FAILURE: Duration = Duration::from_secs(5);
 pub(super) struct Jwks {
     source: Source,
     known: Mutex<Known>,
-    /// When an unknown key id last had the keys read. Held while they are read: whoever else needs them waits for the
+    /// When an unknown key last had the keys read. Held while they are read: whoever else needs them waits for the
     /// same answer.
     asked: Arc<tokio::sync::Mutex<Option<Instant>>>,
     lifecycle: Lifecycle,
 }
 
 /// What is known of the keys.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) keys: Arc<[Key]>,
     /// Whether this is what was published when it was last read.
     pub(super) is_current: bool,
+    /// When they began to be read.
+    as_of: Timestamp,
 }
 
 /// Where the keys are published.
@@ -50,9 +54,15 @@ enum Source {
 type ReadError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Known {
-    /// Whether one of the keys may have signed a token with this header.
-    pub(super) fn has_key_for(&self, header: &Header) -> bool {
-        self.keys.iter().any(|key| key.may_have_signed(header))
+    /// Whether a token that none of these keys has signed may be signed with one that is newer: it names none of them.
+    pub(super) fn may_be_without_key_for(&self, header: &Header) -> bool {
+        let named = |id: &String| self.keys.iter().any(|key| key.is_named(id));
+        !header.kid.as_ref().is_some_and(named)
+    }
+
+    /// Whether all keys are known that were published then.
+    pub(super) fn is_as_of(&self, then: Timestamp) -> bool {
+        self.is_current && then <= self.as_of
     }
 }
 
@@ -67,7 +77,11 @@ impl Jwks {
         let is_file = matches!(source, Source::File(_));
         let jwks = Arc::new(Self {
             source,
-            known: Mutex::default(),
+            known: Mutex::new(Known {
+                keys: Arc::default(),
+                is_current: false,
+                as_of: Timestamp::from_millis(0),
+            }),
             asked: Arc::default(),
             lifecycle: lifecycle.clone(),
         });
@@ -105,7 +119,7 @@ impl Jwks {
         }
     }
 
-    /// Reads the keys again for one that is not among them, unless that was just done.
+    /// Reads the keys again for a token of none of them, unless that was just done.
     pub(super) async fn read_for_unknown(self: &Arc<Self>) {
         let mut asked = Arc::clone(&self.asked).lock_owned().await;
         if asked.is_some_and(|asked| asked.elapsed() < ASKED_AT_MOST) {
@@ -136,7 +150,7 @@ impl Jwks {
     }
 
     async fn read(&self) -> Result<(), ReadError> {
-        let source = self.source.clone();
+        let (source, as_of) = (self.source.clone(), Clock.now());
         let keys = tokio::task::spawn_blocking(move || source.read()).await??;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.keys.len() != keys.len() {
@@ -145,6 +159,7 @@ impl Jwks {
         *known = Known {
             keys: keys.into(),
             is_current: true,
+            as_of,
         };
         Ok(())
     }

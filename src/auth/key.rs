@@ -111,6 +111,11 @@ impl Key {
         &self.decoding
     }
 
+    /// Whether this is its name.
+    pub(super) fn is_named(&self, id: &str) -> bool {
+        self.id.as_deref() == Some(id)
+    }
+
     /// Whether it is worth trying.
     pub(super) fn may_have_signed(&self, header: &Header) -> bool {
         let named = match (&self.id, &header.kid) {

@@ -45,9 +45,16 @@ pub(super) fn encoding_key(algorithm: Algorithm, key: &str) -> EncodingKey {
 }
 
 pub(super) fn signed(algorithm: Algorithm, key: &str, kid: Option<&str>) -> String {
+    let now = claims()["iat"].as_i64().unwrap();
+    signed_at(algorithm, key, kid, now)
+}
+
+pub(super) fn signed_at(algorithm: Algorithm, key: &str, kid: Option<&str>, at: i64) -> String {
     let mut header = Header::new(algorithm);
     header.kid = kid.map(str::to_owned);
-    jsonwebtoken::encode(&header, &claims(), &encoding_key(algorithm, key)).unwrap()
+    let mut claims = claims();
+    claims["iat"] = at.into();
+    jsonwebtoken::encode(&header, &claims, &encoding_key(algorithm, key)).unwrap()
 }
 
 fn claims() -> Value {

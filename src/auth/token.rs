@@ -2,9 +2,12 @@
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::claims;
 use super::key::Key;
+use crate::domain::Timestamp;
 
 /// What a token says.
 pub(super) type Claims = Map<String, Value>;
@@ -18,6 +21,16 @@ pub(super) fn header(token: &str) -> Result<Header, String> {
         return Err("the token has critical extensions".to_owned());
     }
     Ok(header)
+}
+
+/// When a token says that it was signed, which proves nothing.
+pub(super) fn says_signed_at(token: &str) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Said {
+        iat: f64,
+    }
+    let said: Said = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    claims::moment(said.iat)
 }
 
 /// The claims of a token that one of these keys has signed.

@@ -44,7 +44,7 @@ pub struct AuthConfig {
     #[arg(long, env = "AUTH_JWKS", value_name = "PATH_OR_URL", global = true)]
     pub auth_jwks: Option<String>,
 
-    /// How often the JWKS is read again. An unknown key id has it read at once, at most every 10 s.
+    /// How often the JWKS is read again. A token of none of its keys has it read at once, at most every 10 s.
     #[arg(
         long, env = "AUTH_JWKS_REFRESH", default_value = "5m", value_parser = duration,
         value_name = "DURATION", global = true

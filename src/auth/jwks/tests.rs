@@ -7,8 +7,10 @@ use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::Jwk;
 use serde_json::{Value, json};
 
-use super::super::tests::{EC, ED, OTHER_RSA, RSA, encoding_key, refusal, signed, start};
-use super::super::{AuthError, token};
+use super::super::AuthError;
+use super::super::tests::{
+    EC, ED, OTHER_RSA, RSA, encoding_key, refusal, signed, signed_at, start,
+};
 use super::*;
 
 const REFRESH: Duration = Duration::from_mins(5);
@@ -39,9 +41,7 @@ async fn read(path: &Path, lifecycle: &Lifecycle) -> Arc<Jwks> {
 }
 
 fn knows(jwks: &Jwks, kid: &str) -> bool {
-    let signed = signed(Algorithm::RS256, RSA, Some(kid));
-    let header = token::header(&signed).unwrap();
-    jwks.known().has_key_for(&header)
+    jwks.known().keys.iter().any(|key| key.is_named(kid))
 }
 
 #[tokio::test]
@@ -139,6 +139,52 @@ async fn an_unknown_kid_has_the_keys_read_again_but_not_often() {
         !knows(&jwks, "old"),
         "a key that is not published any more is none"
     );
+}
+
+/// Whoever makes up keys uses up the reading. That locks nobody out who has one that is new, and asks nobody to come again
+/// who has one that is gone.
+#[tokio::test]
+async fn a_forged_kid_locks_no_new_key_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    std::fs::write(&path, set(&[old()])).unwrap();
+    let auth = start(&["--auth-jwks", path.to_str().unwrap()])
+        .await
+        .unwrap();
+    tokio::time::pause();
+    let forged = signed(Algorithm::RS256, OTHER_RSA, Some("forged"));
+    refusal(&auth, &forged).await;
+    std::fs::write(&path, set(&[new()])).unwrap();
+    let fresh = signed(Algorithm::RS256, OTHER_RSA, Some("new"));
+    let error = auth.identify(&fresh).await.unwrap_err();
+    assert!(matches!(error, AuthError::NoKeysYet), "{error:?}");
+    let long_ago = Clock.now().as_millis() / 1000 - 60;
+    let stale = signed_at(Algorithm::RS256, OTHER_RSA, Some("gone"), long_ago);
+    refusal(&auth, &stale).await;
+    tokio::time::advance(ASKED_AT_MOST).await;
+    auth.identify(&fresh).await.unwrap();
+    refusal(&auth, &signed(Algorithm::RS256, RSA, Some("new"))).await;
+}
+
+/// Not all who publish keys name them, and not all who sign say with which.
+#[tokio::test]
+async fn a_new_key_is_found_without_its_name() {
+    let unnamed = |key| jwk(Algorithm::RS256, key, None);
+    for (before, after, kid) in [
+        (unnamed(RSA), unnamed(OTHER_RSA), None),
+        (old(), new(), None),
+        (unnamed(RSA), new(), Some("new")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jwks.json");
+        std::fs::write(&path, set(&[before])).unwrap();
+        let auth = start(&["--auth-jwks", path.to_str().unwrap()])
+            .await
+            .unwrap();
+        std::fs::write(&path, set(&[after])).unwrap();
+        let fresh = signed(Algorithm::RS256, OTHER_RSA, kid);
+        auth.identify(&fresh).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -273,7 +319,8 @@ async fn keys_of_an_address_that_is_away_are_waited_for() {
         .unwrap();
     let asked = site.asked.load(Ordering::SeqCst);
     for _ in 0..20 {
-        refusal(&auth, &signed(Algorithm::RS256, RSA, Some("forged"))).await;
+        let forged = signed(Algorithm::RS256, RSA, Some("forged"));
+        auth.identify(&forged).await.unwrap_err();
     }
     assert!(site.asked.load(Ordering::SeqCst) <= asked + 1);
 }
