@@ -8,6 +8,8 @@ use crate::domain::{Actor, Grants, Holder, Id, Identity, Timestamp};
 
 /// What users' ids must not begin with: it tells those who are no users.
 const RESERVED: [&str; 2] = ["apikey:", "anonymous:"];
+/// Above, not every integer that is no `u64` has a number of its own.
+const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 /// The last second of the year 9999.
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
@@ -92,6 +94,10 @@ impl Rules {
         let value = claims
             .get(claim)
             .ok_or_else(|| format!("the token has no {claim}"))?;
+        // Read as the nearest number that there is, it would be several users' id.
+        if value.is_f64() && value.as_f64().is_some_and(|number| number.abs() > MAX_SAFE) {
+            return Err(format!("the token's {claim} is too large for a number"));
+        }
         let id = Id::from_json(value).map_err(|error| format!("the token's {claim} {error}"))?;
         let is_reserved = RESERVED.iter().any(|start| id.as_str().starts_with(start));
         if is_reserved || id.as_str().contains('\0') {
@@ -263,6 +269,9 @@ mod tests {
             |id: Value| identity(&flags, &json!({"uid": id}), now()).map(|found| found.actor);
         assert_eq!(actor(json!("ann")).unwrap().as_str(), "ann");
         assert_eq!(actor(json!(42)).unwrap().as_str(), "42");
+        assert_eq!(actor(json!(42.0)).unwrap().as_str(), "42");
+        let most = actor(json!(u64::MAX)).unwrap();
+        assert_eq!(most.as_str(), u64::MAX.to_string());
         for wrong in [
             json!(""),
             json!(null),
@@ -272,6 +281,9 @@ mod tests {
             json!("an\0n"),
             json!("apikey:ci"),
             json!("anonymous:1"),
+            // As many, and many others, are read.
+            json!(2_f64.powi(64)),
+            json!(-2_f64.powi(64)),
         ] {
             assert!(actor(wrong.clone()).is_err(), "{wrong}");
         }

@@ -31,7 +31,8 @@ impl Credential {
     /// A text that was given as one, unless it says that there is none: pages connect before anybody has logged in.
     pub(super) fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        let none = matches!(text, "" | "null" | "undefined" | "Bearer");
+        let bare = strip_bearer(text).unwrap_or(text);
+        let none = matches!(bare, "" | "null" | "undefined") || text.eq_ignore_ascii_case("Bearer");
         (!none).then(|| Self(text[..text.floor_char_boundary(MAX_LENGTH)].into()))
     }
 
@@ -156,7 +157,15 @@ mod tests {
             Some("t")
         );
         assert_eq!(in_auth(json!({"token": 7})).as_deref(), Some("7"));
-        for none in [json!(""), json!(false), json!("undefined"), json!("null")] {
+        for none in [
+            json!(""),
+            json!(false),
+            json!("undefined"),
+            json!("null"),
+            json!("Bearer null"),
+            json!("bearer undefined"),
+            json!("bearer "),
+        ] {
             assert_eq!(in_auth(json!({"token": none})), None, "{none}");
         }
     }
