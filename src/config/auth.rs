@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
+// An issuer or a claim that is empty would be looked for, and refuse everybody.
+use clap::builder::NonEmptyStringValueParser as Text;
 
 use super::Secret;
 use super::secret::signing_secret;
@@ -52,11 +54,11 @@ pub struct AuthConfig {
     pub auth_jwks_refresh: Duration,
 
     /// Issuer (`iss`) that tokens must name.
-    #[arg(long, env = "AUTH_ISSUER", value_name = "TEXT", global = true)]
+    #[arg(long, env = "AUTH_ISSUER", value_parser = Text::new(), value_name = "TEXT", global = true)]
     pub auth_issuer: Option<String>,
 
     /// Audience (`aud`) that tokens must name.
-    #[arg(long, env = "AUTH_AUDIENCE", value_name = "TEXT", global = true)]
+    #[arg(long, env = "AUTH_AUDIENCE", value_parser = Text::new(), value_name = "TEXT", global = true)]
     pub auth_audience: Option<String>,
 
     /// By how much the clocks of those who sign tokens may differ from this one.
@@ -71,17 +73,18 @@ pub struct AuthConfig {
         long,
         env = "AUTH_USER_CLAIM",
         default_value = "sub",
+        value_parser = Text::new(),
         value_name = "CLAIM",
         global = true
     )]
     pub auth_user_claim: String,
 
     /// Claim with roles by project, such as `{"demo":"admin","*":"viewer"}`. Without it tokens carry no roles.
-    #[arg(long, env = "AUTH_PROJECTS_CLAIM", value_name = "CLAIM", global = true)]
+    #[arg(long, env = "AUTH_PROJECTS_CLAIM", value_parser = Text::new(), value_name = "CLAIM", global = true)]
     pub auth_projects_claim: Option<String>,
 
     /// Cookie in which a token may come. Needs `CORS_ORIGINS` to be a list.
-    #[arg(long, env = "AUTH_COOKIE", value_name = "NAME", global = true)]
+    #[arg(long, env = "AUTH_COOKIE", value_parser = Text::new(), value_name = "NAME", global = true)]
     pub auth_cookie: Option<String>,
 
     /// How long before its token expires a connection is warned.

@@ -42,6 +42,12 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
             "32 characters",
         ),
         ("AUTH_PUBLIC_KEY", "geheim", "AUTH_PUBLIC_KEY"),
+        // Nobody's token would have it.
+        ("AUTH_ISSUER", "", "auth-issuer"),
+        ("AUTH_AUDIENCE", "", "auth-audience"),
+        ("AUTH_USER_CLAIM", "", "auth-user-claim"),
+        ("AUTH_PROJECTS_CLAIM", "", "auth-projects-claim"),
+        ("AUTH_COOKIE", "", "auth-cookie"),
         ("AUTH_JWKS", "http://example.com/keys", "https://"),
         ("COMMAND_RATE", "200", "none"),
         ("TRUSTED_PROXIES", "proxy", "10.0.0.0/8"),
