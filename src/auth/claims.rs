@@ -12,6 +12,8 @@ const RESERVED: [&str; 2] = ["apikey:", "anonymous:"];
 const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 /// The last second of the year 9999.
 const LAST_SECOND: f64 = 253_402_300_799.0;
+/// The last one that can be written as a time of day everywhere, a day before.
+const LAST_SHOWN: f64 = 253_402_207_200.0;
 
 /// What tokens must say to be accepted.
 #[derive(Debug)]
@@ -144,12 +146,13 @@ fn time(claims: &Claims, claim: &str) -> Result<Option<Timestamp>, String> {
         .ok_or_else(|| format!("the token's {claim} is no time"))
 }
 
+/// A moment in seconds, which may have a fraction.
 pub(super) fn moment(seconds: f64) -> Option<Timestamp> {
     if !(0.0..=LAST_SECOND).contains(&seconds) {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "it is within the range")]
-    let millis = (seconds * 1000.0).round() as i64;
+    let millis = (seconds.min(LAST_SHOWN) * 1000.0).round() as i64;
     Some(Timestamp::from_millis(millis))
 }
 

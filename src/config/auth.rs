@@ -87,7 +87,7 @@ pub struct AuthConfig {
     #[arg(long, env = "AUTH_COOKIE", value_parser = Text::new(), value_name = "NAME", global = true)]
     pub auth_cookie: Option<String>,
 
-    /// How long before its token expires a connection is warned.
+    /// How long before its token expires a connection is warned; not before half of what is left is over.
     #[arg(
         long, env = "AUTH_EXPIRY_WARNING", default_value = "60s", value_parser = duration,
         value_name = "DURATION", global = true

@@ -29,8 +29,17 @@ impl Terms {
         }
     }
 
-    fn warns_at(&self, expires_at: Timestamp) -> Timestamp {
-        Timestamp::from_millis(expires_at.as_millis().saturating_sub(millis(self.warning)))
+    /// When half of what is left is over, if that is later: whoever answers with a new token would else be warned of that
+    /// one at once, if it is as short.
+    fn warns_at(&self, expires_at: Timestamp, now: Timestamp) -> Timestamp {
+        let (at, warning) = (expires_at.as_millis(), millis(self.warning));
+        let left = at.saturating_sub(now.as_millis());
+        let before = if left > 0 {
+            warning.min(left / 2)
+        } else {
+            warning
+        };
+        Timestamp::from_millis(at.saturating_sub(before))
     }
 
     fn ends_at(&self, expires_at: Timestamp) -> Timestamp {
@@ -91,15 +100,20 @@ impl<T: Clone> Expiry<T> {
         }
     }
 
-    /// Watches a connection, from now on with this end.
+    /// Watches a connection, from now on with this end. If that is the old one, it is not warned of it again.
     pub(super) fn watch(&self, id: ConnectionId, expires_at: Timestamp, connection: T) {
         let entry = Entry {
-            at: self.terms.warns_at(expires_at),
+            at: self.terms.warns_at(expires_at, self.clock.now()),
             due: Due::Warning,
             expires_at,
             connection,
         };
-        if self.lock().put(id, entry) {
+        let mut queue = self.lock();
+        let known = queue.entries.get(&id);
+        if known.is_some_and(|known| known.expires_at == expires_at) {
+            return;
+        }
+        if queue.put(id, entry) {
             self.sooner.notify_one();
         }
     }
@@ -250,6 +264,25 @@ mod tests {
         assert!(is_empty(&expiry));
     }
 
+    /// Whoever answers each warning with another token is not warned of it at once, however short it is.
+    #[test]
+    fn a_short_token_is_warned_of_half_way_and_the_same_one_once() {
+        let terms = Terms {
+            warning: Duration::from_hours(1),
+            ..TERMS
+        };
+        let expiry = Expiry::new(Clock, terms);
+        let (id, now) = (ConnectionId::generate(), Clock.now().as_millis());
+        for expires_at in [at(now + 60_000), at(now + 90_000)] {
+            expiry.watch(id, expires_at, "a");
+            assert_eq!(take(&expiry, now + 29_000), []);
+        }
+        assert_eq!(take(&expiry, now + 46_000), [("a", Due::Warning)]);
+        expiry.watch(id, at(now + 90_000), "a");
+        assert_eq!(take(&expiry, now + 90_039), []);
+        assert_eq!(take(&expiry, now + 90_040), [("a", Due::End)]);
+    }
+
     #[test]
     fn who_has_gone_is_forgotten() {
         let (expiry, id) = (expiry(), ConnectionId::generate());
@@ -284,7 +317,9 @@ mod tests {
                 endless.ends_at(at(moment)).as_millis(),
                 moment.saturating_add(i64::MAX)
             );
-            assert!(endless.warns_at(at(moment)) <= at(moment));
+            for now in [i64::MIN, 0, i64::MAX] {
+                assert!(endless.warns_at(at(moment), at(now)) <= at(moment));
+            }
         }
         assert_eq!(pause(at(i64::MIN), at(i64::MAX)), RECHECK);
         assert_eq!(pause(at(5), at(4)), Duration::ZERO);
