@@ -177,15 +177,18 @@ impl Authenticator {
         if header.alg == Algorithm::HS256 {
             return own.map_err(AuthError::Unauthenticated);
         }
-        let known = jwks.known();
-        match token::verify(token, &header, known.keys.iter()) {
-            Err(_) if known.may_be_without_key_for(&header) => {}
-            decided => return decided.map_err(AuthError::Unauthenticated),
+        let before = jwks.known();
+        let mut verified = token::verify(token, &header, before.keys.iter());
+        if verified.is_ok() || !before.may_be_without_key_for(&header) {
+            return verified.map_err(AuthError::Unauthenticated);
         }
         let since = self.shared.clock.now();
         jwks.read_for_unknown().await;
         let known = jwks.known();
-        token::verify(token, &header, known.keys.iter()).map_err(|reason| {
+        if !Arc::ptr_eq(&known.keys, &before.keys) {
+            verified = token::verify(token, &header, known.keys.iter());
+        }
+        verified.map_err(|reason| {
             // Others may have used up the reading, with keys that never were: that locks nobody out who has a new one.
             let is_known = known.is_as_of(since) || self.is_older(token, &known);
             if known.may_be_without_key_for(&header) && !is_known {
