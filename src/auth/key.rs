@@ -45,7 +45,7 @@ impl Key {
         };
         Self::from_pem(&pem).ok_or_else(|| {
             wrong(
-                "must be a public key in PEM: RSA with 2048 to 4096 bits, P-256 or Ed25519, in a block that begins \
+                "must be one public key in PEM: RSA with 2048 to 4096 bits, P-256 or Ed25519, in a block that begins \
                  with -----BEGIN PUBLIC KEY-----",
             )
         })
@@ -56,10 +56,11 @@ impl Key {
             "-----BEGIN PUBLIC KEY-----",
             "-----BEGIN RSA PUBLIC KEY-----",
         ];
-        if !labels
+        let is_public = labels
             .iter()
-            .any(|label| pem.trim_start().starts_with(label))
-        {
+            .any(|label| pem.trim_start().starts_with(label));
+        // A second one would be passed over, and its users refused.
+        if !is_public || pem.matches("-----BEGIN").count() > 1 {
             return None;
         }
         let pem = pem.as_bytes();

@@ -183,6 +183,8 @@ async fn a_key_that_cannot_be_used_ends_the_start_without_being_shown() {
         include_str!("../../tests/keys/p384.pub.pem"),
         include_str!("../../tests/keys/short-rsa.pub.pem"),
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        // Only one of them would count.
+        &[EC_PUBLIC, RSA_PUBLIC].concat(),
         "/nowhere/at/all",
         "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
     ] {
