@@ -142,7 +142,10 @@ impl Session {
         Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))
     }
 
-    async fn submit(&self, command: CommandRequest) -> Outcome {
+    async fn submit(&self, mut command: CommandRequest) -> Outcome {
+        if self.rights().is_some() {
+            command.disown_stamps();
+        }
         let project = match command.project.clone() {
             Some(project) => Ok(project),
             None => self.only_project(&command).await,

@@ -31,6 +31,22 @@ const SERVERS: [&str; 22] = [
     "_id",
 ];
 
+/// When something was done, and by whom.
+const STAMPS: [&str; 12] = [
+    "createdAt",
+    "created_at",
+    "createdBy",
+    "created_by",
+    "updatedAt",
+    "updated_at",
+    "updatedBy",
+    "updated_by",
+    "deletedAt",
+    "deleted_at",
+    "deletedBy",
+    "deleted_by",
+];
+
 /// Known fields that are also written with underscores.
 const TWINS: [(&str, &str); 26] = [
     ("due_date", "dueDate"),
@@ -70,6 +86,11 @@ pub(super) const fn id_keys(kind: Kind) -> [&'static str; 4] {
         Kind::Sprint => ["sprintId", "id", "_id", "sprint_id"],
         Kind::Member => ["userId", "user_id", "memberId", "id"],
     }
+}
+
+/// Whether a key says when something was done, or by whom.
+pub(super) fn is_stamp(key: &str) -> bool {
+    STAMPS.contains(&key)
 }
 
 /// The name under which a known field is kept.

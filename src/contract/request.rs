@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::arguments::Arguments;
 use super::build::{Built, build};
+use super::field::is_stamp;
 use super::names::{self, Entry, Name};
 use super::reply::MAX_NAME_CHARS;
 use super::{ErrorCode, Limits, Reply, SignalRequest, packet, signal, subscribe};
@@ -104,6 +105,12 @@ impl CommandRequest {
             spellings: self.spellings,
             echo: self.echo,
         }
+    }
+
+    /// Leaves out of the echo what the sender says of who did something, and when: where it is known who somebody is,
+    /// only the server says that, in whatever spelling.
+    pub fn disown_stamps(&mut self) {
+        self.echo.retain(|key, _| !is_stamp(key));
     }
 
     /// The kind and id of the entity that the command names.

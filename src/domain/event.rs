@@ -49,6 +49,12 @@ impl EventType {
         self.0.starts_with("member.")
     }
 
+    /// Whether it is about somebody who was removed from a project.
+    #[must_use]
+    pub fn is_a_removal(&self) -> bool {
+        self.0 == "member.removed"
+    }
+
     /// The dotted name.
     #[must_use]
     pub fn as_str(&self) -> &str {

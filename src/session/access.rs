@@ -346,13 +346,13 @@ fn membership_in(event: &Event, identity: &Identity) -> Option<Membership> {
     struct Said {
         user_id: Value,
         role: Option<Value>,
-        deleted_at: Option<Value>,
     }
     let said: Said = serde_json::from_str(event.payload.get()).ok()?;
     if !policy::member_id(identity).is_named_by(&said.user_id) {
         return None;
     }
-    let role = said.role.filter(|_| said.deleted_at.is_none());
+    // Of one who was removed, the role is what somebody said in passing.
+    let role = said.role.filter(|_| !event.event_type.is_a_removal());
     Some(Membership {
         role: role.and_then(|role| role.as_str()?.parse().ok()),
         since: event.created_at,

@@ -1,5 +1,6 @@
 //! Who belongs to a project sees it and works on it, and nobody else does.
 
+mod forged;
 mod races;
 mod recovery;
 mod tokens;
