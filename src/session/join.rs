@@ -43,7 +43,7 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Reply, StoreError> {
         let channel = join.project.channel();
-        let standing = self.standing(&join.project).await?;
+        let mut standing = self.standing(&join.project).await?;
         if !standing.sees() {
             return Ok(unseen());
         }
@@ -65,6 +65,13 @@ impl Session {
             let snapshot = self.snapshot(&join.project).await?;
             if from == From::Now {
                 from = From::After(seq_of(&snapshot));
+            }
+            if seq_of(&snapshot) > standing.as_of {
+                // The client may go on from before it, which says nothing about the state itself.
+                standing = self.standing(&join.project).await?;
+                if !standing.sees() {
+                    return Ok(unseen());
+                }
             }
             answer.nest("snapshot", &snapshot);
         }

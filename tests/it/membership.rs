@@ -1,6 +1,7 @@
 //! Who belongs to a project sees it and works on it, and nobody else does.
 
 mod forged;
+mod late;
 mod races;
 mod recovery;
 mod tokens;
