@@ -100,6 +100,12 @@ impl Session {
         self.rooms.contains(channel)
     }
 
+    /// Whether the client may hear what is said in a channel: perhaps not yet; `None` if not any more.
+    #[must_use]
+    pub fn hears(&self, channel: &ChannelName) -> Option<bool> {
+        self.rooms.hears(channel)
+    }
+
     /// The queue that a command would go through, if its project is known without a look at the store.
     #[must_use]
     pub fn queue_of(&self, request: &Request) -> Option<usize> {

@@ -340,7 +340,6 @@ impl Feed {
 
     /// Whether the subscriber is still there.
     fn deliver_to(&self, slot: &mut Slot, head: Seq) -> bool {
-        slot.missed.catch_up(&*slot.subscriber, &self.wake);
         while !slot.waiting && slot.position < head {
             let Some(event) = self.find(slot.position + 1) else {
                 return true;
@@ -354,12 +353,24 @@ impl Feed {
                 Offer::Gone => return false,
             }
         }
+        if slot.position >= head {
+            let (subscriber, channel) = (&*slot.subscriber, &self.channel);
+            slot.missed.catch_up(subscriber, channel, &self.wake);
+        }
         true
     }
 
+    /// Tells those who were told all that happened; the others may have been turned out by what they were not told yet.
     fn tell_all(&mut self, signal: &Arc<Signal>) {
+        self.deliver();
+        let head = self.log.as_ref().map_or(Seq::MAX, |log| log.head);
         for slot in &mut self.slots {
-            slot.missed.tell(&*slot.subscriber, signal, &self.wake);
+            if slot.position < head {
+                slot.missed.keep(signal);
+                continue;
+            }
+            let (subscriber, channel) = (&*slot.subscriber, &self.channel);
+            slot.missed.tell(subscriber, channel, signal, &self.wake);
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Offer, Subscriber, Wake};
-use crate::domain::{Lasting, Signal};
+use crate::domain::{ChannelName, Signal};
 
 /// Signals that are held back; beyond that the oldest are lost.
 const MAX_MISSED: usize = 1024;
@@ -22,22 +22,33 @@ pub(super) struct Missed {
 
 impl Missed {
     /// Tells a subscriber a signal, or keeps it for later if it must not get lost.
-    pub(super) fn tell(&mut self, subscriber: &dyn Subscriber, signal: &Arc<Signal>, wake: &Wake) {
-        let Some(lasting) = &signal.lasting else {
-            subscriber.signal(signal);
-            return;
-        };
-        if self.signals.is_empty() && subscriber.signal(signal) != Offer::Full {
+    pub(super) fn tell(
+        &mut self,
+        subscriber: &dyn Subscriber,
+        channel: &ChannelName,
+        signal: &Arc<Signal>,
+        wake: &Wake,
+    ) {
+        if signal.lasting.is_none() {
+            subscriber.signal(channel, signal);
             return;
         }
-        self.keep(signal, lasting);
-        self.catch_up(subscriber, wake);
+        if self.signals.is_empty() && subscriber.signal(channel, signal) != Offer::Full {
+            return;
+        }
+        self.keep(signal);
+        self.catch_up(subscriber, channel, wake);
     }
 
     /// Tells what was missed, as far as there is room.
-    pub(super) fn catch_up(&mut self, subscriber: &dyn Subscriber, wake: &Wake) {
+    pub(super) fn catch_up(
+        &mut self,
+        subscriber: &dyn Subscriber,
+        channel: &ChannelName,
+        wake: &Wake,
+    ) {
         while let (false, Some(signal)) = (self.waiting, self.signals.front()) {
-            if subscriber.signal(signal) == Offer::Full {
+            if subscriber.signal(channel, signal) == Offer::Full {
                 self.waiting = true;
                 subscriber.wake_when_writable(wake);
             } else {
@@ -59,7 +70,11 @@ impl Missed {
         self.waiting = false;
     }
 
-    fn keep(&mut self, signal: &Arc<Signal>, lasting: &Lasting) {
+    /// Keeps a signal for later if it must not get lost.
+    pub(super) fn keep(&mut self, signal: &Arc<Signal>) {
+        let Some(lasting) = &signal.lasting else {
+            return;
+        };
         self.signals.retain(|missed| {
             let of_another = missed.lasting.as_ref().map(|missed| &missed.of) != Some(&lasting.of);
             of_another || !(lasting.is_end || missed.signal_type == signal.signal_type)
@@ -79,7 +94,7 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::domain::{Actor, Event, EventType};
+    use crate::domain::{Actor, Event, EventType, Lasting};
 
     /// It has room for so many signals.
     #[derive(Debug, Default)]
@@ -93,7 +108,7 @@ mod tests {
             Offer::Full
         }
 
-        fn signal(&self, signal: &Signal) -> Offer {
+        fn signal(&self, _: &ChannelName, signal: &Signal) -> Offer {
             let mut room = self.room.lock().unwrap();
             if *room == 0 {
                 return Offer::Full;
@@ -113,6 +128,10 @@ mod tests {
         }
 
         fn close(&self, _: &'static str) {}
+    }
+
+    fn channel() -> ChannelName {
+        ChannelName::restore("project:p")
     }
 
     fn signal(name: &'static str, of: Option<&str>) -> Arc<Signal> {
@@ -142,18 +161,18 @@ mod tests {
             ("update", Some("ann")),
             ("leave", Some("ben")),
         ] {
-            missed.tell(&reader, &signal(name, of), &wake);
+            missed.tell(&reader, &channel(), &signal(name, of), &wake);
         }
         assert!(missed.is_waiting());
         *reader.room.lock().unwrap() = 9;
-        missed.catch_up(&reader, &wake);
+        missed.catch_up(&reader, &channel(), &wake);
         assert_eq!(
             *reader.told.lock().unwrap(),
             ["join"],
             "it waits to be woken"
         );
         missed.retry();
-        missed.catch_up(&reader, &wake);
+        missed.catch_up(&reader, &channel(), &wake);
         assert_eq!(*reader.told.lock().unwrap(), ["join", "update", "leave"]);
         assert!(!missed.is_waiting() && missed.signals.is_empty());
     }
@@ -163,7 +182,8 @@ mod tests {
         let (reader, mut missed) = (Reader::default(), Missed::default());
         let wake = Arc::new(Notify::new());
         for number in 0..2 * MAX_MISSED {
-            missed.tell(&reader, &signal("join", Some(&number.to_string())), &wake);
+            let signal = signal("join", Some(&number.to_string()));
+            missed.tell(&reader, &channel(), &signal, &wake);
         }
         assert_eq!(missed.signals.len(), MAX_MISSED);
     }

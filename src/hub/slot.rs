@@ -74,7 +74,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::domain::{Event, Signal};
+    use crate::domain::{ChannelName, Event, Signal};
     use crate::hub::{Offer, Wake};
 
     /// It never has room for an event.
@@ -88,7 +88,7 @@ mod tests {
             Offer::Full
         }
 
-        fn signal(&self, _: &Signal) -> Offer {
+        fn signal(&self, _: &ChannelName, _: &Signal) -> Offer {
             Offer::Full
         }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::domain::{Event, Signal};
+use crate::domain::{ChannelName, Event, Signal};
 
 /// What became of an event that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,9 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Hands an event over, or says why not. Must not block.
     fn offer(&self, event: &Event) -> Offer;
 
-    /// Tells something ephemeral, if there is plenty of room; what is the subscriber's own counts as told. Must not
-    /// block.
-    fn signal(&self, signal: &Signal) -> Offer;
+    /// Tells something ephemeral that is said in a channel, if there is plenty of room; what is the subscriber's own
+    /// counts as told. Must not block.
+    fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer;
 
     /// How much has left for it so far, whatever it was: only a change means something.
     fn taken(&self) -> u64;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use serde_json::value::to_raw_value;
 
 use super::*;
-use crate::domain::{Actor, EventId, EventType, InstanceId, Timestamp};
+use crate::domain::{Actor, EventId, EventType, InstanceId, Lasting, Timestamp};
 use crate::store::{Batch, PruneLimits};
 
 /// It takes so many events and notes what becomes of it.
@@ -13,6 +13,8 @@ use crate::store::{Batch, PruneLimits};
 struct Reader {
     room: AtomicUsize,
     told: Mutex<Vec<Seq>>,
+    /// How many events had been told when a signal came.
+    signals: Mutex<Vec<usize>>,
     closed: Mutex<Option<&'static str>>,
     wake: Mutex<Option<Wake>>,
 }
@@ -22,6 +24,7 @@ impl Reader {
         Arc::new(Self {
             room: AtomicUsize::new(room),
             told: Mutex::default(),
+            signals: Mutex::default(),
             closed: Mutex::default(),
             wake: Mutex::default(),
         })
@@ -54,7 +57,9 @@ impl Subscriber for Reader {
         Offer::Taken
     }
 
-    fn signal(&self, _: &Signal) -> Offer {
+    fn signal(&self, _: &ChannelName, _: &Signal) -> Offer {
+        let told = self.told.lock().unwrap().len();
+        self.signals.lock().unwrap().push(told);
         Offer::Taken
     }
 
@@ -328,4 +333,47 @@ async fn who_is_up_to_date_does_not_wait_for_those_who_come_back() {
     assert!(told < 10_000, "the other one had everything by then");
     until("it goes on", || late.told().len() == 10_001).await;
     assert_eq!(late.told(), seqs(1, 10_001));
+}
+
+/// Else somebody who was turned out by one of these events would hear what is said after that.
+#[tokio::test]
+async fn signals_are_for_those_who_were_told_what_happened_before() {
+    let stage = Stage::new(8).await;
+    let (slow, quick) = (Reader::new(1), Reader::new(usize::MAX));
+    let mut subscriptions = Vec::new();
+    for reader in [&slow, &quick] {
+        let subscriber = Arc::clone(reader) as Arc<dyn Subscriber>;
+        let subscribed = stage.hub.subscribe(&stage.channel, subscriber, From::Now);
+        subscriptions.push(subscribed.await.unwrap());
+    }
+    let signal = |lasting| {
+        Arc::new(Signal {
+            signal_type: EventType::known("presence.join"),
+            payload: to_raw_value(&()).unwrap().into(),
+            origin: None,
+            lasting,
+        })
+    };
+    let lasting = Lasting {
+        of: Actor::new("ann"),
+        is_end: false,
+    };
+    stage.hub.publish(&stage.channel, &stage.append(3).await);
+    stage.hub.signal_here(&stage.channel, &signal(None));
+    stage
+        .hub
+        .signal_here(&stage.channel, &signal(Some(lasting)));
+    stage.hub.settle().await;
+    assert_eq!(*quick.signals.lock().unwrap(), [3, 3]);
+    assert!(slow.signals.lock().unwrap().is_empty());
+    slow.make_room();
+    let told = async {
+        while slow.signals.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), told)
+        .await
+        .unwrap();
+    assert_eq!(*slow.signals.lock().unwrap(), [3], "the one that lasts");
 }

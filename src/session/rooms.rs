@@ -131,6 +131,14 @@ impl Rooms {
         room.is_some_and(|room| !room.revoked)
     }
 
+    /// Whether the client may hear what is said in a room: not before that is certain; `None` if not any more.
+    pub(super) fn hears(&self, channel: &ChannelName) -> Option<bool> {
+        let rooms = self.lock();
+        let room = rooms.by_channel.get(channel);
+        let room = room.filter(|room| !room.revoked)?;
+        Some(room.vetted.is_some())
+    }
+
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
         let rooms = self.lock();

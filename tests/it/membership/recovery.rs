@@ -103,3 +103,31 @@ async fn who_reads_slowly_is_told_in_their_turn() {
     assert_eq!((last.name.as_str(), last.seq()), (REVOKED, removed));
     hears_nothing(&bob).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_slowly_hears_no_signal_of_after_the_removal() {
+    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
+    let ann = enter(&server.address, "ann").await;
+    let project = found(&ann).await;
+    for user in ["bob", "carl"] {
+        give(&ann, &project, user, "member").await;
+    }
+    let bob = connect(&server.address, &of("bob")).await;
+    bob.join(&project).await;
+    bob.set_reading(false);
+    let text = "x".repeat(100_000);
+    for _ in 0..200 {
+        let task = json!({"projectId": project, "description": text});
+        done(&ann, "task:create", task).await;
+    }
+    remove(&ann, &project, "bob").await;
+    // Presence waits for those who have no room.
+    let carl = enter(&server.address, "carl").await;
+    carl.join(&project).await;
+    bob.set_reading(true);
+    while bob.next().await.name != REVOKED {
+        done(&carl, "typing", json!({"projectId": project})).await;
+    }
+    let heard = bob.try_signal("presence:join", Duration::from_millis(300));
+    assert_eq!(heard.await, None);
+}

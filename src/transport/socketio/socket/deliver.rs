@@ -5,7 +5,7 @@ use socketioxide::{SendError, SocketError};
 
 use super::send::take_back;
 use super::{IoSocket, Outgoing, PACKET_OVERHEAD, Socket};
-use crate::domain::{ConnectionId, Event, Signal};
+use crate::domain::{ChannelName, ConnectionId, Event, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Delivery, Revoked, Session};
 use crate::transport::socketio::outbox::Outbox;
@@ -96,7 +96,7 @@ impl Subscriber for Socket {
         }
     }
 
-    fn signal(&self, signal: &Signal) -> Offer {
+    fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {
         if self.caused(signal.origin) {
             return Offer::Taken;
         }
@@ -108,6 +108,11 @@ impl Subscriber for Socket {
         let bytes = signal.payload.get().len() + PACKET_OVERHEAD;
         if !self.is_welcome() || !outbox.takes_signal(bytes) {
             return Offer::Full;
+        }
+        match self.session.hears(channel) {
+            Some(true) => {}
+            Some(false) => return Offer::Full,
+            None => return Offer::Gone,
         }
         let name = self.session.style.name(&signal.signal_type);
         outbox.put(bytes);
