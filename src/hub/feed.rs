@@ -353,10 +353,7 @@ impl Feed {
                 Offer::Gone => return false,
             }
         }
-        if slot.position >= head {
-            let (subscriber, channel) = (&*slot.subscriber, &self.channel);
-            slot.missed.catch_up(subscriber, channel, &self.wake);
-        }
+        slot.catch_up(head, &self.channel, &self.wake);
         true
     }
 
@@ -365,12 +362,7 @@ impl Feed {
         self.deliver();
         let head = self.log.as_ref().map_or(Seq::MAX, |log| log.head);
         for slot in &mut self.slots {
-            if slot.position < head {
-                slot.missed.keep(signal);
-                continue;
-            }
-            let (subscriber, channel) = (&*slot.subscriber, &self.channel);
-            slot.missed.tell(subscriber, channel, signal, &self.wake);
+            slot.signal(head, &self.channel, signal, &self.wake);
         }
     }
 

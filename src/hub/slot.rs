@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Subscriber;
 use super::missed::Missed;
-use crate::domain::Seq;
+use super::{Subscriber, Wake};
+use crate::domain::{ChannelName, Seq, Signal};
 
 pub(super) struct Slot {
     pub(super) id: u64,
@@ -54,6 +54,29 @@ impl Slot {
         });
     }
 
+    /// Tells it a signal, unless there are events that it was not told yet.
+    pub(super) fn signal(
+        &mut self,
+        head: Seq,
+        channel: &ChannelName,
+        signal: &Arc<Signal>,
+        wake: &Wake,
+    ) {
+        if self.position < head {
+            self.missed.keep(signal);
+        } else {
+            let subscriber = &*self.subscriber;
+            self.missed.tell(subscriber, channel, signal, wake);
+        }
+    }
+
+    /// Tells it the signals that it missed, unless there are events that it was not told yet.
+    pub(super) fn catch_up(&mut self, head: Seq, channel: &ChannelName, wake: &Wake) {
+        if self.position >= head {
+            self.missed.catch_up(&*self.subscriber, channel, wake);
+        }
+    }
+
     /// Whether it has taken nothing at all for so long. One that takes its answers is no slow reader, even if
     /// they leave no room for events.
     pub(super) fn is_stuck(&mut self, patience: Duration) -> bool {
@@ -74,8 +97,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::domain::{ChannelName, Event, Signal};
-    use crate::hub::{Offer, Wake};
+    use crate::domain::Event;
+    use crate::hub::Offer;
 
     /// It never has room for an event.
     #[derive(Debug, Default)]

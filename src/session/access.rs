@@ -221,12 +221,9 @@ impl Session {
         Err(Reply::from_refusal(&refusal))
     }
 
-    /// What becomes of an event that is being delivered.
+    /// What becomes of an event that is being delivered, which was [heeded](Session::heed) before.
     #[must_use]
     pub fn deliver(&self, event: &Event) -> Delivery {
-        if event.event_type.is_about_members() {
-            self.heed(event);
-        }
         match self.rooms.cursor_after(event) {
             Told::Cursor(cursor) => Delivery::Told(cursor),
             Told::Wait => Delivery::Wait,
@@ -235,10 +232,12 @@ impl Session {
         }
     }
 
-    /// Closes the room if the event turns the client out.
-    fn heed(&self, event: &Event) {
-        let Some(identity) = self.rights() else {
-            return;
+    /// Closes the room if the event turns the client out, before it can be told so. Whether the room is closed now.
+    #[must_use]
+    pub fn heed(&self, event: &Event) -> bool {
+        let identity = self.rights();
+        let Some(identity) = identity.filter(|_| event.event_type.is_about_members()) else {
+            return false;
         };
         let membership = membership_in(event, &identity);
         let project = self.project_of(&event.channel);
@@ -247,6 +246,13 @@ impl Session {
         {
             self.rooms.revoke(&event.channel, event.seq);
         }
+        !self.has_joined(&event.channel)
+    }
+
+    /// The answer to somebody who was turned out before they got another one.
+    #[must_use]
+    pub fn turned_out() -> Reply {
+        unseen()
     }
 
     /// What a client is told that was turned out of a project, perhaps by an event of its log, and under which name.

@@ -2,6 +2,7 @@
 
 mod forged;
 mod late;
+mod order;
 mod races;
 mod recovery;
 mod tokens;

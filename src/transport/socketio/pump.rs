@@ -108,12 +108,16 @@ impl Pump {
             self.settle_all().await;
         }
         let room = room_of(&request);
+        let joins = matches!(request, Request::Join(_));
         match self.socket.session.run(request, &self.subscriber).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
                 match room {
-                    Some(room) => self.answer_with_cursor(&name, ack, reply, &room).await,
+                    Some(room) => {
+                        let asked = (&*name, joins);
+                        self.answer_with_cursor(asked, ack, reply, &room).await;
+                    }
                     None => self.answer(&name, ack, reply).await,
                 }
             }
@@ -136,7 +140,7 @@ impl Pump {
     /// connection. It goes once more after an answer that carries a state: only then it counts on that.
     async fn answer_with_cursor(
         &self,
-        name: &str,
+        (name, joins): (&str, bool),
         ack: Option<AckSender>,
         reply: Reply,
         room: &ChannelName,
@@ -145,7 +149,12 @@ impl Pump {
         if reply.is_ok() {
             self.socket.tell_cursor().await;
         }
-        self.answer(name, ack, reply).await;
+        match ack {
+            Some(ack) if joins && reply.is_ok() => {
+                self.socket.answer_join(ack, &reply, room).await;
+            }
+            ack => self.answer(name, ack, reply).await,
+        }
         self.socket.release(room).await;
     }
 

@@ -19,7 +19,6 @@ impl Socket {
     /// Tells a client that it was turned out of a room, in the place of the event that did so: it hears nothing more
     /// from there. [`Offer::Gone`] once it is told.
     fn turn_out(&self, socket: &IoSocket, outbox: &mut Outbox, event: &Event) -> Offer {
-        socket.leave(event.channel.as_str().to_owned());
         let Some(project) = self.session.project_of(&event.channel) else {
             return Offer::Gone;
         };
@@ -50,6 +49,9 @@ impl Subscriber for Socket {
         let Some(socket) = socket.upgrade().filter(|_| !self.is_gone()) else {
             return Offer::Gone;
         };
+        if self.session.heed(event) {
+            socket.leave(event.channel.as_str().to_owned());
+        }
         let bytes = event.payload.get().len() + PACKET_OVERHEAD;
         if !self.is_welcome() || !outbox.takes_event(bytes) {
             return Offer::Full;

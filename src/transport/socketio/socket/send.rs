@@ -54,6 +54,23 @@ impl Socket {
         self.send(raw.get().len(), answering(ack, &raw)).await;
     }
 
+    /// Answers a join, waiting for room; unless the client is turned out meanwhile, which it may have been told already.
+    pub(in super::super) async fn answer_join(
+        &self,
+        ack: AckSender,
+        reply: &Reply,
+        room: &ChannelName,
+    ) {
+        let (joined, refused) = (reply.to_raw(), Session::turned_out().to_raw());
+        let mut ack = Some(ack);
+        let emit = |socket: &IoSocket| {
+            let is_in = self.session.has_joined(room);
+            let raw = if is_in { &joined } else { &refused };
+            answering(ack.take(), raw)(socket)
+        };
+        self.send(joined.get().len(), emit).await;
+    }
+
     /// Tells a client where it stands, which it may come back with: it may be told of no event for long.
     pub(in super::super) async fn tell_cursor(&self) {
         if !self.recoverable {
