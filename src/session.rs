@@ -106,6 +106,19 @@ impl Session {
         self.rooms.hears(channel)
     }
 
+    /// Makes of what was sent what is meant by somebody who has shown who they are.
+    pub fn own(&self, request: &mut Request) {
+        let Request::Command(command) = request else {
+            return;
+        };
+        if self.identity().is_some() {
+            command.make_id_of_key(&self.caller.actor);
+        }
+        if self.rights().is_some() {
+            command.disown_stamps();
+        }
+    }
+
     /// The queue that a command would go through, if its project is known without a look at the store.
     #[must_use]
     pub fn queue_of(&self, request: &Request) -> Option<usize> {
@@ -148,10 +161,7 @@ impl Session {
         Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))
     }
 
-    async fn submit(&self, mut command: CommandRequest) -> Outcome {
-        if self.rights().is_some() {
-            command.disown_stamps();
-        }
+    async fn submit(&self, command: CommandRequest) -> Outcome {
         let project = match command.project.clone() {
             Some(project) => Ok(project),
             None => self.only_project(&command).await,

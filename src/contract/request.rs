@@ -8,7 +8,7 @@ use super::field::is_stamp;
 use super::names::{self, Entry, Name};
 use super::reply::MAX_NAME_CHARS;
 use super::{ErrorCode, Limits, Reply, SignalRequest, packet, signal, subscribe};
-use crate::domain::{Action, Command, EntityId, Fields, Kind, ProjectId};
+use crate::domain::{Action, Actor, Command, EntityId, Fields, Kind, ProjectId};
 
 /// Where a token stands in a payload.
 const TOKEN: &str = "token";
@@ -104,6 +104,18 @@ impl CommandRequest {
             expected_version: self.expected_version,
             spellings: self.spellings,
             echo: self.echo,
+        }
+    }
+
+    /// Gives a project that is to be made under a key, and for which its sender named no id, the id of this key: a
+    /// repetition must find the project, because keys belong to one.
+    pub fn make_id_of_key(&mut self, actor: &Actor) {
+        if let Action::Create { kind, id, .. } = &mut self.action
+            && (*kind, self.made_id) == (Kind::Project, true)
+            && let Some(key) = &self.key
+        {
+            *id = EntityId::of_key(actor, key);
+            self.project = Some(ProjectId(id.0.clone()));
         }
     }
 

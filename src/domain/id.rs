@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
+use sha2::{Digest, Sha256};
 
 /// Longest id in bytes.
 pub(super) const MAX_ID_BYTES: usize = 128;
@@ -332,6 +333,18 @@ impl EntityId {
     #[must_use]
     pub fn generate() -> Self {
         Self(Id::restore(fresh_uuid().to_string(), false))
+    }
+
+    /// The id of what somebody makes with an idempotency key without naming an id: the same for the same key, and
+    /// nobody else comes to it.
+    #[must_use]
+    pub fn of_key(actor: &Actor, key: &str) -> Self {
+        let actor = actor.as_str();
+        let hash = Sha256::digest(format!("{}:{actor}{key}", actor.len()));
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        let uuid = uuid::Builder::from_custom_bytes(bytes).into_uuid();
+        Self(Id::restore(uuid.to_string(), false))
     }
 }
 

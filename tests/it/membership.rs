@@ -202,6 +202,30 @@ async fn everybody_may_leave_and_hears_their_first_answer_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_project_is_made_once_however_often_that_is_asked_for() {
+    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
+    let (ann, bob) = (
+        enter(&server.address, "ann").await,
+        enter(&server.address, "bob").await,
+    );
+    let make = json!({"title": "Garden", "idempotencyKey": "k"});
+    let first = done(&ann, "project:create", make.clone()).await;
+    let again = done(&ann, "project:create", make.clone()).await;
+    assert_eq!(again["data"]["id"], first["data"]["id"]);
+    assert_eq!(again["duplicate"], true);
+    // Keys belong to a user.
+    let bobs = done(&bob, "project:create", make).await;
+    assert_ne!(bobs["data"]["id"], first["data"]["id"]);
+    assert_eq!(bobs["duplicate"], Value::Null);
+    let another = json!({"title": "Orchard", "idempotencyKey": "k"});
+    assert_eq!(
+        refused(&ann, "project:create", another).await,
+        "idempotency_key_reused"
+    );
+    assert_ne!(found(&ann).await, found(&ann).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_authentication_members_are_kept_and_nobody_is_judged() {
     let server = Server::start("sqlite::memory:").await;
     let (ann, bob) = (

@@ -102,7 +102,8 @@ impl Pump {
         }
     }
 
-    async fn serve(&mut self, name: String, ack: Option<AckSender>, request: Request) {
+    async fn serve(&mut self, name: String, ack: Option<AckSender>, mut request: Request) {
+        self.socket.session.own(&mut request);
         let queue = self.socket.session.queue_of(&request);
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;
