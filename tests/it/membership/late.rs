@@ -5,10 +5,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{done, enter, found, give, remove};
+use super::{REVOKED, done, enter, found, give, remove};
 use crate::support::client::Client;
+use crate::support::cluster::admin;
 use crate::support::server::{Server, UNLIMITED};
-use crate::support::tokens::REQUIRED;
+use crate::support::tokens::{REQUIRED, of};
+
+const ADMIN: &str = "the-token-of-the-tests";
 
 /// A project whose state takes long to read, because it is large.
 async fn found_a_large_one(owner: &Client) -> String {
@@ -55,4 +58,31 @@ async fn a_join_carries_no_state_of_after_the_removal() {
             assert!(seen < Some(removed), "{seen:?}, and removed at {removed}");
         }
     }
+}
+
+/// While the state of another project is taken slowly, in whose place there is no cursor any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_while_they_start_over_leaves_the_room() {
+    let settings = [&REQUIRED[..], &UNLIMITED, &[("ADMIN_TOKEN", ADMIN)]].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let ann = enter(&server.address, "ann").await;
+    let (large, small) = (found_a_large_one(&ann).await, found(&ann).await);
+    let mut cursors = Vec::new();
+    for project in [&large, &small] {
+        give(&ann, project, "bob", "viewer").await;
+        let cursor = ann.join(project).await["cursor"].clone();
+        cursors.push(cursor.as_str().unwrap().replace(':', ":99999"));
+    }
+    let (_, second) = cursors[1].split_once('.').unwrap();
+    let auth = json!({"token": of("bob"), "cursor": format!("{},{second}", cursors[0])});
+    let bob = Client::connect_with(&server.address, &auth).await.unwrap();
+    bob.set_reading(false);
+    remove(&ann, &small, "bob").await;
+    bob.set_reading(true);
+    assert_eq!(bob.next().await.name, "project:reset");
+    assert_eq!(bob.next_signal().await.name, REVOKED);
+    let room = format!("/sockets?room=project:{small}");
+    let (status, counted) = admin(&server.address, &room, ADMIN, None).await;
+    assert_eq!(status, 200);
+    assert_eq!(counted["sockets"], 1, "ann alone: {counted}");
 }

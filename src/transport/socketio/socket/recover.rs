@@ -88,6 +88,10 @@ impl Socket {
                 break;
             }
             let (event_type, said) = self.session.start_over(reset, &subscriber).await?;
+            if let Reset::Project { project, .. } = reset {
+                // They may have been turned out before it was their turn.
+                self.settle_room(&project.channel());
+            }
             let name = self.session.style.name(&event_type);
             let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
             // It covers all of them: a client that is cut off in between has the old one, and is told all anew.
