@@ -81,6 +81,17 @@ impl Session {
         self.rooms.cursor()
     }
 
+    /// The cursor of all channels but one, of which the client is told that it was turned out.
+    #[must_use]
+    pub fn cursor_without(&self, channel: &ChannelName) -> String {
+        self.rooms.cursor_without(channel)
+    }
+
+    /// Notes that the client was told that it was turned out of a channel.
+    pub fn uncover(&self, channel: &ChannelName) {
+        self.rooms.uncover(channel);
+    }
+
     /// Lets a channel's events follow an answer that is on its way, if it carries the state before them. Whether they
     /// waited for it.
     #[must_use]

@@ -343,8 +343,8 @@ async fn signals_are_for_those_who_were_told_what_happened_before() {
     let mut subscriptions = Vec::new();
     for reader in [&slow, &quick] {
         let subscriber = Arc::clone(reader) as Arc<dyn Subscriber>;
-        let subscribed = stage.hub.subscribe(&stage.channel, subscriber, From::Now);
-        subscriptions.push(subscribed.await.unwrap());
+        let joining = stage.hub.subscribe(&stage.channel, subscriber, From::Now);
+        subscriptions.push(joining.await.unwrap());
     }
     let signal = |lasting| {
         Arc::new(Signal {

@@ -111,16 +111,14 @@ impl Rooms {
         room.map(|room| room.vetted = Some(as_of)).is_some()
     }
 
-    /// Turns the client out, unless it was vetted after that event.
+    /// Turns the client out, unless it was vetted after that event. Cursors cover the room until the client is told so:
+    /// if its connection ends before that, it is told when it comes back.
     pub(super) fn revoke(&self, channel: &ChannelName, seq: Seq) {
-        let rooms = &mut *self.lock();
+        let mut rooms = self.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel)
             && room.vetted.is_some_and(|vetted| vetted < seq)
         {
             room.revoked = true;
-            if let Some(no) = room.no {
-                rooms.told.remove(no);
-            }
         }
     }
 
@@ -262,6 +260,24 @@ impl Rooms {
     /// The cursor of all rooms.
     pub(super) fn cursor(&self) -> String {
         self.lock().told.to_string()
+    }
+
+    /// The cursor of all rooms but one.
+    pub(super) fn cursor_without(&self, channel: &ChannelName) -> String {
+        let rooms = self.lock();
+        let mut told = rooms.told.clone();
+        if let Some(no) = rooms.by_channel.get(channel).and_then(|room| room.no) {
+            told.remove(no);
+        }
+        told.to_string()
+    }
+
+    /// Covers a room no longer: the client was told that it is not there any more.
+    pub(super) fn uncover(&self, channel: &ChannelName) {
+        let rooms = &mut *self.lock();
+        if let Some(no) = rooms.by_channel.get(channel).and_then(|room| room.no) {
+            rooms.told.remove(no);
+        }
     }
 
     /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now.

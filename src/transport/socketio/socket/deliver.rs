@@ -24,7 +24,7 @@ impl Socket {
         };
         let (event_type, said) = Session::revoked(&project, Revoked::Removed, Some(event.seq));
         let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
-        let cursor = self.session.cursor();
+        let cursor = self.session.cursor_without(&event.channel);
         let bytes = payload.get().len() + cursor.len() + PACKET_OVERHEAD;
         if !outbox.takes_event(bytes) {
             return Offer::Full;
@@ -32,7 +32,10 @@ impl Socket {
         outbox.put(bytes);
         let name = self.session.style.name(&event_type);
         match socket.emit(name, &(&payload, cursor)) {
-            Ok(()) => Offer::Gone,
+            Ok(()) => {
+                self.session.uncover(&event.channel);
+                Offer::Gone
+            }
             Err(error) => {
                 take_back(outbox, &error);
                 Offer::Full
