@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::idempotency;
 use crate::domain::{Fields, Kind};
 
-/// What the server itself says of an entity; sent back with a full object, it is no change.
-const SERVERS: [&str; 22] = [
+/// What the server itself says of an entity, besides [`STAMPS`]; sent back with a full object, it is no change.
+const SERVERS: [&str; 10] = [
     "projectId",
     "project_id",
     "version",
@@ -15,18 +15,6 @@ const SERVERS: [&str; 22] = [
     "seq",
     "rank",
     "cursor",
-    "createdAt",
-    "created_at",
-    "createdBy",
-    "created_by",
-    "updatedAt",
-    "updated_at",
-    "updatedBy",
-    "updated_by",
-    "deletedAt",
-    "deleted_at",
-    "deletedBy",
-    "deleted_by",
     "id",
     "_id",
 ];
@@ -104,6 +92,7 @@ pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
     let mut fields = Fields::new();
     for (key, value) in source {
         if SERVERS.contains(&&**key)
+            || is_stamp(key)
             || id_keys(kind).contains(&&**key)
             || idempotency::KEYS.contains(&&**key)
         {

@@ -91,7 +91,10 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
 fn project_of(world: &World, command: &Command, cx: &Context) -> Result<Option<Entity>, Refusal> {
     let (kind, _) = command.subject();
     match world.project_entity() {
-        Some(project) if project.deleted.is_some() && kind != Kind::Project => {
+        // Who belongs to it can still be said: members see what is left of it.
+        Some(project)
+            if project.deleted.is_some() && !matches!(kind, Kind::Project | Kind::Member) =>
+        {
             Err(Refusal::Gone(Kind::Project))
         }
         Some(_) => Ok(None),

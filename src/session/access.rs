@@ -235,8 +235,10 @@ impl Session {
     /// Closes the room if the event turns the client out, before it can be told so. Whether the room is closed now.
     #[must_use]
     pub fn heed(&self, event: &Event) -> bool {
-        let identity = self.rights();
-        let Some(identity) = identity.filter(|_| event.event_type.is_about_members()) else {
+        if !event.event_type.is_about_members() {
+            return false;
+        }
+        let Some(identity) = self.rights() else {
             return false;
         };
         let membership = membership_in(event, &identity);

@@ -228,6 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn members_of_a_deleted_project_can_be_removed() {
+        let mut world = board();
+        add(&mut world, "bob", &json!({})).unwrap();
+        let delete = Action::Delete {
+            kind: Kind::Project,
+            id: id("p"),
+        };
+        send(&mut world, delete).unwrap();
+        remove(&mut world, "bob").unwrap();
+        assert_eq!(role(&world, "bob"), None);
+    }
+
+    #[test]
     fn nobody_is_made_a_member_by_the_way() {
         let mut world = board();
         for refused in [
