@@ -5,6 +5,7 @@ mod access;
 mod join;
 mod read;
 mod resume;
+mod revoke;
 mod rooms;
 mod signal;
 mod throttle;
@@ -22,8 +23,10 @@ use crate::store::StoreError;
 use crate::telemetry::causes;
 
 use access::Access;
-pub use access::{Delivery, Refreshed, Revoked};
+pub use access::{Refreshed, unseen};
 pub use resume::{Reset, Resumed};
+pub use revoke::Revoked;
+pub use rooms::Delivery;
 use rooms::Rooms;
 use signal::Signals;
 

@@ -1,23 +1,16 @@
 //! What a session's client may see and do, by what it has shown.
 //!
-//! Whether it may see a project is looked up when it asks, together with the seq as of which that is so. What changes
-//! later comes through the project's own log: the event by which somebody is removed is the last thing that they do not
-//! hear any more, whichever instance they are on. Commands are judged by the writer, in the transaction.
+//! Whether it may see a project is looked up when it asks, together with the seq as of which that is so; what changes
+//! later comes through the project's own log. Commands are judged by the writer, in the transaction.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::Session;
-use super::rooms::Told;
+use super::revoke::Revoked;
 use crate::auth::AuthError;
 use crate::contract::{CommandRequest, Document, ErrorCode, Reply};
-use crate::domain::{
-    ChannelName, Event, EventType, Fields, Grants, Holder, Identity, Membership, ProjectId, Role,
-    Seq, World, policy,
-};
+use crate::domain::{Fields, Grants, Holder, Identity, ProjectId, Role, Seq, World, policy};
 use crate::store::StoreError;
 
 /// What a client has shown, and whether it counts.
@@ -72,39 +65,6 @@ impl Standing {
     /// Whether it could be seen once, so that it is no news that there is such a project.
     pub(super) fn was_member(self) -> bool {
         self.was_member
-    }
-}
-
-/// What becomes of an event on its way to a client.
-#[derive(Debug)]
-pub enum Delivery {
-    /// It is told, with this cursor.
-    Told(String),
-    /// Not yet.
-    Wait,
-    /// The client is told that it was turned out instead, and then nothing more.
-    Revoked,
-    /// The client is not there any more.
-    Gone,
-}
-
-/// Why somebody cannot see a project any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoked {
-    /// Removed from its members.
-    Removed,
-    /// A newer token does not give the role that an older one gave.
-    Token,
-}
-
-impl Revoked {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Removed => "removed",
-            Self::Token => "token",
-        }
     }
 }
 
@@ -221,80 +181,6 @@ impl Session {
         Err(Reply::from_refusal(&refusal))
     }
 
-    /// What becomes of an event that is being delivered, which was [heeded](Session::heed) before.
-    #[must_use]
-    pub fn deliver(&self, event: &Event) -> Delivery {
-        match self.rooms.cursor_after(event) {
-            Told::Cursor(cursor) => Delivery::Told(cursor),
-            Told::Wait => Delivery::Wait,
-            Told::Revoked => Delivery::Revoked,
-            Told::Gone => Delivery::Gone,
-        }
-    }
-
-    /// Closes the room if the event turns the client out, before it can be told so. Whether the room is closed now.
-    #[must_use]
-    pub fn heed(&self, event: &Event) -> bool {
-        if !event.event_type.is_about_members() {
-            return false;
-        }
-        let Some(identity) = self.rights() else {
-            return false;
-        };
-        let membership = membership_in(event, &identity);
-        let project = self.project_of(&event.channel);
-        if let (Some(membership), Some(project)) = (membership, project)
-            && identity.role(&project, Some(membership)) < Some(policy::TO_SEE)
-        {
-            self.rooms.revoke(&event.channel, event.seq);
-        }
-        !self.has_joined(&event.channel)
-    }
-
-    /// The answer to somebody who was turned out before they got another one.
-    #[must_use]
-    pub fn turned_out() -> Reply {
-        unseen()
-    }
-
-    /// What a client is told that was turned out of a project, perhaps by an event of its log, and under which name.
-    #[must_use]
-    pub fn revoked(project: &ProjectId, why: Revoked, seq: Option<Seq>) -> (EventType, Document) {
-        let mut said = Document::default();
-        said.insert("projectId", project.to_json());
-        said.insert("room", project.channel().as_str());
-        said.insert("reason", why.as_str());
-        if let Some(seq) = seq {
-            said.insert("seq", seq);
-        }
-        (EventType::known("project.access_revoked"), said)
-    }
-
-    /// The project of a room.
-    #[must_use]
-    pub fn project_of(&self, channel: &ChannelName) -> Option<ProjectId> {
-        self.rooms.project(channel)
-    }
-
-    /// Leaves the room of a project that cannot be seen any more.
-    pub fn expel(&self, channel: &ChannelName, why: Revoked) {
-        tracing::info!(
-            connection.id = %self.caller.connection,
-            actor = self.caller.actor.as_str(),
-            channel = %channel,
-            reason = why.as_str(),
-            "turned out"
-        );
-        self.let_go_of(channel);
-    }
-
-    /// Leaves a room for good.
-    pub(super) fn let_go_of(&self, channel: &ChannelName) {
-        if let Some(attendance) = self.rooms.forget(channel) {
-            attendance.leave();
-        }
-    }
-
     /// Goes on with a new token, or API key, of the same user.
     pub(super) async fn refresh(&self, token: &str) -> Refreshed {
         let refused = |reply| Refreshed {
@@ -347,28 +233,9 @@ impl Session {
     }
 }
 
-/// What an event of a project's log says of somebody's membership, if it is about that.
-fn membership_in(event: &Event, identity: &Identity) -> Option<Membership> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Said {
-        user_id: Value,
-        role: Option<Value>,
-    }
-    let said: Said = serde_json::from_str(event.payload.get()).ok()?;
-    if !policy::member_id(identity).is_named_by(&said.user_id) {
-        return None;
-    }
-    // Of one who was removed, the role is what somebody said in passing.
-    let role = said.role.filter(|_| !event.event_type.is_a_removal());
-    Some(Membership {
-        role: role.and_then(|role| role.as_str()?.parse().ok()),
-        since: event.created_at,
-    })
-}
-
 /// The answer about a project that cannot be seen, whether it exists or not.
-pub(super) fn unseen() -> Reply {
+#[must_use]
+pub fn unseen() -> Reply {
     Reply::from_refusal(&policy::UNSEEN)
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Session;
-use super::access::{Revoked, Standing, unseen};
+use super::access::{Standing, unseen};
+use super::revoke::Revoked;
 use crate::contract::{Document, ErrorCode, Join, Reply};
 use crate::domain::{ChannelName, Fields, ProjectId, Seq};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};

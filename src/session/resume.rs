@@ -5,8 +5,9 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::Session;
-use super::access::{Revoked, Standing};
+use super::access::Standing;
 use super::join::{JoinError, seq_of};
+use super::revoke::Revoked;
 use crate::contract::{Cursor, Document};
 use crate::domain::{ChannelName, EventType, ProjectId, Seq};
 use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};

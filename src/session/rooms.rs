@@ -25,16 +25,16 @@ struct Room {
     revoked: bool,
 }
 
-/// What becomes of an event.
+/// What becomes of an event on its way to a client.
 #[derive(Debug)]
-pub(super) enum Told {
-    /// It is told, with this cursor.
-    Cursor(String),
+pub enum Delivery {
+    /// It is told, with this cursor, which covers all channels of the session.
+    Told(String),
     /// Not yet.
     Wait,
-    /// The client was turned out.
+    /// The client is told that it was turned out instead, and then nothing more.
     Revoked,
-    /// The client is not here any more.
+    /// The client is not there any more.
     Gone,
 }
 
@@ -281,20 +281,20 @@ impl Rooms {
     }
 
     /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now.
-    pub(super) fn cursor_after(&self, event: &Event) -> Told {
+    pub(super) fn deliver(&self, event: &Event) -> Delivery {
         let rooms = &mut *self.lock();
         let Some(room) = rooms.by_channel.get_mut(&event.channel) else {
-            return Told::Gone;
+            return Delivery::Gone;
         };
         if room.revoked {
-            return Told::Revoked;
+            return Delivery::Revoked;
         }
         if room.held.is_some() || room.vetted.is_none() {
-            return Told::Wait;
+            return Delivery::Wait;
         }
         room.no = Some(event.channel_no);
         rooms.told.set(event.channel_no, event.seq);
-        Told::Cursor(rooms.told.to_string())
+        Delivery::Told(rooms.told.to_string())
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::contract::Reply;
 use crate::domain::{ChannelName, EventType, ProjectId, Timestamp};
 use crate::hub::{Offer, Subscriber};
-use crate::session::{Revoked, Session};
+use crate::session::{Revoked, Session, unseen};
 use crate::transport::socketio::outbox::Outbox;
 use crate::transport::socketio::{AckSender, IoSocket};
 
@@ -61,7 +61,7 @@ impl Socket {
         reply: &Reply,
         room: &ChannelName,
     ) {
-        let (joined, refused) = (reply.to_raw(), Session::turned_out().to_raw());
+        let (joined, refused) = (reply.to_raw(), unseen().to_raw());
         let mut ack = Some(ack);
         let emit = |socket: &IoSocket| {
             let is_in = self.session.has_joined(room);
