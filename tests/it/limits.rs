@@ -6,6 +6,7 @@ mod messages;
 mod origins;
 mod patience;
 mod users;
+mod ways_in;
 
 use serde_json::Value;
 
