@@ -20,6 +20,7 @@ mod outbox;
 mod pacer;
 mod pid;
 mod polls;
+mod posted;
 mod pump;
 mod said;
 mod socket;

@@ -1,6 +1,7 @@
 //! How much clients may do, and that nobody suffers from those who try to do more.
 
 mod abuse;
+mod chatter;
 mod connections;
 mod messages;
 mod origins;

@@ -26,6 +26,7 @@ use super::meter::{Meter, Metered};
 use super::pacer::{MAX_WAIT, Pacer, TooMany};
 use super::pid;
 use super::polls::Polling;
+use super::posted;
 use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
 use crate::limits::{ClientAddress, Exceeded, Limit};
@@ -203,7 +204,7 @@ impl Door {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
             () = meter.closed() => return session_unknown(),
-            response = self.pass(request) => response,
+            response = self.pass(posted::bounded(request, separated)) => response,
         };
         if let Some(pause) = meter.take_pause() {
             tokio::time::sleep(pause).await;

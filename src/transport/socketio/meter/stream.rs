@@ -13,6 +13,10 @@ use super::Meter;
 use crate::transport::socketio::frames::Frames;
 use crate::transport::socketio::pid;
 
+/// Bytes that are read before others have their turn. socketioxide starts a task for each packet, and of those that are
+/// no messages, such as CONNECT again and again, no limit sees any: who read on would have millions of tasks waiting.
+const AT_ONCE: usize = 512;
+
 /// A stream that reports to a meter what is written to it, and that a meter can end.
 #[derive(Debug)]
 pub(in super::super) struct Metered<S> {
@@ -23,6 +27,8 @@ pub(in super::super) struct Metered<S> {
     completed: VecDeque<u8>,
     /// Runs while nothing is read.
     pause: Option<Pin<Box<Sleep>>>,
+    /// Bytes that were read since others had their turn.
+    eager: usize,
 }
 
 impl<S> Drop for Metered<S> {
@@ -39,6 +45,7 @@ impl<S> Metered<S> {
             frames: Frames::default(),
             completed: VecDeque::new(),
             pause: None,
+            eager: 0,
         }
     }
 
@@ -98,6 +105,23 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Metered<S> {
+    /// Reads a little, or lets others have their turn.
+    fn poll_some(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.eager >= AT_ONCE {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let most = buf.remaining().min(AT_ONCE);
+        let mut some = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut some))?;
+        let read = some.filled().len();
+        buf.advance(read);
+        self.eager += read;
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// What becomes of bytes that are to be written.
 enum Step {
     /// So many are written as they stand.
@@ -113,10 +137,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let polled = match self.poll_pause(cx) {
-            Poll::Ready(()) => Pin::new(&mut self.stream).poll_read(cx, buf),
+            Poll::Ready(()) => self.poll_some(cx, buf),
             Poll::Pending => Poll::Pending,
         };
         if polled.is_pending() {
+            self.eager = 0;
             self.meter.lock().reader = Some(cx.waker().clone());
         }
         // Looked at after the waker is in place, so that a close in between is not missed.
