@@ -48,7 +48,7 @@ async fn enter_again_and_again(server: &Server) {
 
 async fn stays_small(server: &Server, flood: impl Future<Output = ()>) {
     let client = Client::connect(&server.address).await;
-    let mut flood = std::pin::pin!(tokio::time::timeout(Duration::from_secs(60), flood));
+    let mut flood = std::pin::pin!(tokio::time::timeout(Duration::from_mins(1), flood));
     let mut most = 0;
     loop {
         tokio::select! {
