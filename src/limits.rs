@@ -139,7 +139,7 @@ impl Limits {
     pub fn client<'a>(
         &self,
         peer: IpAddr,
-        forwarded: impl DoubleEndedIterator<Item = &'a str>,
+        forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> ClientAddress {
         address::client(peer, forwarded, &self.0.trusted)
     }
