@@ -139,7 +139,7 @@ impl Limits {
     pub fn client<'a>(
         &self,
         peer: IpAddr,
-        forwarded: impl DoubleEndedIterator<Item = &'a str>,
+        forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
     ) -> ClientAddress {
         address::client(peer, forwarded, &self.0.trusted)
     }
@@ -256,8 +256,11 @@ impl Limits {
             }
         };
         let paces = &self.0.own;
-        own.take(class, paces, now)
-            .map_err(refused(Limit::of(class)))?;
+        own.take(class, paces, now).map_err(|wait| {
+            // Who comes again is not to meet the other one.
+            let shared = shared.map(|shared| shared.wait(class, &self.0.shared, now));
+            refused(Limit::of(class))(wait.max(shared.unwrap_or_default()))
+        })?;
         let Some(shared) = shared else { return Ok(()) };
         shared.take(class, &self.0.shared, now).map_err(|wait| {
             own.give_back(class, paces);

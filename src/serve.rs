@@ -172,8 +172,9 @@ async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
 /// Notes whose request it is, and sees to it that its body comes in time.
 fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<PatientBody> {
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
-    let forwarded = forwarded.filter_map(|value| value.to_str().ok());
-    let client = app.limits().client(peer, forwarded);
+    let client = app
+        .limits()
+        .client(peer, forwarded.map(HeaderValue::as_bytes));
     request.extensions_mut().insert(client);
     // No longer than a client may be silent.
     let patience = app.config().ping_interval + app.config().ping_timeout;

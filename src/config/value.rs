@@ -24,6 +24,12 @@ pub(super) fn origin(text: &str) -> Result<Origin, String> {
     if text == "*" {
         return Ok(Origin::Any);
     }
+    let default_port = if text.starts_with("https:") {
+        ":443"
+    } else {
+        ":80"
+    };
+    let text = text.strip_suffix(default_port).unwrap_or(&text);
     let host = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"))
@@ -185,6 +191,15 @@ mod tests {
             origin("https://a.example:8443"),
             Ok(Origin::Exactly(_))
         ));
+        // Browsers leave out the port that goes without saying.
+        for (said, meant) in [
+            ("https://a.example:443", "https://a.example"),
+            ("http://a.example:80", "http://a.example"),
+            ("http://a.example:443", "http://a.example:443"),
+        ] {
+            let meant = HeaderValue::from_static(meant);
+            assert_eq!(origin(said), Ok(Origin::Exactly(meant)), "{said}");
+        }
         for wrong in ["a.example", "https://", "https://a/b", "ftp://a"] {
             assert!(origin(wrong).is_err(), "{wrong}");
         }

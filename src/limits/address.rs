@@ -41,13 +41,15 @@ impl fmt::Display for ClientAddress {
 /// See [`super::Limits::client`]. Whatever stands left of what cannot be read was said by nobody who is trusted.
 pub(super) fn client<'a>(
     peer: IpAddr,
-    forwarded: impl DoubleEndedIterator<Item = &'a str>,
+    forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
     trusted: &[IpNet],
 ) -> ClientAddress {
     let mut client = ClientAddress::new(peer);
-    let mut hops = forwarded.flat_map(|header| header.split(',')).rev();
+    // As bytes: what is no text must not hide what a proxy has written behind it.
+    let hops = forwarded.flat_map(|header| header.split(|byte| *byte == b','));
+    let mut hops = hops.rev().map(|hop| str::from_utf8(hop).ok());
     while client.is_in(trusted) {
-        match hops.next().and_then(parse) {
+        match hops.next().flatten().and_then(parse) {
             Some(before) => client = before,
             None => break,
         }
@@ -70,7 +72,12 @@ mod tests {
 
     fn found(peer: &str, forwarded: &[&str]) -> String {
         let trusted = ["10.0.0.0/8", "fd00::/16"].map(|network| network.parse().unwrap());
-        client(peer.parse().unwrap(), forwarded.iter().copied(), &trusted).to_string()
+        client(
+            peer.parse().unwrap(),
+            forwarded.iter().map(|header| header.as_bytes()),
+            &trusted,
+        )
+        .to_string()
     }
 
     #[test]
@@ -98,6 +105,9 @@ mod tests {
             // Nobody but proxies: the first of them is the client.
             ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
             ("10.0.0.1", &["203.0.113.9, unknown, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["é, 203.0.113.9"], "203.0.113.9"),
+            ("10.0.0.1", &["203.0.113.9, é"], "10.0.0.1"),
+            ("10.0.0.1", &["fe80::1%eth0"], "10.0.0.1"),
             ("10.0.0.1", &[""], "10.0.0.1"),
         ] {
             assert_eq!(found(peer, forwarded), expected, "{peer} {forwarded:?}");

@@ -44,6 +44,11 @@ impl Budget {
         }
     }
 
+    pub(super) fn wait(&self, class: EventClass, paces: &Paces, now: u64) -> Duration {
+        let pace = paces.of(class);
+        pace.map_or(Duration::ZERO, |pace| self.bucket(class).wait(pace, now))
+    }
+
     pub(super) fn give_back(&self, class: EventClass, paces: &Paces) {
         if let Some(pace) = paces.of(class) {
             self.bucket(class).give_back(pace);

@@ -120,6 +120,12 @@ impl Bucket {
         }
     }
 
+    /// How long until there is one.
+    pub(super) fn wait(&self, pace: &Pace, now: u64) -> Duration {
+        let ahead = self.0.load(Ordering::Relaxed).saturating_sub(now);
+        Duration::from_nanos(ahead.saturating_sub(pace.tolerance))
+    }
+
     /// Puts one back that was taken just now.
     pub(super) fn give_back(&self, pace: &Pace) {
         self.0.fetch_sub(pace.interval, Ordering::Relaxed);

@@ -143,3 +143,16 @@ fn users_connections_are_limited() {
     drop(place);
     limits.user_connection("ann").unwrap();
 }
+
+#[test]
+fn whoever_waits_as_long_as_was_said_is_served() {
+    let limits = limits(&["--command-rate=100/5", "--user-command-rate=1/5"]);
+    let (own, shared) = (Budget::default(), Budget::default());
+    let spend = || limits.spend(EventClass::Command, &own, Some(&shared));
+    assert!((0..5).all(|_| spend().is_ok()));
+    let refused = spend().unwrap_err();
+    assert!(
+        refused.retry_after > Duration::from_millis(900),
+        "{refused:?}"
+    );
+}

@@ -20,6 +20,7 @@ mod outbox;
 mod pacer;
 mod pid;
 mod polls;
+mod posted;
 mod pump;
 mod said;
 mod socket;
@@ -113,7 +114,7 @@ impl Server {
         // emits at once would else find none.
         let middleware =
             move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
-                admit(entrance.clone(), socket, weak, auth)
+                enter(entrance.clone(), socket, weak, auth)
             };
         let reset_turns = Arc::new(Semaphore::new(RESETS));
         let on_connect = move |socket: SocketRef| {
@@ -186,6 +187,51 @@ struct Entrance {
     tenure: Tenure,
 }
 
+/// A client's stay in the namespace, or its attempt to get in.
+#[derive(Clone)]
+struct Visit {
+    app: App,
+    meter: Arc<Meter>,
+    /// Which one it is of those over its connection.
+    number: u32,
+}
+
+impl Visit {
+    /// Ends the connection, unless the client comes once more: nobody stays for ever who is not in the namespace.
+    /// socketioxide sees to that alone before the first visit, and not with clients of version 2, which are asked in.
+    fn over(self) {
+        let patience = self.app.config().connect_timeout;
+        let (meter, number) = (Arc::downgrade(&self.meter), self.number);
+        self.app.lifecycle().spawn_service(async move {
+            tokio::time::sleep(patience).await;
+            if let Some(meter) = meter.upgrade() {
+                meter.close_unless_back(number);
+            }
+        });
+    }
+}
+
+/// Lets a socket in, or says why not.
+async fn enter(
+    entrance: Entrance,
+    socket: SocketRef,
+    weak: WeakSocket,
+    auth: TryData<Option<Box<RawValue>>>,
+) -> Result<(), String> {
+    let app = entrance.app.clone();
+    let meter = socket.req_parts().extensions.get::<Arc<Meter>>().cloned();
+    let meter = meter.unwrap_or_default();
+    let Some(number) = meter.enter().filter(|_| !app.lifecycle().is_draining()) else {
+        return Err(turn_away(&meter));
+    };
+    let visit = Visit { app, meter, number };
+    let admitted = admit(entrance, socket, weak, auth, &visit).await;
+    if admitted.is_err() {
+        visit.over();
+    }
+    admitted
+}
+
 /// Lets a socket in, or says why not: the client gets it as `connect_error`, and does not try again. So one that may
 /// try again has its transport closed.
 async fn admit(
@@ -193,6 +239,7 @@ async fn admit(
     socket: SocketRef,
     weak: WeakSocket,
     TryData(auth): TryData<Option<Box<RawValue>>>,
+    visit: &Visit,
 ) -> Result<(), String> {
     let Entrance {
         app,
@@ -202,15 +249,11 @@ async fn admit(
     let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
     let shown = parts.extensions.get::<Credential>();
     let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
-    let meter = parts.extensions.get::<Arc<Meter>>().cloned();
-    let meter = meter.unwrap_or_default();
-    if app.lifecycle().is_draining() || !meter.may_enter() {
-        return Err(turn_away(&meter));
-    }
+    let meter = &visit.meter;
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let guest = match Guest::meet(&app, &handshake, &pid).await {
         Ok(guest) => guest,
-        Err(Refusal::Now) => return Err(turn_away(&meter)),
+        Err(Refusal::Now) => return Err(turn_away(meter)),
         Err(Refusal::Told(why)) => return Err(why),
     };
     let user = guest.caller.actor.clone();
@@ -223,10 +266,10 @@ async fn admit(
         socket.join(user_room(user.as_str()));
     }
     socket.join(style_room(state.session.style));
-    register(&socket, &state, sockets.clone());
+    register(&socket, &state, sockets.clone(), visit.clone());
     let resets = match &handshake.cursor {
         // Boxed, because it is large, and most connections do not need it.
-        Some(cursor) => Box::pin(resume(&state, cursor, &meter)).await?,
+        Some(cursor) => Box::pin(resume(&state, cursor, meter)).await?,
         None => Vec::new(),
     };
     let is_new = handshake.pid.is_none();
@@ -242,7 +285,7 @@ async fn admit(
         pid.next()
     });
     if !sockets.insert(&state) {
-        return Err(turn_away(&meter));
+        return Err(turn_away(meter));
     }
     if !is_new {
         takeover::announce(&app, state.client);
@@ -267,7 +310,7 @@ fn turn_away(meter: &Meter) -> String {
 }
 
 /// Registers what is done with a socket's messages, and at its end.
-fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets) {
+fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets, visit: Visit) {
     let for_message = Arc::new(Admission(Arc::clone(state)));
     // Everything happens before the returned future: that is what keeps the order.
     socket.on_fallback(
@@ -284,6 +327,12 @@ fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets) {
     socket.on_disconnect(move |reason: DisconnectReason| {
         sockets.remove(&state);
         state.disconnected(reason);
+        if matches!(
+            reason,
+            DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect
+        ) {
+            visit.clone().over();
+        }
         std::future::ready(())
     });
 }

@@ -1,11 +1,13 @@
 //! How much clients may do, and that nobody suffers from those who try to do more.
 
 mod abuse;
+mod chatter;
 mod connections;
 mod messages;
 mod origins;
 mod patience;
 mod users;
+mod ways_in;
 
 use serde_json::Value;
 

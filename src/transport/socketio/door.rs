@@ -22,11 +22,11 @@ use super::adapter::ClusterAdapter;
 use super::credential::Heads;
 use super::frames::count_payload;
 use super::gate::{self, Gate};
-use super::handshake::from_query;
 use super::meter::{Meter, Metered};
 use super::pacer::{MAX_WAIT, Pacer, TooMany};
 use super::pid;
 use super::polls::Polling;
+use super::posted;
 use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
 use crate::limits::{ClientAddress, Exceeded, Limit};
@@ -96,14 +96,15 @@ impl Door {
     }
 
     /// Serves one request to `/socket.io/`.
-    pub(super) async fn serve(self, request: Request) -> Response {
+    pub(super) async fn serve(self, mut request: Request) -> Response {
         if let Some(refusal) = self.gate.origin(&request) {
             return refusal;
         }
+        let key = upgrade_key(request.headers_mut());
         let query = request.uri().query();
-        let sid = from_query(query, "sid");
-        let websocket = from_query(query, "transport").as_deref() == Some("websocket");
-        let known_protocol = matches!(from_query(query, "EIO").as_deref(), Some("3" | "4"));
+        let sid = parameter(query, "sid").map(str::to_owned);
+        let websocket = parameter(query, "transport") == Some("websocket");
+        let known_protocol = matches!(parameter(query, "EIO"), Some("3" | "4"));
         let meter = match &sid {
             Some(sid) => self.meters.get(sid),
             None => match self.begin(gate::client(&request)).await {
@@ -111,7 +112,7 @@ impl Door {
                 Err(refusal) => return *refusal,
             },
         };
-        match (meter, upgrade_key(request.headers())) {
+        match (meter, key) {
             // A session that began elsewhere and came here by a proxy that does not know what we are up to.
             (None, _) if self.lifecycle.is_retiring() => retiring(),
             (Some(meter), _) if meter.is_closed() => session_unknown(),
@@ -188,7 +189,7 @@ impl Door {
             meter.close();
             return session_unknown();
         }
-        let separated = from_query(request.uri().query(), "EIO").as_deref() != Some("3");
+        let separated = parameter(request.uri().query(), "EIO") != Some("3");
         if sid.is_none() {
             let shown = self.heads.find(request.headers(), request.uri().query());
             request.headers_mut().clear();
@@ -203,7 +204,7 @@ impl Door {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
             () = meter.closed() => return session_unknown(),
-            response = self.pass(request) => response,
+            response = self.pass(posted::bounded(request, separated)) => response,
         };
         if let Some(pause) = meter.take_pause() {
             tokio::time::sleep(pause).await;
@@ -276,13 +277,19 @@ impl Drop for Goodbye {
     }
 }
 
-/// The key of a request that asks to go on as a WebSocket.
-fn upgrade_key(headers: &HeaderMap) -> Option<HeaderValue> {
+/// A parameter of Engine.IO's, read as engineioxide does it: percent-decoded, some would mean something to us alone, and
+/// with a `%73id` one could come in as a session that is known, and is none.
+fn parameter<'a>(query: Option<&'a str>, key: &str) -> Option<&'a str> {
+    let mut pairs = query?.split('&').map(|pair| pair.split('='));
+    pairs.find_map(|mut pair| (pair.next() == Some(key)).then(|| pair.next().unwrap_or_default()))
+}
+
+/// Takes the key out of a request that asks to go on as a WebSocket. Without it, engineioxide does not upgrade what we
+/// have not: it would go on with a stream that nobody counts, and that nobody can end.
+fn upgrade_key(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let key = headers.remove(header::SEC_WEBSOCKET_KEY)?;
     let upgrade = headers.get(header::UPGRADE)?.to_str().ok()?;
-    if !upgrade.eq_ignore_ascii_case("websocket") {
-        return None;
-    }
-    headers.get(header::SEC_WEBSOCKET_KEY).cloned()
+    upgrade.eq_ignore_ascii_case("websocket").then_some(key)
 }
 
 /// The session id in an Engine.IO open packet.

@@ -4,26 +4,22 @@
 //! [`Metered`] stream under the WebSocket, or as the body of a polling answer. Each event or ack that is seen
 //! passing is one that no longer lies in the queue.
 
-use std::collections::VecDeque;
-use std::io;
+mod stream;
+
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::Waker;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep};
 
 use super::door::Goodbye;
-use super::frames::Frames;
-use super::pid;
 use super::polls::Polls;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
 use crate::limits::Place;
+pub(super) use stream::Metered;
 
 /// How often a session may enter the namespace.
 const MAX_ENTRIES: u32 = 100;
@@ -69,10 +65,18 @@ impl Meter {
         }
     }
 
-    /// Whether the client may enter the namespace once more. It costs more than a message, and no client does it often
-    /// without a new session.
-    pub(super) fn may_enter(&self) -> bool {
-        self.entries.fetch_add(1, Ordering::Relaxed) < MAX_ENTRIES
+    /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs
+    /// more than a message, and no client does it often without a new session.
+    pub(super) fn enter(&self) -> Option<u32> {
+        let before = self.entries.fetch_add(1, Ordering::Relaxed);
+        (before < MAX_ENTRIES).then_some(before)
+    }
+
+    /// Ends the transport of a client that is not in the namespace, unless it has asked again since that time.
+    pub(super) fn close_unless_back(&self, entry: u32) {
+        if self.entries.load(Ordering::Relaxed) <= entry.saturating_add(1) {
+            self.close();
+        }
     }
 
     /// Nothing more is read for a while.
@@ -181,225 +185,5 @@ impl Meter {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream that reports to a meter what is written to it, and that a meter can end.
-#[derive(Debug)]
-pub(super) struct Metered<S> {
-    stream: S,
-    meter: Arc<Meter>,
-    frames: Frames,
-    /// A frame that was completed on its way, as far as it has not been written yet.
-    completed: VecDeque<u8>,
-    /// Runs while nothing is read.
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl<S> Drop for Metered<S> {
-    fn drop(&mut self) {
-        self.meter.say_goodbye();
-    }
-}
-
-impl<S> Metered<S> {
-    pub(super) fn new(stream: S, meter: Arc<Meter>) -> Self {
-        Self {
-            stream,
-            meter,
-            frames: Frames::default(),
-            completed: VecDeque::new(),
-            pause: None,
-        }
-    }
-
-    /// Waits until the client may be read from again.
-    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(pause) = self.meter.take_pause() {
-            self.pause = Some(Box::pin(sleep(pause)));
-        }
-        if let Some(pause) = &mut self.pause {
-            ready!(pause.as_mut().poll(cx));
-            self.pause = None;
-        }
-        Poll::Ready(())
-    }
-
-    /// What was written to.
-    #[cfg(test)]
-    pub(super) fn written(&self) -> &S {
-        &self.stream
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Metered<S> {
-    /// Writes what has been completed.
-    fn poll_completed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.completed.is_empty() {
-            let (bytes, _) = self.completed.as_slices();
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.completed.drain(..written);
-        }
-        if self.completed.capacity() > 0 {
-            self.completed = VecDeque::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// What to do with bytes while an answer to CONNECT lacks its id: what comes before it passes.
-    fn next_step(&mut self, buf: &[u8]) -> Step {
-        if let Some(to_boundary) = self.frames.to_boundary() {
-            return Step::Pass(to_boundary.min(buf.len()));
-        }
-        match pid::find_frame(buf) {
-            None => Step::Pass(buf.len()),
-            Some((0, end)) => match self.meter.take_pid() {
-                Some(pid) => {
-                    self.completed
-                        .extend(pid::complete_frame(&buf[..end], &pid));
-                    Step::Taken(end)
-                }
-                None => Step::Pass(end),
-            },
-            Some((start, _)) => Step::Pass(start),
-        }
-    }
-}
-
-/// What becomes of bytes that are to be written.
-enum Step {
-    /// So many are written as they stand.
-    Pass(usize),
-    /// So many were taken over, and are written as something else.
-    Taken(usize),
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = match self.poll_pause(cx) {
-            Poll::Ready(()) => Pin::new(&mut self.stream).poll_read(cx, buf),
-            Poll::Pending => Poll::Pending,
-        };
-        if polled.is_pending() {
-            self.meter.lock().reader = Some(cx.waker().clone());
-        }
-        // Looked at after the waker is in place, so that a close in between is not missed.
-        if self.meter.is_closed() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.meter.is_closed() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        ready!(self.poll_completed(cx))?;
-        let step = if self.meter.lacks_pid() {
-            self.next_step(buf)
-        } else {
-            Step::Pass(buf.len())
-        };
-        let passing = match step {
-            Step::Pass(bytes) => bytes,
-            // They leave with the next bytes, or are flushed.
-            Step::Taken(bytes) => return Poll::Ready(Ok(bytes)),
-        };
-        let polled = Pin::new(&mut self.stream).poll_write(cx, &buf[..passing]);
-        if let Poll::Ready(Ok(written)) = polled {
-            let packets = self.frames.follow(&buf[..written]);
-            self.meter.count(packets);
-        }
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_completed(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_completed(cx))?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use tokio::io::AsyncWriteExt;
-
-    use super::super::frames::frame;
-    use super::*;
-
-    /// It takes so many bytes at a time.
-    #[derive(Debug, Default)]
-    struct Narrow {
-        written: Vec<u8>,
-        at_once: usize,
-    }
-
-    impl AsyncWrite for Narrow {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-            buf: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            let taken = buf.len().min(self.at_once);
-            self.written.extend(&buf[..taken]);
-            Poll::Ready(Ok(taken))
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    proptest! {
-        /// However narrow the stream and wherever the answer stands, it gets its id, once, and nothing else changes.
-        #[test]
-        fn the_answer_to_connect_gets_its_id(
-            before in prop::collection::vec(prop::sample::select(vec![2_usize, 60, 900]), 0..4),
-            after in prop::collection::vec(prop::sample::select(vec![2_usize, 60, 900]), 0..4),
-            at_once in 1_usize..200,
-        ) {
-            let event = |length: &usize| frame(1, &format!("42{}", "x".repeat(length - 2)));
-            let (before, after): (Vec<_>, Vec<_>) = (
-                before.iter().flat_map(event).collect(),
-                after.iter().flat_map(event).collect(),
-            );
-            let answer = r#"40{"sid":"AAAAAAAAAAAAAAAA"}"#;
-            let pid = PrivateId::generate();
-            let completed = format!(r#"40{{"sid":"AAAAAAAAAAAAAAAA","pid":"{pid}"}}"#);
-            let meter = Arc::new(Meter::default());
-            meter.give_pid(pid);
-            let mut stream = Metered::new(Narrow { at_once, ..Narrow::default() }, Arc::clone(&meter));
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async {
-                let bytes = [before.clone(), frame(1, answer), after.clone(), frame(1, answer)].concat();
-                stream.write_all(&bytes).await.unwrap();
-                stream.flush().await.unwrap();
-            });
-            let expected = [before, frame(1, &completed), after, frame(1, answer)].concat();
-            prop_assert_eq!(&stream.stream.written, &expected);
-            prop_assert!(!meter.lacks_pid());
-        }
     }
 }

@@ -132,7 +132,7 @@ impl Socket {
             caller,
             client,
             identity,
-            is_named,
+            is_named: _,
         } = guest;
         let meter = socket.req_parts().extensions.get::<Arc<Meter>>();
         let meter = meter.cloned().unwrap_or_default();
@@ -142,7 +142,8 @@ impl Socket {
             actor = caller.actor.as_str(),
             "connected"
         );
-        let user = is_named.then_some(&caller.actor);
+        // A name that anybody can take is no user: anybody could use up what its owner may do.
+        let user = identity.is_some().then_some(&caller.actor);
         Arc::new(Self {
             budget: Budget::default(),
             user_budget: user.and_then(|user| app.limits().budget_of(user.as_str())),

@@ -96,6 +96,8 @@ async fn behind_a_proxy_clients_are_told_apart_and_cannot_lie() {
     assert_eq!(connect("127.0.0.1", "2001:db8::1").await, 200);
     assert_eq!(connect("127.0.0.1", "2001:db8::2").await, 429);
     assert_eq!(connect("127.0.0.1", "2001:db8:0:1::1").await, 200);
+    // Nor can they hide behind what is no text.
+    assert_eq!(connect("127.0.0.1", "\u{e9}, 198.51.100.1").await, 429);
     // Whoever is no proxy is who they are, whatever they say.
     assert_eq!(connect("127.0.0.2", "198.51.100.3").await, 200);
     assert_eq!(connect("127.0.0.2", "198.51.100.4").await, 429);

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::refused;
 use crate::support::client::{self, Client};
 use crate::support::server::Server;
+use crate::support::tokens;
 
 fn change(number: usize) -> [Value; 1] {
     [json!({"projectId": "p", "taskId": "t", "number": number})]
@@ -115,26 +116,47 @@ async fn answers_keep_the_order_of_the_questions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_connections_of_a_user_share() {
-    let settings = [("COMMAND_RATE", "1/10"), ("USER_COMMAND_RATE", "1/15")];
+    let settings = [
+        ("COMMAND_RATE", "1/10"),
+        ("USER_COMMAND_RATE", "1/15"),
+        ("AUTH_SECRET", tokens::SECRET),
+    ];
     let server = Server::start_with("sqlite::memory:", &settings).await;
+    let of = |user| json!({"token": tokens::of(user)});
     let connect = async |auth| Client::connect_with(&server.address, &auth).await.unwrap();
     let done = async |client: &Client| {
         let answers = flood(client, 20).await;
         answers.iter().filter(|answer| answer["ok"] == true).count()
     };
-    let first = connect(json!({"userId": "ann"})).await;
+    let first = connect(of("ann")).await;
     assert!((10..13).contains(&done(&first).await));
-    let second = connect(json!({"userId": "ann"})).await;
+    let second = connect(of("ann")).await;
     assert!((5..9).contains(&done(&second).await));
     drop((first, second));
     // Coming anew gives no more.
-    let third = connect(json!({"userId": "ann"})).await;
+    let third = connect(of("ann")).await;
     assert!(done(&third).await < 5);
     // Others have what is theirs, and so has everybody without a name.
-    for auth in [json!({"userId": "bob"}), json!({}), json!({})] {
+    for auth in [of("bob"), json!({}), json!({})] {
         assert!((10..13).contains(&done(&connect(auth).await).await));
     }
     assert!(refused(&server, "user_commands").await > 10);
+}
+
+/// Else anybody could use up what somebody else may do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_anybody_can_take_is_no_user() {
+    let settings = [("COMMAND_RATE", "1/10"), ("USER_COMMAND_RATE", "1/10")];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    for _ in 0..2 {
+        let auth = json!({"userId": "ann"});
+        let client = Client::connect_with(&server.address, &auth).await.unwrap();
+        let answers = flood(&client, 20).await;
+        let done = answers.iter().filter(|answer| answer["ok"] == true).count();
+        assert!((10..13).contains(&done), "{done}");
+    }
+    assert_eq!(refused(&server, "user_commands").await, 0);
+    assert_eq!(server.health().await["limits"]["users"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

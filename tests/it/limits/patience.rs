@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{nobody_is_left, refused};
 use crate::support::client;
@@ -167,4 +169,70 @@ async fn who_does_not_enter_has_to_go() {
     );
     nobody_is_left(&server).await;
     assert_eq!(session.post("40").await.0, 400);
+}
+
+const SOON: [(&str, &str); 3] = [
+    ("CONNECT_TIMEOUT", "500ms"),
+    ("PING_INTERVAL", "10s"),
+    ("PING_TIMEOUT", "10s"),
+];
+
+/// Version 2 enters without being asked, and a refusal does not end it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_has_to_go() {
+    let required = [
+        ("AUTH_REQUIRED", "true"),
+        ("AUTH_SECRET", crate::support::tokens::SECRET),
+    ];
+    let settings = [&SOON[..], &required].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let url = format!("ws://{}/socket.io/?transport=websocket", server.address);
+    for version in [3, 4] {
+        let (mut stream, _) = tokio_tungstenite::connect_async(format!("{url}&EIO={version}"))
+            .await
+            .unwrap();
+        client::next_text(&mut stream).await;
+        if version == 4 {
+            stream.send(Message::text("40")).await.unwrap();
+        }
+        assert!(client::next_text(&mut stream).await.starts_with("44"));
+        ends_soon(stream).await;
+    }
+    let (_, opened) = http::get(&server.address, "/socket.io/?EIO=3&transport=polling").await;
+    assert!(opened.contains("sid"), "{opened}");
+    nobody_is_left(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_may_come_back_for_a_while() {
+    let server = Server::start_with("sqlite::memory:", &SOON).await;
+    let mut stream = client::open(&server.address).await;
+    for _ in 0..3 {
+        stream.send(Message::text("40")).await.unwrap();
+        assert!(client::next_text(&mut stream).await.starts_with("40{"));
+        stream.send(Message::text("41")).await.unwrap();
+        server
+            .health_becomes("it has left", |health| health["connections"] == 0)
+            .await;
+    }
+    stream.send(Message::text("40")).await.unwrap();
+    assert!(client::next_text(&mut stream).await.starts_with("40{"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stream
+        .send(Message::text(r#"421["nothing"]"#))
+        .await
+        .unwrap();
+    assert!(client::next_text(&mut stream).await.starts_with("431"));
+    stream.send(Message::text("41")).await.unwrap();
+    ends_soon(stream).await;
+    let session = Polling::connect(&server.address).await;
+    assert_eq!(session.post("41").await.0, 200);
+    nobody_is_left(&server).await;
+}
+
+async fn ends_soon(mut stream: client::Stream) {
+    let ends = async { while let Some(Ok(_)) = stream.next().await {} };
+    tokio::time::timeout(Duration::from_secs(5), ends)
+        .await
+        .expect("it ends");
 }

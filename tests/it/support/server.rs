@@ -156,6 +156,19 @@ impl Server {
             .count()
     }
 
+    /// Memory that the process takes up.
+    pub(crate) fn memory_mb(&self) -> usize {
+        let pid = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
+        kilobytes
+            .expect("Linux tells")
+            .parse::<usize>()
+            .expect("a number")
+            / 1024
+    }
+
     /// The processor time that the process has used, in hundredths of a second.
     pub(crate) fn cpu_ticks(&self) -> u64 {
         let pid = self.child.id().expect("it runs");
