@@ -64,7 +64,7 @@ pub struct LimitsConfig {
     #[arg(
         long,
         env = "SIGNAL_RATE",
-        default_value = "50/500",
+        default_value = "100/1000",
         value_name = "RATE",
         global = true
     )]
@@ -94,7 +94,7 @@ pub struct LimitsConfig {
     #[arg(
         long,
         env = "USER_SIGNAL_RATE",
-        default_value = "250/2500",
+        default_value = "500/5000",
         value_name = "RATE",
         global = true
     )]

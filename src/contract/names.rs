@@ -36,8 +36,9 @@ pub enum EventClass {
 pub fn class(event: &str) -> EventClass {
     match find(event).map(|entry| entry.name) {
         Some(Name::Command(..)) => EventClass::Command,
-        Some(Name::Signal(..)) => EventClass::Signal,
-        Some(Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Refresh) | None => {
+        // Whoever sends what nobody here knows, such as each move of a mouse, is to be able to join all the same.
+        Some(Name::Signal(..)) | None => EventClass::Signal,
+        Some(Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Refresh) => {
             EventClass::Read
         }
     }
@@ -320,7 +321,7 @@ mod tests {
             ("project_delete", EventClass::Command),
             ("join:project", EventClass::Read),
             ("auth:refresh", EventClass::Read),
-            ("nothing", EventClass::Read),
+            ("nothing", EventClass::Signal),
             ("presence-update", EventClass::Signal),
             ("isTyping", EventClass::Signal),
         ] {
