@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::server::Server;
 use crate::stats::{float, grouped, median, percentile, rate};
 
-use abuser::{Abuser, Done};
+use abuser::{AGAIN, Abuser, Done};
 
 /// Limits as a server on the open internet may have them.
 const LIMITS: [(&str, &str); 9] = [
@@ -48,7 +48,10 @@ pub(crate) struct Options {
     flood: u32,
     /// Connections that knock, again a second after they were refused.
     #[arg(long, default_value_t = 1000)]
-    knocks: usize,
+    knocks: u32,
+    /// Let all of them knock at the same moment, and not one after the other.
+    #[arg(long)]
+    together: bool,
     /// How many seconds each phase takes.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -107,7 +110,12 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
     for round in 1..=options.rounds {
         quiet.push(behave(&server, options, phase).await?.p99());
         let cpu = server.cpu()?;
-        let noise = Abuser::start(&server.address, options.flood, options.knocks)?;
+        let spread = if options.together {
+            Duration::ZERO
+        } else {
+            AGAIN
+        };
+        let noise = Abuser::start(&server.address, options.flood, options.knocks, spread)?;
         tokio::time::sleep(WARM_UP).await;
         let p99 = behave(&server, options, phase).await?.p99();
         abused.push(p99);

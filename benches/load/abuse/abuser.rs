@@ -20,7 +20,7 @@ const HOME: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// How often a handful of commands is sent.
 const HANDFULS: u32 = 200;
 /// How long a refused connection waits before it knocks again.
-const AGAIN: Duration = Duration::from_secs(1);
+pub(super) const AGAIN: Duration = Duration::from_secs(1);
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ pub(super) struct Abuser {
 
 impl Abuser {
     /// Begins, until it is stopped.
-    pub(super) fn start(address: &str, flood: u32, knocks: usize) -> Outcome<Self> {
+    pub(super) fn start(address: &str, flood: u32, knocks: u32, spread: Duration) -> Outcome<Self> {
         let counts = Arc::<Counts>::default();
         let (stop, stopped) = oneshot::channel();
         let (address, counted) = (address.to_owned(), Arc::clone(&counts));
@@ -60,7 +60,7 @@ impl Abuser {
         let thread = std::thread::spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
-                    () = abuse(&address, flood, knocks, &counted) => {}
+                    () = abuse(&address, flood, (knocks, spread), &counted) => {}
                     _ = stopped => {}
                 }
             });
@@ -87,7 +87,7 @@ impl Abuser {
 }
 
 /// Goes on until it is dropped.
-async fn abuse(address: &str, flood: u32, knocks: usize, counts: &Arc<Counts>) {
+async fn abuse(address: &str, flood: u32, (knocks, spread): (u32, Duration), counts: &Arc<Counts>) {
     // Those who were here before may still be counted.
     let client = loop {
         match Client::connect_from(HOME, address).await {
@@ -99,8 +99,9 @@ async fn abuse(address: &str, flood: u32, knocks: usize, counts: &Arc<Counts>) {
     let mut tasks = JoinSet::new();
     tasks.spawn(read(reader, Arc::clone(counts)));
     tasks.spawn(write(writer, flood, Arc::clone(counts)));
-    for _ in 0..knocks {
-        tasks.spawn(knock(address.to_owned(), Arc::clone(counts)));
+    for number in 0..knocks {
+        let offset = spread * number / knocks;
+        tasks.spawn(knock(address.to_owned(), offset, Arc::clone(counts)));
     }
     while tasks.join_next().await.is_some() {}
 }
@@ -145,7 +146,8 @@ async fn read(mut reader: OwnedReadHalf, counts: Arc<Counts>) {
 }
 
 /// Who is let in, stays.
-async fn knock(address: String, counts: Arc<Counts>) {
+async fn knock(address: String, offset: Duration, counts: Arc<Counts>) {
+    tokio::time::sleep(offset).await;
     loop {
         if let Ok(mut client) = Client::connect_from(HOME, &address).await {
             counts.let_in.fetch_add(1, Ordering::Relaxed);
