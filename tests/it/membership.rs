@@ -65,6 +65,15 @@ fn names(events: &[Received]) -> Vec<&str> {
     events.iter().map(|event| event.name.as_str()).collect()
 }
 
+async fn ann_and_bob() -> (Server, Client, Client) {
+    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
+    let (ann, bob) = (
+        enter(&server.address, "ann").await,
+        enter(&server.address, "bob").await,
+    );
+    (server, ann, bob)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn members_come_and_go_on_sqlite() {
     let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
@@ -159,11 +168,7 @@ async fn bob_is_turned_out(ann: &Client, bob: &Client, project: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_hears_of_the_time_when_they_were_away_and_stays() {
-    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
-    let (ann, bob) = (
-        enter(&server.address, "ann").await,
-        enter(&server.address, "bob").await,
-    );
+    let (_server, ann, bob) = ann_and_bob().await;
     let project = found(&ann).await;
     give(&ann, &project, "bob", "member").await;
     let before = bob.join(&project).await["seq"].clone();
@@ -180,11 +185,7 @@ async fn who_comes_back_hears_of_the_time_when_they_were_away_and_stays() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_may_leave_and_hears_their_first_answer_again() {
-    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
-    let (ann, bob) = (
-        enter(&server.address, "ann").await,
-        enter(&server.address, "bob").await,
-    );
+    let (_server, ann, bob) = ann_and_bob().await;
     let project = found(&ann).await;
     give(&ann, &project, "bob", "viewer").await;
     bob.join(&project).await;
@@ -203,11 +204,7 @@ async fn everybody_may_leave_and_hears_their_first_answer_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_project_is_made_once_however_often_that_is_asked_for() {
-    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
-    let (ann, bob) = (
-        enter(&server.address, "ann").await,
-        enter(&server.address, "bob").await,
-    );
+    let (_server, ann, bob) = ann_and_bob().await;
     let make = json!({"title": "Garden", "idempotencyKey": "k"});
     let first = done(&ann, "project:create", make.clone()).await;
     let again = done(&ann, "project:create", make.clone()).await;
@@ -245,11 +242,7 @@ async fn without_authentication_members_are_kept_and_nobody_is_judged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_are_logged_with_who_and_why_and_without_what() {
-    let server = Server::start_with("sqlite::memory:", &REQUIRED).await;
-    let (ann, bob) = (
-        enter(&server.address, "ann").await,
-        enter(&server.address, "bob").await,
-    );
+    let (server, ann, bob) = ann_and_bob().await;
     let project = found(&ann).await;
     give(&ann, &project, "bob", "viewer").await;
     let task = json!({"projectId": project, "title": "a secret title"});
