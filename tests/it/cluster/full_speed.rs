@@ -17,6 +17,7 @@ use crate::support::chance::Chance;
 use crate::support::client::Client;
 use crate::support::cluster::Cluster;
 use crate::support::eventually;
+use crate::support::server::UNLIMITED;
 
 const DURATION: Duration = Duration::from_secs(30);
 const INSTANCES: usize = 2;
@@ -31,7 +32,7 @@ const SNAPSHOT_PAUSE: Duration = Duration::from_millis(100);
 #[tokio::test(flavor = "multi_thread")]
 async fn two_instances_at_full_speed() {
     let mut chance = Chance::from_seed();
-    let mut cluster = Cluster::start(INSTANCES).await;
+    let mut cluster = Cluster::start_with(INSTANCES, &UNLIMITED).await;
     let (goal, reached) = watch::channel(None);
     let watchers = watchers(&cluster, &mut chance, &reached).await;
     let end = Instant::now() + DURATION;
