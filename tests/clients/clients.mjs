@@ -88,6 +88,20 @@ export class Client {
     return reply;
   }
 
+  /** `accepted` for what may be asked twice: an answer that is lost with its connection is asked for on the next one. */
+  async repeated(name, ...args) {
+    for (;;) {
+      let lose;
+      const lost = new Promise((resolve) => this.socket.once('disconnect', (lose = () => resolve(null))));
+      const answer = this.accepted(name, ...args);
+      // Of one that was lost nobody waits to hear that it did not come.
+      answer.catch(() => {});
+      const reply = await Promise.race([answer, lost]).finally(() => this.socket.off('disconnect', lose));
+      if (reply) return reply;
+      await eventually(() => this.socket.connected, `the client is back, to ask for ${name} again`);
+    }
+  }
+
   async join(projectId) {
     return this.accepted('join:project', projectId);
   }
@@ -118,10 +132,10 @@ export class Client {
   async settled() {
     const projectId = `fence-${(fences += 1)}`;
     const isFence = ({ payload }) => payload?.projectId === projectId;
-    await this.join(projectId);
-    await this.accepted('task:create', { projectId, title: 'fence' });
+    await this.repeated('join:project', projectId);
+    await this.repeated('task:create', { projectId, title: 'fence' });
     await eventually(() => this.events.some(isFence), 'the fence');
-    await this.accepted('leave:project', projectId);
+    await this.repeated('leave:project', projectId);
     this.events = this.events.filter((event) => !isFence(event));
     return this.events;
   }
