@@ -265,6 +265,12 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// How long a client may say nothing: by then it has missed a ping.
+    #[must_use]
+    pub fn max_silence(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
+    }
+
     /// Checks what only several settings together can get wrong.
     ///
     /// # Errors

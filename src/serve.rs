@@ -177,7 +177,7 @@ fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<P
         .client(peer, forwarded.map(HeaderValue::as_bytes));
     request.extensions_mut().insert(client);
     // No longer than a client may be silent.
-    let patience = app.config().ping_interval + app.config().ping_timeout;
+    let patience = app.config().max_silence();
     request.map(|body| PatientBody::new(body, patience))
 }
 

@@ -49,6 +49,16 @@ impl Document {
         self.fields.get(key)
     }
 
+    /// The object as JSON text.
+    ///
+    /// # Panics
+    ///
+    /// Never: a map with string keys is always JSON.
+    #[must_use]
+    pub fn to_raw(&self) -> Box<RawValue> {
+        to_raw_value(self).expect("a map with string keys is always JSON")
+    }
+
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

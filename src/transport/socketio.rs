@@ -211,7 +211,7 @@ impl Visit {
     }
 }
 
-/// Lets a socket in, or says why not.
+/// Lets a socket in for a visit; one that is not let in has its time for another one.
 async fn enter(
     entrance: Entrance,
     socket: SocketRef,

@@ -60,7 +60,7 @@ impl Gate {
     /// How long a client on long-polling may go without a poll: at the latest after that it gets a ping, or has missed
     /// one.
     pub(super) fn patience(&self) -> Duration {
-        self.0.config().ping_interval + self.0.config().ping_timeout
+        self.0.config().max_silence()
     }
 }
 

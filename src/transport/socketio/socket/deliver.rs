@@ -1,6 +1,5 @@
 //! What the hub hands over to a client: events, which wait for room, and signals, which get lost without.
 
-use serde_json::value::to_raw_value;
 use socketioxide::{SendError, SocketError};
 
 use super::send::take_back;
@@ -23,7 +22,7 @@ impl Socket {
             return Offer::Gone;
         };
         let (event_type, said) = Session::revoked(&project, Revoked::Removed, Some(event.seq));
-        let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
+        let payload = said.to_raw();
         let cursor = self.session.cursor_without(&event.channel);
         let bytes = payload.get().len() + cursor.len() + PACKET_OVERHEAD;
         if !outbox.takes_event(bytes) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use serde_json::value::to_raw_value;
 use tokio::sync::Semaphore;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -93,7 +92,7 @@ impl Socket {
                 self.settle_room(&project.channel());
             }
             let name = self.session.style.name(&event_type);
-            let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
+            let payload = said.to_raw();
             // It covers all of them: a client that is cut off in between has the old one, and is told all anew.
             let cursor = (index == last).then(|| self.session.cursor());
             let bytes = payload.get().len();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::Notify;
 
@@ -89,7 +89,7 @@ impl Socket {
             self.settle_room(&project.channel());
             let (event_type, said) = Session::revoked(project, Revoked::Token, None);
             let name = self.session.style.name(&event_type);
-            let payload = to_raw_value(&said).expect("a map with string keys is always JSON");
+            let payload = said.to_raw();
             let bytes = payload.get().len() + self.session.cursor().len();
             let emit = |socket: &IoSocket| socket.emit(&name, &(&payload, self.session.cursor()));
             self.send(bytes, emit).await;
