@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
-use crate::transport::socketio;
+use crate::transport::{Tenure, socketio};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ pub async fn serve<F>(app: App, listener: TcpListener, shutdown: F) -> io::Resul
 where
     F: Future<Output = ()>,
 {
-    let sockets = socketio::Server::new(&app).await?;
+    let sockets = socketio::Server::new(&app, Tenure::start(&app)).await?;
     let router = router(&app, &sockets);
     tracing::info!(
         address = %listener.local_addr()?,

@@ -1,3 +1,10 @@
 //! The doors: each is a codec plus a connection, and none contains rules.
 
+mod credential;
+mod gate;
+mod query;
 pub mod socketio;
+mod tenure;
+pub(crate) mod visitor;
+
+pub use tenure::Tenure;

@@ -8,13 +8,11 @@
 mod adapter;
 mod admission;
 mod broadcasts;
-mod credential;
 mod door;
 mod entrance;
 mod frames;
 #[cfg(test)]
 mod fuzz;
-mod gate;
 mod handshake;
 mod meter;
 mod outbox;
@@ -27,7 +25,6 @@ mod said;
 mod socket;
 mod sockets;
 mod takeover;
-mod tenure;
 
 use std::io;
 use std::sync::Arc;
@@ -43,15 +40,15 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::broker::TopicSubscription;
+use crate::transport::credential::Heads;
+use crate::transport::gate::Gate;
+use crate::transport::tenure::Tenure;
 use adapter::ClusterAdapter;
 pub use broadcasts::{Broadcasts, RoomCount};
-use credential::Heads;
 use door::Door;
 use entrance::{Admitted, Entrance, WeakSocket, enter};
-use gate::Gate;
 use pacer::Pacer;
 use sockets::Sockets;
-use tenure::Tenure;
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
@@ -82,7 +79,7 @@ impl Server {
     /// # Errors
     ///
     /// Fails when the namespace cannot be made known to the other instances.
-    pub async fn new(app: &App) -> io::Result<Self> {
+    pub async fn new(app: &App, tenure: Tenure) -> io::Result<Self> {
         let (service, io) = builder(app).build_svc();
         let pacer = app.config().connect_rate.map(Pacer::new);
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
@@ -97,7 +94,7 @@ impl Server {
         let entrance = Entrance {
             app: app.clone(),
             sockets: sockets.clone(),
-            tenure: Tenure::start(app),
+            tenure,
         };
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
         // emits at once would else find none.

@@ -1,17 +1,11 @@
 //! Who a client is, when it comes.
 
-use std::time::Duration;
-
-use tokio::time::timeout;
-
-use super::credential::Credential;
 use super::handshake::Handshake;
 use crate::app::App;
-use crate::auth::AuthError;
 use crate::command::Caller;
-use crate::contract::ErrorCode;
+use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
-use crate::telemetry::causes;
+use crate::transport::visitor::identify;
 
 /// Who has come.
 pub(super) struct Guest {
@@ -31,6 +25,15 @@ pub(super) enum Refusal {
     Told(String),
 }
 
+impl Refusal {
+    fn of(reply: Reply) -> Self {
+        match reply.code() {
+            Some(code @ ErrorCode::Unauthenticated) => Self::Told(code.as_str().to_owned()),
+            _ => Self::Now,
+        }
+    }
+}
+
 impl Guest {
     /// Finds out who has come, by what it has shown, or else by what it says.
     pub(super) async fn meet(
@@ -40,7 +43,10 @@ impl Guest {
     ) -> Result<Self, Refusal> {
         let connection = ConnectionId::generate();
         let shown = handshake.credential.as_ref();
-        if let Some(identity) = identify(app, shown, connection).await? {
+        if let Some(identity) = identify(app, shown, connection)
+            .await
+            .map_err(Refusal::of)?
+        {
             let client = pid.client_of(&identity.actor);
             return Ok(Self {
                 caller: Caller::new(connection, client, Some(identity.actor.as_str())),
@@ -63,43 +69,4 @@ impl Guest {
             is_named: said.is_some(),
         })
     }
-}
-
-/// Tells whose a credential is. One that nobody can look at counts for nothing: frontends send all sorts of tokens.
-async fn identify(
-    app: &App,
-    shown: Option<&Credential>,
-    connection: ConnectionId,
-) -> Result<Option<Identity>, Refusal> {
-    let auth = app.auth();
-    let Some(shown) = shown.filter(|shown| auth.looks_at(shown.as_str())) else {
-        if auth.is_required() {
-            return Err(unauthenticated(connection, "nothing is shown"));
-        }
-        return Ok(None);
-    };
-    match timeout(patience(app), auth.identify(shown.as_str())).await {
-        Ok(Ok(identity)) => Ok(Some(identity)),
-        Ok(Err(AuthError::Unauthenticated(reason))) => Err(unauthenticated(connection, &reason)),
-        Ok(Err(error)) => {
-            let error = causes(&error);
-            tracing::warn!(connection.id = %connection, %error, "cannot tell who a client is");
-            Err(Refusal::Now)
-        }
-        Err(_) => {
-            tracing::warn!(connection.id = %connection, "cannot tell who a client is: no answer");
-            Err(Refusal::Now)
-        }
-    }
-}
-
-/// Well before socketioxide loses its own patience, of which taking up subscriptions needs its share.
-fn patience(app: &App) -> Duration {
-    app.config().connect_timeout / 4
-}
-
-fn unauthenticated(connection: ConnectionId, reason: &str) -> Refusal {
-    let code = ErrorCode::Unauthenticated.as_str();
-    tracing::info!(connection.id = %connection, code, reason, "refused at CONNECT");
-    Refusal::Told(code.to_owned())
 }

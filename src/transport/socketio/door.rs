@@ -19,9 +19,7 @@ use socketioxide::socket::Sid;
 use tungstenite::handshake::derive_accept_key;
 
 use super::adapter::ClusterAdapter;
-use super::credential::Heads;
 use super::frames::count_payload;
-use super::gate::{self, Gate};
 use super::meter::{Meter, Metered};
 use super::pacer::{MAX_WAIT, Pacer, TooMany};
 use super::pid;
@@ -30,6 +28,8 @@ use super::posted;
 use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
 use crate::limits::{ClientAddress, Exceeded, Limit};
+use crate::transport::credential::Heads;
+use crate::transport::gate::{self, Gate};
 
 type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
 

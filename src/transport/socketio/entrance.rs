@@ -13,18 +13,18 @@ use socketioxide_core::Value;
 use super::adapter::ClusterAdapter;
 use super::admission::{Guest, Refusal};
 use super::broadcasts::{style_room, user_room};
-use super::credential::Credential;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::socket::Socket;
 use super::sockets::Sockets;
-use super::tenure::Tenure;
 use super::{AckSender, IoSocket, SocketRef, takeover};
 use crate::app::App;
 use crate::contract::ErrorCode;
 use crate::domain::PrivateId;
 use crate::session::Reset;
 use crate::telemetry::causes;
+use crate::transport::credential::Credential;
+use crate::transport::tenure::Tenure;
 
 /// Where clients come in.
 #[derive(Clone)]

@@ -11,11 +11,12 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::frames::{Frames, count_payload, frame};
-use super::handshake::{Handshake, from_query};
+use super::handshake::Handshake;
 use super::meter::{Meter, Metered};
 use super::pid;
 use crate::domain::PrivateId;
 use crate::fuzz::{any_bytes, budget, measured};
+use crate::transport::query::from_query;
 
 /// For what is found, and for a refusal.
 const SOME: usize = 4 * 1024;

@@ -3,10 +3,11 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::credential::{Credential, IN_AUTH, IN_QUERY};
 use super::said;
 use crate::contract::EventStyle;
 use crate::domain::{Id, PrivateId};
+use crate::transport::credential::{Credential, IN_AUTH, IN_QUERY};
+use crate::transport::query::from_query;
 
 /// What is looked for in `auth`.
 const NAMES: [&str; 9] = [
@@ -90,13 +91,6 @@ impl Handshake {
 /// Pages connect before anybody has logged in; what JavaScript makes of no user in a query is none either.
 fn is_somebody(user_id: &Value) -> bool {
     !matches!(user_id.as_str(), Some("" | "undefined" | "null"))
-}
-
-/// A parameter of a query, percent-decoded.
-pub(super) fn from_query(query: Option<&str>, key: &str) -> Option<String> {
-    let mut pairs = form_urlencoded::parse(query?.as_bytes());
-    let (_, value) = pairs.find(|(name, _)| name == key)?;
-    Some(value.into_owned())
 }
 
 #[cfg(test)]

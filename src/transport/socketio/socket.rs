@@ -20,7 +20,6 @@ use super::admission::Guest;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::outbox::Outbox;
-use super::tenure::Tenure;
 use super::{AckSender, IoSocket, SocketRef};
 use crate::app::App;
 use crate::connections::Connection;
@@ -29,6 +28,7 @@ use crate::domain::{ChannelName, ClientId};
 use crate::hub::{Offer, Subscriber};
 use crate::limits::{Budget, Exceeded, Place};
 use crate::session::Session;
+use crate::transport::tenure::Tenure;
 pub(super) use limit::refusal;
 use send::{answering, encode};
 

@@ -10,11 +10,12 @@ use tokio::sync::Notify;
 use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::clock::Clock;
 use crate::contract::Reply;
-use crate::domain::{ChannelName, EventType, ProjectId, Timestamp};
+use crate::domain::{ChannelName, ConnectionId, EventType, Identity, ProjectId, Timestamp};
 use crate::hub::{Offer, Subscriber};
 use crate::session::{Revoked, Session, unseen};
 use crate::transport::socketio::outbox::Outbox;
 use crate::transport::socketio::{AckSender, IoSocket};
+use crate::transport::tenure::Tenant;
 
 /// What a warning weighs, at most.
 const EXPIRING_BYTES: usize = 96;
@@ -36,6 +37,34 @@ impl Expiring {
             expires_at: expires_at.to_string(),
             expires_in_ms: left.max(0),
         }
+    }
+}
+
+impl Tenant for Socket {
+    fn connection(&self) -> ConnectionId {
+        self.session.caller.connection
+    }
+
+    fn identity(&self) -> Option<Arc<Identity>> {
+        self.session.identity()
+    }
+
+    fn is_gone(&self) -> bool {
+        Self::is_gone(self)
+    }
+
+    /// The warning waits for room on its own.
+    fn warn(self: Arc<Self>, expires_at: Timestamp) {
+        let lifecycle = self.app.lifecycle().clone();
+        lifecycle.spawn(async move {
+            let name = self.session.style.name(&EventType::known("auth.expiring"));
+            let emit = |socket: &IoSocket| socket.emit(&name, &Expiring::told_now(expires_at));
+            self.send(EXPIRING_BYTES, emit).await;
+        });
+    }
+
+    fn end(&self, reason: &'static str) {
+        self.close(reason);
     }
 }
 
@@ -104,16 +133,6 @@ impl Socket {
         if was_held {
             self.tell_cursor().await;
         }
-    }
-
-    /// Warns a client that its token expires, so that it gets another one. The warning waits for room on its own.
-    pub(in super::super) fn warn(this: Arc<Self>, expires_at: Timestamp) {
-        let lifecycle = this.app.lifecycle().clone();
-        lifecycle.spawn(async move {
-            let name = this.session.style.name(&EventType::known("auth.expiring"));
-            let emit = |socket: &IoSocket| socket.emit(&name, &Expiring::told_now(expires_at));
-            this.send(EXPIRING_BYTES, emit).await;
-        });
     }
 
     /// Sends something that must not get lost, waiting for room.

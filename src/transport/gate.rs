@@ -14,16 +14,16 @@ use crate::limits::{ClientAddress, Exceeded, Limit, Place};
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Gate(App);
+pub(crate) struct Gate(App);
 
 impl Gate {
-    pub(super) fn new(app: &App) -> Self {
+    pub(crate) fn new(app: &App) -> Self {
         Self(app.clone())
     }
 
     /// Why a page of this origin may not connect, if it may not. Browsers let any page open a WebSocket, and say where it
     /// is from; who says nothing is no browser.
-    pub(super) fn origin(&self, request: &Request) -> Option<Response> {
+    pub(crate) fn origin(&self, request: &Request) -> Option<Response> {
         let allowed = &self.0.config().cors_origins;
         let is_allowed = |origin: &HeaderValue| {
             allowed.iter().any(|allowed| match allowed {
@@ -41,7 +41,7 @@ impl Gate {
     }
 
     /// A place for a session that begins, or why there is none.
-    pub(super) fn place(
+    pub(crate) fn place(
         &self,
         client: Option<ClientAddress>,
     ) -> Result<Option<Place<IpAddr>>, Box<Response>> {
@@ -51,7 +51,7 @@ impl Gate {
     }
 
     /// Notes that somebody has met a limit of the door's.
-    pub(super) fn refused(&self, limit: Limit, client: Option<ClientAddress>) {
+    pub(crate) fn refused(&self, limit: Limit, client: Option<ClientAddress>) {
         if let Some(client) = client {
             self.0.limits().refused(limit, client);
         }
@@ -59,23 +59,23 @@ impl Gate {
 
     /// How long a client on long-polling may go without a poll: at the latest after that it gets a ping, or has missed
     /// one.
-    pub(super) fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.0.config().max_silence()
     }
 }
 
 /// Whose request it is; nobody's if the server itself makes it.
-pub(super) fn client(request: &Request) -> Option<ClientAddress> {
+pub(crate) fn client(request: &Request) -> Option<ClientAddress> {
     request.extensions().get().copied()
 }
 
 /// The answer to somebody who has met a limit.
-pub(super) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
+pub(crate) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
     refused(ErrorCode::RateLimited, limit.sentence(), retry_after)
 }
 
 /// A refusal that says when to try again.
-pub(super) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
+pub(crate) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
     let reply = Reply::refused(code, message).with_retry_after(retry_after);
     let mut response = answer(&reply);
     // Whole seconds, and never too early.

@@ -8,11 +8,9 @@ mod keys;
 
 use std::sync::{Arc, Weak};
 
-use super::socket::Socket;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{ConnectionId, Holder, Identity, Timestamp};
-use crate::hub::Subscriber;
 use expiry::{Due, Expiry, Terms};
 use keys::Keys;
 
@@ -20,15 +18,37 @@ use keys::Keys;
 const EXPIRED: &str = "token_expired";
 const REVOKED: &str = "key_revoked";
 
+/// A connection that stays for as long as what its client has shown is good for.
+pub(crate) trait Tenant: std::fmt::Debug + Send + Sync {
+    /// Which one it is.
+    fn connection(&self) -> ConnectionId;
+
+    /// What its client has shown last.
+    fn identity(&self) -> Option<Arc<Identity>>;
+
+    /// Whether it has ended.
+    fn is_gone(&self) -> bool;
+
+    /// Warns its client that its token expires.
+    fn warn(self: Arc<Self>, expires_at: Timestamp);
+
+    /// Ends it without a word, so that its client comes back by itself, with what it has by then.
+    fn end(&self, reason: &'static str);
+}
+
+type Found = Weak<dyn Tenant>;
+
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Tenure {
-    expiry: Arc<Expiry<Weak<Socket>>>,
-    keys: Arc<Keys<Weak<Socket>>>,
+pub struct Tenure {
+    expiry: Arc<Expiry<Found>>,
+    keys: Arc<Keys<Found>>,
 }
 
 impl Tenure {
-    pub(super) fn start(app: &App) -> Self {
+    /// Starts to watch.
+    #[must_use]
+    pub fn start(app: &App) -> Self {
         let tenure = Self {
             expiry: Arc::new(Expiry::new(Clock, Terms::new(&app.config().auth))),
             keys: Arc::default(),
@@ -42,33 +62,34 @@ impl Tenure {
                 let auth = auth.clone();
                 async move { auth.gone_keys(&names).await }
             };
-            let revoked = |socket: Weak<Socket>| close(&socket, REVOKED);
+            let revoked = |tenant: Found| end(&tenant, REVOKED);
             keys.run(gone, revoked).await;
         });
         tenure
     }
 
     /// Watches a connection, by what its client has shown; from now on by that alone.
-    pub(super) fn watch(&self, socket: &Arc<Socket>) {
-        let Some(identity) = socket.session.identity() else {
+    pub(crate) fn watch<T: Tenant + 'static>(&self, tenant: &Arc<T>) {
+        let Some(identity) = tenant.identity() else {
             return;
         };
-        let connection = socket.session.caller.connection;
+        let connection = tenant.connection();
+        let found = || Arc::downgrade(tenant) as Found;
         match identity.expires_at {
-            Some(at) => self.expiry.watch(connection, at, Arc::downgrade(socket)),
+            Some(at) => self.expiry.watch(connection, at, found()),
             None => self.expiry.forget(connection),
         }
         if let Holder::Service { key } = &identity.holder {
-            self.keys.watch(connection, key, Arc::downgrade(socket));
+            self.keys.watch(connection, key, found());
         }
         // It may have ended in between, and nobody would take it out again.
-        if socket.is_gone() {
+        if tenant.is_gone() {
             self.forget(connection, &identity);
         }
     }
 
     /// A connection has ended.
-    pub(super) fn forget(&self, connection: ConnectionId, identity: &Identity) {
+    pub(crate) fn forget(&self, connection: ConnectionId, identity: &Identity) {
         self.expiry.forget(connection);
         if let Holder::Service { key } = &identity.holder {
             self.keys.forget(connection, key);
@@ -76,20 +97,19 @@ impl Tenure {
     }
 }
 
-fn fall_due(socket: &Weak<Socket>, due: Due, expires_at: Timestamp) {
+fn fall_due(tenant: &Found, due: Due, expires_at: Timestamp) {
     match due {
         Due::Warning => {
-            if let Some(socket) = socket.upgrade() {
-                Socket::warn(socket, expires_at);
+            if let Some(tenant) = tenant.upgrade() {
+                tenant.warn(expires_at);
             }
         }
-        Due::End => close(socket, EXPIRED),
+        Due::End => end(tenant, EXPIRED),
     }
 }
 
-/// Without a word, so that clients come back by themselves, with what they have by then.
-fn close(socket: &Weak<Socket>, reason: &'static str) {
-    if let Some(socket) = socket.upgrade() {
-        socket.close(reason);
+fn end(tenant: &Found, reason: &'static str) {
+    if let Some(tenant) = tenant.upgrade() {
+        tenant.end(reason);
     }
 }

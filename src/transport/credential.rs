@@ -6,20 +6,20 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
-use super::handshake::from_query;
+use super::query::from_query;
 use crate::auth::Authenticator;
 
 /// Where a credential stands in a query.
-pub(super) const IN_QUERY: &str = "token";
+pub(crate) const IN_QUERY: &str = "token";
 /// Where credentials stand in `auth`.
-pub(super) const IN_AUTH: [&str; 2] = ["token", "apiKey"];
+pub(crate) const IN_AUTH: [&str; 2] = ["token", "apiKey"];
 const BEARER: &str = "Bearer ";
 /// Bytes that are kept, more than those of the longest that counts. What is longer is cut off, and proves nothing.
 const MAX_LENGTH: usize = 10 * 1024;
 
 /// A token or an API key. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Credential(Arc<str>);
+pub(crate) struct Credential(Arc<str>);
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,7 @@ impl fmt::Debug for Credential {
 
 impl Credential {
     /// A text that was given as one, unless it says that there is none: pages connect before anybody has logged in.
-    pub(super) fn new(text: &str) -> Option<Self> {
+    pub(crate) fn new(text: &str) -> Option<Self> {
         let text = text.trim();
         let bare = strip_bearer(text).unwrap_or(text);
         let none = matches!(bare, "" | "null" | "undefined") || text.eq_ignore_ascii_case("Bearer");
@@ -37,7 +37,7 @@ impl Credential {
     }
 
     /// What stands in `auth`. What is no text proves nothing, but was given.
-    pub(super) fn in_auth(said: impl Fn(&str) -> Option<Value>) -> Option<Self> {
+    pub(crate) fn in_auth(said: impl Fn(&str) -> Option<Value>) -> Option<Self> {
         IN_AUTH.into_iter().find_map(|key| match said(key)? {
             Value::Null | Value::Bool(false) => None,
             Value::String(text) => Self::new(&text),
@@ -45,7 +45,7 @@ impl Credential {
         })
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -59,13 +59,13 @@ fn strip_bearer(text: &str) -> Option<&str> {
 
 /// Finds what stands in the head of a request. The head itself is not kept, because every connection has one.
 #[derive(Debug, Clone)]
-pub(super) struct Heads {
+pub(crate) struct Heads {
     auth: Authenticator,
     cookie: Option<Arc<str>>,
 }
 
 impl Heads {
-    pub(super) fn new(auth: &Authenticator, cookie: Option<&str>) -> Self {
+    pub(crate) fn new(auth: &Authenticator, cookie: Option<&str>) -> Self {
         Self {
             auth: auth.clone(),
             cookie: cookie.map(Arc::from),
@@ -73,7 +73,7 @@ impl Heads {
     }
 
     /// The credential in a header, or in a cookie if there is none in the query. Nothing if nobody would look at it.
-    pub(super) fn find(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Credential> {
+    pub(crate) fn find(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Credential> {
         let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
         let found = in_authorization(headers).or_else(|| match in_query() {
             Some(_) => None,

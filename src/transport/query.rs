@@ -1,0 +1,8 @@
+//! What stands in the query of a request.
+
+/// A parameter of a query, percent-decoded.
+pub(crate) fn from_query(query: Option<&str>, key: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query?.as_bytes());
+    let (_, value) = pairs.find(|(name, _)| name == key)?;
+    Some(value.into_owned())
+}
