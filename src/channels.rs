@@ -1,4 +1,4 @@
-//! The projects by the numbers of their channels, which never change: so what was read once is kept.
+//! Channels by their numbers, which never change: so what was read once is kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
-use crate::domain::{ChannelNo, ProjectId};
+use crate::domain::{ChannelNo, Target};
 use crate::store::{Store, StoreError};
 
-/// Projects that are kept; an id has up to 128 bytes.
+/// Channels that are kept; a name has some 128 bytes.
 const MAX_KEPT: usize = 65_536;
 /// Reads at a time. Those who come back at the same moment ask for the same few: most find what they need once it is
 /// their turn.
@@ -24,8 +24,8 @@ pub struct Channels {
 
 #[derive(Debug)]
 struct Shared {
-    /// Guards the projects that have been read.
-    projects: Mutex<HashMap<ChannelNo, ProjectId>>,
+    /// Guards the channels that have been read.
+    targets: Mutex<HashMap<ChannelNo, Target>>,
     turns: Semaphore,
     /// When a read failed last.
     failed: Mutex<Option<Instant>>,
@@ -38,36 +38,36 @@ impl Channels {
         Self {
             store,
             shared: Arc::new(Shared {
-                projects: Mutex::default(),
+                targets: Mutex::default(),
                 turns: Semaphore::new(READS),
                 failed: Mutex::default(),
             }),
         }
     }
 
-    /// The projects of those of these channels that exist.
+    /// Those of these channels that exist.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn projects(
+    pub async fn targets(
         &self,
         numbers: &[ChannelNo],
-    ) -> Result<HashMap<ChannelNo, ProjectId>, StoreError> {
-        if let Some(projects) = self.known(numbers) {
-            return Ok(projects);
+    ) -> Result<HashMap<ChannelNo, Target>, StoreError> {
+        if let Some(targets) = self.known(numbers) {
+            return Ok(targets);
         }
         let asked_at = Instant::now();
         let _turn = self.shared.turns.acquire().await;
-        if let Some(projects) = self.known(numbers) {
-            return Ok(projects);
+        if let Some(targets) = self.known(numbers) {
+            return Ok(targets);
         }
         if self.failed().is_some_and(|failed_at| failed_at > asked_at) {
             // Those who wait meanwhile fail together, not one after the other.
-            let late = "the projects could not be read a moment ago";
+            let late = "the channels could not be read a moment ago";
             return Err(StoreError::Unavailable(late.into()));
         }
-        let read = self.store.projects_by_no(numbers).await;
+        let read = self.store.targets(numbers).await;
         if read.is_err() {
             *self.failed() = Some(Instant::now());
         }
@@ -77,15 +77,15 @@ impl Channels {
         if kept.len() + read.len() > MAX_KEPT {
             kept.clear();
         }
-        kept.extend(read.iter().map(|(no, project)| (*no, project.clone())));
+        kept.extend(read.iter().map(|(no, target)| (*no, target.clone())));
         Ok(read)
     }
 
-    /// The projects, if all of them are known.
-    fn known(&self, numbers: &[ChannelNo]) -> Option<HashMap<ChannelNo, ProjectId>> {
+    /// The channels, if all of them are known.
+    fn known(&self, numbers: &[ChannelNo]) -> Option<HashMap<ChannelNo, Target>> {
         let kept = self.kept();
-        let project = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
-        numbers.iter().map(project).collect()
+        let target = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
+        numbers.iter().map(target).collect()
     }
 
     fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -93,8 +93,8 @@ impl Channels {
         failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, ProjectId>> {
-        let projects = &self.shared.projects;
-        projects.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, Target>> {
+        let targets = &self.shared.targets;
+        targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

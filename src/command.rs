@@ -3,6 +3,7 @@
 
 mod batch;
 mod caller;
+mod scene;
 mod stage;
 mod writer;
 

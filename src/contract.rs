@@ -18,20 +18,26 @@ mod names;
 mod notification;
 mod packet;
 pub mod payload;
+mod publication;
 mod reply;
 mod request;
 mod signal;
 mod subscribe;
 #[cfg(test)]
 mod tests;
+mod types;
 
-pub use cursor::{Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS};
+pub use cursor::{
+    Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_TYPES_BYTES,
+};
 pub use document::Document;
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use names::{EventClass, class};
 pub use notification::{Audience, Notification};
 pub use packet::Limits;
+pub use publication::Publication;
 pub use reply::{Accepted, Reply};
-pub use request::{CommandRequest, Join, Request, Since, parse};
+pub use request::{CommandRequest, Join, Request, Since, Subscribe, parse};
 pub use signal::{SignalKind, SignalRequest};
+pub use types::Types;

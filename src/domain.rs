@@ -6,6 +6,7 @@
 
 mod apply;
 mod change;
+mod channel;
 mod client;
 mod command;
 mod entity;
@@ -22,14 +23,12 @@ mod world;
 
 pub use apply::{Context, apply};
 pub use change::{Changes, Draft};
+pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
 pub use command::{Action, Command, MoveTo, Needs, Place, Reference};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
 pub use event::{Event, EventId, EventType, Seq};
-pub use id::{
-    Actor, ChannelName, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId,
-    ProjectId,
-};
+pub use id::{Actor, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId, ProjectId};
 pub use identity::{Grants, Holder, Identity, Membership};
 pub use rank::Rank;
 pub use refusal::Refusal;

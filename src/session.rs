@@ -8,6 +8,7 @@ mod resume;
 mod revoke;
 mod rooms;
 mod signal;
+mod subscribe;
 mod throttle;
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::app::App;
 use crate::command::Caller;
 use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
-use crate::domain::{Action, ChannelName, Event, Identity, ProjectId};
+use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId, Target};
 use crate::hub::Subscriber;
 use crate::store::StoreError;
 use crate::telemetry::causes;
@@ -41,6 +42,8 @@ pub struct Session {
     access: Access,
     rooms: Rooms,
     signals: Signals,
+    /// Whether the client counts as present in the projects that it is subscribed to.
+    attends: bool,
 }
 
 /// What a request leads to.
@@ -70,7 +73,15 @@ impl Session {
             caller,
             style,
             signals: Signals::default(),
+            attends: true,
         }
+    }
+
+    /// One that nobody sees in the projects that it is subscribed to.
+    #[must_use]
+    pub fn unattending(mut self) -> Self {
+        self.attends = false;
+        self
     }
 
     /// Ends all subscriptions.
@@ -120,6 +131,12 @@ impl Session {
         self.rooms.hears(channel)
     }
 
+    /// Whether the client wants to hear of such events, or signals, in a channel.
+    #[must_use]
+    pub fn wants(&self, channel: &ChannelName, event_type: &EventType) -> bool {
+        self.rooms.wants(channel, event_type)
+    }
+
     /// Makes of what was sent what is meant by somebody who has shown who they are.
     pub fn own(&self, request: &mut Request) {
         let Request::Command(command) = request else {
@@ -139,8 +156,9 @@ impl Session {
         match request {
             Request::Command(command) => {
                 let project = command.project.as_ref()?;
-                Some(self.app.writer().queue_of(project))
+                Some(self.app.writer().queue_of(&project.channel()))
             }
+            Request::Publish(publication) => Some(self.app.writer().queue_of(&publication.channel)),
             _ => None,
         }
     }
@@ -154,21 +172,31 @@ impl Session {
     pub async fn run(&self, request: Request, subscriber: &Arc<dyn Subscriber>) -> Outcome {
         let reply = match request {
             Request::Command(command) => return self.submit(*command).await,
+            Request::Publish(publication) => return Box::pin(self.publish(publication)).await,
             Request::Join(join) => self.join(join, subscriber).await,
             Request::Leave { project } => Ok(self.leave(&project).await),
             // Boxed, because they are large, and commands, which are many, need no room for them.
             Request::Snapshot { project } => {
                 let state = async { Ok(Document::clone(&*self.snapshot(&project).await?)) };
-                self.reading(&project, Box::pin(state)).await
+                self.reading(&Target::project(&project), Box::pin(state))
+                    .await
             }
             Request::Sync {
                 project,
                 since,
                 limit,
             } => {
-                let events = self.sync(&project, since.as_ref(), limit);
-                self.reading(&project, Box::pin(events)).await
+                let target = Target::project(&project);
+                let events = self.sync(&target, since.as_ref(), limit);
+                self.reading(&target, Box::pin(events)).await
             }
+            Request::Replay {
+                channel,
+                since,
+                limit,
+            } => Box::pin(self.replay(channel, since.as_ref(), limit)).await,
+            Request::Subscribe(wish) => Box::pin(self.subscribe_all(wish, subscriber)).await,
+            Request::Unsubscribe { channels } => Ok(self.unsubscribe_all(&channels).await),
             Request::Refresh { token } => return Outcome::Refreshed(self.refresh(&token).await),
             Request::Signal(signal) => Ok(self.signal(signal)),
         };
@@ -184,7 +212,7 @@ impl Session {
             let project = project?;
             self.may_ask(&command, &project).await?;
             let writer = self.app.writer();
-            let queue = writer.queue_of(&project);
+            let queue = writer.queue_of(&project.channel());
             let answer = writer.submit(command, project, &self.caller, self.rights())?;
             Ok(Outcome::Pending { queue, answer })
         };

@@ -361,7 +361,7 @@ async fn commands_per_commit(
     let store = bench.app.store();
     let (mut commits, mut commands) = (HashSet::new(), 0);
     for (project, head) in projects.iter().zip(before) {
-        let queue = bench.grouped.queue_of(project);
+        let queue = bench.grouped.queue_of(&project.channel());
         let mut after = head.seq;
         loop {
             let page = store

@@ -1,20 +1,23 @@
-//! The commands of a batch, applied in memory: load what they touch, apply them one after the other, gather
-//! what is to be written.
+//! The work of a batch, done in memory: load what it touches, apply it one after the other, gather what is to be
+//! written.
 //!
 //! A command that a rule refuses, or whose rule panics, leaves no trace and fails no neighbour.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod load;
+
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::batch::{BatchError, Committed};
-use super::writer::{Job, WriterOptions};
-use crate::contract::{Accepted, Cursor, ErrorCode, Reply, payload};
+use super::scene::Scene;
+use super::writer::{Job, StoredKey, Work, WriterOptions};
+use crate::contract::{Accepted, Cursor, ErrorCode, Publication, Reply, payload};
 use crate::domain::{
-    Changes, ChannelName, ChannelNo, Context, EntityId, Epoch, Event, EventId, Kind, Needs,
-    ProjectId, Seq, Timestamp, World, apply, policy,
+    Changes, ChannelName, ChannelNo, Command, Context, EntityId, Epoch, Event, EventId, Fields,
+    Kind, ProjectId, Seq, Timestamp, World, apply, policy,
 };
-use crate::store::{Batch, Channel, StoreError, StoredAnswer, Tx};
+use crate::store::{Batch, StoredAnswer};
 
 /// A batch that is applied in memory.
 pub(super) struct Drafted {
@@ -23,160 +26,59 @@ pub(super) struct Drafted {
     pub(super) committed: Committed,
 }
 
-/// One project in a batch.
-struct Scene {
-    channel: Channel,
-    world: World,
-    events: Vec<Arc<Event>>,
-}
-
-/// The projects of a batch, while its commands are applied.
+/// The channels of a batch, while its commands are applied.
 pub(super) struct Stage<'a> {
     epoch: &'a Epoch,
     now: Timestamp,
-    scenes: HashMap<ProjectId, Scene>,
+    scenes: HashMap<ChannelName, Scene>,
     answers: HashMap<(ChannelNo, String), StoredAnswer>,
     batch: Batch,
-    touched: HashSet<(ProjectId, Kind, EntityId)>,
+    touched: HashSet<(ChannelName, Kind, EntityId)>,
 }
 
-impl<'a> Stage<'a> {
-    pub(super) async fn load(
-        tx: &mut Tx,
-        jobs: &[Job],
-        epoch: &'a Epoch,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let mut stage = Self {
-            epoch,
-            now,
-            scenes: HashMap::new(),
-            answers: HashMap::new(),
-            batch: Batch {
-                now: Some(now),
-                ..Batch::default()
-            },
-            touched: HashSet::new(),
-        };
-        stage.load_channels(tx, jobs).await?;
-        stage.load_entities(tx, jobs).await?;
-        stage.load_answers(tx, jobs).await?;
-        Ok(stage)
-    }
-
-    async fn load_channels(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
-        let projects: BTreeSet<_> = jobs.iter().map(|job| &job.command.project).collect();
-        let names: Vec<_> = projects.iter().map(|project| project.channel()).collect();
-        let mut channels: HashMap<_, _> = tx
-            .channels_lock(&names)
-            .await?
-            .into_iter()
-            .map(|channel| (channel.name.clone(), channel))
-            .collect();
-        for (project, name) in projects.into_iter().zip(names) {
-            let channel = channels.remove(&name).ok_or(StoreError::Inconsistent {
-                table: "channels",
-                column: "name",
-            })?;
-            let scene = Scene {
-                world: World::new(project.clone(), channel.seq),
-                channel,
-                events: Vec::new(),
-            };
-            self.scenes.insert(project.clone(), scene);
-        }
-        Ok(())
-    }
-
-    async fn load_entities(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
-        let mut keys = BTreeSet::new();
-        let mut references = Vec::new();
-        let mut orders = BTreeSet::new();
-        let mut owned = BTreeSet::new();
-        for Job {
-            command, identity, ..
-        } in jobs
-        {
-            let project = &command.project;
-            let (kind, id) = command.subject();
-            keys.insert((project.clone(), kind, id.clone()));
-            keys.insert((project.clone(), Kind::Project, EntityId(project.0.clone())));
-            if let Some(identity) = identity {
-                keys.insert((project.clone(), Kind::Member, policy::member_id(identity)));
-            }
-            for need in command.needs() {
-                match need {
-                    Needs::Entity(kind, id) => {
-                        keys.insert((project.clone(), kind, id.clone()));
-                    }
-                    Needs::TasksOf(reference, id) => {
-                        references.push((project.clone(), reference, id.clone()));
-                    }
-                    Needs::Order => {
-                        orders.insert(project.clone());
-                    }
-                    Needs::Owners => {
-                        owned.insert(project.clone());
-                    }
-                }
-            }
-        }
-        let keys: Vec<_> = keys.into_iter().collect();
-        let mut entities = tx.entities_get(&keys).await?;
-        if !references.is_empty() {
-            entities.extend(tx.tasks_of(&references).await?);
-        }
-        let owned: Vec<_> = owned.into_iter().collect();
-        entities.extend(tx.owners_get(&owned).await?);
-        for entity in entities {
-            if let Some(scene) = self.scenes.get_mut(&entity.project) {
-                scene.world.load(entity);
-            }
-        }
-        if !orders.is_empty() {
-            let orders: Vec<_> = orders.into_iter().collect();
-            for (project, entry) in tx.order_get(&orders).await? {
-                if let Some(scene) = self.scenes.get_mut(&project) {
-                    scene.world.load_order(entry);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn load_answers(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
-        let keys: Vec<_> = jobs
-            .iter()
-            .filter_map(|job| {
-                let (key, _) = job.key.as_ref()?;
-                let scene = self.scenes.get(&job.command.project)?;
-                Some((scene.channel.no, key.clone()))
-            })
-            .collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        for answer in tx.answers_get(&keys).await? {
-            self.answers
-                .insert((answer.channel_no, answer.key.clone()), answer);
-        }
-        Ok(())
+impl Stage<'_> {
+    fn world(&mut self, project: &ProjectId) -> Option<&mut World> {
+        let scene = self.scenes.get_mut(&project.channel())?;
+        scene.world.as_mut()
     }
 
     pub(super) fn apply(&mut self, job: &Job, options: &WriterOptions) -> Reply {
-        let Some(scene) = self.scenes.get(&job.command.project) else {
+        match &job.work {
+            Work::Command { command, key } => self.command(job, command, key.as_ref(), options),
+            Work::Publish {
+                channel,
+                publications,
+            } => self.publish(job, channel, publications),
+        }
+    }
+
+    /// The answer that was given before under this key.
+    fn answered(&self, no: ChannelNo, key: Option<&StoredKey>) -> Option<Reply> {
+        let (key, fingerprint) = key?;
+        let answer = self.answers.get(&(no, key.clone()))?;
+        Some(repeated(answer, *fingerprint))
+    }
+
+    fn command(
+        &mut self,
+        job: &Job,
+        command: &Command,
+        key: Option<&StoredKey>,
+        options: &WriterOptions,
+    ) -> Reply {
+        let channel = command.project.channel();
+        let scene = self.scenes.get(&channel);
+        let Some((no, world)) =
+            scene.and_then(|scene| Some((scene.channel.no, scene.world.as_ref()?)))
+        else {
             return BatchError::Internal.reply();
         };
-        let channel_no = scene.channel.no;
-        if let Some((key, fingerprint)) = &job.key
-            && let Some(answer) = self.answers.get(&(channel_no, key.clone()))
-        {
-            return repeated(answer, *fingerprint);
+        if let Some(answer) = self.answered(no, key) {
+            return answer;
         }
-        let free_id = job.command.made_id || options.chosen_ids;
+        let free_id = command.made_id || options.chosen_ids;
         if let Some(identity) = &job.identity
-            && let Err(refusal) =
-                policy::check(identity, &scene.world, &job.command.action, free_id)
+            && let Err(refusal) = policy::check(identity, world, &command.action, free_id)
         {
             // Not kept under the command's key: it may be allowed tomorrow.
             return Reply::from_refusal(&refusal);
@@ -188,58 +90,62 @@ impl<'a> Stage<'a> {
             founder: job.identity.as_deref().and_then(policy::founder),
         };
         let applied = catch_unwind(AssertUnwindSafe(|| {
-            let changes = apply(&scene.world, &job.command, &context)?;
-            let first = scene.world.seq() + 1;
+            let changes = apply(world, command, &context)?;
+            let first = world.seq() + 1;
             let payloads: Vec<_> = (first..)
                 .zip(&changes.events)
-                .map(|(seq, draft)| payload::event(draft, &job.command.echo, seq))
+                .map(|(seq, draft)| payload::event(draft, &command.echo, seq))
                 .collect();
             Ok((changes, payloads))
         }));
         let reply = match applied {
-            Ok(Ok((changes, payloads))) => self.accept(job, &changes, payloads),
+            Ok(Ok((changes, payloads))) => self.accept(job, &channel, key, &changes, payloads),
             Ok(Err(refusal)) => Reply::from_refusal(&refusal),
             Err(_) => {
-                tracing::error!(project.id = %job.command.project, "a rule panicked; the command is refused");
+                tracing::error!(project.id = %command.project, "a rule panicked; the command is refused");
                 return BatchError::Internal.reply();
             }
         };
-        self.remember(job, channel_no, &reply);
+        self.remember(key, no, &reply);
         reply
     }
 
     fn accept(
         &mut self,
         job: &Job,
+        channel: &ChannelName,
+        key: Option<&StoredKey>,
         changes: &Changes,
         payloads: Vec<Box<serde_json::value::RawValue>>,
     ) -> Reply {
-        let Some(scene) = self.scenes.get_mut(&job.command.project) else {
+        let now = self.now;
+        let Some(scene) = self.scenes.get_mut(channel) else {
             return BatchError::Internal.reply();
         };
-        let first = scene.world.seq() + 1;
-        let mut key = job.key.as_ref().map(|(key, _)| key.clone());
-        for ((seq, draft), payload) in (first..).zip(&changes.events).zip(payloads) {
-            let event = Arc::new(Event {
-                channel: scene.channel.name.clone(),
+        let mut key = key.map(|(key, _)| key.clone());
+        for (draft, payload) in changes.events.iter().zip(payloads) {
+            let event = scene.append(Event {
+                channel: channel.clone(),
                 channel_no: scene.channel.no,
-                seq,
+                seq: scene.head() + 1,
                 id: EventId::generate(),
+                source: None,
                 event_type: draft.event_type.clone(),
                 payload: payload.into(),
                 actor: job.caller.actor.clone(),
-                created_at: self.now,
+                created_at: now,
                 origin: Some(job.caller.connection),
             });
-            scene.events.push(Arc::clone(&event));
             self.batch.events.push((event, key.take()));
         }
-        scene.world.accept(changes);
+        if let Some(world) = &mut scene.world {
+            world.accept(changes);
+        }
         for entity in &changes.entities {
             self.touched
-                .insert((entity.project.clone(), entity.kind, entity.id.clone()));
+                .insert((channel.clone(), entity.kind, entity.id.clone()));
         }
-        let seq = scene.world.seq();
+        let seq = scene.head();
         Reply::accepted(Accepted {
             seq,
             cursor: cursor(self.epoch, scene.channel.no, seq),
@@ -250,8 +156,90 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn remember(&mut self, job: &Job, channel_no: ChannelNo, reply: &Reply) {
-        let Some((key, fingerprint)) = &job.key else {
+    fn publish(
+        &mut self,
+        job: &Job,
+        channel: &ChannelName,
+        publications: &[(Publication, Option<StoredKey>)],
+    ) -> Reply {
+        let Some(scene) = self.scenes.get(channel) else {
+            return BatchError::Internal.reply();
+        };
+        let no = scene.channel.no;
+        let allowed = policy::publish(job.identity.as_deref(), channel, scene.world.as_ref());
+        if let Err(refusal) = allowed {
+            return Reply::from_refusal(&refusal);
+        }
+        let (mut duplicates, mut last) = (0, None);
+        for (publication, key) in publications {
+            let reply = if let Some(answer) = self.answered(no, key.as_ref()) {
+                duplicates += 1;
+                answer
+            } else {
+                let reply = self.append(job, channel, publication, key.as_ref());
+                self.remember(key.as_ref(), no, &reply);
+                reply
+            };
+            last = Some(reply);
+        }
+        match last {
+            Some(reply) if publications.len() == 1 => reply,
+            _ => {
+                let mut counts = Fields::new();
+                let published = publications.len() - duplicates;
+                counts.insert("published".to_owned(), published.into());
+                counts.insert("duplicates".to_owned(), duplicates.into());
+                Reply::done(counts)
+            }
+        }
+    }
+
+    /// Puts an event into its channel's log, and into that of its family.
+    fn append(
+        &mut self,
+        job: &Job,
+        channel: &ChannelName,
+        publication: &Publication,
+        key: Option<&StoredKey>,
+    ) -> Reply {
+        let (id, mut at) = (EventId::generate(), None);
+        let payload = Arc::from(publication.payload.clone());
+        for name in std::iter::once(channel.clone()).chain(channel.of_all()) {
+            let Some(scene) = self.scenes.get_mut(&name) else {
+                return BatchError::Internal.reply();
+            };
+            let seq = scene.head() + 1;
+            let first = *at.get_or_insert((scene.channel.no, seq));
+            let is_copy = first != (scene.channel.no, seq);
+            let event = scene.append(Event {
+                channel: name,
+                channel_no: scene.channel.no,
+                seq,
+                id,
+                source: is_copy.then(|| channel.clone()),
+                event_type: publication.event_type.clone(),
+                payload: Arc::clone(&payload),
+                actor: job.caller.actor.clone(),
+                created_at: self.now,
+                origin: Some(job.caller.connection),
+            });
+            if let Some(world) = &mut scene.world {
+                world.pass();
+            }
+            let key = key.filter(|_| !is_copy).map(|(key, _)| key.clone());
+            self.batch.events.push((event, key));
+        }
+        let (no, seq) = at.unwrap_or((ChannelNo(0), 0));
+        let mut answer = Fields::new();
+        answer.insert("channel".to_owned(), channel.as_str().into());
+        answer.insert("id".to_owned(), id.0.to_string().into());
+        answer.insert("seq".to_owned(), seq.into());
+        answer.insert("cursor".to_owned(), cursor(self.epoch, no, seq).into());
+        Reply::done(answer)
+    }
+
+    fn remember(&mut self, key: Option<&StoredKey>, channel_no: ChannelNo, reply: &Reply) {
+        let Some((key, fingerprint)) = key else {
             return;
         };
         let answer = StoredAnswer {
@@ -267,9 +255,10 @@ impl<'a> Stage<'a> {
 
     /// Gathers what is to be written: of each entity its last state.
     pub(super) fn draft(mut self, replies: Vec<Reply>) -> Drafted {
-        for (project, kind, id) in std::mem::take(&mut self.touched) {
-            let scene = self.scenes.get(&project);
-            if let Some(entity) = scene.and_then(|scene| scene.world.get(kind, &id)) {
+        for (channel, kind, id) in std::mem::take(&mut self.touched) {
+            let world = self.scenes.get(&channel);
+            let world = world.and_then(|scene| scene.world.as_ref());
+            if let Some(entity) = world.and_then(|world| world.get(kind, &id)) {
                 self.batch.entities.push(Arc::clone(entity));
             }
         }

@@ -1,4 +1,4 @@
-//! The queues: commands of one project always go through the same one, and what has gathered in a queue
+//! The queues: commands of one project, and publications on one channel, always go through the same one, and what has gathered in a queue
 //! is committed as one transaction.
 //!
 //! While one commit is in flight the next batch gathers: load makes batches grow by itself, and an idle
@@ -18,8 +18,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::Caller;
 use super::batch::{BatchError, Committer};
 use crate::clock::Clock;
-use crate::contract::{CommandRequest, ErrorCode, Reply};
-use crate::domain::{Command, Epoch, Identity, ProjectId};
+use crate::contract::{CommandRequest, ErrorCode, Publication, Reply};
+use crate::domain::{ChannelName, Command, Epoch, Identity, ProjectId};
 use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
@@ -46,15 +46,53 @@ pub struct WriterOptions {
     pub chosen_ids: bool,
 }
 
-/// A command on its way to the store.
+/// What is to be committed.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A change of a project.
+    Command {
+        command: Command,
+        /// The scoped idempotency key and the command's fingerprint.
+        key: Option<StoredKey>,
+    },
+    /// What is published on a channel: all of it, or nothing.
+    Publish {
+        channel: ChannelName,
+        /// Each perhaps with its scoped key.
+        publications: Vec<(Publication, Option<StoredKey>)>,
+    },
+}
+
+impl Work {
+    /// The channel whose log it goes to.
+    pub(super) fn channel(&self) -> ChannelName {
+        match self {
+            Self::Command { command, .. } => command.project.channel(),
+            Self::Publish { channel, .. } => channel.clone(),
+        }
+    }
+
+    /// The keys under which it may have been done before.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let (key, publications): (_, &[_]) = match self {
+            Self::Command { key, .. } => (key.as_ref(), &[]),
+            Self::Publish { publications, .. } => (None, publications),
+        };
+        let keys = publications.iter().filter_map(|(_, key)| key.as_ref());
+        key.into_iter().chain(keys).map(|(key, _)| key.as_str())
+    }
+}
+
+/// A scoped idempotency key, and what tells the same request from another one under it.
+pub(super) type StoredKey = (String, i64);
+
+/// Work on its way to the store.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) command: Command,
+    pub(super) work: Work,
     pub(super) caller: Caller,
     /// Whose rights it is judged by; without one everything is allowed.
     pub(super) identity: Option<Arc<Identity>>,
-    /// The scoped idempotency key and the command's fingerprint.
-    pub(super) key: Option<(String, i64)>,
     /// The size of its packet, and its share of what may wait at all.
     bytes: usize,
     _share: OwnedSemaphorePermit,
@@ -116,11 +154,11 @@ impl Writer {
         }
     }
 
-    /// The queue that serves a project.
+    /// The queue that serves a channel.
     #[must_use]
-    pub fn queue_of(&self, project: &ProjectId) -> usize {
+    pub fn queue_of(&self, channel: &ChannelName) -> usize {
         let mut hasher = DefaultHasher::new();
-        project.hash(&mut hasher);
+        channel.hash(&mut hasher);
         let queues = self.queues.len() as u64;
         usize::try_from(hasher.finish() % queues).unwrap_or(0)
     }
@@ -137,28 +175,71 @@ impl Writer {
         caller: &Caller,
         identity: Option<Arc<Identity>>,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
-        let queue = &self.queues[self.queue_of(&project)];
         let bytes = request.bytes;
+        let queue = self.queue_of(&project.channel());
+        let key = request.key.as_deref();
+        let key = key.map(|key| (caller.scoped_key(key), request.fingerprint));
+        let command = request.into_command(project);
+        self.take(
+            queue,
+            Work::Command { command, key },
+            bytes,
+            caller,
+            identity,
+        )
+    }
+
+    /// Takes what is to be published on one channel. All of it is committed together, except for what has been
+    /// published under its key before; the answer is that to the last one, and counts them if there are several.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::submit`].
+    pub fn publish(
+        &self,
+        channel: ChannelName,
+        publications: Vec<Publication>,
+        caller: &Caller,
+        identity: Option<Arc<Identity>>,
+    ) -> Result<oneshot::Receiver<Reply>, Reply> {
+        let bytes = publications.iter().map(Publication::bytes).sum();
+        let queue = self.queue_of(&channel);
+        let publications = publications.into_iter().map(|publication| {
+            let key = publication.key.as_deref();
+            let key = key.map(|key| (caller.scoped_key(key), publication.fingerprint()));
+            (publication, key)
+        });
+        let publications = publications.collect();
+        let work = Work::Publish {
+            channel,
+            publications,
+        };
+        self.take(queue, work, bytes, caller, identity)
+    }
+
+    fn take(
+        &self,
+        queue: usize,
+        work: Work,
+        bytes: usize,
+        caller: &Caller,
+        identity: Option<Arc<Identity>>,
+    ) -> Result<oneshot::Receiver<Reply>, Reply> {
         let share = u32::try_from(bytes)
             .ok()
             .and_then(|bytes| Arc::clone(&self.room).try_acquire_many_owned(bytes).ok())
             .ok_or_else(overloaded)?;
         let (reply, answer) = oneshot::channel();
-        let key = request
-            .key
-            .as_deref()
-            .map(|key| (caller.scoped_key(key), request.fingerprint));
         let job = Job {
-            command: request.into_command(project),
+            work,
             caller: caller.clone(),
             identity,
-            key,
             bytes,
             _share: share,
             reply,
         };
         self.pending.jobs.fetch_add(1, Ordering::AcqRel);
-        queue.try_send(job).map_err(|_| {
+        self.queues[queue].try_send(job).map_err(|_| {
             self.pending.done(1);
             overloaded()
         })?;
@@ -253,7 +334,7 @@ fn by_size<T>(jobs: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
 
 fn answer(job: Job, reply: Reply) {
     if job.reply.send(reply).is_err() {
-        tracing::debug!(project.id = %job.command.project, "the asker has gone; its command is done all the same");
+        tracing::debug!(channel = %job.work.channel(), "the asker has gone; its command is done all the same");
     }
 }
 

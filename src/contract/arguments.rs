@@ -111,6 +111,8 @@ fn allows_bare(name: Name) -> bool {
         | Name::Leave
         | Name::Snapshot
         | Name::Sync
+        | Name::Subscribe
+        | Name::Unsubscribe
         | Name::Refresh
         | Name::Signal(..) => true,
         Name::Command(_, verb) => match verb {

@@ -1,14 +1,18 @@
 //! Where a client stands: the last seq that it has seen of each of its channels.
 //!
-//! Opaque for clients, and understood without any session on the server: `<epoch>.<no>:<seq>,<no>:<seq>`. The dot is the
-//! form's version: another form will have another sign there, and is malformed for whoever does not know it.
+//! Opaque for clients, and understood without any session on the server: `<epoch>.<no>:<seq>,<no>:<seq>=<type>|<type>`.
+//! Types stand where the client wanted to hear of these alone. The dot is the form's version: another form will have
+//! another sign there, and is malformed for whoever does not know it.
 
 use std::fmt;
 
+use super::Types;
 use crate::domain::{ChannelNo, Epoch, Seq};
 
 /// Longest cursor in bytes.
-pub const MAX_CURSOR_BYTES: usize = 12 * 1024;
+pub const MAX_CURSOR_BYTES: usize = 12 * 1024 + MAX_CURSOR_TYPES_BYTES;
+/// Most bytes of types in a cursor.
+pub const MAX_CURSOR_TYPES_BYTES: usize = 4 * 1024;
 /// Most channels of a cursor.
 pub const MAX_CURSOR_CHANNELS: usize = 256;
 const MAX_EPOCH_BYTES: usize = 64;
@@ -19,6 +23,8 @@ pub struct Cursor {
     epoch: Epoch,
     /// Sorted by channel, each channel once.
     positions: Vec<(ChannelNo, Seq)>,
+    /// Of channels of which not everything is wanted.
+    types: Vec<(ChannelNo, Types)>,
 }
 
 /// Why a text is no cursor.
@@ -39,6 +45,7 @@ impl Cursor {
         Self {
             epoch,
             positions: Vec::new(),
+            types: Vec::new(),
         }
     }
 
@@ -48,6 +55,7 @@ impl Cursor {
         Self {
             epoch,
             positions: vec![(no, seq)],
+            types: Vec::new(),
         }
     }
 
@@ -66,10 +74,9 @@ impl Cursor {
         if !is_epoch {
             return Err(CursorError::Malformed);
         }
-        Ok(Self {
-            epoch: Epoch::restore(epoch.to_owned()),
-            positions: parse_positions(list)?,
-        })
+        let mut cursor = Self::new(Epoch::restore(epoch.to_owned()));
+        cursor.parse_positions(list)?;
+        Ok(cursor)
     }
 
     /// The database that it belongs to.
@@ -98,6 +105,22 @@ impl Cursor {
         if let Ok(index) = self.index(no) {
             self.positions.remove(index);
         }
+        self.select(no, None);
+    }
+
+    /// Notes which events of a channel are wanted; all of them without types.
+    pub fn select(&mut self, no: ChannelNo, types: Option<Types>) {
+        self.types.retain(|(known, _)| *known != no);
+        self.types.extend(types.map(|types| (no, types)));
+    }
+
+    /// Which events of a channel are wanted, if not all.
+    #[must_use]
+    pub fn types(&self, no: ChannelNo) -> Option<&Types> {
+        let mut types = self.types.iter();
+        types
+            .find(|(known, _)| *known == no)
+            .map(|(_, types)| types)
     }
 
     /// All positions, sorted by channel.
@@ -109,25 +132,29 @@ impl Cursor {
     fn index(&self, no: ChannelNo) -> Result<usize, usize> {
         self.positions.binary_search_by_key(&no, |&(no, _)| no)
     }
-}
 
-fn parse_positions(list: &str) -> Result<Vec<(ChannelNo, Seq)>, CursorError> {
-    if list.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut positions: Vec<(ChannelNo, Seq)> = Vec::new();
-    for part in list.split(',') {
-        let (no, seq) = part.split_once(':').ok_or(CursorError::Malformed)?;
-        let position = (ChannelNo(parse_number(no)?), parse_number(seq)?);
-        if positions.len() == MAX_CURSOR_CHANNELS {
-            return Err(CursorError::TooLong);
+    fn parse_positions(&mut self, list: &str) -> Result<(), CursorError> {
+        for part in list.split(',').filter(|_| !list.is_empty()) {
+            let (no, rest) = part.split_once(':').ok_or(CursorError::Malformed)?;
+            let (seq, types) = match rest.split_once('=') {
+                Some((seq, types)) => (seq, Some(types)),
+                None => (rest, None),
+            };
+            let (no, seq) = (ChannelNo(parse_number(no)?), parse_number(seq)?);
+            if self.positions.len() == MAX_CURSOR_CHANNELS {
+                return Err(CursorError::TooLong);
+            }
+            if self.positions.last().is_some_and(|last| last.0 >= no) {
+                return Err(CursorError::Malformed);
+            }
+            self.positions.push((no, seq));
+            if let Some(text) = types {
+                let types = Types::parse(text).filter(|types| types.to_string() == text);
+                self.types.push((no, types.ok_or(CursorError::Malformed)?));
+            }
         }
-        if positions.last().is_some_and(|last| last.0 >= position.0) {
-            return Err(CursorError::Malformed);
-        }
-        positions.push(position);
+        Ok(())
     }
-    Ok(positions)
 }
 
 /// Digits only: no sign, no leading zero.
@@ -146,6 +173,9 @@ impl fmt::Display for Cursor {
         for (index, (no, seq)) in self.positions.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             write!(f, "{comma}{}:{seq}", no.0)?;
+            if let Some(types) = self.types(*no) {
+                write!(f, "={types}")?;
+            }
         }
         Ok(())
     }
@@ -174,7 +204,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_is_refused_or_means_itself(text in prop_oneof![any::<String>(), "[0-9a-f]{1,3}\\.[0-9:,+-]{0,12}"]) {
+        fn garbage_is_refused_or_means_itself(text in prop_oneof![any::<String>(), "[0-9a-f]{1,3}\\.[0-9:,+=|a-]{0,12}"]) {
             if let Ok(cursor) = Cursor::parse(&text) {
                 prop_assert_eq!(cursor.to_string(), text);
             }
@@ -202,6 +232,21 @@ mod tests {
         assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
         let long = "a".repeat(MAX_CURSOR_BYTES + 1);
         assert_eq!(Cursor::parse(&long), Err(CursorError::TooLong));
+    }
+
+    #[test]
+    fn types_stand_beside_their_channel() {
+        let text = "e.1:2,3:4=task:updated|ai_progress,9:1";
+        let mut cursor = Cursor::parse(text).unwrap();
+        assert_eq!(cursor.to_string(), text);
+        assert!(cursor.types(ChannelNo(3)).is_some() && cursor.types(ChannelNo(1)).is_none());
+        cursor.set(ChannelNo(3), 5);
+        assert_eq!(cursor.to_string(), "e.1:2,3:5=task:updated|ai_progress,9:1");
+        cursor.remove(ChannelNo(3));
+        assert_eq!(cursor.to_string(), "e.1:2,9:1");
+        for bad in ["e.1:2=", "e.1:2=a|", "e.1:2=a|a", "e.1:2=a b", "e.1=a:2"] {
+            assert_eq!(Cursor::parse(bad), Err(CursorError::Malformed), "{bad}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub struct Document {
 enum Shared {
     Text(Arc<RawValue>),
     Document(Arc<Document>),
+    List(Arc<[Document]>),
 }
 
 impl Document {
@@ -41,6 +42,11 @@ impl Document {
     pub fn nest(&mut self, key: &'static str, document: &Arc<Self>) {
         self.shared
             .push((key, Shared::Document(Arc::clone(document))));
+    }
+
+    /// Sets a list of objects.
+    pub fn insert_list(&mut self, key: &'static str, documents: Vec<Self>) {
+        self.shared.push((key, Shared::List(documents.into())));
     }
 
     /// A value of its own.
@@ -78,6 +84,7 @@ impl Document {
             match shared {
                 Shared::Text(text) => map.serialize_entry(key, &**text)?,
                 Shared::Document(document) => map.serialize_entry(key, &**document)?,
+                Shared::List(documents) => map.serialize_entry(key, &**documents)?,
             }
         }
         Ok(())

@@ -43,6 +43,9 @@ impl EventStyle {
     #[must_use]
     pub fn name(self, event_type: &EventType) -> String {
         let dotted = event_type.as_str();
+        if !event_type.is_ours() {
+            return dotted.to_owned();
+        }
         match self {
             Self::Colon => dotted.replace('.', ":"),
             Self::Dash => words(dotted).collect::<Vec<_>>().join("-"),
@@ -110,14 +113,15 @@ mod tests {
                 "taskStatusChanged"
             ]
         );
-        assert_eq!(
-            spelled("ai_progress"),
-            ["ai_progress", "ai-progress", "ai_progress", "aiProgress"]
-        );
-        assert_eq!(
-            spelled("ui:activity"),
-            ["ui:activity", "ui-activity", "ui_activity", "uiActivity"]
-        );
+    }
+
+    #[test]
+    fn what_others_publish_keeps_its_name() {
+        for name in ["ai_progress", "ui:activity", "job.done", "task:updated"] {
+            for style in EventStyle::ALL {
+                assert_eq!(style.name(&EventType::restore(name.to_owned())), name);
+            }
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) fn trailing(text: &str) -> Result<String, Reply> {
     checked(KEYS[0], text)
 }
 
-fn checked(field: &str, text: &str) -> Result<String, Reply> {
+pub(super) fn checked(field: &str, text: &str) -> Result<String, Reply> {
     match text.len() {
         0 => Err(Reply::invalid(field, "must not be empty")),
         1..=MAX_KEY_BYTES => Ok(text.to_owned()),

@@ -13,6 +13,8 @@ pub(super) enum Name {
     Leave,
     Snapshot,
     Sync,
+    Subscribe,
+    Unsubscribe,
     /// To go on with a new token.
     Refresh,
     Command(Kind, Verb),
@@ -38,9 +40,15 @@ pub fn class(event: &str) -> EventClass {
         Some(Name::Command(..)) => EventClass::Command,
         // Whoever sends what nobody here knows, such as each move of a mouse, is to be able to join all the same.
         Some(Name::Signal(..)) | None => EventClass::Signal,
-        Some(Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Refresh) => {
-            EventClass::Read
-        }
+        Some(
+            Name::Join
+            | Name::Leave
+            | Name::Snapshot
+            | Name::Sync
+            | Name::Subscribe
+            | Name::Unsubscribe
+            | Name::Refresh,
+        ) => EventClass::Read,
     }
 }
 
@@ -130,6 +138,16 @@ const fn signal(
     }
 }
 
+const fn channel(canonical: &'static str, name: Name) -> Entry {
+    Entry {
+        canonical,
+        name,
+        noun: canonical,
+        verbs: &[""],
+        fillers: &["channel", "channels"],
+    }
+}
+
 const AUTH_REFRESH: Entry = Entry {
     canonical: "auth:refresh",
     name: Name::Refresh,
@@ -150,8 +168,10 @@ const START: &[&str] = &["start", "begin"];
 const STOP: &[&str] = &["stop", "end", "finish"];
 
 #[rustfmt::skip]
-pub(super) static TABLE: [Entry; 34] = [
+pub(super) static TABLE: [Entry; 36] = [
     AUTH_REFRESH,
+    channel("subscribe", Name::Subscribe),
+    channel("unsubscribe", Name::Unsubscribe),
     project("join:project", Name::Join, &["join"]),
     project("leave:project", Name::Leave, &["leave"]),
     project("project:snapshot", Name::Snapshot, &["snapshot"]),

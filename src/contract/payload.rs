@@ -1,5 +1,6 @@
 //! What clients are told about an entity, in acks, snapshots and events.
 
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
@@ -66,6 +67,35 @@ pub fn listed(event: &Event, style: EventStyle) -> Value {
     put(&mut listed, "seq", event.seq);
     put(&mut listed, "payload", payload);
     listed.into()
+}
+
+/// An event with what is known of it, as those hear it who listen to whole channels.
+///
+/// # Panics
+///
+/// Never: a map with string keys is always JSON.
+#[must_use]
+pub fn message(event: &Event, style: EventStyle) -> Box<RawValue> {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        channel: &'a str,
+        r#type: String,
+        seq: Seq,
+        id: String,
+        timestamp: String,
+        actor: &'a str,
+        data: &'a RawValue,
+    }
+    let message = Message {
+        channel: event.subject().as_str(),
+        r#type: style.name(&event.event_type),
+        seq: event.seq,
+        id: event.id.0.to_string(),
+        timestamp: event.created_at.to_string(),
+        actor: event.actor.as_str(),
+        data: &event.payload,
+    };
+    to_raw_value(&message).expect("a map with string keys is always JSON")
 }
 
 /// A signal's payload: what the sender sent, over it where and who.

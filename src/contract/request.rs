@@ -7,8 +7,10 @@ use super::build::{Built, build};
 use super::field::is_stamp;
 use super::names::{self, Entry, Name};
 use super::reply::MAX_NAME_CHARS;
-use super::{ErrorCode, Limits, Reply, SignalRequest, packet, signal, subscribe};
-use crate::domain::{Action, Actor, Command, EntityId, Fields, Kind, ProjectId};
+use super::{
+    ErrorCode, Limits, Publication, Reply, SignalRequest, Types, packet, signal, subscribe,
+};
+use crate::domain::{Action, Actor, ChannelName, Command, EntityId, Fields, Kind, ProjectId};
 
 /// Where a token stands in a payload.
 const TOKEN: &str = "token";
@@ -32,6 +34,24 @@ pub enum Request {
     Sync {
         /// The project.
         project: ProjectId,
+        /// The point; from the start if there is none.
+        since: Option<Since>,
+        /// Most events of the answer.
+        limit: usize,
+    },
+    /// To hear of channels' events.
+    Subscribe(Subscribe),
+    /// To hear of them no longer.
+    Unsubscribe {
+        /// The channels.
+        channels: Vec<ChannelName>,
+    },
+    /// To tell a channel's subscribers something that is kept.
+    Publish(Publication),
+    /// A channel's events after a point.
+    Replay {
+        /// The channel.
+        channel: ChannelName,
         /// The point; from the start if there is none.
         since: Option<Since>,
         /// Most events of the answer.
@@ -61,13 +81,58 @@ pub struct Join {
     pub events: bool,
 }
 
-/// A point in a project's history, as the client names it.
+/// A wish to hear of channels' events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subscribe {
+    /// The channels, each once.
+    pub channels: Vec<ChannelName>,
+    /// Only of events of these types.
+    pub types: Option<Types>,
+    /// What the client has seen already. Of channels that a cursor does not name it hears what comes from now on.
+    pub since: Option<Since>,
+}
+
+impl Subscribe {
+    /// Channels and types by their names, as they stand in the query of a request.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with one of them.
+    pub fn new<'a>(
+        channels: impl IntoIterator<Item = &'a str>,
+        types: impl IntoIterator<Item = &'a str>,
+        since: Option<Since>,
+    ) -> Result<Self, Reply> {
+        let mut types = types.into_iter().peekable();
+        Ok(Self {
+            channels: subscribe::named(channels)?,
+            types: match types.peek() {
+                Some(_) => Some(Types::new(types)?),
+                None => None,
+            },
+            since,
+        })
+    }
+}
+
+/// A point in a channel's history, as the client names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
     /// A cursor's text, unchecked.
     Cursor(String),
     /// The seq of the last event seen.
     Seq(i64),
+}
+
+impl Since {
+    /// A cursor or a seq, as it stands in the query of a request.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        match text.parse() {
+            Ok(seq @ 0..) => Self::Seq(seq),
+            _ => Self::Cursor(text.to_owned()),
+        }
+    }
 }
 
 /// A command, perhaps without its project.
@@ -153,6 +218,16 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
         Name::Refresh => {
             let arguments = packet::arguments(packet, *limits)?;
             refresh(arguments.into_iter().next()).map(|token| Request::Refresh { token })
+        }
+        Name::Subscribe => {
+            let arguments = packet::arguments(packet, *limits)?;
+            subscribe::channels(arguments.into_iter().next(), *limits).map(Request::Subscribe)
+        }
+        Name::Unsubscribe => {
+            let arguments = packet::arguments(packet, *limits)?;
+            let Subscribe { channels, .. } =
+                subscribe::channels(arguments.into_iter().next(), *limits)?;
+            Ok(Request::Unsubscribe { channels })
         }
         name => {
             let arguments = packet::arguments(packet, *limits)?;

@@ -6,8 +6,9 @@ use super::arguments::First;
 use super::body::{Body, Wrappers};
 use super::field::first;
 use super::names::Name;
-use super::{Join, Limits, Reply, Request, Since};
-use crate::domain::{Fields, IdError, Kind, ProjectId};
+use super::packet;
+use super::{Join, Limits, MAX_CURSOR_CHANNELS, Reply, Request, Since, Subscribe, Types};
+use crate::domain::{ChannelName, Fields, IdError, Kind, ProjectId};
 
 const DEFAULT_LIMIT: u64 = 200;
 const MAX_LIMIT: u64 = 500;
@@ -24,13 +25,84 @@ pub(super) fn read(name: Name, argument: Option<Value>, limits: Limits) -> Resul
             since: since(&payload)?,
             limit: limit(&payload)?,
         },
-        Name::Join | Name::Refresh | Name::Command(..) | Name::Signal(..) => Request::Join(Join {
+        Name::Join
+        | Name::Refresh
+        | Name::Subscribe
+        | Name::Unsubscribe
+        | Name::Command(..)
+        | Name::Signal(..) => Request::Join(Join {
             project,
             since: since(&payload)?,
             snapshot: is_true(&payload, "snapshot"),
             events: is_true(&payload, "events"),
         }),
     })
+}
+
+/// Channels by name: `{channel}`, `{channels}`, a name by itself, or a list of names.
+pub(super) fn channels(argument: Option<Value>, limits: Limits) -> Result<Subscribe, Reply> {
+    let argument = match argument {
+        Some(Value::String(text)) => match packet::object_in(&text, limits)? {
+            Some(object) => Some(object),
+            None => Some(Value::String(text)),
+        },
+        argument => argument,
+    };
+    let (listed, payload) = match argument {
+        Some(Value::Object(payload)) => {
+            let listed = payload.get("channels").or_else(|| payload.get("channel"));
+            (listed.cloned(), payload)
+        }
+        listed => (listed, Fields::new()),
+    };
+    let names = match listed {
+        Some(Value::Array(names)) => names,
+        Some(name @ Value::String(_)) => vec![name],
+        Some(Value::Null) | None => return Err(Reply::invalid("channel", "is missing")),
+        Some(_) => return Err(Reply::invalid("channel", "must be a string")),
+    };
+    let names: Vec<_> = names.iter().map(Value::as_str).collect();
+    let Some(names) = names.into_iter().collect::<Option<Vec<_>>>() else {
+        return Err(Reply::invalid("channels", "must be strings"));
+    };
+    Ok(Subscribe {
+        channels: named(names)?,
+        types: types(&payload)?,
+        since: since(&payload)?,
+    })
+}
+
+/// Channels by their names, each once.
+pub(super) fn named<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<ChannelName>, Reply> {
+    let mut channels = Vec::new();
+    for name in names {
+        let channel = ChannelName::parse(name).map_err(|error| Reply::invalid("channel", error))?;
+        if !channels.contains(&channel) {
+            channels.push(channel);
+        }
+        if channels.len() > MAX_CURSOR_CHANNELS {
+            let what = format!("must not be more than {MAX_CURSOR_CHANNELS}");
+            return Err(Reply::invalid("channels", what));
+        }
+    }
+    if channels.is_empty() {
+        return Err(Reply::invalid("channels", "must not be empty"));
+    }
+    Ok(channels)
+}
+
+fn types(payload: &Fields) -> Result<Option<Types>, Reply> {
+    match payload.get("types") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(types)) => {
+            let types: Option<Vec<_>> = types.iter().map(Value::as_str).collect();
+            let types = types.ok_or_else(|| Reply::invalid("types", "must be strings"))?;
+            Types::new(types).map(Some)
+        }
+        Some(_) => Err(Reply::invalid("types", "must be a list")),
+    }
 }
 
 fn project_in(argument: Option<Value>, limits: Limits) -> Result<(ProjectId, Fields), Reply> {

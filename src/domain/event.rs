@@ -43,6 +43,21 @@ impl EventType {
         Self(Cow::Owned(name))
     }
 
+    /// Whether the name is one of ours: a dotted one, which is spelled as each client wants it. What others publish keeps
+    /// the name that they gave it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        let word = self.0.split_once('.').map(|(word, _)| word);
+        word.is_some_and(is_our_word)
+    }
+
+    /// Whether it could be taken for one of ours, in whatever spelling.
+    #[must_use]
+    pub fn sounds_like_ours(&self) -> bool {
+        let end = self.0.find(|char: char| !char.is_ascii_lowercase());
+        is_our_word(&self.0[..end.unwrap_or(self.0.len())])
+    }
+
     /// Whether it says who belongs to a project, and as what.
     #[must_use]
     pub fn is_about_members(&self) -> bool {
@@ -62,6 +77,25 @@ impl EventType {
     }
 }
 
+/// Whether the names of our own events, or signals, begin with this word.
+pub(super) fn is_our_word(word: &str) -> bool {
+    const OURS: [&str; 12] = [
+        "project",
+        "task",
+        "epic",
+        "sprint",
+        "member",
+        "presence",
+        "typing",
+        "session",
+        "system",
+        "auth",
+        "channel",
+        "boardcast",
+    ];
+    OURS.contains(&word)
+}
+
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -79,6 +113,8 @@ pub struct Event {
     pub seq: Seq,
     /// The event's own id.
     pub id: EventId,
+    /// The channel that it is about, if it stands here for a whole family.
+    pub source: Option<ChannelName>,
     /// What happened.
     pub event_type: EventType,
     /// What clients get as first argument: JSON text that is never changed again.
@@ -89,4 +125,12 @@ pub struct Event {
     pub created_at: Timestamp,
     /// The connection that asked for it, as long as that is known: it is not kept in the log.
     pub origin: Option<ConnectionId>,
+}
+
+impl Event {
+    /// The channel that it is about, as clients are told.
+    #[must_use]
+    pub fn subject(&self) -> &ChannelName {
+        self.source.as_ref().unwrap_or(&self.channel)
+    }
 }

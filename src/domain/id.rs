@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
+use super::ChannelName;
+
 /// Longest id in bytes.
 pub(super) const MAX_ID_BYTES: usize = 128;
 
@@ -199,12 +201,9 @@ impl ProjectId {
     /// The project's channel, which is its Socket.IO room as well.
     #[must_use]
     pub fn channel(&self) -> ChannelName {
-        ChannelName(format!("{PROJECT}{}", self.0).into())
+        ChannelName::restore(format!("project:{}", self.0))
     }
 }
-
-/// What the names of projects' channels begin with.
-const PROJECT: &str = "project:";
 
 /// Defines a newtype over a text that is cheap to clone.
 macro_rules! text_type {
@@ -236,24 +235,12 @@ macro_rules! text_type {
 }
 
 text_type! {
-    /// Names a channel: `project:<id>`.
-    ChannelName
-}
-text_type! {
     /// Tells one database from another, so that a cursor of another one is noticed. Lower-case hexadecimal.
     Epoch
 }
 text_type! {
     /// One running server among several, made anew at every start. Twelve characters of lower-case hexadecimal.
     InstanceId
-}
-
-impl ChannelName {
-    /// Whether it is a project's.
-    #[must_use]
-    pub fn is_project(&self) -> bool {
-        self.0.starts_with(PROJECT)
-    }
 }
 
 impl Epoch {

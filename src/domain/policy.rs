@@ -1,6 +1,9 @@
 //! Who may do what: the one table, and the rules around it that no table can tell.
 
-use super::{Action, EntityId, Holder, Id, Identity, Kind, Membership, Refusal, Role, World};
+use super::{
+    Action, ChannelName, EntityId, Family, Holder, Id, Identity, Kind, Membership, Refusal, Role,
+    World,
+};
 
 /// What it takes to see a project: its state, its events, who is in it.
 pub const TO_SEE: Role = Role::Viewer;
@@ -78,10 +81,76 @@ pub fn check(
     let role = role.ok_or(UNSEEN)?;
     let needed = needed_for(world, action, &me);
     if role < needed {
-        let message = format!("this takes the role {needed} in the project, and you are {role}");
-        return Err(Refusal::Forbidden(message));
+        return Err(lacks(needed, role));
     }
     Ok(())
+}
+
+/// What it takes to publish on a project's channel, and on every channel that is nobody's own.
+const TO_PUBLISH: Role = Role::Member;
+/// What it takes to hear what is meant for another user.
+const TO_OVERHEAR: Role = Role::Admin;
+
+/// Whether somebody may hear what is published on a channel that is no project's.
+///
+/// # Errors
+///
+/// [`Refusal::Forbidden`].
+pub fn hear(identity: &Identity, channel: &ChannelName) -> Result<(), Refusal> {
+    match channel.family() {
+        Family::User(user) if user != identity.actor.as_str() => {
+            need(identity, TO_OVERHEAR, "to hear what is for another user")
+        }
+        // The id of a session is its secret; whoever is somebody hears the rest.
+        _ => Ok(()),
+    }
+}
+
+/// Whether somebody may publish on a channel; without identity everybody may. `world` is the project if it is one's.
+///
+/// # Errors
+///
+/// A project that the caller cannot see is not found, whether it exists or not, and one that was deleted is gone; else
+/// [`Refusal::Forbidden`].
+pub fn publish(
+    identity: Option<&Identity>,
+    channel: &ChannelName,
+    world: Option<&World>,
+) -> Result<(), Refusal> {
+    let Some(world) = world else {
+        return match identity {
+            Some(identity) if !matches!(channel.family(), Family::Session(_)) => {
+                need(identity, TO_PUBLISH, "to publish on this channel")
+            }
+            _ => Ok(()),
+        };
+    };
+    if let Some(identity) = identity {
+        let member = world.get(Kind::Member, &member_id(identity));
+        let membership = member.map(|member| Membership::of(member));
+        let role = identity.role(world.project(), membership).ok_or(UNSEEN)?;
+        if role < TO_PUBLISH {
+            return Err(lacks(TO_PUBLISH, role));
+        }
+    }
+    match world.project_entity() {
+        None => Err(UNSEEN),
+        Some(project) if project.deleted.is_some() => Err(Refusal::Gone(Kind::Project)),
+        Some(_) => Ok(()),
+    }
+}
+
+fn need(identity: &Identity, needed: Role, what: &str) -> Result<(), Refusal> {
+    if identity.grants.everywhere() >= Some(needed) {
+        return Ok(());
+    }
+    let message = format!("{what} takes a token or API key with the role {needed} in all projects");
+    Err(Refusal::Forbidden(message))
+}
+
+fn lacks(needed: Role, role: Role) -> Refusal {
+    let message = format!("this takes the role {needed} in the project, and you are {role}");
+    Refusal::Forbidden(message)
 }
 
 /// How a project looks that the caller cannot see.

@@ -140,6 +140,11 @@ impl World {
             .map(|(rank, _)| rank)
     }
 
+    /// Notes that the channel has one event more, by which nothing changes.
+    pub fn pass(&mut self) {
+        self.seq += 1;
+    }
+
     /// Takes the changes over, so that the next command of the batch sees them.
     pub fn accept(&mut self, changes: &Changes) {
         self.seq += Seq::try_from(changes.events.len()).unwrap_or(Seq::MAX);

@@ -44,6 +44,8 @@ struct RelayedEvent<'a> {
     actor: Cow<'a, str>,
     at: i64,
     origin: Option<ConnectionId>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    source: Option<Cow<'a, str>>,
     #[serde(borrow)]
     payload: &'a RawValue,
 }
@@ -116,6 +118,7 @@ impl<'a> From<&'a Event> for RelayedEvent<'a> {
             actor: event.actor.as_str().into(),
             at: event.created_at.as_millis(),
             origin: event.origin,
+            source: event.source.as_ref().map(|source| source.as_str().into()),
             payload: &event.payload,
         }
     }
@@ -124,6 +127,9 @@ impl<'a> From<&'a Event> for RelayedEvent<'a> {
 impl RelayedEvent<'_> {
     fn of(self, channel: &ChannelName) -> Event {
         Event {
+            source: self
+                .source
+                .map(|source| ChannelName::restore(source.into_owned())),
             channel: channel.clone(),
             channel_no: ChannelNo(self.no),
             seq: self.seq,
@@ -185,6 +191,7 @@ mod tests {
 
     fn event(seq: Seq, payload: &str) -> Arc<Event> {
         Arc::new(Event {
+            source: Some(ChannelName::restore("agent:a".to_owned())),
             channel: ChannelName::restore("project:p".to_owned()),
             channel_no: ChannelNo(7),
             seq,

@@ -109,6 +109,7 @@ impl Stage {
         let channel = tx.channels_lock(names).await.unwrap().remove(0);
         let event = |seq| {
             Arc::new(Event {
+                source: None,
                 channel: self.channel.clone(),
                 channel_no: channel.no,
                 seq,

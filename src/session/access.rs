@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
 use super::revoke::Revoked;
+use super::subscribe::not_heard;
 use crate::auth::AuthError;
 use crate::contract::{CommandRequest, Document, ErrorCode, Reply};
-use crate::domain::{Fields, Grants, Holder, Identity, ProjectId, Role, Seq, World, policy};
+use crate::domain::{
+    ChannelName, Fields, Grants, Holder, Identity, ProjectId, Role, Seq, Target, World, policy,
+};
 use crate::store::StoreError;
 
 /// What a client has shown, and whether it counts.
@@ -57,6 +60,12 @@ impl Standing {
         as_of: Seq::MAX,
     };
 
+    /// Of those who may not.
+    const CLOSED: Self = Self {
+        role: None,
+        ..Self::OPEN
+    };
+
     /// Whether the project can be seen.
     pub(super) fn sees(self) -> bool {
         self.role >= Some(policy::TO_SEE)
@@ -73,8 +82,8 @@ impl Standing {
 pub struct Refreshed {
     /// The answer.
     pub reply: Reply,
-    /// Projects that cannot be seen with the new one.
-    pub lost: Vec<ProjectId>,
+    /// Channels that cannot be heard with the new one.
+    pub lost: Vec<Target>,
 }
 
 impl Session {
@@ -98,21 +107,39 @@ impl Session {
     }
 
     pub(super) async fn standing(&self, project: &ProjectId) -> Result<Standing, StoreError> {
-        let standings = self.standings(std::slice::from_ref(project)).await?;
-        Ok(standings.into_iter().next().unwrap_or(Standing::OPEN))
+        self.standing_at(&Target::project(project)).await
     }
 
-    pub(super) async fn standings(
-        &self,
-        projects: &[ProjectId],
-    ) -> Result<Vec<Standing>, StoreError> {
+    pub(super) async fn standing_at(&self, target: &Target) -> Result<Standing, StoreError> {
+        let standings = self.standings(std::slice::from_ref(target)).await?;
+        Ok(standings.into_iter().next().unwrap_or(Standing::CLOSED))
+    }
+
+    /// What the client is in these channels' projects. Of other channels it is known for ever whether it may hear them.
+    pub(super) async fn standings(&self, targets: &[Target]) -> Result<Vec<Standing>, StoreError> {
         match self.rights() {
-            None => Ok(vec![Standing::OPEN; projects.len()]),
-            Some(identity) => self.standings_of(&identity, projects).await,
+            None => Ok(vec![Standing::OPEN; targets.len()]),
+            Some(identity) => self.standings_of(&identity, targets).await,
         }
     }
 
     async fn standings_of(
+        &self,
+        identity: &Identity,
+        targets: &[Target],
+    ) -> Result<Vec<Standing>, StoreError> {
+        let projects = targets.iter().filter_map(|target| target.project.clone());
+        let projects: Vec<_> = projects.collect();
+        let mut found = self.standings_in(identity, &projects).await?.into_iter();
+        let standings = targets.iter().map(|target| match target.project {
+            Some(_) => found.next().unwrap_or(Standing::CLOSED),
+            None if policy::hear(identity, &target.channel).is_ok() => Standing::OPEN,
+            None => Standing::CLOSED,
+        });
+        Ok(standings.collect())
+    }
+
+    async fn standings_in(
         &self,
         identity: &Identity,
         projects: &[ProjectId],
@@ -137,22 +164,36 @@ impl Session {
             .collect())
     }
 
-    /// Serves a read of a project that can be seen, before and after it was read.
+    /// Serves a read of a channel that can be heard, before and after it was read.
     pub(super) async fn reading(
         &self,
-        project: &ProjectId,
+        target: &Target,
         read: Pin<Box<impl Future<Output = Result<Document, StoreError>>>>,
     ) -> Result<Reply, StoreError> {
-        let standing = self.standing(project).await?;
+        let standing = self.standing_at(target).await?;
         if !standing.sees() {
-            return Ok(unseen());
+            return Ok(not_heard(target, self.rights().as_deref()));
         }
         let document = read.await?;
         let is_newer = super::join::seq_of(&document) > standing.as_of;
-        if is_newer && !self.standing(project).await?.sees() {
-            return Ok(unseen());
+        if is_newer && !self.standing_at(target).await?.sees() {
+            return Ok(not_heard(target, self.rights().as_deref()));
         }
         Ok(Reply::done(document))
+    }
+
+    /// Turns away who may not publish on a channel, before it costs anything. Of a project's the last word is the writer's.
+    pub(super) async fn may_publish(&self, channel: &ChannelName) -> Result<(), Reply> {
+        let Some(identity) = self.rights() else {
+            return Ok(());
+        };
+        let Some(project) = channel.project() else {
+            return policy::publish(Some(&identity), channel, None)
+                .map_err(|refusal| Reply::from_refusal(&refusal));
+        };
+        let standing = self.standing(&project).await;
+        let standing = standing.map_err(|error| super::unavailable(&error))?;
+        standing.sees().then_some(()).ok_or_else(unseen)
     }
 
     /// Turns away who has no business in a project, before it costs anything. The last word is the writer's.
@@ -210,12 +251,12 @@ impl Session {
     async fn go_on_as(&self, fresh: Identity) -> Result<Refreshed, StoreError> {
         let mut lost = Vec::new();
         if self.access.required {
-            let projects = self.rooms.projects();
-            let standings = self.standings_of(&fresh, &projects).await?;
-            let rooms = projects.into_iter().zip(standings);
-            lost.extend(rooms.filter_map(|(project, standing)| {
+            let targets = self.rooms.targets();
+            let standings = self.standings_of(&fresh, &targets).await?;
+            let rooms = targets.into_iter().zip(standings);
+            lost.extend(rooms.filter_map(|(target, standing)| {
                 let sees = standing.sees();
-                (!sees).then_some(project)
+                (!sees).then_some(target)
             }));
         }
         let mut answer = Fields::new();
@@ -223,8 +264,8 @@ impl Session {
         let expires_at = fresh.expires_at.map(|at| at.to_string());
         answer.insert("expiresAt".to_owned(), expires_at.into());
         self.access.replace(fresh);
-        for project in &lost {
-            self.expel(&project.channel(), Revoked::Token);
+        for target in &lost {
+            self.expel(&target.channel, Revoked::Token);
         }
         Ok(Refreshed {
             reply: Reply::done(answer),

@@ -8,14 +8,14 @@ use super::Session;
 use super::access::{Standing, unseen};
 use super::revoke::Revoked;
 use crate::contract::{Document, ErrorCode, Join, Reply};
-use crate::domain::{ChannelName, Fields, ProjectId, Seq};
+use crate::domain::{ChannelName, Fields, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
 /// Events in the answer to a join that asks for them; what comes after is delivered.
 const JOIN_EVENTS: usize = 500;
 
-/// Why a project cannot be joined.
+/// Why a channel cannot be subscribed to.
 #[derive(Debug)]
 pub(super) enum JoinError {
     /// The client cannot see it.
@@ -43,14 +43,16 @@ impl Session {
         join: Join,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Reply, StoreError> {
-        let channel = join.project.channel();
+        let target = Target::project(&join.project);
+        let channel = target.channel.clone();
         let mut standing = self.standing(&join.project).await?;
         if !standing.sees() {
             return Ok(unseen());
         }
-        if !self.rooms.has_place_for(&channel) {
-            return Ok(too_many_rooms(self.rooms.max));
+        if !self.rooms.has_place_for(std::slice::from_ref(&channel)) {
+            return Ok(self.too_many_rooms());
         }
+        self.rooms.select_all(&channel);
         let mut answer = Document::default();
         let mut from = match &join.since {
             None => From::Now,
@@ -105,8 +107,9 @@ impl Session {
         standing: Standing,
     ) -> Result<Followed, JoinError> {
         let mut reset = None;
+        let target = Target::project(project);
         loop {
-            match self.subscribe(project, subscriber, from, standing).await {
+            match self.subscribe(&target, subscriber, from, standing).await {
                 Ok(joined) => return Ok(Followed { joined, reset }),
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
                     let state = self.reset(project, &reason.to_string()).await;
@@ -121,19 +124,19 @@ impl Session {
     /// Subscribes from a position. Nothing is delivered before it is certain that the client may be there as of it.
     pub(super) async fn subscribe(
         &self,
-        project: &ProjectId,
+        target: &Target,
         subscriber: &Arc<dyn Subscriber>,
         from: From,
         standing: Standing,
     ) -> Result<Joined, JoinError> {
-        let channel = &project.channel();
+        let channel = &target.channel;
         let old = self.rooms.take_subscription(channel);
         if let Some(old) = &old {
             // Only then is it known how far the client was told.
             old.leave().await;
         }
         let for_ever = (standing.as_of == Seq::MAX).then_some(Seq::MAX);
-        self.rooms.enter(channel, project, for_ever);
+        self.rooms.enter(target, for_ever);
         let from = match from {
             // Joining again changes nothing: the client goes on from where it is.
             From::Now => self.rooms.position(channel).map_or(from, From::After),
@@ -158,32 +161,33 @@ impl Session {
             }
         };
         self.rooms.settle(channel, subscription, joined, || {
+            let project = target.project.as_ref().filter(|_| self.attends)?;
             let (presence, caller) = (self.app.presence(), &self.caller);
-            presence.enter(project, &caller.actor, caller.connection)
+            Some(presence.enter(project, &caller.actor, caller.connection))
         });
-        self.vet(project, joined.position, standing).await?;
+        self.vet(target, joined.position, standing).await?;
         Ok(joined)
     }
 
     /// Lets events through from a position on, unless the client was turned out before it.
     async fn vet(
         &self,
-        project: &ProjectId,
+        target: &Target,
         position: Seq,
         mut standing: Standing,
     ) -> Result<(), JoinError> {
-        let channel = project.channel();
+        let channel = &target.channel;
         if standing.as_of < position {
-            let newer = self.standing(project).await;
+            let newer = self.standing_at(target).await;
             if newer.is_err() {
-                self.rooms.forget(&channel);
+                self.rooms.forget(channel);
             }
             standing = newer.map_err(SubscribeError::Store)?;
         }
-        if standing.sees() && self.rooms.admit(&channel, standing.as_of) {
+        if standing.sees() && self.rooms.admit(channel, standing.as_of) {
             return Ok(());
         }
-        self.expel(&channel, Revoked::Removed);
+        self.expel(channel, Revoked::Removed);
         Err(JoinError::Unseen)
     }
 
@@ -215,19 +219,32 @@ impl Session {
         let mut answer = Fields::new();
         answer.insert("room".to_owned(), channel.as_str().into());
         answer.insert("projectId".to_owned(), project.to_json());
-        match self.rooms.exit(&channel) {
-            Some((subscription, attendance)) => {
-                subscription.leave().await;
-                if let Some(attendance) = attendance {
-                    attendance.leave();
-                }
-            }
-            None => {
-                answer.insert("noop".to_owned(), true.into());
+        if !self.leave_channel(&channel).await {
+            answer.insert("noop".to_owned(), true.into());
+        }
+        Reply::done(answer)
+    }
+
+    /// Ends a subscription after all that was published before. Whether there was one.
+    pub(super) async fn leave_channel(&self, channel: &ChannelName) -> bool {
+        let left = self.rooms.exit(channel);
+        let was_there = left.is_some();
+        if let Some((subscription, attendance)) = left {
+            subscription.leave().await;
+            if let Some(attendance) = attendance {
+                attendance.leave();
             }
         }
-        self.let_go_of(&channel);
-        Reply::done(answer)
+        self.let_go_of(channel);
+        was_there
+    }
+
+    pub(super) fn too_many_rooms(&self) -> Reply {
+        let max = self.rooms.max;
+        let message = format!(
+            "a connection can be in {max} projects and other channels at a time; leave one, or open another connection"
+        );
+        Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
     }
 }
 
@@ -235,14 +252,7 @@ pub(super) fn seq_of(answer: &Document) -> Seq {
     answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn too_many_rooms(max: usize) -> Reply {
-    let message = format!(
-        "a connection can be in {max} projects at a time; leave one, or open another connection"
-    );
-    Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
-}
-
-fn closing() -> Reply {
+pub(super) fn closing() -> Reply {
     Reply::refused(
         ErrorCode::Unavailable,
         "the server is shutting down; connect again",

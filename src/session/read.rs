@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Session;
 use crate::contract::{Cursor, Document, Since, payload};
-use crate::domain::{ChannelName, ChannelNo, Event, Fields, Kind, ProjectId, Seq};
+use crate::domain::{ChannelName, ChannelNo, Event, Kind, ProjectId, Seq, Target};
 use crate::hub::OutOfRange;
 use crate::store::{Channel, StoreError};
 
@@ -17,6 +17,8 @@ const SYNC_BYTES: usize = 4 * 1024 * 1024;
 /// Part of a channel's log.
 pub(super) struct Stretch {
     no: ChannelNo,
+    /// Its events come after this seq.
+    after: Seq,
     head: Seq,
     pub(super) events: Vec<Arc<Event>>,
 }
@@ -69,7 +71,7 @@ impl Session {
         let no = self.app.store().channel_open(channel).await?.no;
         Ok(cursor
             .get(no)
-            .ok_or("the cursor does not cover this project"))
+            .ok_or("the cursor does not cover this channel"))
     }
 
     /// The state now. It is read and rendered once for all who ask at about the same time.
@@ -129,7 +131,12 @@ impl Session {
         if first.map_or(after < head, |first| first != after + 1) {
             return Ok(Err(OutOfRange::Pruned));
         }
-        Ok(Ok(Stretch { no, head, events }))
+        Ok(Ok(Stretch {
+            no,
+            after,
+            head,
+            events,
+        }))
     }
 
     pub(super) fn listed(&self, events: &[Arc<Event>]) -> Value {
@@ -141,33 +148,67 @@ impl Session {
 
     pub(super) async fn sync(
         &self,
-        project: &ProjectId,
+        target: &Target,
         since: Option<&Since>,
         limit: usize,
     ) -> Result<Document, StoreError> {
-        let channel = project.channel();
+        let channel = &target.channel;
         let position = match since {
-            Some(since) => self.position(since, &channel).await?,
+            Some(since) => self.position(since, channel).await?,
             None => Ok(0),
         };
-        let after = match position {
-            Ok(after) => after,
-            Err(reason) => return self.reset(project, reason).await,
-        };
-        let Stretch { no, head, events } = match self.events_after(&channel, after, limit).await? {
-            Ok(stretch) => stretch,
-            Err(reason) => {
-                let reason = reason.to_string();
-                return self.reset(project, &reason).await;
+        let stretch = match position {
+            Ok(after) => {
+                let stretch = self.events_after(channel, after, limit).await?;
+                stretch.map_err(|reason| reason.to_string())
             }
+            Err(reason) => Err(reason.to_owned()),
         };
+        match (stretch, &target.project) {
+            (Ok(stretch), _) => Ok(self.synced(target, &stretch)),
+            (Err(reason), Some(project)) => self.reset(project, &reason).await,
+            (Err(reason), None) => {
+                let stretch = self.what_is_kept(channel, limit).await?;
+                let mut answer = self.synced(target, &stretch);
+                answer.insert("reset", true);
+                answer.insert("reason", reason);
+                Ok(answer)
+            }
+        }
+    }
+
+    /// A channel's first events that have not been removed.
+    async fn what_is_kept(
+        &self,
+        channel: &ChannelName,
+        limit: usize,
+    ) -> Result<Stretch, StoreError> {
+        loop {
+            let after = self.app.store().channel_open(channel).await?.pruned_seq;
+            // Unless more was removed meanwhile.
+            if let Ok(stretch) = self.events_after(channel, after, limit).await? {
+                return Ok(stretch);
+            }
+        }
+    }
+
+    fn synced(&self, target: &Target, stretch: &Stretch) -> Document {
+        let Stretch {
+            no,
+            after,
+            head,
+            ref events,
+        } = *stretch;
         let seq = events.last().map_or(after, |event| event.seq);
-        let mut answer = Fields::new();
-        answer.insert("projectId".to_owned(), project.to_json());
-        answer.insert("events".to_owned(), self.listed(&events));
-        answer.insert("seq".to_owned(), seq.into());
-        answer.insert("cursor".to_owned(), self.cursor_at(no, seq).into());
-        answer.insert("hasMore".to_owned(), (seq < head).into());
-        Ok(answer.into())
+        let mut answer = Document::default();
+        match &target.project {
+            Some(project) => answer.insert("projectId", project.to_json()),
+            None => answer.insert("channel", target.channel.as_str()),
+        }
+        answer.insert("events", self.listed(events));
+        answer.insert("seq", seq);
+        answer.insert("cursor", self.cursor_at(no, seq));
+        answer.insert("hasMore", seq < head);
+        answer
     }
 }

@@ -8,8 +8,9 @@ use super::Session;
 use super::access::Standing;
 use super::join::{JoinError, seq_of};
 use super::revoke::Revoked;
-use crate::contract::{Cursor, Document};
-use crate::domain::{ChannelName, EventType, ProjectId, Seq};
+use super::subscribe::Continued;
+use crate::contract::{Cursor, Document, Types};
+use crate::domain::{ChannelName, EventType, ProjectId, Seq, Target};
 use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};
 
 /// What became of a cursor with which a client came back.
@@ -33,6 +34,8 @@ pub enum Reset {
         /// Why.
         reason: OutOfRange,
     },
+    /// Of another channel there are not all events that it missed.
+    Channel(Continued),
     /// The client was turned out of a project.
     Revoked(ProjectId),
 }
@@ -67,14 +70,14 @@ impl Session {
             return Ok(resumed);
         }
         let numbers: Vec<_> = cursor.positions().iter().map(|(no, _)| *no).collect();
-        let projects = self.app.channels().projects(&numbers).await;
-        let projects = projects.map_err(SubscribeError::Store)?;
+        let targets = self.app.channels().targets(&numbers).await;
+        let targets = targets.map_err(SubscribeError::Store)?;
         let positions = cursor.positions().iter();
         let (rooms, seqs): (Vec<_>, Vec<_>) = positions
-            .filter_map(|(no, seq)| Some((projects.get(no)?.clone(), *seq)))
+            .filter_map(|(no, seq)| Some((targets.get(no)?.clone(), (*no, *seq))))
             .unzip();
         if rooms.len() > self.rooms.max {
-            resumed.lost("the cursor is of more projects than a connection may be in");
+            resumed.lost("the cursor is of more channels than a connection may be in");
             return Ok(resumed);
         }
         let standings = self.standings(&rooms).await;
@@ -90,12 +93,12 @@ impl Session {
             resumed.lost("the cursor is of channels that do not exist, or cannot be seen");
         }
         let joins = rooms.iter().zip(seqs).zip(standings);
-        let joins =
-            joins
-                .filter(|(_, standing)| is_known(standing))
-                .map(|((project, seq), standing)| {
-                    self.resume_project(project, seq, standing, subscriber)
-                });
+        let joins = joins.filter(|(_, standing)| is_known(standing)).map(
+            |((target, (no, seq)), standing)| {
+                let types = cursor.types(no).cloned();
+                self.resume_room(target, (seq, types), standing, subscriber)
+            },
+        );
         for (channel, reset) in try_join_all(joins).await? {
             resumed.channels.extend(channel);
             resumed.resets.extend(reset);
@@ -103,32 +106,44 @@ impl Session {
         Ok(resumed)
     }
 
-    async fn resume_project(
+    async fn resume_room(
         &self,
-        project: &ProjectId,
-        seq: Seq,
+        target: &Target,
+        (seq, types): (Seq, Option<Types>),
         standing: Standing,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(Option<ChannelName>, Option<Reset>), SubscribeError> {
-        let from = |from| self.subscribe(project, subscriber, from, standing);
+        let from = |from| self.subscribe(target, subscriber, from, standing);
         let resumed = async {
             if !standing.sees() {
                 return Err(JoinError::Unseen);
             }
+            if types.is_some() {
+                self.rooms.select(target, types);
+            }
+            let Some(project) = target.project.clone() else {
+                let at = From::Seen(seq);
+                let (_, continued) = self
+                    .follow_channel(target, subscriber, at, standing)
+                    .await?;
+                return Ok(continued.map(Reset::Channel));
+            };
             match from(From::Seen(seq)).await {
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
                     // It is there already, for others to see. From where on it is told is not known yet.
                     from(From::Now).await?;
-                    let project = project.clone();
                     Ok(Some(Reset::Project { project, reason }))
                 }
                 joined => joined.map(|_| None),
             }
         };
-        match resumed.await {
-            Ok(reset) => Ok((Some(project.channel()), reset)),
-            Err(JoinError::Unseen) => Ok((None, Some(Reset::Revoked(project.clone())))),
-            Err(JoinError::Subscribe(error)) => Err(error),
+        match (resumed.await, &target.project) {
+            (Ok(reset), _) => Ok((Some(target.channel.clone()), reset)),
+            (Err(JoinError::Unseen), Some(project)) => {
+                Ok((None, Some(Reset::Revoked(project.clone()))))
+            }
+            (Err(JoinError::Unseen), None) => Ok((None, None)),
+            (Err(JoinError::Subscribe(error)), _) => Err(error),
         }
     }
 
@@ -145,12 +160,26 @@ impl Session {
     ) -> Result<(EventType, Document), SubscribeError> {
         let (project, reason) = match reset {
             Reset::Session(said) => return Ok((EventType::known("session.reset"), said.clone())),
-            Reset::Revoked(project) => return Ok(Self::revoked(project, Revoked::Removed, None)),
+            Reset::Revoked(project) => {
+                return Ok(Self::revoked(
+                    &Target::project(project),
+                    Revoked::Removed,
+                    None,
+                ));
+            }
+            Reset::Channel(continued) => {
+                self.rooms.release(&continued.channel);
+                return Ok((EventType::known("channel.reset"), continued.to_document()));
+            }
             Reset::Project { project, reason } => (project, reason.to_string()),
         };
         match self.start_project_over(project, &reason, subscriber).await {
             Ok(state) => Ok((EventType::known("project.reset"), state)),
-            Err(JoinError::Unseen) => Ok(Self::revoked(project, Revoked::Removed, None)),
+            Err(JoinError::Unseen) => Ok(Self::revoked(
+                &Target::project(project),
+                Revoked::Removed,
+                None,
+            )),
             Err(JoinError::Subscribe(error)) => Err(error),
         }
     }

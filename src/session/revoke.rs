@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::{Delivery, Session};
 use crate::contract::Document;
-use crate::domain::{ChannelName, Event, EventType, Identity, Membership, ProjectId, Seq, policy};
+use crate::domain::{
+    ChannelName, Event, EventType, Identity, Membership, ProjectId, Seq, Target, policy,
+};
 
 /// Why somebody cannot see a project any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,17 +58,23 @@ impl Session {
         !self.has_joined(&event.channel)
     }
 
-    /// What a client is told that was turned out of a project, perhaps by an event of its log, and under which name.
+    /// What a client is told that was turned out of a channel, perhaps by an event of its log, and under which name.
     #[must_use]
-    pub fn revoked(project: &ProjectId, why: Revoked, seq: Option<Seq>) -> (EventType, Document) {
+    pub fn revoked(target: &Target, why: Revoked, seq: Option<Seq>) -> (EventType, Document) {
         let mut said = Document::default();
-        said.insert("projectId", project.to_json());
-        said.insert("room", project.channel().as_str());
+        let event_type = if let Some(project) = &target.project {
+            said.insert("projectId", project.to_json());
+            said.insert("room", target.channel.as_str());
+            "project.access_revoked"
+        } else {
+            said.insert("channel", target.channel.as_str());
+            "channel.access_revoked"
+        };
         said.insert("reason", why.as_str());
         if let Some(seq) = seq {
             said.insert("seq", seq);
         }
-        (EventType::known("project.access_revoked"), said)
+        (EventType::known(event_type), said)
     }
 
     /// The project of a room.

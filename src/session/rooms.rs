@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::contract::{Cursor, MAX_CURSOR_CHANNELS};
-use crate::domain::{ChannelName, ChannelNo, Epoch, Event, ProjectId, Seq};
+use crate::contract::{Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_TYPES_BYTES, Types};
+use crate::domain::{ChannelName, ChannelNo, Epoch, Event, EventType, ProjectId, Seq, Target};
 use crate::hub::{self, Subscription};
 use crate::presence::Attendance;
 
 #[derive(Debug)]
 struct Room {
-    project: ProjectId,
+    project: Option<ProjectId>,
+    /// Only events of these types are told.
+    types: Option<Types>,
     /// Missing while the subscription is being made or ended.
     subscription: Option<Subscription>,
     /// From the first subscription on, until the room is left.
@@ -30,6 +32,8 @@ struct Room {
 pub enum Delivery {
     /// It is told, with this cursor, which covers all channels of the session.
     Told(String),
+    /// It is none of those that the client wants to hear of: it counts as told.
+    Skipped,
     /// Not yet.
     Wait,
     /// The client is told that it was turned out instead, and then nothing more.
@@ -60,6 +64,22 @@ struct Joined {
     closed: bool,
 }
 
+impl Joined {
+    fn room(&mut self, target: &Target) -> &mut Room {
+        let room = self.by_channel.entry(target.channel.clone());
+        room.or_insert_with(|| Room {
+            project: target.project.clone(),
+            types: None,
+            subscription: None,
+            attendance: None,
+            no: None,
+            held: None,
+            vetted: None,
+            revoked: false,
+        })
+    }
+}
+
 impl Rooms {
     /// No rooms, in this database, and so many at most.
     pub(super) fn new(epoch: Epoch, max: usize) -> Self {
@@ -73,10 +93,11 @@ impl Rooms {
         }
     }
 
-    /// Whether this room may be entered.
-    pub(super) fn has_place_for(&self, channel: &ChannelName) -> bool {
+    /// Whether these rooms, each named once, may be entered.
+    pub(super) fn has_place_for(&self, channels: &[ChannelName]) -> bool {
         let rooms = &self.lock().by_channel;
-        rooms.len() < self.max || rooms.contains_key(channel)
+        let new = channels.iter().filter(|name| !rooms.contains_key(name));
+        rooms.len() + new.count() <= self.max
     }
 
     /// The subscription that a room has, which must be left before another is made.
@@ -86,22 +107,22 @@ impl Rooms {
     }
 
     /// Makes a room before its subscription, so that the first delivery finds it.
-    pub(super) fn enter(&self, channel: &ChannelName, project: &ProjectId, vetted: Option<Seq>) {
+    pub(super) fn enter(&self, target: &Target, vetted: Option<Seq>) {
         let mut rooms = self.lock();
-        let room = rooms
-            .by_channel
-            .entry(channel.clone())
-            .or_insert_with(|| Room {
-                project: project.clone(),
-                subscription: None,
-                attendance: None,
-                no: None,
-                held: None,
-                vetted,
-                revoked: false,
-            });
+        let room = rooms.room(target);
         room.vetted = vetted;
         room.revoked = false;
+    }
+
+    /// Tells only of events of these types in a room, which is made if need be, from now on; of all without types.
+    pub(super) fn select(&self, target: &Target, types: Option<Types>) {
+        let rooms = &mut *self.lock();
+        let room = rooms.room(target);
+        let no = room.no;
+        room.types.clone_from(&types);
+        if let Some(no) = no {
+            rooms.told.select(no, types);
+        }
     }
 
     /// Lets events through, because the client may be here as of a seq. Whether the room is still there.
@@ -137,6 +158,50 @@ impl Rooms {
         Some(room.vetted.is_some())
     }
 
+    /// Whether the client wants to hear of such events in a room.
+    pub(super) fn wants(&self, channel: &ChannelName, event_type: &EventType) -> bool {
+        let rooms = self.lock();
+        let room = rooms.by_channel.get(channel);
+        let types = room.and_then(|room| room.types.as_ref());
+        types.is_none_or(|types| types.contain(event_type))
+    }
+
+    /// Tells of all events in a room, if it is there.
+    pub(super) fn select_all(&self, channel: &ChannelName) {
+        let rooms = &mut *self.lock();
+        if let Some(room) = rooms.by_channel.get_mut(channel)
+            && room.types.take().is_some()
+            && let Some(no) = room.no
+        {
+            rooms.told.select(no, None);
+        }
+    }
+
+    /// Whether cursors have room for so many bytes of types more.
+    pub(super) fn has_place_for_types(&self, bytes: usize) -> bool {
+        let rooms = self.lock();
+        let rooms = rooms.by_channel.values();
+        let types = rooms.filter_map(|room| room.types.as_ref());
+        let known: usize = types.map(|types| types.to_string().len()).sum();
+        known + bytes <= MAX_CURSOR_TYPES_BYTES
+    }
+
+    /// The channels of all rooms out of which the client was not turned, and their projects.
+    pub(super) fn targets(&self) -> Vec<Target> {
+        let rooms = self.lock();
+        let joined = rooms.by_channel.iter().filter(|(_, room)| !room.revoked);
+        let target = |(channel, room): (&ChannelName, &Room)| Target {
+            channel: channel.clone(),
+            project: room.project.clone(),
+        };
+        joined.map(target).collect()
+    }
+
+    /// All rooms.
+    pub(super) fn channels(&self) -> Vec<ChannelName> {
+        self.lock().by_channel.keys().cloned().collect()
+    }
+
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
         let rooms = self.lock();
@@ -150,7 +215,7 @@ impl Rooms {
         channel: &ChannelName,
         subscription: Subscription,
         joined: hub::Joined,
-        attend: impl FnOnce() -> Attendance,
+        attend: impl FnOnce() -> Option<Attendance>,
     ) {
         let mut rooms = self.lock();
         let Joined {
@@ -163,8 +228,11 @@ impl Rooms {
         };
         if let Some(room) = by_channel.get_mut(channel) {
             room.subscription = Some(subscription);
-            room.attendance.get_or_insert_with(attend);
+            if room.attendance.is_none() {
+                room.attendance = attend();
+            }
             room.no = Some(joined.channel_no);
+            told.select(joined.channel_no, room.types.clone());
             let position = if let Some(held) = &mut room.held {
                 *held = joined.position;
                 UNCERTAIN
@@ -238,7 +306,7 @@ impl Rooms {
     pub(super) fn project(&self, channel: &ChannelName) -> Option<ProjectId> {
         let rooms = self.lock();
         let room = rooms.by_channel.get(channel)?;
-        Some(room.project.clone())
+        room.project.clone()
     }
 
     /// Removes all rooms and so ends their subscriptions, for good.
@@ -254,7 +322,7 @@ impl Rooms {
     pub(super) fn projects(&self) -> Vec<ProjectId> {
         let rooms = self.lock();
         let joined = rooms.by_channel.values().filter(|room| !room.revoked);
-        joined.map(|room| room.project.clone()).collect()
+        joined.filter_map(|room| room.project.clone()).collect()
     }
 
     /// The cursor of all rooms.
@@ -294,7 +362,10 @@ impl Rooms {
         }
         room.no = Some(event.channel_no);
         rooms.told.set(event.channel_no, event.seq);
-        Delivery::Told(rooms.told.to_string())
+        match &room.types {
+            Some(types) if !types.contain(&event.event_type) => Delivery::Skipped,
+            _ => Delivery::Told(rooms.told.to_string()),
+        }
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{Channel, KeptChannel, Snapshot, Standing, Store, StoreError};
 use super::{postgres, sqlite};
 use crate::domain::{
-    ChannelName, ChannelNo, EntityId, Epoch, Event, EventId, Kind, ProjectId, Seq, Timestamp,
+    ChannelName, ChannelNo, EntityId, Epoch, Event, EventId, Kind, ProjectId, Seq, Target,
+    Timestamp,
 };
 
 /// How long a read may take. A database that is cut off without a word must not hold up those who can go on
@@ -87,19 +88,19 @@ impl Store {
         with!(writer of self, channel::make(name))
     }
 
-    /// The projects whose channels have these numbers, as far as there are any.
+    /// The channels that have these numbers, as far as there are any.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn projects_by_no(
+    pub async fn targets(
         &self,
         numbers: &[ChannelNo],
-    ) -> Result<Vec<(ChannelNo, ProjectId)>, StoreError> {
+    ) -> Result<Vec<(ChannelNo, Target)>, StoreError> {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        with!(reader of self, channel::projects_by_no(numbers))
+        with!(reader of self, channel::targets(numbers))
     }
 
     /// Those of these channels that exist, by name.

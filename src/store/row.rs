@@ -17,7 +17,7 @@ use super::prune::Expiring;
 use super::{ApiKey, Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
     Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Grants, Id,
-    Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Timestamp,
+    Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Target, Timestamp,
 };
 
 /// A row of either database, with the table's name for errors.
@@ -91,9 +91,13 @@ pub(super) fn channel(row: &impl Columns) -> Result<Channel, StoreError> {
     })
 }
 
-pub(super) fn numbered_project(row: &impl Columns) -> Result<(ChannelNo, ProjectId), StoreError> {
+pub(super) fn target(row: &impl Columns) -> Result<(ChannelNo, Target), StoreError> {
     let no = ChannelNo(row.integer(CHANNELS, "no")?);
-    Ok((no, project_id(row)?))
+    let channel = ChannelName::restore(row.text(CHANNELS, "name")?);
+    let is_numeric = row.flag(ENTITIES, "project_id_numeric")?;
+    let project = channel.project();
+    let project = project.map(|id| ProjectId(Id::restore(id.as_str().to_owned(), is_numeric)));
+    Ok((no, Target { channel, project }))
 }
 
 pub(super) fn event(
@@ -105,6 +109,9 @@ pub(super) fn event(
         .map_err(|_| EVENTS.inconsistent("payload"))?;
     Ok(Arc::new(Event {
         origin: None,
+        source: row
+            .text_or_null(EVENTS, "source")?
+            .map(ChannelName::restore),
         channel: channel.clone(),
         channel_no,
         seq: row.integer(EVENTS, "seq")?,

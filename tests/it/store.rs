@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use boardcast::domain::{
     Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, Kind,
-    ProjectId, Rank, Seq, Stamp, Timestamp,
+    ProjectId, Rank, Seq, Stamp, Target, Timestamp,
 };
 use boardcast::store::{Batch, Channel, Store};
 use serde_json::value::RawValue;
@@ -159,6 +159,7 @@ fn task(project: &str, id: &str, fields: Value) -> Entity {
 fn event(channel: &Channel, seq: Seq, payload: &str) -> Arc<Event> {
     Arc::new(Event {
         origin: None,
+        source: None,
         channel: channel.name.clone(),
         channel_no: channel.no,
         seq,

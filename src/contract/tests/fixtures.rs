@@ -74,7 +74,13 @@ impl DryServer {
             Ok(Request::Snapshot { project } | Request::Sync { project, .. }) => {
                 self.standing(&project)
             }
-            Ok(Request::Refresh { .. }) => Reply::done(Fields::new()),
+            Ok(
+                Request::Refresh { .. }
+                | Request::Subscribe(_)
+                | Request::Unsubscribe { .. }
+                | Request::Publish(_)
+                | Request::Replay { .. },
+            ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,
         }

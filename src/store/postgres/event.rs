@@ -26,11 +26,15 @@ pub(crate) async fn insert(
             .collect::<Vec<_>>()
     };
     let ids: Vec<_> = events.iter().map(|(event, _)| event.id.0).collect();
+    let sources: Vec<_> = events
+        .iter()
+        .map(|(event, _)| event.source.as_ref().map(ChannelName::as_str))
+        .collect();
     let keys: Vec<_> = events.iter().map(|(_, key)| key.as_deref()).collect();
     sqlx::query(
-        "INSERT INTO events (channel_no, seq, id, type, payload, actor, idempotency_key, created_at)
+        "INSERT INTO events (channel_no, seq, id, type, payload, actor, idempotency_key, created_at, source)
          SELECT * FROM UNNEST($1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[],
-             $7::text[], $8::bigint[])",
+             $7::text[], $8::bigint[], $9::text[])",
     )
     .bind(number(|event| event.channel_no.0))
     .bind(number(|event| event.seq))
@@ -40,6 +44,7 @@ pub(crate) async fn insert(
     .bind(column(|event| event.actor.as_str()))
     .bind(keys)
     .bind(number(|event| event.created_at.as_millis()))
+    .bind(sources)
     .execute(conn)
     .await?;
     Ok(())
@@ -55,7 +60,7 @@ pub(crate) async fn page(
     max_bytes: i64,
 ) -> Result<Vec<Arc<Event>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT seq, id::text AS id, type, payload, actor, created_at FROM events
+        "SELECT seq, id::text AS id, type, payload, actor, created_at, source FROM events
          WHERE channel_no = $1 AND seq > $2 AND seq <= (
              SELECT max(seq) FROM (
                  SELECT seq,

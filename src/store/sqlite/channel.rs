@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use crate::domain::{ChannelName, ChannelNo, ProjectId, Seq};
+use crate::domain::{ChannelName, ChannelNo, Seq, Target};
 use crate::store::row::{self, CHANNELS, heads_moved, sorted};
 use crate::store::{Channel, KeptChannel, StoreError};
 
@@ -52,22 +52,23 @@ pub(crate) async fn make(
     made.into_iter().next().ok_or(CHANNELS.inconsistent("name"))
 }
 
-/// Whether an id is a number is known from what lies in the project. The names are those of `ProjectId::channel`.
-pub(crate) async fn projects_by_no(
+/// Whether a project's id is a number is known from what lies in the project. The names are those of `ProjectId::channel`.
+pub(crate) async fn targets(
     conn: &mut SqliteConnection,
     numbers: &[ChannelNo],
-) -> Result<Vec<(ChannelNo, ProjectId)>, StoreError> {
+) -> Result<Vec<(ChannelNo, Target)>, StoreError> {
     let numbers: Vec<_> = numbers.iter().map(|no| no.0).collect();
     let rows = sqlx::query(
-        "SELECT no, substr(name, 9) AS project_id, COALESCE((
-             SELECT project_id_numeric FROM entities WHERE project_id = substr(name, 9) LIMIT 1
+        "SELECT no, name, COALESCE((
+             SELECT project_id_numeric FROM entities
+             WHERE substr(name, 1, 8) = 'project:' AND project_id = substr(name, 9) LIMIT 1
          ), false) AS project_id_numeric
-         FROM channels WHERE no IN (SELECT value FROM json_each(?1)) AND substr(name, 1, 8) = 'project:'",
+         FROM channels WHERE no IN (SELECT value FROM json_each(?1))",
     )
     .bind(super::json(&numbers))
     .fetch_all(conn)
     .await?;
-    row::all(&rows, row::numbered_project)
+    row::all(&rows, row::target)
 }
 
 pub(crate) async fn page(

@@ -20,6 +20,7 @@ struct EventRow<'a> {
     actor: &'a str,
     idempotency_key: Option<&'a str>,
     created_at: i64,
+    source: Option<&'a str>,
 }
 
 pub(crate) async fn insert(
@@ -37,12 +38,14 @@ pub(crate) async fn insert(
             actor: event.actor.as_str(),
             idempotency_key: key.as_deref(),
             created_at: event.created_at.as_millis(),
+            source: event.source.as_ref().map(ChannelName::as_str),
         })
         .collect();
     sqlx::query(
-        "INSERT INTO events (channel_no, seq, id, type, payload, actor, idempotency_key, created_at)
+        "INSERT INTO events (channel_no, seq, id, type, payload, actor, idempotency_key, created_at, source)
          SELECT value ->> 'channel_no', value ->> 'seq', value ->> 'id', value ->> 'type',
-             value ->> 'payload', value ->> 'actor', value ->> 'idempotency_key', value ->> 'created_at'
+             value ->> 'payload', value ->> 'actor', value ->> 'idempotency_key', value ->> 'created_at',
+             value ->> 'source'
          FROM json_each(?1)",
     )
     .bind(super::json(&rows))
@@ -61,7 +64,7 @@ pub(crate) async fn page(
     max_bytes: i64,
 ) -> Result<Vec<Arc<Event>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT seq, id, type, payload, actor, created_at FROM events
+        "SELECT seq, id, type, payload, actor, created_at, source FROM events
          WHERE channel_no = ?1 AND seq > ?2 AND seq <= (
              SELECT max(seq) FROM (
                  SELECT seq,

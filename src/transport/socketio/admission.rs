@@ -26,7 +26,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn of(reply: Reply) -> Self {
+    fn of(reply: &Reply) -> Self {
         match reply.code() {
             Some(code @ ErrorCode::Unauthenticated) => Self::Told(code.as_str().to_owned()),
             _ => Self::Now,
@@ -45,7 +45,7 @@ impl Guest {
         let shown = handshake.credential.as_ref();
         if let Some(identity) = identify(app, shown, connection)
             .await
-            .map_err(Refusal::of)?
+            .map_err(|reply| Refusal::of(&reply))?
         {
             let client = pid.client_of(&identity.actor);
             return Ok(Self {

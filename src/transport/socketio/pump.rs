@@ -108,18 +108,17 @@ impl Pump {
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;
         }
-        let room = room_of(&request);
+        let rooms = rooms_of(&request);
         let joins = matches!(request, Request::Join(_));
         match self.socket.session.run(request, &self.subscriber).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
-                match room {
-                    Some(room) => {
-                        let asked = (&*name, joins);
-                        self.answer_with_cursor(asked, ack, reply, &room).await;
-                    }
-                    None => self.answer(&name, ack, reply).await,
+                if rooms.is_empty() {
+                    self.answer(&name, ack, reply).await;
+                } else {
+                    let asked = (&*name, joins);
+                    self.answer_with_cursor(asked, ack, reply, &rooms).await;
                 }
             }
             Outcome::Refreshed(refreshed) => {
@@ -144,19 +143,23 @@ impl Pump {
         (name, joins): (&str, bool),
         ack: Option<AckSender>,
         reply: Reply,
-        room: &ChannelName,
+        rooms: &[ChannelName],
     ) {
-        self.socket.settle_room(room);
+        for room in rooms {
+            self.socket.settle_room(room);
+        }
         if reply.is_ok() {
             self.socket.tell_cursor().await;
         }
-        match ack {
-            Some(ack) if joins && reply.is_ok() => {
+        match (ack, rooms) {
+            (Some(ack), [room]) if joins && reply.is_ok() => {
                 self.socket.answer_join(ack, &reply, room).await;
             }
-            ack => self.answer(name, ack, reply).await,
+            (ack, _) => self.answer(name, ack, reply).await,
         }
-        self.socket.release(room).await;
+        for room in rooms {
+            self.socket.release(room).await;
+        }
     }
 
     async fn settle_all(&mut self) {
@@ -208,11 +211,13 @@ fn lost() -> Reply {
     Reply::refused(ErrorCode::Internal, "something went wrong on the server")
 }
 
-/// The channel whose Socket.IO room a request may enter or leave.
-fn room_of(request: &Request) -> Option<ChannelName> {
+/// The channels that a request may make the client hear, or not hear any more.
+fn rooms_of(request: &Request) -> Vec<ChannelName> {
     match request {
-        Request::Join(join) => Some(join.project.channel()),
-        Request::Leave { project } => Some(project.channel()),
-        _ => None,
+        Request::Join(join) => vec![join.project.channel()],
+        Request::Leave { project } => vec![project.channel()],
+        Request::Subscribe(wish) => wish.channels.clone(),
+        Request::Unsubscribe { channels } => channels.clone(),
+        _ => Vec::new(),
     }
 }

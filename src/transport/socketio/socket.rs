@@ -304,6 +304,10 @@ impl Socket {
 
     /// Puts the socket into a channel's Socket.IO room if its session is subscribed, and else out of it.
     pub(super) fn settle_room(&self, channel: &ChannelName) {
+        // There are rooms of users already, for other things than what their channels carry.
+        if !channel.is_project() {
+            return;
+        }
         let room = channel.as_str().to_owned();
         match self.outgoing().socket.upgrade() {
             Some(socket) if self.session.has_joined(channel) => socket.join(room),

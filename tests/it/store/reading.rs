@@ -47,10 +47,18 @@ both_databases! {
         .await;
         let elsewhere = db.store.channel_open(&ChannelName::restore("agent:x")).await.unwrap();
         let numbers = [other.no, NOWHERE, first.no, seventh.no, elsewhere.no];
-        let mut found = db.store.projects_by_no(&numbers).await.unwrap();
-        found.sort_unstable();
-        let found: Vec<_> = found.into_iter().map(|(no, project)| (no, project.to_json())).collect();
-        let expected = [(first.no, json!("p")), (other.no, json!("q")), (seventh.no, json!(7))];
+        let mut found = db.store.targets(&numbers).await.unwrap();
+        found.sort_by_key(|(no, _)| *no);
+        let told = |(no, target): (_, Target)| {
+            (no, target.channel, target.project.map(|project| project.to_json()))
+        };
+        let found: Vec<_> = found.into_iter().map(told).collect();
+        let expected = [
+            (first.no, name.clone(), Some(json!("p"))),
+            (other.no, other.name.clone(), Some(json!("q"))),
+            (seventh.no, numeric.channel(), Some(json!(7))),
+            (elsewhere.no, elsewhere.name.clone(), None),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -1,10 +1,12 @@
 //! What the hub hands over to a client: events, which wait for room, and signals, which get lost without.
 
+use serde_json::value::RawValue;
 use socketioxide::{SendError, SocketError};
 
 use super::send::take_back;
 use super::{IoSocket, Outgoing, PACKET_OVERHEAD, Socket};
-use crate::domain::{ChannelName, ConnectionId, Event, Signal};
+use crate::contract::payload;
+use crate::domain::{ChannelName, ConnectionId, Event, Signal, Target};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Delivery, Revoked, Session};
 use crate::transport::socketio::outbox::Outbox;
@@ -21,7 +23,11 @@ impl Socket {
         let Some(project) = self.session.project_of(&event.channel) else {
             return Offer::Gone;
         };
-        let (event_type, said) = Session::revoked(&project, Revoked::Removed, Some(event.seq));
+        let (event_type, said) = Session::revoked(
+            &Target::project(&project),
+            Revoked::Removed,
+            Some(event.seq),
+        );
         let payload = said.to_raw();
         let cursor = self.session.cursor_without(&event.channel);
         let bytes = payload.get().len() + cursor.len() + PACKET_OVERHEAD;
@@ -38,6 +44,83 @@ impl Socket {
             Err(error) => {
                 take_back(outbox, &error);
                 Offer::Full
+            }
+        }
+    }
+
+    /// Tells an event of a channel that is no project's: as `event`, with all that is known of it, and under its own name.
+    /// The cursor comes with the last one, so a client that is cut off in between hears of both again.
+    fn tell_of_channel(
+        &self,
+        socket: &IoSocket,
+        outbox: &mut Outbox,
+        event: &Event,
+        cursor: &str,
+    ) -> Offer {
+        let style = self.session.style;
+        let (message, name) = (
+            payload::message(event, style),
+            style.name(&event.event_type),
+        );
+        if RESERVED.contains(&&*name) {
+            return emit(socket, outbox, EVENT, &message, Some(cursor));
+        }
+        let bytes = message.get().len() + event.payload.get().len() + 2 * PACKET_OVERHEAD;
+        if !outbox.takes_event(bytes + cursor.len()) {
+            return Offer::Full;
+        }
+        match emit(socket, outbox, EVENT, &message, None) {
+            Offer::Taken => emit(socket, outbox, &name, &event.payload, Some(cursor)),
+            refused => refused,
+        }
+    }
+}
+
+/// The event under which clients hear of all that happens in channels that are no projects'.
+const EVENT: &str = "event";
+/// What clients would take for something else.
+const RESERVED: [&str; 9] = [
+    EVENT,
+    "error",
+    "connect",
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+    "reconnect",
+];
+
+/// Sends an event if there is room for it.
+fn emit(
+    socket: &IoSocket,
+    outbox: &mut Outbox,
+    name: &str,
+    payload: &RawValue,
+    cursor: Option<&str>,
+) -> Offer {
+    let bytes = payload.get().len() + cursor.map_or(0, str::len) + PACKET_OVERHEAD;
+    if !outbox.takes_event(bytes) {
+        return Offer::Full;
+    }
+    outbox.put(bytes);
+    let sent = match cursor {
+        Some(cursor) => socket.emit(name, &(payload, cursor)),
+        None => socket.emit(name, payload),
+    };
+    match sent {
+        Ok(()) => Offer::Taken,
+        Err(error) => {
+            take_back(outbox, &error);
+            match error {
+                // `Closed`: it has ended, and is about to be gone.
+                SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
+                    Offer::Full
+                }
+                SendError::Serialize(error) => {
+                    tracing::error!(error = %error, "an event cannot be encoded");
+                    Offer::Taken
+                }
             }
         }
     }
@@ -60,6 +143,7 @@ impl Subscriber for Socket {
         }
         let cursor = match self.session.deliver(event) {
             Delivery::Told(cursor) => cursor,
+            Delivery::Skipped => return Offer::Taken,
             Delivery::Wait => return Offer::Full,
             Delivery::Gone => return Offer::Gone,
             Delivery::Revoked => {
@@ -74,30 +158,16 @@ impl Subscriber for Socket {
         if own && !self.echo {
             return Offer::Taken;
         }
-        let bytes = bytes + cursor.len();
-        if !outbox.takes_event(bytes) {
+        let told = if event.channel.is_project() {
+            let name = self.session.style.name(&event.event_type);
+            emit(&socket, outbox, &name, &event.payload, Some(&cursor))
+        } else {
+            self.tell_of_channel(&socket, outbox, event, &cursor)
+        };
+        if told == Offer::Full {
             self.session.not_told(event);
-            return Offer::Full;
         }
-        let name = self.session.style.name(&event.event_type);
-        outbox.put(bytes);
-        match socket.emit(name, &(&*event.payload, cursor)) {
-            Ok(()) => Offer::Taken,
-            Err(error) => {
-                take_back(outbox, &error);
-                match error {
-                    // `Closed`: it has ended, and is about to be gone.
-                    SendError::Socket(SocketError::InternalChannelFull | SocketError::Closed) => {
-                        self.session.not_told(event);
-                        Offer::Full
-                    }
-                    SendError::Serialize(error) => {
-                        tracing::error!(error = %error, seq = event.seq, "an event cannot be encoded");
-                        Offer::Taken
-                    }
-                }
-            }
-        }
+        told
     }
 
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {
@@ -117,6 +187,9 @@ impl Subscriber for Socket {
             Some(true) => {}
             Some(false) => return Offer::Full,
             None => return Offer::Gone,
+        }
+        if !self.session.wants(channel, &signal.signal_type) {
+            return Offer::Taken;
         }
         let name = self.session.style.name(&signal.signal_type);
         outbox.put(bytes);

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::clock::Clock;
 use crate::contract::Reply;
-use crate::domain::{ChannelName, ConnectionId, EventType, Identity, ProjectId, Timestamp};
+use crate::domain::{ChannelName, ConnectionId, EventType, Identity, Target, Timestamp};
 use crate::hub::{Offer, Subscriber};
 use crate::session::{Revoked, Session, unseen};
 use crate::transport::socketio::outbox::Outbox;
@@ -113,10 +113,10 @@ impl Socket {
     }
 
     /// Tells a client what it cannot see any more with the token that it has shown last.
-    pub(in super::super) async fn tell_lost(&self, projects: &[ProjectId]) {
-        for project in projects {
-            self.settle_room(&project.channel());
-            let (event_type, said) = Session::revoked(project, Revoked::Token, None);
+    pub(in super::super) async fn tell_lost(&self, targets: &[Target]) {
+        for target in targets {
+            self.settle_room(&target.channel);
+            let (event_type, said) = Session::revoked(target, Revoked::Token, None);
             let name = self.session.style.name(&event_type);
             let payload = said.to_raw();
             let bytes = payload.get().len() + self.session.cursor().len();

@@ -1,0 +1,45 @@
+//! One channel in a batch, while its log gets longer.
+
+use std::sync::Arc;
+
+use crate::domain::{Event, ProjectId, Seq, World};
+use crate::store::Channel;
+
+/// See the module.
+pub(super) struct Scene {
+    pub(super) channel: Channel,
+    /// The project whose channel it is.
+    pub(super) world: Option<World>,
+    /// What is new.
+    pub(super) events: Vec<Arc<Event>>,
+}
+
+impl Scene {
+    pub(super) fn new(channel: Channel) -> Self {
+        let project = channel.name.project();
+        Self {
+            world: project.map(|project| World::new(project, channel.seq)),
+            channel,
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes over how clients write the project's id.
+    pub(super) fn know_project(&mut self, project: &ProjectId) {
+        self.world = Some(World::new(project.clone(), self.channel.seq));
+    }
+
+    /// The seq of the last event.
+    pub(super) fn head(&self) -> Seq {
+        self.events
+            .last()
+            .map_or(self.channel.seq, |event| event.seq)
+    }
+
+    /// Puts an event behind the others.
+    pub(super) fn append(&mut self, event: Event) -> Arc<Event> {
+        let event = Arc::new(event);
+        self.events.push(Arc::clone(&event));
+        event
+    }
+}

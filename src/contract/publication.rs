@@ -1,0 +1,228 @@
+//! What a backend publishes on a channel, or a client says to the others of its session: a type and data that mean
+//! nothing to the server, and go to every subscriber as they were sent.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::fingerprint::Fingerprint;
+use super::{Limits, Reply, idempotency, packet};
+use crate::domain::{ChannelName, EventType};
+
+/// Longest type in bytes.
+const MAX_TYPE_BYTES: usize = 64;
+/// The payload if no data is sent.
+const NO_DATA: &str = "{}";
+
+/// What is to be published.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// On this channel.
+    pub channel: ChannelName,
+    /// What happened.
+    pub event_type: EventType,
+    /// The data, as it was sent.
+    pub payload: Box<RawValue>,
+    /// The idempotency key.
+    pub key: Option<String>,
+}
+
+impl PartialEq for Publication {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |of: &Self| {
+            let payload = of.payload.get().to_owned();
+            (
+                of.channel.clone(),
+                of.event_type.clone(),
+                payload,
+                of.key.clone(),
+            )
+        };
+        parts(self) == parts(other)
+    }
+}
+
+/// An object that asks for a publication.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asked<'a> {
+    #[serde(default)]
+    channel: Option<serde_json::Value>,
+    #[serde(default)]
+    r#type: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(default)]
+    idempotency_key: Option<serde_json::Value>,
+}
+
+impl Publication {
+    /// Checks what is to be published.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with it.
+    pub fn new(
+        channel: ChannelName,
+        event_type: &str,
+        data: Option<&RawValue>,
+        limits: &Limits,
+    ) -> Result<Self, Reply> {
+        if channel.is_of_all() {
+            let what = "tells of a whole family: publish on the channel that it is about";
+            return Err(Reply::invalid("channel", what));
+        }
+        let event_type = event_type_of(&channel, event_type)?;
+        let data = data.map_or(NO_DATA, RawValue::get);
+        // Held to the same rules as the payload of any message, and kept as it stands.
+        packet::arguments(&format!("[0,{data}]"), *limits)?;
+        let payload = RawValue::from_string(data.to_owned());
+        Ok(Self {
+            channel,
+            event_type,
+            payload: payload.map_err(|_| Reply::invalid("data", "is not valid JSON"))?,
+            key: None,
+        })
+    }
+
+    /// Reads `{channel, type, data, idempotencyKey}`.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with it.
+    pub fn read(text: &str, limits: &Limits) -> Result<Self, Reply> {
+        // First: what is too large, too deep, or no object, is not looked at more closely.
+        packet::arguments(&format!("[0,{text}]"), *limits)?;
+        let asked: Asked<'_> = serde_json::from_str(text).map_err(|_| {
+            Reply::invalid("payload", "must be an object with channel, type and data")
+        })?;
+        let text = |key: &str, value: Option<serde_json::Value>| match value {
+            Some(serde_json::Value::String(text)) => Ok(text),
+            Some(_) => Err(Reply::invalid(key, "must be a string")),
+            None => Err(Reply::invalid(key, "is missing")),
+        };
+        let channel = text("channel", asked.channel)?;
+        let channel =
+            ChannelName::parse(&channel).map_err(|error| Reply::invalid("channel", error))?;
+        let event_type = text("type", asked.r#type)?;
+        let publication = Self::new(channel, &event_type, asked.data, limits)?;
+        match asked.idempotency_key {
+            None | Some(serde_json::Value::Null) => Ok(publication),
+            key => publication.with_key(&text("idempotencyKey", key)?),
+        }
+    }
+
+    /// The same under an idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with the key.
+    pub fn with_key(mut self, key: &str) -> Result<Self, Reply> {
+        self.key = Some(idempotency::checked("idempotencyKey", key)?);
+        Ok(self)
+    }
+
+    /// About what it takes up in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, String::len);
+        self.payload.get().len() + self.event_type.as_str().len() + key
+    }
+
+    /// Tells whether two publications with the same key are the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> i64 {
+        let mut hash = Fingerprint::new();
+        for part in [
+            self.channel.as_str(),
+            self.event_type.as_str(),
+            self.payload.get(),
+        ] {
+            hash.text(part);
+        }
+        hash.finish()
+    }
+}
+
+/// The type, unless it could be taken for one of our own events.
+fn event_type_of(channel: &ChannelName, text: &str) -> Result<EventType, Reply> {
+    let invalid = |what: &str| Err(Reply::invalid("type", what));
+    let is_fine = |char: char| char.is_ascii_alphanumeric() || "_.:/-".contains(char);
+    if text.is_empty() {
+        return invalid("must not be empty");
+    }
+    if text.len() > MAX_TYPE_BYTES {
+        return invalid("must not be longer than 64 bytes");
+    }
+    if !text.chars().all(is_fine) {
+        return invalid("must consist of letters, digits and _ . : / -");
+    }
+    let event_type = EventType::restore(text.to_owned());
+    if event_type.is_ours() || (channel.is_project() && event_type.sounds_like_ours()) {
+        return invalid("is one of the server's own: send a command, or choose another name");
+    }
+    Ok(event_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Publication, Reply> {
+        Publication::read(text, &Limits::default())
+    }
+
+    #[test]
+    fn data_is_kept_as_it_was_sent() {
+        let data = r#"{ "b":1.50,"a" : "\u00e9", "n":12345678901234567890123 }"#;
+        let text = format!(r#"{{"type":"ai_progress","data":{data},"channel":"session:s"}}"#);
+        let publication = read(&text).unwrap();
+        assert_eq!(publication.payload.get(), data);
+        assert_eq!(publication.channel.as_str(), "session:s");
+        assert_eq!(publication.event_type.as_str(), "ai_progress");
+        assert_eq!(
+            read(r#"{"channel":"c","type":"t"}"#).unwrap().payload.get(),
+            "{}"
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, field) in [
+            ("7", "payload"),
+            ("{", "payload"),
+            (r#"{"type":"t"}"#, "channel"),
+            (r#"{"channel":"a b","type":"t"}"#, "channel"),
+            (r#"{"channel":7,"type":"t"}"#, "channel"),
+            (r#"{"channel":"agent:*","type":"t"}"#, "channel"),
+            (r#"{"channel":"c"}"#, "type"),
+            (r#"{"channel":"c","type":""}"#, "type"),
+            (r#"{"channel":"c","type":"a b"}"#, "type"),
+            (r#"{"channel":"c","type":"task.updated"}"#, "type"),
+            (r#"{"channel":"project:p","type":"taskUpdated"}"#, "type"),
+            (r#"{"channel":"project:p","type":"task:updated"}"#, "type"),
+            (
+                r#"{"channel":"c","type":"t","data":{"x":"\u0000"}}"#,
+                "data.x",
+            ),
+            (
+                r#"{"channel":"c","type":"t","idempotencyKey":""}"#,
+                "idempotencyKey",
+            ),
+            (
+                r#"{"channel":"c","type":"t","idempotencyKey":7}"#,
+                "idempotencyKey",
+            ),
+        ] {
+            assert_eq!(read(text).unwrap_err().field(), Some(field), "{text}");
+        }
+        assert!(read(r#"{"channel":"c","type":"task:updated"}"#).is_ok());
+    }
+
+    #[test]
+    fn the_same_is_told_from_another() {
+        let of = |text| read(text).unwrap().fingerprint();
+        let first = of(r#"{"channel":"c","type":"t","data":1,"idempotencyKey":"k"}"#);
+        assert_eq!(first, of(r#"{"data":1,"channel":"c","type":"t"}"#));
+        assert_ne!(first, of(r#"{"data":2,"channel":"c","type":"t"}"#));
+    }
+}

@@ -1,0 +1,277 @@
+//! Subscribing to channels of any kind, and publishing on them.
+
+use std::sync::Arc;
+
+use super::access::Standing;
+use super::join::{JoinError, closing, seq_of};
+use super::{Outcome, Session};
+use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe};
+use crate::domain::{ChannelName, Identity, Role, Seq, Target, policy};
+use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
+use crate::store::StoreError;
+
+/// Of a channel that is no project's there is no state: who has missed what is not kept goes on from what is.
+#[derive(Debug, Clone)]
+pub struct Continued {
+    /// The channel.
+    pub(super) channel: ChannelName,
+    reason: OutOfRange,
+    /// The seq after which events follow.
+    seq: Seq,
+}
+
+impl Continued {
+    /// What the client is told.
+    pub(super) fn to_document(&self) -> Document {
+        let mut said = Document::default();
+        said.insert("channel", self.channel.as_str());
+        said.insert("reset", true);
+        said.insert("reason", self.reason.to_string());
+        said.insert("seq", self.seq);
+        said
+    }
+}
+
+/// Where a subscriber of several channels wants to go on.
+enum Start {
+    Now,
+    Seq(Seq),
+    Cursor(Cursor),
+    /// Nobody knows where that is.
+    Lost(&'static str),
+}
+
+impl Session {
+    /// Subscribes to all of the channels, or to none.
+    pub(super) async fn subscribe_all(
+        &self,
+        wish: Subscribe,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Reply, StoreError> {
+        let targets: Vec<_> = wish.channels.iter().cloned().map(Target::from).collect();
+        let standings = self.standings(&targets).await?;
+        if let Some(refusal) = self.refusal_of(&wish, &targets, &standings) {
+            return Ok(refusal);
+        }
+        let start = self.start(wish.since.as_ref());
+        let mut listed = Vec::with_capacity(targets.len());
+        let mut new = Vec::new();
+        for (target, standing) in targets.iter().zip(standings) {
+            let was_there = self.rooms.contains(&target.channel);
+            // Before anything is told of it.
+            self.rooms.select(target, wish.types.clone());
+            // Boxed, because it is large, and most requests are commands.
+            let begin = Box::pin(self.subscribe_one(target, standing, &start, subscriber));
+            match begin.await {
+                Ok(document) => {
+                    listed.push(document);
+                    new.extend((!was_there).then_some(&target.channel));
+                }
+                Err(error) => {
+                    new.extend((!was_there).then_some(&target.channel));
+                    for channel in new {
+                        self.leave_channel(channel).await;
+                    }
+                    return match error {
+                        JoinError::Unseen => Ok(not_heard(target, None)),
+                        JoinError::Subscribe(SubscribeError::Store(error)) => Err(error),
+                        JoinError::Subscribe(_) => Ok(closing()),
+                    };
+                }
+            }
+        }
+        let mut answer = Document::default();
+        answer.insert_list("channels", listed);
+        Ok(Reply::done(answer))
+    }
+
+    /// Why the wish cannot be granted, as far as that is known before anything is done.
+    fn refusal_of(
+        &self,
+        wish: &Subscribe,
+        targets: &[Target],
+        standings: &[Standing],
+    ) -> Option<Reply> {
+        let mut places = targets.iter().zip(standings);
+        if let Some((target, _)) = places.find(|(_, standing)| !standing.sees()) {
+            return Some(not_heard(target, self.rights().as_deref()));
+        }
+        if !self.rooms.has_place_for(&wish.channels) {
+            return Some(self.too_many_rooms());
+        }
+        if wish.channels.len() > 1 && matches!(wish.since, Some(Since::Seq(_))) {
+            let what = "must be a cursor if there are several channels";
+            return Some(Reply::invalid("since", what));
+        }
+        let bytes = wish
+            .types
+            .as_ref()
+            .map_or(0, |types| types.to_string().len());
+        if !self.rooms.has_place_for_types(bytes * targets.len()) {
+            let what = "are too many on one connection";
+            return Some(Reply::invalid("types", what));
+        }
+        None
+    }
+
+    fn start(&self, since: Option<&Since>) -> Start {
+        match since {
+            None => Start::Now,
+            Some(Since::Seq(seq)) => Start::Seq(*seq),
+            Some(Since::Cursor(text)) => match Cursor::parse(text) {
+                Err(_) => Start::Lost("the cursor is malformed"),
+                Ok(cursor) if cursor.epoch() != self.app.epoch() => {
+                    Start::Lost("the cursor is of another database")
+                }
+                Ok(cursor) => Start::Cursor(cursor),
+            },
+        }
+    }
+
+    async fn subscribe_one(
+        &self,
+        target: &Target,
+        standing: Standing,
+        start: &Start,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<Document, JoinError> {
+        let mut document = Document::default();
+        let mut from = match start {
+            Start::Now => From::Now,
+            Start::Lost(reason) => {
+                document.insert("reset", true);
+                document.insert("reason", *reason);
+                From::Now
+            }
+            Start::Seq(seq) => From::Seen(*seq),
+            Start::Cursor(cursor) => {
+                let channel = self.app.store().channel_open(&target.channel).await;
+                let no = channel.map_err(SubscribeError::Store)?.no;
+                cursor.get(no).map_or(From::Now, From::Seen)
+            }
+        };
+        let joined = if let Some(project) = &target.project {
+            if let Start::Lost(reason) = start {
+                let state = self.reset(project, reason).await;
+                document = state.map_err(SubscribeError::Store)?;
+                from = From::After(seq_of(&document));
+            }
+            let followed = self.follow(project, subscriber, from, standing).await?;
+            document = followed.reset.unwrap_or(document);
+            followed.joined
+        } else {
+            let follow = self.follow_channel(target, subscriber, from, standing);
+            let (joined, continued) = follow.await?;
+            document = continued.map_or(document, |continued| continued.to_document());
+            joined
+        };
+        document.insert("channel", target.channel.as_str());
+        document.insert("seq", joined.head);
+        document.insert("cursor", self.cursor_at(joined.channel_no, joined.head));
+        Ok(document)
+    }
+
+    /// Subscribes to a channel that is no project's, from a position or else from what is kept.
+    pub(super) async fn follow_channel(
+        &self,
+        target: &Target,
+        subscriber: &Arc<dyn Subscriber>,
+        from: From,
+        standing: Standing,
+    ) -> Result<(Joined, Option<Continued>), JoinError> {
+        let reason = match self.subscribe(target, subscriber, from, standing).await {
+            Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => reason,
+            joined => return joined.map(|joined| (joined, None)),
+        };
+        let mut continued = Continued {
+            channel: target.channel.clone(),
+            reason,
+            seq: 0,
+        };
+        loop {
+            let channel = self.app.store().channel_open(&target.channel).await;
+            let channel = channel.map_err(SubscribeError::Store)?;
+            continued.seq = match reason {
+                OutOfRange::Ahead => channel.seq,
+                OutOfRange::Pruned | OutOfRange::TooMany => {
+                    let limit = self.app.config().replay_limit;
+                    let limit = Seq::try_from(limit).unwrap_or(Seq::MAX);
+                    channel.pruned_seq.max(channel.seq.saturating_sub(limit))
+                }
+            };
+            let at = From::After(continued.seq);
+            match self.subscribe(target, subscriber, at, standing).await {
+                // More was removed meanwhile.
+                Err(JoinError::Subscribe(SubscribeError::OutOfRange(_))) => {}
+                joined => return joined.map(|joined| (joined, Some(continued))),
+            }
+        }
+    }
+
+    /// Ends subscriptions.
+    pub(super) async fn unsubscribe_all(&self, channels: &[ChannelName]) -> Reply {
+        let mut left = Vec::new();
+        for channel in channels {
+            if self.leave_channel(channel).await {
+                left.push(channel.as_str());
+            }
+        }
+        let mut answer = Document::default();
+        if left.is_empty() {
+            answer.insert("noop", true);
+        }
+        answer.insert("channels", left);
+        Reply::done(answer)
+    }
+
+    /// Lets the events of all channels follow what was said of their state.
+    pub fn release_all(&self) {
+        for channel in self.rooms.channels() {
+            self.rooms.release(&channel);
+        }
+    }
+
+    /// Hands a publication to the writer.
+    pub(super) async fn publish(&self, publication: Publication) -> Outcome {
+        let submitted = async {
+            let channel = publication.channel.clone();
+            self.may_publish(&channel).await?;
+            let writer = self.app.writer();
+            let queue = writer.queue_of(&channel);
+            let answer = writer.publish(channel, vec![publication], &self.caller, self.rights())?;
+            Ok(Outcome::Pending { queue, answer })
+        };
+        submitted.await.unwrap_or_else(Outcome::Done)
+    }
+
+    /// The events of a channel after a point.
+    pub(super) async fn replay(
+        &self,
+        channel: ChannelName,
+        since: Option<&Since>,
+        limit: usize,
+    ) -> Result<Reply, StoreError> {
+        let target = Target::from(channel);
+        let sync = Box::pin(self.sync(&target, since, limit));
+        self.reading(&target, sync).await
+    }
+
+    /// Whether the client is an operator: whoever has a hand in all projects. Everybody is, as long as nobody has to show
+    /// who they are.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        let rights = self.rights();
+        rights.is_none_or(|identity| identity.grants.everywhere() >= Some(Role::Admin))
+    }
+}
+
+/// The answer about a channel that somebody may not hear.
+pub(super) fn not_heard(target: &Target, identity: Option<&Identity>) -> Reply {
+    let refused = identity.filter(|_| target.project.is_none());
+    let refused = refused.and_then(|identity| policy::hear(identity, &target.channel).err());
+    let reply = Reply::from_refusal(&refused.unwrap_or(policy::UNSEEN));
+    match &target.project {
+        Some(_) => reply,
+        None => reply.with_field("channel"),
+    }
+}
