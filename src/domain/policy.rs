@@ -295,6 +295,53 @@ mod tests {
     }
 
     #[test]
+    fn channels_are_heard_and_spoken_on_by_those_concerned() {
+        let name = |text| ChannelName::parse(text).unwrap();
+        let may_hear = |granted, text| hear(&identity(granted, true), &name(text)).is_ok();
+        let may_say =
+            |granted, text| publish(Some(&identity(granted, false)), &name(text), None).is_ok();
+        for open in [
+            "session:s",
+            "agent:a",
+            "agent:*",
+            "workflow:*",
+            "ui:activity",
+            "user:me",
+        ] {
+            assert!(may_hear(None, open), "{open}");
+        }
+        for role in [None, Some(Role::Viewer), Some(Role::Member)] {
+            assert!(!may_hear(role, "user:ann"));
+            assert!(may_say(role, "session:s"));
+            for channel in ["user:ann", "user:me", "agent:a", "ui:activity"] {
+                assert_eq!(
+                    may_say(role, channel),
+                    role == Some(Role::Member),
+                    "{channel}"
+                );
+            }
+        }
+        assert!(may_hear(Some(Role::Admin), "user:ann"));
+        assert!(publish(None, &name("user:ann"), None).is_ok());
+    }
+
+    #[test]
+    fn projects_hear_of_their_members_alone() {
+        let channel = ProjectId(id("p").0).channel();
+        let me = identity(None, true);
+        let said = |role| publish(Some(&me), &channel, Some(&world(&[(ME, role)])));
+        assert!(said(Role::Member).is_ok());
+        assert!(matches!(said(Role::Viewer), Err(Refusal::Forbidden(_))));
+        let foreign = publish(Some(&me), &channel, Some(&world(&[("ann", Role::Owner)])));
+        let missing = World::new(ProjectId(id("p").0), 0);
+        let missing = publish(Some(&me), &channel, Some(&missing));
+        assert_eq!(
+            foreign.unwrap_err().to_string(),
+            missing.unwrap_err().to_string()
+        );
+    }
+
+    #[test]
     fn a_project_under_a_chosen_id_is_not_told_from_one_that_is_there() {
         let create = Action::Create {
             kind: Kind::Project,

@@ -109,6 +109,8 @@ pub(super) fn rows(project: &str, credential: &str) -> Vec<Row> {
     rows.extend(membership(&here));
     rows.extend(whole_project(&here));
     rows.push(row("leave:project", "", Needs::Nothing, json!(project)));
+    let channel = json!({"channel": format!("project:{project}")});
+    rows.push(row("unsubscribe", "", Needs::Nothing, channel));
     let refresh = json!({"token": credential});
     rows.push(row("auth:refresh", "", Needs::Nothing, refresh));
     let owner = Needs::Role(Rank::Owner);
@@ -128,6 +130,7 @@ fn row(event: &'static str, what: &str, needs: Needs, payload: Value) -> Row {
 fn reads(project: &str, here: &impl Fn(Value) -> Value) -> Vec<Row> {
     let needs = Needs::Role(Rank::Viewer);
     let everything = json!({"since": 0, "events": true, "snapshot": true});
+    let channel = format!("project:{project}");
     vec![
         row("join:project", "", needs, json!(project)),
         row("join:project", "with all", needs, here(everything)),
@@ -140,6 +143,18 @@ fn reads(project: &str, here: &impl Fn(Value) -> Value) -> Vec<Row> {
         row("project:snapshot", "", needs, json!(project)),
         row("project:sync", "", needs, json!(project)),
         row("project:sync", "since", needs, here(json!({"since": 0}))),
+        row(
+            "subscribe",
+            "",
+            needs,
+            json!({"channel": channel, "types": ["task:updated"]}),
+        ),
+        row(
+            "subscribe",
+            "since",
+            needs,
+            json!({"channels": [channel], "since": 0}),
+        ),
     ]
 }
 
