@@ -223,6 +223,13 @@ impl Limits {
         Some(Arc::clone(budget))
     }
 
+    /// What all who have not shown who they are may do together from an address; `None` if that is not limited. No user
+    /// has such a name, so nobody uses up what is an address's.
+    #[must_use]
+    pub fn budget_at(&self, client: ClientAddress) -> Option<Arc<Budget>> {
+        self.budget_of(&format!("anonymous:{}", client.key()))
+    }
+
     /// Whether there is anything to count messages for.
     #[must_use]
     pub fn are_messages_limited(&self) -> bool {
@@ -265,6 +272,20 @@ impl Limits {
         shared.take(class, &self.0.shared, now).map_err(|wait| {
             own.give_back(class, paces);
             refused(Limit::of_user(class))(wait)
+        })
+    }
+
+    /// Takes a request out of what a user, or an address, may do over all of its connections.
+    ///
+    /// # Errors
+    ///
+    /// It is too much.
+    pub fn spend_shared(&self, class: EventClass, shared: &Budget) -> Result<(), Exceeded> {
+        let taken = shared.take(class, &self.0.shared, self.now());
+        taken.map_err(|retry_after| {
+            let limit = Limit::of_user(class);
+            self.0.refusals.count(limit);
+            Exceeded { limit, retry_after }
         })
     }
 

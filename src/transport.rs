@@ -2,6 +2,7 @@
 
 mod credential;
 mod gate;
+mod problem;
 mod query;
 pub mod socketio;
 mod tenure;

@@ -163,8 +163,21 @@ impl Reply {
         self.text("field")
     }
 
+    /// When the same may succeed, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let millis = self.get("retryAfterMs").and_then(Value::as_u64);
+        millis.map(Duration::from_millis)
+    }
+
+    /// A value of the answer, besides what follows from its code.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.rest.get(key)
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
-        self.rest.get(key).and_then(Value::as_str)
+        self.get(key).and_then(Value::as_str)
     }
 
     /// The answer as JSON text.

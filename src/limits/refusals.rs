@@ -110,9 +110,11 @@ impl Limit {
             Self::Commands => "too many changes over this connection",
             Self::Reads => "too many joins, reads or unknown events over this connection",
             Self::Signals => "too many signals over this connection",
-            Self::UserCommands => "too many changes by this user",
-            Self::UserReads => "too many joins, reads or unknown events by this user",
-            Self::UserSignals => "too many signals by this user",
+            Self::UserCommands => "too many changes by this user, or from this address",
+            Self::UserReads => {
+                "too many joins, reads or unknown events by this user, or from this address"
+            }
+            Self::UserSignals => "too many signals by this user, or from this address",
             Self::Inbox => "too many messages at once; try again in a moment",
             Self::Unpolled => "nothing was polled for too long",
         }

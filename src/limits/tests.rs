@@ -156,3 +156,17 @@ fn whoever_waits_as_long_as_was_said_is_served() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn who_shows_nothing_shares_with_others_of_the_address() {
+    let limits = limits(&["--user-read-rate=1/2"]);
+    let spend = |address: &str| {
+        let budget = limits.budget_at(client(address)).expect("it is limited");
+        limits.spend_shared(EventClass::Read, &budget)
+    };
+    assert_eq!([spend("192.0.2.1"), spend("::ffff:192.0.2.1")], [Ok(()); 2]);
+    let refused = spend("192.0.2.1").unwrap_err();
+    assert_eq!(refused.limit, Limit::UserReads);
+    assert!(refused.retry_after <= Duration::from_secs(1));
+    assert_eq!(spend("192.0.2.2"), Ok(()));
+}

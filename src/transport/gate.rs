@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
@@ -24,6 +24,16 @@ impl Gate {
     /// Why a page of this origin may not connect, if it may not. Browsers let any page open a WebSocket, and say where it
     /// is from; who says nothing is no browser.
     pub(crate) fn origin(&self, request: &Request) -> Option<Response> {
+        let refusal = self.page(request.headers(), client(request)).err()?;
+        Some(answer(&refusal))
+    }
+
+    /// As [`Gate::origin`], of a request's headers.
+    pub(crate) fn page(
+        &self,
+        headers: &HeaderMap,
+        client: Option<ClientAddress>,
+    ) -> Result<(), Reply> {
         let allowed = &self.0.config().cors_origins;
         let is_allowed = |origin: &HeaderValue| {
             allowed.iter().any(|allowed| match allowed {
@@ -31,13 +41,13 @@ impl Gate {
                 Origin::Exactly(allowed) => allowed == origin,
             })
         };
-        let mut said = request.headers().get_all(header::ORIGIN).iter();
+        let mut said = headers.get_all(header::ORIGIN).iter();
         if said.all(is_allowed) {
-            return None;
+            return Ok(());
         }
-        self.refused(Limit::Origins, client(request));
-        let reply = Reply::refused(ErrorCode::Forbidden, Limit::Origins.sentence());
-        Some(answer(&reply))
+        self.refused(Limit::Origins, client);
+        let sentence = Limit::Origins.sentence();
+        Err(Reply::refused(ErrorCode::Forbidden, sentence))
     }
 
     /// A place for a session that begins, or why there is none.
@@ -78,12 +88,16 @@ pub(crate) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
 pub(crate) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
     let reply = Reply::refused(code, message).with_retry_after(retry_after);
     let mut response = answer(&reply);
-    // Whole seconds, and never too early.
-    let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
     response
         .headers_mut()
-        .insert(header::RETRY_AFTER, seconds.max(1).into());
+        .insert(header::RETRY_AFTER, whole_seconds(retry_after).into());
     response
+}
+
+/// As `Retry-After` has it: whole seconds, and never too early.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    seconds.max(1)
 }
 
 fn answer(reply: &Reply) -> Response {

@@ -2,14 +2,108 @@
 
 use std::time::Duration;
 
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use tokio::time::timeout;
 
-use super::credential::Credential;
+use super::credential::{Credential, Heads};
+use super::gate::Gate;
+use super::query::from_query;
 use crate::app::App;
 use crate::auth::AuthError;
-use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ConnectionId, Identity};
+use crate::command::Caller;
+use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::domain::{ConnectionId, Id, Identity, PrivateId};
+use crate::limits::{ClientAddress, Exceeded};
 use crate::telemetry::causes;
+
+/// Where a client says who it is, on a server that verifies no tokens.
+const USER_HEADER: &str = "x-user-id";
+const USER_IN_QUERY: &str = "userId";
+
+/// Who asks over HTTP: an extractor. Each request is a connection of its own.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) caller: Caller,
+    /// What it has shown.
+    pub(crate) identity: Option<Identity>,
+    /// Where it is; unknown if the server itself asks.
+    pub(crate) client: Option<ClientAddress>,
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reply> {
+        let client = parts.extensions.get().copied();
+        Gate::new(app).page(&parts.headers, client)?;
+        let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
+        let shown = heads.find(&parts.headers, parts.uri.query());
+        let connection = ConnectionId::generate();
+        let identity = identify(app, shown.as_ref(), connection).await?;
+        let pid = PrivateId::generate();
+        let caller = match &identity {
+            Some(Identity { actor, .. }) => {
+                Caller::new(connection, pid.client_of(actor), Some(actor.as_str()))
+            }
+            None => {
+                let said = said_user(app, &parts.headers, parts.uri.query())?;
+                Caller::new(connection, pid.client(), said.as_ref().map(Id::as_str))
+            }
+        };
+        Ok(Self {
+            caller,
+            identity,
+            client,
+        })
+    }
+}
+
+impl Visitor {
+    /// Takes a request out of what its user may do, or its address if nobody has shown who they are: else anybody could
+    /// use up what somebody else may do.
+    ///
+    /// # Errors
+    ///
+    /// The answer, `rate_limited`.
+    pub(crate) fn spend(&self, app: &App, class: EventClass) -> Result<(), Reply> {
+        let limits = app.limits();
+        let budget = match (&self.identity, self.client) {
+            (Some(identity), _) => limits.budget_of(identity.actor.as_str()),
+            (None, Some(client)) => limits.budget_at(client),
+            (None, None) => None,
+        };
+        let Some(budget) = budget else { return Ok(()) };
+        let spent = limits.spend_shared(class, &budget);
+        spent.map_err(|Exceeded { limit, retry_after }| {
+            Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
+        })
+    }
+}
+
+/// Who a client says it is. Where users can show who they are nobody is believed to be one of them.
+fn said_user(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Id>, Reply> {
+    if app.auth().verifies_tokens() {
+        return Ok(None);
+    }
+    let invalid = |what: &str| Reply::invalid(USER_IN_QUERY, what);
+    let said = match headers.get(USER_HEADER) {
+        Some(value) => match str::from_utf8(value.as_bytes()) {
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(_) => return Err(invalid("must be UTF-8")),
+        },
+        None => from_query(query, USER_IN_QUERY),
+    };
+    let Some(said) = said.filter(|said| !matches!(&**said, "" | "undefined" | "null")) else {
+        return Ok(None);
+    };
+    if said.contains('\0') {
+        return Err(invalid("must not contain NUL characters"));
+    }
+    let id = Id::from_text(&said).map_err(|error| invalid(&error.to_string()))?;
+    Ok(Some(id))
+}
 
 /// Tells whose a credential is; nobody's if there is none. One that nobody can look at counts for nothing: frontends send
 /// all sorts of tokens.
