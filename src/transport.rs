@@ -3,6 +3,7 @@
 mod credential;
 mod gate;
 mod problem;
+mod outlet;
 mod query;
 pub mod socketio;
 mod tenure;

@@ -1,0 +1,501 @@
+//! What waits on its way from the hub to a client, for the one task that writes to it.
+//!
+//! Events stop at a lower mark than answers, so that answers always get through. Signals stop first of all: they may get
+//! lost. Nothing is kept for a client to which nothing is on its way.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::Notify;
+
+use crate::hub::{Offer, Wake};
+
+/// What a message weighs besides its text.
+const OVERHEAD: usize = 64;
+
+/// What a message is, which decides how much may wait before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Waits in the log if there is no room here.
+    Event,
+    /// Somebody waits for it.
+    Answer,
+    /// Gets lost if there is no room.
+    Signal,
+}
+
+impl Kind {
+    /// Messages that may wait.
+    const fn max_messages(self) -> usize {
+        match self {
+            Self::Event => 256,
+            Self::Answer => 384,
+            Self::Signal => 128,
+        }
+    }
+
+    /// Bytes that may wait before the last message, whatever its size.
+    const fn max_bytes(self) -> usize {
+        match self {
+            Self::Event | Self::Signal => 1024 * 1024,
+            Self::Answer => 1280 * 1024,
+        }
+    }
+}
+
+/// See the module. A message is anything with a text.
+#[derive(Debug)]
+pub(crate) struct Outlet<M>(Mutex<State<M>>);
+
+#[derive(Debug)]
+struct State<M> {
+    queue: VecDeque<M>,
+    /// Messages that the writer has in its hands, …
+    in_hand: usize,
+    /// … and their bytes.
+    bytes_in_hand: usize,
+    /// Bytes of all messages that have not been written.
+    bytes: usize,
+    /// Messages that have been written.
+    taken: u64,
+    /// Whom to wake once so many have been written.
+    waiting: Vec<(u64, Wake)>,
+    writer: Option<Waker>,
+    end: Option<End>,
+}
+
+/// How and why it ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    reason: &'static str,
+    /// Whether what waits is still written.
+    gently: bool,
+}
+
+impl<M> Default for Outlet<M> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            queue: VecDeque::new(),
+            in_hand: 0,
+            bytes_in_hand: 0,
+            bytes: 0,
+            taken: 0,
+            waiting: Vec::new(),
+            writer: None,
+            end: None,
+        }))
+    }
+}
+
+/// The only one who puts something in, for as long as it is kept. Cursors need that: a message with a newer one must not
+/// overtake a message that it covers.
+#[derive(Debug)]
+pub(crate) struct Intake<'a, M>(MutexGuard<'a, State<M>>);
+
+impl<M: AsRef<[u8]>> Intake<'_, M> {
+    /// Whether nothing more is taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.end.is_some()
+    }
+
+    /// Whether there is room for a message, whatever its size: else small ones would keep a large one out for ever.
+    pub(crate) fn has_room(&self, kind: Kind) -> bool {
+        self.0.len() < kind.max_messages() && self.0.bytes < kind.max_bytes()
+    }
+
+    /// Puts a message in, whether there is room or not.
+    pub(crate) fn push(&mut self, message: M) {
+        let state = &mut *self.0;
+        if state.end.is_some() {
+            return;
+        }
+        state.bytes += weight(&message);
+        state.queue.push_back(message);
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
+    }
+}
+
+impl<M: AsRef<[u8]>> Outlet<M> {
+    /// Keeps everybody else from putting something in.
+    pub(crate) fn intake(&self) -> Intake<'_, M> {
+        Intake(self.lock())
+    }
+
+    /// Puts a message in if there is room for it.
+    pub(crate) fn try_push(&self, kind: Kind, message: M) -> Offer {
+        let mut intake = self.intake();
+        if intake.is_closed() {
+            return Offer::Gone;
+        }
+        if !intake.has_room(kind) {
+            return Offer::Full;
+        }
+        intake.push(message);
+        Offer::Taken
+    }
+
+    /// Makes a message and puts it in once there is room for it. Whether it was put in.
+    pub(crate) async fn push(&self, kind: Kind, make: impl FnOnce() -> M) -> bool {
+        let wake = Arc::new(Notify::new());
+        loop {
+            {
+                let mut intake = self.intake();
+                if intake.is_closed() {
+                    return false;
+                }
+                if intake.has_room(kind) {
+                    intake.push(make());
+                    return true;
+                }
+                intake.0.wake_at_half(&wake);
+            }
+            wake.notified().await;
+        }
+    }
+
+    /// The next message to be written, when all that were handed out before have been; `None` at the end. There is one
+    /// writer.
+    pub(crate) async fn next(&self) -> Option<M> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// See [`Outlet::next`].
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        let mut state = self.lock();
+        state.note_written();
+        if let Some(message) = state.hand_out() {
+            return Poll::Ready(Some(message));
+        }
+        if state.end.is_some() {
+            return Poll::Ready(None);
+        }
+        state.queue = VecDeque::new();
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// One more message to be written together with those before, if there is one of at most so many bytes.
+    pub(crate) fn try_next(&self, max_bytes: usize) -> Option<M> {
+        let mut state = self.lock();
+        let fits = state.queue.front()?.as_ref().len() <= max_bytes;
+        if fits { state.hand_out() } else { None }
+    }
+
+    /// Messages that have been written so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    /// Wakes once half of what waits has been written, so that room is filled in one go; at once if nothing waits, unless
+    /// there is something else to be waited for, after which [`Outlet::wake_all`] is called.
+    pub(crate) fn wake_when_writable(&self, wake: &Wake, holds: impl FnOnce() -> bool) {
+        {
+            let mut state = self.lock();
+            state.wake_at_half(wake);
+            if state.len() > 0 && state.end.is_none() {
+                return;
+            }
+        }
+        // Asked last: whoever stops holding back after that finds the wake.
+        if !holds() || self.is_closed() {
+            self.lock().forget(wake);
+            wake.notify_one();
+        }
+    }
+
+    /// Wakes everybody who waits for room.
+    pub(crate) fn wake_all(&self) {
+        self.lock().wake_up_to(u64::MAX);
+    }
+
+    /// Resolves when all has been written, or never will be.
+    pub(crate) async fn drained(&self) {
+        let wake = Arc::new(Notify::new());
+        loop {
+            {
+                let mut state = self.lock();
+                if state.len() == 0 || state.is_cut() {
+                    return;
+                }
+                let mark = state.taken + state.len() as u64;
+                state.wake_at(mark, &wake);
+            }
+            wake.notified().await;
+        }
+    }
+
+    /// Takes nothing more and drops what waits.
+    pub(crate) fn close(&self, reason: &'static str) {
+        self.end(reason, false);
+    }
+
+    /// Takes nothing more; what waits is still written.
+    pub(crate) fn finish(&self, reason: &'static str) {
+        self.end(reason, true);
+    }
+
+    fn end(&self, reason: &'static str, gently: bool) {
+        let mut state = self.lock();
+        let reason = state.end.map_or(reason, |end| end.reason);
+        let gently = gently && !state.is_cut();
+        state.end = Some(End { reason, gently });
+        if !gently {
+            state.queue = VecDeque::new();
+            state.bytes = state.bytes_in_hand;
+        }
+        state.wake_up_to(u64::MAX);
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
+    }
+
+    /// Whether nothing more is taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// Why nothing more is taken.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        self.lock().end.map(|end| end.reason)
+    }
+}
+
+impl<M> Outlet<M> {
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: AsRef<[u8]>> State<M> {
+    /// Messages that have not been written.
+    fn len(&self) -> usize {
+        self.queue.len() + self.in_hand
+    }
+
+    fn is_cut(&self) -> bool {
+        self.end.is_some_and(|end| !end.gently)
+    }
+
+    fn hand_out(&mut self) -> Option<M> {
+        let message = self.queue.pop_front()?;
+        self.in_hand += 1;
+        self.bytes_in_hand += weight(&message);
+        Some(message)
+    }
+
+    /// The writer has come back for more.
+    fn note_written(&mut self) {
+        if self.in_hand > 0 {
+            self.taken += self.in_hand as u64;
+            self.bytes -= self.bytes_in_hand;
+            (self.in_hand, self.bytes_in_hand) = (0, 0);
+            self.wake_up_to(self.taken);
+        }
+    }
+
+    fn wake_at_half(&mut self, wake: &Wake) {
+        let half = self.len().div_ceil(2) as u64;
+        self.wake_at(self.taken + half, wake);
+    }
+
+    fn wake_at(&mut self, taken: u64, wake: &Wake) {
+        self.forget(wake);
+        self.waiting.push((taken, Arc::clone(wake)));
+    }
+
+    fn forget(&mut self, wake: &Wake) {
+        self.waiting.retain(|(_, known)| !Arc::ptr_eq(known, wake));
+    }
+
+    fn wake_up_to(&mut self, taken: u64) {
+        self.waiting.retain(|(at, wake)| {
+            let due = *at <= taken;
+            if due {
+                wake.notify_one();
+            }
+            !due
+        });
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+    }
+}
+
+fn weight<M: AsRef<[u8]>>(message: &M) -> usize {
+    message.as_ref().len() + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    type Texts = Outlet<String>;
+
+    fn fill(outlet: &Texts, kind: Kind, text: &str) -> usize {
+        let mut count = 0;
+        while outlet.try_push(kind, text.to_owned()) == Offer::Taken {
+            count += 1;
+        }
+        count
+    }
+
+    fn taken_now(outlet: &Texts) -> Option<String> {
+        outlet.next().now_or_never().flatten()
+    }
+
+    fn wake() -> Wake {
+        Arc::new(Notify::new())
+    }
+
+    fn has_woken(wake: &Wake) -> bool {
+        wake.notified().now_or_never().is_some()
+    }
+
+    #[test]
+    fn signals_stop_before_events_and_events_before_answers() {
+        let outlet = Texts::default();
+        let counts = [Kind::Signal, Kind::Event, Kind::Answer].map(|kind| fill(&outlet, kind, "x"));
+        assert_eq!(counts, [128, 128, 128]);
+        assert_eq!(outlet.try_push(Kind::Answer, String::new()), Offer::Full);
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_message_always_fits() {
+        let outlet = Texts::default();
+        let (large, small) = ("x".repeat(3 * 1024 * 1024), "x".repeat(100 * 1024));
+        assert_eq!(fill(&outlet, Kind::Event, &large), 1);
+        assert_eq!(fill(&outlet, Kind::Answer, "x"), 0);
+        assert_eq!(taken_now(&outlet), Some(large));
+        assert_eq!(fill(&outlet, Kind::Event, "x"), 0, "it is not written yet");
+        assert_eq!(taken_now(&outlet), None);
+        assert_eq!(fill(&outlet, Kind::Event, &small), 11);
+        assert_eq!(fill(&outlet, Kind::Answer, &small), 2);
+    }
+
+    #[test]
+    fn only_what_was_written_counts_as_taken() {
+        let outlet = Texts::default();
+        for text in ["a", "b", "c", "too long"] {
+            outlet.try_push(Kind::Event, text.to_owned());
+        }
+        assert_eq!(taken_now(&outlet).as_deref(), Some("a"));
+        assert_eq!(outlet.try_next(3).as_deref(), Some("b"));
+        assert_eq!(outlet.try_next(3).as_deref(), Some("c"));
+        assert_eq!(outlet.try_next(3), None);
+        assert_eq!(outlet.taken(), 0);
+        assert_eq!(taken_now(&outlet).as_deref(), Some("too long"));
+        assert_eq!(outlet.taken(), 3);
+        assert_eq!(taken_now(&outlet), None);
+        assert_eq!(outlet.taken(), 4);
+    }
+
+    #[test]
+    fn who_waits_is_woken_once_half_has_been_written() {
+        let (outlet, wake) = (Texts::default(), wake());
+        let count = fill(&outlet, Kind::Event, "x");
+        outlet.wake_when_writable(&wake, || false);
+        outlet.wake_when_writable(&wake, || false);
+        for written in 0..count / 2 {
+            assert!(!has_woken(&wake), "after {written}");
+            assert!(taken_now(&outlet).is_some());
+        }
+        assert!(!has_woken(&wake), "the last one is on its way");
+        assert!(taken_now(&outlet).is_some());
+        assert!(has_woken(&wake));
+        assert!(taken_now(&outlet).is_some());
+        assert!(!has_woken(&wake), "once");
+    }
+
+    #[test]
+    fn who_waits_for_nothing_is_woken_at_once_unless_it_is_held_back() {
+        let (outlet, wake) = (Texts::default(), wake());
+        outlet.wake_when_writable(&wake, || true);
+        assert!(!has_woken(&wake));
+        outlet.wake_all();
+        assert!(has_woken(&wake));
+        outlet.wake_when_writable(&wake, || false);
+        assert!(has_woken(&wake));
+        assert!(outlet.lock().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answer_waits_for_room_and_is_made_then() {
+        let outlet = Arc::new(Texts::default());
+        fill(&outlet, Kind::Answer, "x");
+        let waiting = Arc::clone(&outlet);
+        let pushed = async move { waiting.push(Kind::Answer, || "answer".to_owned()).await };
+        let mut pushed = std::pin::pin!(pushed);
+        assert_eq!(pushed.as_mut().now_or_never(), None);
+        while pushed.as_mut().now_or_never().is_none() {
+            assert!(taken_now(&outlet).is_some(), "nobody was let in");
+        }
+        let mut last = None;
+        while let Some(text) = taken_now(&outlet) {
+            last = Some(text);
+        }
+        assert_eq!(last.as_deref(), Some("answer"));
+    }
+
+    #[test]
+    fn the_writer_is_woken_by_a_message_and_by_the_end() {
+        #[derive(Default)]
+        struct Woken(AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (outlet, woken) = (Texts::default(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let cx = &mut Context::from_waker(&waker);
+        assert_eq!(outlet.poll_next(cx), Poll::Pending);
+        outlet.try_push(Kind::Event, "x".to_owned());
+        outlet.try_push(Kind::Event, "y".to_owned());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        for text in ["x", "y"] {
+            assert_eq!(outlet.poll_next(cx), Poll::Ready(Some(text.to_owned())));
+        }
+        assert_eq!(outlet.poll_next(cx), Poll::Pending);
+        outlet.close("test");
+        assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+        assert_eq!(outlet.poll_next(cx), Poll::Ready(None));
+        assert_eq!(outlet.reason(), Some("test"));
+    }
+
+    #[test]
+    fn what_waits_is_written_after_a_gentle_end_and_dropped_at_a_cut() {
+        let (outlet, wake) = (Texts::default(), wake());
+        fill(&outlet, Kind::Event, "x");
+        outlet.wake_when_writable(&wake, || false);
+        outlet.finish("drained");
+        assert!(has_woken(&wake), "there will be no room");
+        assert_eq!(outlet.try_push(Kind::Event, "y".to_owned()), Offer::Gone);
+        assert!(outlet.drained().now_or_never().is_none());
+        assert_eq!(taken_now(&outlet).as_deref(), Some("x"));
+        outlet.close("slow_reader");
+        assert!(outlet.drained().now_or_never().is_some());
+        assert_eq!(outlet.next().now_or_never(), Some(None));
+        assert_eq!((outlet.reason(), outlet.lock().bytes), (Some("drained"), 0));
+    }
+
+    #[test]
+    fn nothing_is_kept_while_nothing_waits() {
+        let (outlet, wake) = (Texts::default(), wake());
+        fill(&outlet, Kind::Event, "x");
+        outlet.wake_when_writable(&wake, || false);
+        let mut drained = std::pin::pin!(outlet.drained());
+        assert!(drained.as_mut().now_or_never().is_none());
+        while taken_now(&outlet).is_some() {}
+        assert!(drained.now_or_never().is_some());
+        let state = outlet.lock();
+        assert_eq!((state.queue.capacity(), state.waiting.capacity()), (0, 0));
+        assert_eq!((state.bytes, state.len()), (0, 0));
+    }
+}
