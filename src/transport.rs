@@ -2,8 +2,8 @@
 
 mod credential;
 mod gate;
-mod problem;
 mod outlet;
+mod problem;
 mod query;
 pub mod socketio;
 mod tenure;
