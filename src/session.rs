@@ -25,6 +25,7 @@ use crate::telemetry::causes;
 
 use access::Access;
 pub use access::{Refreshed, unseen};
+use read::Listing;
 pub use resume::{Reset, Resumed};
 pub use revoke::Revoked;
 pub use rooms::Delivery;
@@ -187,7 +188,7 @@ impl Session {
                 limit,
             } => {
                 let target = Target::project(&project);
-                let events = self.sync(&target, since.as_ref(), limit);
+                let events = self.sync(&target, since.as_ref(), limit, Listing::Brief);
                 self.reading(&target, Box::pin(events)).await
             }
             Request::Replay {

@@ -32,9 +32,9 @@ impl Document {
     ///
     /// # Panics
     ///
-    /// Never: a JSON value is always JSON.
-    pub fn insert_text(&mut self, key: &'static str, value: &Value) {
-        let text = to_raw_value(value).expect("a JSON value is always JSON");
+    /// Never: JSON, as values or as texts, is always JSON.
+    pub fn insert_text(&mut self, key: &'static str, value: &impl Serialize) {
+        let text = to_raw_value(value).expect("JSON is always JSON");
         self.shared.push((key, Shared::Text(text.into())));
     }
 

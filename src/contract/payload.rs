@@ -59,14 +59,24 @@ fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
 }
 
 /// An event of the log as a list shows it: the name under which it is delivered, and its payload.
+///
+/// # Panics
+///
+/// Never: a map with string keys is always JSON.
 #[must_use]
-pub fn listed(event: &Event, style: EventStyle) -> Value {
-    let payload: Value = serde_json::from_str(event.payload.get()).unwrap_or_default();
-    let mut listed = Map::new();
-    put(&mut listed, "event", style.name(&event.event_type));
-    put(&mut listed, "seq", event.seq);
-    put(&mut listed, "payload", payload);
-    listed.into()
+pub fn listed(event: &Event, style: EventStyle) -> Box<RawValue> {
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        event: String,
+        seq: Seq,
+        payload: &'a RawValue,
+    }
+    let listed = Listed {
+        event: style.name(&event.event_type),
+        seq: event.seq,
+        payload: &event.payload,
+    };
+    to_raw_value(&listed).expect("a map with string keys is always JSON")
 }
 
 /// An event with what is known of it, as those hear it who listen to whole channels.

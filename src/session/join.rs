@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Session;
 use super::access::{Standing, unseen};
+use super::read::Listing;
 use super::revoke::Revoked;
 use crate::contract::{Document, ErrorCode, Join, Reply};
 use crate::domain::{ChannelName, Fields, ProjectId, Seq, Target};
@@ -85,7 +86,7 @@ impl Session {
         {
             let events = stretch.events;
             from = From::After(events.last().map_or(after, |event| event.seq));
-            answer.insert("events", self.listed(&events));
+            answer.insert_text("events", &self.listed(&events, Listing::Brief));
         }
         let followed = self.follow(&join.project, subscriber, from, standing);
         match followed.await {

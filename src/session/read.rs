@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Session;
 use crate::contract::{Cursor, Document, Since, payload};
@@ -13,6 +14,15 @@ use crate::store::{Channel, StoreError};
 
 /// Payload bytes in one answer that carries events.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
+
+/// How events are listed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Listing {
+    /// By the name under which a project's are delivered.
+    Brief,
+    /// With all that is known of them.
+    Full,
+}
 
 /// Part of a channel's log.
 pub(super) struct Stretch {
@@ -105,10 +115,10 @@ impl Session {
         state.insert("seq", seq);
         state.insert("cursor", self.cursor_at(no, seq));
         state.insert_text("project", &take(Kind::Project).pop().unwrap_or_default());
-        state.insert_text("epics", &take(Kind::Epic).into());
-        state.insert_text("sprints", &take(Kind::Sprint).into());
-        state.insert_text("tasks", &take(Kind::Task).into());
-        state.insert_text("members", &take(Kind::Member).into());
+        state.insert_text("epics", &take(Kind::Epic));
+        state.insert_text("sprints", &take(Kind::Sprint));
+        state.insert_text("tasks", &take(Kind::Task));
+        state.insert_text("members", &take(Kind::Member));
         Ok(state)
     }
 
@@ -139,11 +149,13 @@ impl Session {
         }))
     }
 
-    pub(super) fn listed(&self, events: &[Arc<Event>]) -> Value {
-        let listed = events
-            .iter()
-            .map(|event| payload::listed(event, self.style));
-        listed.collect::<Vec<_>>().into()
+    /// Events as they stand in an answer, their payloads byte for byte.
+    pub(super) fn listed(&self, events: &[Arc<Event>], listing: Listing) -> Vec<Box<RawValue>> {
+        let one = |event: &Arc<Event>| match listing {
+            Listing::Brief => payload::listed(event, self.style),
+            Listing::Full => payload::message(event, self.style),
+        };
+        events.iter().map(one).collect()
     }
 
     pub(super) async fn sync(
@@ -151,6 +163,7 @@ impl Session {
         target: &Target,
         since: Option<&Since>,
         limit: usize,
+        listing: Listing,
     ) -> Result<Document, StoreError> {
         let channel = &target.channel;
         let position = match since {
@@ -165,11 +178,11 @@ impl Session {
             Err(reason) => Err(reason.to_owned()),
         };
         match (stretch, &target.project) {
-            (Ok(stretch), _) => Ok(self.synced(target, &stretch)),
+            (Ok(stretch), _) => Ok(self.synced(target, &stretch, listing)),
             (Err(reason), Some(project)) => self.reset(project, &reason).await,
             (Err(reason), None) => {
                 let stretch = self.what_is_kept(channel, limit).await?;
-                let mut answer = self.synced(target, &stretch);
+                let mut answer = self.synced(target, &stretch, listing);
                 answer.insert("reset", true);
                 answer.insert("reason", reason);
                 Ok(answer)
@@ -192,7 +205,7 @@ impl Session {
         }
     }
 
-    fn synced(&self, target: &Target, stretch: &Stretch) -> Document {
+    fn synced(&self, target: &Target, stretch: &Stretch, listing: Listing) -> Document {
         let Stretch {
             no,
             after,
@@ -205,7 +218,7 @@ impl Session {
             Some(project) => answer.insert("projectId", project.to_json()),
             None => answer.insert("channel", target.channel.as_str()),
         }
-        answer.insert("events", self.listed(events));
+        answer.insert_text("events", &self.listed(events, listing));
         answer.insert("seq", seq);
         answer.insert("cursor", self.cursor_at(no, seq));
         answer.insert("hasMore", seq < head);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::access::Standing;
 use super::join::{JoinError, closing, seq_of};
+use super::read::Listing;
 use super::{Outcome, Session};
 use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe};
 use crate::domain::{ChannelName, Identity, Role, Seq, Target, policy};
@@ -252,8 +253,12 @@ impl Session {
         limit: usize,
     ) -> Result<Reply, StoreError> {
         let target = Target::from(channel);
-        let sync = Box::pin(self.sync(&target, since, limit));
-        self.reading(&target, sync).await
+        let sync = async {
+            let mut answer = self.sync(&target, since, limit, Listing::Full).await?;
+            answer.insert("channel", target.channel.as_str());
+            Ok(answer)
+        };
+        self.reading(&target, Box::pin(sync)).await
     }
 
     /// Whether the client is an operator: whoever has a hand in all projects. Everybody is, as long as nobody has to show
