@@ -21,6 +21,7 @@ pub mod payload;
 mod publication;
 mod reply;
 mod request;
+pub mod schema;
 mod signal;
 mod subscribe;
 #[cfg(test)]

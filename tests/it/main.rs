@@ -35,3 +35,4 @@ mod storm;
 mod stuck;
 mod support;
 mod upgrade;
+mod wire_types;

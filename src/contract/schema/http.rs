@@ -1,0 +1,221 @@
+//! What only HTTP says: pages of lists, problems, publications, batches, figures.
+
+use schemars::JsonSchema;
+
+use super::answer::{Code, Done, Refused, ResetAnswer};
+use super::command::Publish;
+use super::entity::Entity;
+use super::event::ChannelEvent;
+use super::kit::{Fields, Id, Nullable, Time, True};
+
+/// A page of a list.
+#[derive(JsonSchema)]
+#[schemars(rename = "{T}Page")]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to ask for to get the next page; null on the last one.
+    pub next: Nullable<String>,
+}
+
+/// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// Which problem: `urn:boardcast:error:` and the code.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+    /// What it is in general.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// A sentence for a person.
+    pub detail: String,
+    /// The request's id, which the server's log names, too.
+    pub instance: Option<String>,
+    /// What programs act on.
+    pub code: Code,
+    /// Whether the same may succeed later.
+    pub retryable: bool,
+    /// The field that is to blame, if one is.
+    pub field: Option<String>,
+    /// On a conflict: the entity now.
+    pub current: Option<Entity>,
+    /// After how many milliseconds the same may succeed.
+    pub retry_after_ms: Option<u64>,
+    /// It is the first answer once more, because of the idempotency key.
+    pub duplicate: Option<True>,
+}
+
+/// One publication or several.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum PublishRequest {
+    /// One.
+    One(Publish),
+    /// Several; each is answered by itself.
+    Many(Vec<Publish>),
+}
+
+/// A publication is in the log.
+#[derive(JsonSchema)]
+pub struct Published {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// The channel.
+    pub channel: String,
+    /// Its own id, a `UUIDv7`.
+    pub id: String,
+    /// 1, 2, 3…: its place in the channel.
+    pub seq: i64,
+    /// After it.
+    pub cursor: String,
+    /// It was there before, because of the idempotency key.
+    pub duplicate: Option<True>,
+}
+
+/// What became of one of several.
+#[derive(JsonSchema)]
+#[schemars(rename = "{T}OrRefused")]
+#[serde(untagged)]
+pub enum OrRefused<T> {
+    /// It succeeded.
+    Done(T),
+    /// It was refused.
+    Refused(Box<Refused>),
+}
+
+/// Answers to several, in their order.
+#[derive(JsonSchema)]
+#[schemars(rename = "{T}Results")]
+pub struct Results<T> {
+    /// The answers.
+    pub results: Vec<OrRefused<T>>,
+}
+
+/// Commands that are run one after the other.
+#[derive(JsonSchema)]
+pub struct Batch {
+    /// The commands.
+    pub commands: Vec<BatchCommand>,
+}
+
+/// A command of a batch.
+#[derive(JsonSchema)]
+pub struct BatchCommand {
+    /// The event that would carry it: `task:update`.
+    pub event: String,
+    /// What the event would say.
+    pub data: Fields,
+}
+
+/// What became of any command.
+#[derive(JsonSchema)]
+pub struct AnyAccepted {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// What else there is to say.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// A channel's events after a point.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replayed {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// The channel.
+    pub channel: String,
+    /// The project whose channel it is, if it is one's.
+    pub project_id: Option<Id>,
+    /// The events.
+    pub events: Vec<ChannelEvent>,
+    /// Of the last of them, or of the point itself.
+    pub seq: i64,
+    /// After it.
+    pub cursor: String,
+    /// Whether there are more.
+    pub has_more: bool,
+    /// Not everything after the point can be had: these are the first that are kept.
+    pub reset: Option<True>,
+    /// Why not, for a person.
+    pub reason: Option<String>,
+}
+
+/// A project's state, in place of events that cannot be had.
+#[derive(JsonSchema)]
+pub struct ReplayReset {
+    /// The channel.
+    pub channel: String,
+    /// The state.
+    #[serde(flatten)]
+    pub reset: ResetAnswer,
+}
+
+/// What happened in a channel after a point.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum Replay {
+    /// The events.
+    Replayed(Replayed),
+    /// A project's state, in place of events that cannot be had.
+    Reset(Box<ReplayReset>),
+}
+
+/// Figures of the WebSockets of an instance.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SocketStats {
+    /// Since the start.
+    pub total_connections: u64,
+    /// Now.
+    pub active_connections: u64,
+    /// Who is connected; for administrators alone, once there is authentication.
+    pub clients: Option<Vec<SocketClient>>,
+}
+
+/// A WebSocket.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SocketClient {
+    /// A public id of the connection.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: Nullable<String>,
+    /// The session that it listens to.
+    pub session_id: Nullable<String>,
+    /// Whether it has answered the last ping.
+    pub is_alive: bool,
+    /// How the connection is.
+    pub state: String,
+}
+
+/// How the WebSockets of an instance are.
+#[derive(JsonSchema)]
+pub struct SocketStatus {
+    /// Always.
+    pub success: True,
+    /// The figures.
+    pub data: SocketFigures,
+}
+
+/// Figures of the WebSockets of an instance.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SocketFigures {
+    /// Whether it takes connections.
+    pub connected: bool,
+    /// How many there are.
+    pub clients: u64,
+    /// When the last message came or went; null before the first one.
+    pub last_activity: Nullable<Time>,
+    /// Seconds since the start.
+    pub uptime: f64,
+    /// Messages since the start.
+    pub message_count: u64,
+}

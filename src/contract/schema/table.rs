@@ -1,0 +1,180 @@
+//! Which event carries what: for each name the type of its payload and of its answer.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::answer::{
+    Accepted, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer, SubscribeAnswer,
+    SyncAnswer, UnsubscribeAnswer,
+};
+use super::entity::{Deleted, Epic, Member, Project, Sprint, Task};
+use super::kit::{Id, Or};
+use super::{command, event};
+use crate::contract::SignalKind;
+use crate::contract::names::{self, Entry, Name, Verb};
+use crate::domain::Kind;
+
+/// Describes a type: a reference to its definition, which the generator keeps.
+pub type Describe = fn(&mut SchemaGenerator) -> Schema;
+
+/// An event that clients may hear.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerEvent {
+    /// Its type, as the log would name it.
+    pub event_type: &'static str,
+    /// Its first argument.
+    pub payload: Describe,
+    /// Whether a cursor may come with it.
+    pub has_cursor: bool,
+}
+
+/// An event that clients may send.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientEvent {
+    /// Its name, as documented.
+    pub name: &'static str,
+    /// Its first argument.
+    pub payload: Describe,
+    /// What it is answered with, if it is not [refused](super::answer::Refused).
+    pub answer: Describe,
+}
+
+fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+const fn with_cursor<T: JsonSchema>(event_type: &'static str) -> ServerEvent {
+    ServerEvent {
+        has_cursor: true,
+        ..told::<T>(event_type)
+    }
+}
+
+const fn told<T: JsonSchema>(event_type: &'static str) -> ServerEvent {
+    ServerEvent {
+        event_type,
+        payload: of::<T>,
+        has_cursor: false,
+    }
+}
+
+/// All events that clients may hear, besides those that others publish.
+pub static SERVER_EVENTS: [ServerEvent; 34] = [
+    with_cursor::<event::EntityEvent<Project>>("project.created"),
+    with_cursor::<event::EntityEvent<Project>>("project.updated"),
+    with_cursor::<event::ProjectDeleted>("project.deleted"),
+    with_cursor::<event::EntityEvent<Task>>("task.created"),
+    with_cursor::<event::TaskChanged>("task.updated"),
+    with_cursor::<event::TaskStatusChanged>("task.status_changed"),
+    with_cursor::<event::TaskChanged>("task.moved"),
+    with_cursor::<event::TaskDeleted>("task.deleted"),
+    with_cursor::<event::EntityEvent<Task>>("task.restored"),
+    with_cursor::<event::EntityEvent<Epic>>("epic.created"),
+    with_cursor::<event::EntityEvent<Epic>>("epic.updated"),
+    with_cursor::<event::EpicDeleted>("epic.deleted"),
+    with_cursor::<event::EntityEvent<Sprint>>("sprint.created"),
+    with_cursor::<event::EntityEvent<Sprint>>("sprint.updated"),
+    with_cursor::<event::EntityEvent<Sprint>>("sprint.started"),
+    with_cursor::<event::EntityEvent<Sprint>>("sprint.completed"),
+    with_cursor::<event::SprintDeleted>("sprint.deleted"),
+    with_cursor::<event::EntityEvent<Member>>("member.added"),
+    with_cursor::<event::EntityEvent<Member>>("member.updated"),
+    with_cursor::<event::MemberRemoved>("member.removed"),
+    with_cursor::<event::ChannelEvent>("event"),
+    with_cursor::<event::AccessRevoked>("project.access_revoked"),
+    with_cursor::<event::ProjectReset>("project.reset"),
+    with_cursor::<event::ChannelRevoked>("channel.access_revoked"),
+    with_cursor::<event::ChannelReset>("channel.reset"),
+    with_cursor::<event::SessionReset>("session.reset"),
+    told::<String>("session.cursor"),
+    told::<event::AuthExpiring>("auth.expiring"),
+    told::<event::PresenceTold>("presence.join"),
+    told::<event::PresenceTold>("presence.update"),
+    told::<event::PresenceLeft>("presence.leave"),
+    told::<event::TypingTold>("typing"),
+    told::<event::EditingTold>("task.editing"),
+    told::<event::Notification>("system.notification"),
+];
+
+/// The event by which a client without an ack callback hears of a refusal; it is not spelled in styles.
+pub const ERROR: ServerEvent = told::<event::ErrorTold>("error");
+
+/// All events that clients may send, in the order of the table of names.
+pub fn client_events() -> impl Iterator<Item = ClientEvent> {
+    names::TABLE.iter().map(described)
+}
+
+/// The event that a name means, in whatever spelling.
+#[must_use]
+pub fn client_event(name: &str) -> Option<ClientEvent> {
+    names::find(name).map(described)
+}
+
+fn described(entry: &Entry) -> ClientEvent {
+    let (payload, answer) = carried(entry.name);
+    ClientEvent {
+        name: entry.canonical,
+        payload,
+        answer,
+    }
+}
+
+fn carried(name: Name) -> (Describe, Describe) {
+    match name {
+        Name::Join => (of::<Or<Id, command::Join>>, of::<JoinAnswer>),
+        Name::Leave => (of::<Or<Id, command::ProjectRef>>, of::<LeaveAnswer>),
+        Name::Snapshot => (of::<Or<Id, command::ProjectRef>>, of::<SnapshotAnswer>),
+        Name::Sync => (of::<Or<Id, command::Sync>>, of::<SyncAnswer>),
+        Name::Subscribe => (
+            of::<Or<command::Channels, command::Subscribe>>,
+            of::<SubscribeAnswer>,
+        ),
+        Name::Unsubscribe => (
+            of::<Or<command::Channels, command::Unsubscribe>>,
+            of::<UnsubscribeAnswer>,
+        ),
+        Name::Refresh => (of::<command::Refresh>, of::<RefreshAnswer>),
+        Name::Command(kind, verb) => (command_of(kind, verb), accepted(kind, verb)),
+        Name::Signal(SignalKind::Typing, _) => (of::<command::Typing>, of::<Done>),
+        Name::Signal(SignalKind::Editing, _) => (of::<command::Editing>, of::<Done>),
+        Name::Signal(SignalKind::Presence, _) => (of::<command::PresenceUpdate>, of::<Done>),
+    }
+}
+
+fn command_of(kind: Kind, verb: Verb) -> Describe {
+    match (kind, verb) {
+        (Kind::Project, Verb::Create) => of::<command::ProjectCreate>,
+        (Kind::Project, Verb::Delete | Verb::Restore) => of::<Or<Id, command::ProjectDelete>>,
+        (Kind::Project, _) => of::<command::ProjectUpdate>,
+        (Kind::Task, Verb::Create) => of::<command::TaskCreate>,
+        (Kind::Task, Verb::Delete | Verb::Restore) => of::<Or<Id, command::TaskRef>>,
+        (Kind::Task, Verb::Status) => of::<command::TaskStatus>,
+        (Kind::Task, Verb::Move) => of::<command::TaskMove>,
+        (Kind::Task, Verb::Update | Verb::Start | Verb::Complete) => of::<command::TaskUpdate>,
+        (Kind::Epic, Verb::Create) => of::<command::EpicCreate>,
+        (Kind::Epic, Verb::Delete | Verb::Restore) => of::<Or<Id, command::EpicRef>>,
+        (Kind::Epic, _) => of::<command::EpicUpdate>,
+        (Kind::Sprint, Verb::Create) => of::<command::SprintCreate>,
+        (Kind::Sprint, Verb::Delete | Verb::Restore) => of::<Or<Id, command::SprintRef>>,
+        (Kind::Sprint, Verb::Start) => of::<Or<Id, command::SprintUpdate>>,
+        (Kind::Sprint, Verb::Complete) => of::<Or<Id, command::SprintComplete>>,
+        (Kind::Sprint, Verb::Update | Verb::Status | Verb::Move) => of::<command::SprintUpdate>,
+        (Kind::Member, Verb::Create) => of::<command::MemberAdd>,
+        (Kind::Member, Verb::Delete | Verb::Restore) => of::<command::MemberRemove>,
+        (Kind::Member, _) => of::<command::MemberRole>,
+    }
+}
+
+fn accepted(kind: Kind, verb: Verb) -> Describe {
+    match (kind, verb) {
+        (Kind::Project, Verb::Delete) => of::<Accepted<Deleted<Project>>>,
+        (Kind::Project, _) => of::<Accepted<Project>>,
+        (Kind::Task, Verb::Delete) => of::<Accepted<Deleted<Task>>>,
+        (Kind::Task, _) => of::<Accepted<Task>>,
+        (Kind::Epic, Verb::Delete) => of::<Accepted<Deleted<Epic>>>,
+        (Kind::Epic, _) => of::<Accepted<Epic>>,
+        (Kind::Sprint, Verb::Delete) => of::<Accepted<Deleted<Sprint>>>,
+        (Kind::Sprint, _) => of::<Accepted<Sprint>>,
+        (Kind::Member, Verb::Delete) => of::<Accepted<Deleted<Member>>>,
+        (Kind::Member, _) => of::<Accepted<Member>>,
+    }
+}
