@@ -13,6 +13,7 @@ use crate::connections::Connections;
 use crate::contract::Document;
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
+use crate::ingress::Ingress;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limits;
 use crate::presence::Presence;
@@ -46,6 +47,7 @@ struct Parts {
     instance: InstanceId,
     auth: Authenticator,
     broker: Broker,
+    ingress: Option<Ingress>,
     presence: Arc<Presence>,
     store: Store,
     channels: Channels,
@@ -76,6 +78,17 @@ fn topic_prefix(prefix: &str, epoch: &Epoch) -> String {
     format!("{prefix}:{}", epoch.as_str())
 }
 
+fn writer_options(config: &Config, store: &Store) -> WriterOptions {
+    WriterOptions {
+        queue: config.command_queue,
+        max_batch: config.max_batch,
+        writers: store.writers(),
+        timeout: config.database_timeout,
+        strict: config.strict,
+        chosen_ids: config.auth.client_project_ids,
+    }
+}
+
 impl App {
     /// Opens the store, brings it up to date and starts the hub and the writer.
     ///
@@ -95,6 +108,8 @@ impl App {
             &instance,
             &lifecycle,
         );
+        let channels = &config.ingress_channels;
+        let ingress = broker.listen_to_backends(channels, &lifecycle);
         let hub = Hub::new(
             store.clone(),
             broker.clone(),
@@ -106,14 +121,7 @@ impl App {
                 slow_reader_timeout: config.slow_reader_timeout,
             },
         );
-        let options = WriterOptions {
-            queue: config.command_queue,
-            max_batch: config.max_batch,
-            writers: store.writers(),
-            timeout: config.database_timeout,
-            strict: config.strict,
-            chosen_ids: config.auth.client_project_ids,
-        };
+        let options = writer_options(&config, &store);
         let writer = Writer::start(&store, &epoch, &hub, &lifecycle, options);
         let connections = Connections::default();
         let grace = config.presence_grace;
@@ -124,6 +132,7 @@ impl App {
             instance,
             auth,
             broker,
+            ingress: ingress.map(Ingress::new),
             presence,
             channels: Channels::new(store.clone()),
             store,
@@ -135,11 +144,18 @@ impl App {
             lifecycle,
             started: Instant::now(),
         }));
-        let heads = app.clone();
-        app.lifecycle()
-            .spawn_service(async move { heads.watch_heads().await });
-        retention::start(app.store(), app.config(), app.lifecycle());
+        app.start_tasks();
         Ok(app)
+    }
+
+    fn start_tasks(&self) {
+        let heads = self.clone();
+        self.lifecycle()
+            .spawn_service(async move { heads.watch_heads().await });
+        retention::start(self.store(), self.config(), self.lifecycle());
+        if let Some(ingress) = self.ingress() {
+            ingress.start(self);
+        }
     }
 
     /// Compares the feeds with the log: at intervals, and at once when something changes in how other instances'
@@ -193,6 +209,12 @@ impl App {
     #[must_use]
     pub fn broker(&self) -> &Broker {
         &self.0.broker
+    }
+
+    /// What hears backends, if there are channels to hear them on.
+    #[must_use]
+    pub fn ingress(&self) -> Option<&Ingress> {
+        self.0.ingress.as_ref()
     }
 
     /// Who is in which project.

@@ -6,6 +6,7 @@
 
 mod connect;
 mod envelope;
+mod ingress;
 mod listener;
 mod redis;
 mod speaker;
@@ -18,9 +19,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::domain::InstanceId;
+use crate::domain::{ChannelName, InstanceId};
 use crate::lifecycle::Lifecycle;
 
+pub use ingress::{Heard, Ingress, Traffic};
 use redis::Redis;
 use topics::Place;
 pub use url::{RedisUrl, RedisUrlError};
@@ -88,6 +90,21 @@ impl Broker {
             Self::Redis(redis) => TopicSubscription {
                 place: Some(redis.subscribe(topic, handler)),
             },
+        }
+    }
+
+    /// Starts to hear what backends publish on channels of theirs. `None`: there are none, or there is no Redis.
+    #[must_use]
+    pub fn listen_to_backends(
+        &self,
+        channels: &[ChannelName],
+        lifecycle: &Lifecycle,
+    ) -> Option<Ingress> {
+        match self {
+            Self::Redis(redis) if !channels.is_empty() => {
+                Some(Ingress::start(redis, channels, lifecycle))
+            }
+            Self::Local | Self::Redis(_) => None,
         }
     }
 

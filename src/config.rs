@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::broker::RedisUrl;
 use crate::contract::EventStyle;
+use crate::domain::ChannelName;
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
@@ -20,7 +21,10 @@ pub use secret::Secret;
 pub(crate) use secret::is_same;
 pub(crate) use value::lifetime;
 pub use value::{Origin, Retention};
-use value::{bytes, count, duration, origin, pause, retention};
+use value::{bytes, count, duration, ingress_channel, origin, pause, retention};
+
+/// Channels on which backends may be heard.
+const MAX_INGRESS_CHANNELS: usize = 100;
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -76,6 +80,14 @@ pub struct Config {
         global = true
     )]
     pub redis_prefix: String,
+
+    /// Redis channels whose messages become events on the channels of the same names, separated by commas: what backends
+    /// publish there reaches every subscriber, once.
+    #[arg(
+        long, env = "INGRESS_CHANNELS", value_delimiter = ',', value_parser = ingress_channel,
+        value_name = "CHANNELS", global = true
+    )]
+    pub ingress_channels: Vec<ChannelName>,
 
     /// How long somebody whose connection ended still counts as present: long enough to come back.
     #[arg(
@@ -290,6 +302,7 @@ impl Config {
                     .to_owned(),
             );
         }
+        self.validate_ingress()?;
         // A commit that got no answer is looked for in the log.
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
@@ -305,6 +318,32 @@ impl Config {
         }
         if self.cors_origins.contains(&Origin::Any) && self.cors_origins.len() > 1 {
             return Err("CORS_ORIGINS is either * or a list of origins, not both".to_owned());
+        }
+        Ok(())
+    }
+
+    fn validate_ingress(&self) -> Result<(), String> {
+        let channels = &self.ingress_channels;
+        if !channels.is_empty() && self.redis_url.is_none() {
+            return Err(
+                "INGRESS_CHANNELS needs REDIS_URL: that is where backends publish".to_owned(),
+            );
+        }
+        if channels.len() > MAX_INGRESS_CHANNELS {
+            return Err(format!(
+                "INGRESS_CHANNELS may name at most {MAX_INGRESS_CHANNELS} channels"
+            ));
+        }
+        let ours = format!("{}:", self.redis_prefix);
+        for (number, channel) in channels.iter().enumerate() {
+            if channel.as_str().starts_with(&ours) {
+                return Err(format!(
+                    "INGRESS_CHANNELS names {channel}: what begins with REDIS_PREFIX is the server's own"
+                ));
+            }
+            if channels[..number].contains(channel) {
+                return Err(format!("INGRESS_CHANNELS names {channel} twice"));
+            }
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ pub mod domain;
 mod fuzz;
 pub mod healthcheck;
 pub mod hub;
+pub mod ingress;
 pub mod lifecycle;
 pub mod limits;
 mod patience;

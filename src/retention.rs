@@ -18,7 +18,7 @@ const ANSWER_SWEEP: Duration = Duration::from_mins(1);
 /// Answers removed in one statement.
 const ANSWER_SWEEP_ROWS: i64 = 1000;
 /// How long answers to commands with an idempotency key are kept.
-const ANSWER_LIFETIME: Duration = Duration::from_hours(24);
+pub(crate) const ANSWER_LIFETIME: Duration = Duration::from_hours(24);
 
 /// How often old events are looked for at most…
 const EVENT_SWEEP_MIN: Duration = Duration::from_secs(10);

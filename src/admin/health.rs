@@ -12,6 +12,7 @@ use super::ask_store;
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
+use crate::ingress::{self, Ingress};
 use crate::limits::Report;
 
 #[derive(Debug, Serialize)]
@@ -29,6 +30,8 @@ struct Health {
     log_reads: u64,
     store: StoreHealth,
     broker: BrokerHealth,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ingress: Option<ingress::Report>,
     limits: Report,
 }
 
@@ -53,7 +56,8 @@ pub fn router() -> Router<App> {
 
 async fn health(State(app): State<App>) -> Json<Health> {
     let store = store(&app).await;
-    let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down;
+    let is_heard = app.ingress().is_none_or(Ingress::is_listening);
+    let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down && is_heard;
     Json(Health {
         status: if well { "healthy" } else { "degraded" },
         instance: app.instance().to_string(),
@@ -65,6 +69,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
         log_reads: app.hub().log_reads(),
         store,
         broker: broker(&app),
+        ingress: app.ingress().map(Ingress::report),
         limits: app.limits().report(),
     })
 }

@@ -33,6 +33,8 @@ const QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// See the module.
 #[derive(Debug)]
 pub struct Redis {
+    url: RedisUrl,
+    instance: InstanceId,
     prefix: String,
     topics: Arc<Topics>,
     orders: mpsc::Sender<Order>,
@@ -70,6 +72,8 @@ impl Redis {
         lifecycle.spawn_service(speaker.run(waiting));
         lifecycle.spawn_service(listener.run());
         Arc::new(Self {
+            url: url.clone(),
+            instance: instance.clone(),
             prefix: prefix.to_owned(),
             topics,
             orders,
@@ -127,7 +131,15 @@ impl Redis {
         self.status.subscribe()
     }
 
-    fn topic(&self, topic: &str) -> Arc<str> {
+    pub(super) fn url(&self) -> &RedisUrl {
+        &self.url
+    }
+
+    pub(super) fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    pub(super) fn topic(&self, topic: &str) -> Arc<str> {
         format!("{}:{topic}", self.prefix).into()
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use axum::http::HeaderValue;
 use ipnet::IpNet;
 
+use crate::domain::ChannelName;
+
 /// Longest time for which events are kept and not for ever.
 const MAX_RETENTION: Duration = Duration::from_hours(3650 * 24);
 
@@ -48,6 +50,22 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpNet>().ok();
     let network = network.or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
     network.ok_or_else(|| "an address such as 10.1.2.3, or a network such as 10.0.0.0/8".to_owned())
+}
+
+/// A channel on which backends publish.
+pub(super) fn ingress_channel(text: &str) -> Result<ChannelName, String> {
+    let channel = ChannelName::parse(text.trim());
+    let channel = channel.map_err(|error| format!("the name of a channel {error}"))?;
+    if channel.is_of_all() {
+        return Err("a channel is named in full: patterns are not understood".to_owned());
+    }
+    if channel.is_project() {
+        return Err(
+            "a project's channel tells of changes of the project, which are made by commands"
+                .to_owned(),
+        );
+    }
+    Ok(channel)
 }
 
 /// How long something is kept.
@@ -181,6 +199,15 @@ mod tests {
         assert_eq!(network("fd00::1"), Ok("fd00::1/128".parse().unwrap()));
         for wrong in ["", "10.0.0", "10.0.0.0/33", "proxy"] {
             assert!(network(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn backends_publish_on_channels_that_are_named_in_full() {
+        let channel = ingress_channel(" ai:jobs:status ").unwrap();
+        assert_eq!(channel.as_str(), "ai:jobs:status");
+        for wrong in ["", "a b", "ui:*", "agent:*", "project:p"] {
+            assert!(ingress_channel(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a backend publishes on a channel, or a client says to the others of its session: a type and data that mean
 //! nothing to the server, and go to every subscriber as they were sent.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::fingerprint::Fingerprint;
 use super::{Limits, Reply, idempotency, packet};
@@ -10,6 +10,8 @@ use crate::domain::{ChannelName, EventType};
 
 /// Longest type in bytes.
 const MAX_TYPE_BYTES: usize = 64;
+/// The type of what comes without one.
+const MESSAGE: &str = "message";
 /// The payload if no data is sent.
 const NO_DATA: &str = "{}";
 
@@ -53,6 +55,19 @@ struct Asked<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     idempotency_key: Option<serde_json::Value>,
+}
+
+/// What backends say of what they publish.
+#[derive(Deserialize)]
+struct Said<'a> {
+    r#type: String,
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+}
+
+/// What is there, `null` as well.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl Publication {
@@ -108,6 +123,29 @@ impl Publication {
         match asked.idempotency_key {
             None | Some(serde_json::Value::Null) => Ok(publication),
             key => publication.with_key(&text("idempotencyKey", key)?),
+        }
+    }
+
+    /// Understands what a backend says on a channel: an object with a type, and data beside it or in it; any other JSON; or
+    /// a text.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with it.
+    pub fn from_text(channel: ChannelName, text: &str, limits: &Limits) -> Result<Self, Reply> {
+        let Ok(json) = serde_json::from_str::<&RawValue>(text) else {
+            let text = to_raw_value(text);
+            let text = text.map_err(|_| Reply::invalid("message", "is not valid"))?;
+            return Self::new(channel, MESSAGE, Some(&text), limits);
+        };
+        let said = serde_json::from_str::<Said<'_>>(text);
+        // A name that no event can have says nothing about what happened.
+        let said = said
+            .ok()
+            .filter(|said| event_type_of(&channel, &said.r#type).is_ok());
+        match said {
+            Some(said) => Self::new(channel, &said.r#type, said.data.or(Some(json)), limits),
+            None => Self::new(channel, MESSAGE, Some(json), limits),
         }
     }
 
@@ -216,6 +254,69 @@ mod tests {
             assert_eq!(read(text).unwrap_err().field(), Some(field), "{text}");
         }
         assert!(read(r#"{"channel":"c","type":"task:updated"}"#).is_ok());
+    }
+
+    #[test]
+    fn whatever_a_backend_says_becomes_an_event() {
+        for (text, event_type, payload) in [
+            (
+                r#"{"type":"job.done","data":{"n":1.50}}"#,
+                "job.done",
+                r#"{"n":1.50}"#,
+            ),
+            (r#" {"data": [1, 2],"type":"x","id":7} "#, "x", "[1, 2]"),
+            (r#"{"type":"x","data":null}"#, "x", "null"),
+            (r#"{"type":"x","n":1}"#, "x", r#"{"type":"x","n":1}"#),
+            (r#"{"type":7,"n":1}"#, "message", r#"{"type":7,"n":1}"#),
+            (
+                r#"{"type":"two words"}"#,
+                "message",
+                r#"{"type":"two words"}"#,
+            ),
+            (
+                r#"{"type":"task.updated"}"#,
+                "message",
+                r#"{"type":"task.updated"}"#,
+            ),
+            (
+                r#"{"type":"a","type":"b"}"#,
+                "message",
+                r#"{"type":"a","type":"b"}"#,
+            ),
+            (r#"{"data":1}"#, "message", r#"{"data":1}"#),
+            ("42", "message", "42"),
+            ("hello \"you\"", "message", r#""hello \"you\"""#),
+            ("{broken", "message", r#""{broken""#),
+            ("", "message", r#""""#),
+        ] {
+            let channel = ChannelName::restore("ui:activity");
+            let publication = Publication::from_text(channel, text, &Limits::default()).unwrap();
+            assert_eq!(publication.event_type.as_str(), event_type, "{text}");
+            assert_eq!(publication.payload.get(), payload, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_client_could_read_is_refused() {
+        let limits = Limits {
+            max_payload_bytes: 100,
+            max_depth: 3,
+        };
+        for text in [
+            &"x".repeat(200),
+            "a\0b",
+            r#"{"type":"x","data":"\u0000"}"#,
+            r#""\ud800""#,
+            r#"{"a":[[[1]]]}"#,
+            r#"{"type":"x","data":{"__proto__":1}}"#,
+            "1e999",
+        ] {
+            let channel = ChannelName::restore("ui:activity");
+            assert!(
+                Publication::from_text(channel, text, &limits).is_err(),
+                "{text}"
+            );
+        }
     }
 
     #[test]

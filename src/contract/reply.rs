@@ -145,6 +145,19 @@ impl Reply {
         self.code.is_none()
     }
 
+    /// How many of so many publications had been published before.
+    #[must_use]
+    pub fn duplicates(&self, publications: usize) -> usize {
+        let is_duplicate = self.rest.get("duplicate").and_then(Value::as_bool);
+        let counted = self.rest.get("duplicates").and_then(Value::as_u64);
+        match (publications, counted) {
+            (1, _) => usize::from(is_duplicate == Some(true)),
+            (_, counted) => counted
+                .and_then(|count| usize::try_from(count).ok())
+                .unwrap_or(0),
+        }
+    }
+
     /// The code of a refusal.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

@@ -17,7 +17,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 13] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 14] = [
     (
         "domain",
         &[
@@ -146,6 +146,10 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 13] = [
             "crate::app",
             "crate::transport",
         ],
+    ),
+    (
+        "ingress",
+        &["crate::hub", "crate::session", "crate::transport"],
     ),
     (
         "command",

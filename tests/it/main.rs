@@ -16,6 +16,7 @@ mod connect_rate;
 mod crash;
 mod draining;
 mod idempotency;
+mod ingress;
 mod joining;
 mod keys;
 mod limits;

@@ -52,6 +52,9 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("COMMAND_RATE", "200", "none"),
         ("TRUSTED_PROXIES", "proxy", "10.0.0.0/8"),
         ("MAX_ROOMS", "257", "256"),
+        ("INGRESS_CHANNELS", "ui:activity", "REDIS_URL"),
+        ("INGRESS_CHANNELS", "ui:*", "channel"),
+        ("INGRESS_CHANNELS", "project:p", "commands"),
         ("DATABASE_URL", "mysql://u:geheim@h/d", "postgres://"),
         (
             "DATABASE_URL",
@@ -71,6 +74,19 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
     }
     let output = run(&["--database-timeout=1m"], &[("EVENT_RETENTION", "2m")]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("three times"));
+    for (channels, said) in [("boardcast:x", "the server's own"), ("a,b,a", "twice")] {
+        let output = run(
+            &[
+                "--redis-url=redis://127.0.0.1:1",
+                "--database-url=postgres://u@127.0.0.1:1/d",
+            ],
+            &[("INGRESS_CHANNELS", channels)],
+        );
+        assert!(
+            String::from_utf8_lossy(&output.stderr).contains(said),
+            "{channels}"
+        );
+    }
     let output = run(&["--no-such-flag"], &[]);
     assert!(!output.status.success());
 }
@@ -83,6 +99,9 @@ fn help_documents_every_setting_as_flag_and_variable() {
         "HOST",
         "PORT",
         "DATABASE_URL",
+        "REDIS_URL",
+        "REDIS_PREFIX",
+        "INGRESS_CHANNELS",
         "DATABASE_CONNECTIONS",
         "DATABASE_TIMEOUT",
         "CORS_ORIGINS",

@@ -1,0 +1,128 @@
+//! The connection on which backends are heard, and the one task that owns it. It never waits for what becomes of a
+//! message.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use redis::aio::PubSub;
+use redis::{Msg, RedisResult};
+use tokio::time::MissedTickBehavior;
+
+use super::super::connect::{Connector, broken, timely};
+use super::super::redis::Redis;
+use super::mark;
+use super::waiting::WaitingRoom;
+use crate::domain::{ChannelName, InstanceId};
+use crate::lifecycle::Lifecycle;
+
+/// How often each instance publishes a mark.
+const MARK: Duration = Duration::from_secs(1);
+/// So many ticks without a mark of our own, and the connection is given up. Ticks and not time: a process that stood
+/// still has not listened.
+const DEAD: u32 = 4;
+
+/// The topic of the marks.
+pub(super) const TOPIC: &str = "ingress:mark";
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) connector: Connector,
+    pub(super) redis: Arc<Redis>,
+    pub(super) instance: InstanceId,
+    /// The marks' full topic.
+    pub(super) marks: Arc<str>,
+    pub(super) channels: Vec<ChannelName>,
+    pub(super) room: Arc<WaitingRoom>,
+    pub(super) lifecycle: Lifecycle,
+}
+
+impl Listener {
+    /// Listens until no new work is taken.
+    pub(super) async fn run(mut self) {
+        let lifecycle = self.lifecycle.clone();
+        tokio::select! {
+            () = self.listen_for_ever() => {}
+            () = lifecycle.draining() => {}
+        }
+        self.room.close();
+    }
+
+    async fn listen_for_ever(&mut self) {
+        loop {
+            if let Some(wait) = self.connector.must_wait() {
+                tokio::time::sleep(wait).await;
+            }
+            if let Some(connection) = self.connector.listening().await
+                && let Err(error) = self.listen(connection).await
+            {
+                self.connector.lost(&error);
+            }
+            self.room.disconnect();
+        }
+    }
+
+    /// Listens until the connection breaks.
+    async fn listen(&mut self, connection: PubSub) -> RedisResult<()> {
+        let (mut sink, mut messages) = connection.split();
+        let mut topics = vec![&*self.marks];
+        topics.extend(self.channels.iter().map(ChannelName::as_str));
+        // All in one command: nothing can come between.
+        let mut subscribing = Box::pin(timely(sink.subscribe(topics)));
+        let mut subscribed = false;
+        let mut silent = 0;
+        let mut tick = tokio::time::interval(MARK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.tick().await;
+        loop {
+            tokio::select! {
+                answer = &mut subscribing, if !subscribed => {
+                    answer?;
+                    subscribed = true;
+                    self.publish_mark();
+                }
+                message = messages.next() => match message {
+                    Some(message) => if self.hear(&message) {
+                        silent = 0;
+                        self.connector.works();
+                    },
+                    None => return Err(broken(ErrorKind::ConnectionReset)),
+                },
+                _ = tick.tick() => {
+                    silent += 1;
+                    if silent > DEAD {
+                        return Err(broken(ErrorKind::TimedOut));
+                    }
+                    self.room.tick();
+                    if subscribed {
+                        self.publish_mark();
+                    }
+                }
+            }
+        }
+    }
+
+    fn publish_mark(&self) {
+        let mark = self.room.make_mark();
+        self.redis.publish(TOPIC, Bytes::from(mark));
+    }
+
+    /// Whether it was a mark of our own.
+    fn hear(&self, message: &Msg) -> bool {
+        let topic = message.get_channel_name();
+        if topic != &*self.marks {
+            self.room
+                .hear(topic, message.get_payload_bytes(), Instant::now());
+            return false;
+        }
+        let Some((mark, word)) = mark::read(message.get_payload_bytes()) else {
+            return false;
+        };
+        let is_own = mark.instance == self.instance;
+        self.room.hear_mark(&mark, &word);
+        is_own
+    }
+}

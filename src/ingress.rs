@@ -1,0 +1,104 @@
+//! Puts what backends publish through Redis into the log.
+//!
+//! Every instance that hears a message submits it, with the name that all of them have for it as idempotency key: the
+//! first one commits it, and the others are told that it is there. One task per channel takes what has been heard in
+//! chunks and waits until a chunk is in the log before it takes the next one, so that nothing can overtake.
+
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::broker;
+use crate::command::Caller;
+use crate::domain::{ConnectionId, PrivateId};
+use worker::Worker;
+
+/// Whom the events are by.
+const ACTOR: &str = "ingress";
+
+/// See the module. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ingress {
+    heard: broker::Ingress,
+    counts: Arc<Counts>,
+}
+
+/// What has become of messages.
+#[derive(Debug, Default)]
+struct Counts {
+    published: AtomicU64,
+    duplicates: AtomicU64,
+    refused: AtomicU64,
+    expired: AtomicU64,
+}
+
+/// What `/health` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    channels: Vec<String>,
+    status: &'static str,
+    /// Messages that this instance has heard since it started.
+    received: u64,
+    /// Of these: those that it has committed…
+    published: u64,
+    /// … those that another instance had committed before…
+    duplicates: u64,
+    /// … those that cannot be events…
+    refused: u64,
+    /// … those for which there was no room, or that have waited for too long…
+    dropped: u64,
+    /// … and those that wait for the database.
+    waiting: usize,
+}
+
+impl Ingress {
+    pub(crate) fn new(heard: broker::Ingress) -> Self {
+        Self {
+            heard,
+            counts: Arc::default(),
+        }
+    }
+
+    /// Starts to put what is heard into the log.
+    pub(crate) fn start(&self, app: &App) {
+        let client = PrivateId::generate().client();
+        let caller = Caller::new(ConnectionId::generate(), client, Some(ACTOR));
+        for number in 0..self.heard.channels().len() {
+            let worker = Worker::new(app, self, number, &caller);
+            // Work, and no service: a shutdown waits until what was heard is in the log.
+            app.lifecycle().spawn(worker.run());
+        }
+    }
+
+    /// Whether what is published now is heard.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.heard.is_listening()
+    }
+
+    /// What `/health` says.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let channels = self.heard.channels().iter();
+        let traffic = self.heard.traffic();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Report {
+            channels: channels.map(ToString::to_string).collect(),
+            status: if self.is_listening() {
+                "available"
+            } else {
+                "unavailable"
+            },
+            received: traffic.received,
+            published: count(&self.counts.published),
+            duplicates: count(&self.counts.duplicates),
+            refused: count(&self.counts.refused),
+            dropped: traffic.dropped + count(&self.counts.expired),
+            waiting: traffic.waiting,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What is heard on one channel, on its way into the log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Ingress;
+use crate::app::App;
+use crate::broker::Heard;
+use crate::command::Caller;
+use crate::contract::{ErrorCode, Limits, Publication, Reply};
+use crate::domain::ChannelName;
+use crate::retention::ANSWER_LIFETIME;
+
+/// Pauses before a chunk is submitted again: they double from the first to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a chunk is repeated at which the server fails, before its messages are tried by themselves.
+const FAILURES: u32 = 5;
+/// How often the log may say of a channel that a message is refused.
+const COMPLAINT: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub(super) struct Worker {
+    app: App,
+    ingress: Ingress,
+    number: usize,
+    channel: ChannelName,
+    caller: Caller,
+    limits: Limits,
+    /// When the log was last told of a refused message.
+    complained: Option<Instant>,
+}
+
+impl Worker {
+    pub(super) fn new(app: &App, ingress: &Ingress, number: usize, caller: &Caller) -> Self {
+        let config = app.config();
+        Self {
+            app: app.clone(),
+            ingress: ingress.clone(),
+            number,
+            channel: ingress.heard.channels()[number].clone(),
+            caller: caller.clone(),
+            limits: Limits {
+                max_payload_bytes: config.max_payload,
+                max_depth: config.limits.max_depth,
+            },
+            complained: None,
+        }
+    }
+
+    /// Publishes what is heard until nothing more will be.
+    pub(super) async fn run(mut self) {
+        while let Some(chunk) = self.ingress.heard.chunk(self.number).await {
+            let publications = chunk.iter().filter_map(|heard| self.read(heard)).collect();
+            self.publish(publications).await;
+            self.ingress.heard.settle(self.number, chunk.len());
+        }
+    }
+
+    fn read(&mut self, heard: &Heard) -> Option<Publication> {
+        // By then others may have forgotten that they have committed it.
+        if heard.at.elapsed() > ANSWER_LIFETIME / 2 {
+            add(&self.ingress.counts.expired, 1);
+            tracing::error!(channel.name = %self.channel, "a message has waited for too long; it is dropped");
+            return None;
+        }
+        let key = format!("ingress:{}", heard.name());
+        let publication = match std::str::from_utf8(&heard.message) {
+            Ok(text) => Publication::from_text(self.channel.clone(), text, &self.limits),
+            Err(_) => Err(Reply::invalid("message", "is not UTF-8")),
+        };
+        let publication = publication.and_then(|publication| publication.with_key(&key));
+        publication.map_err(|reply| self.refuse(&reply)).ok()
+    }
+
+    fn refuse(&mut self, reply: &Reply) {
+        add(&self.ingress.counts.refused, 1);
+        if self
+            .complained
+            .is_none_or(|last| last.elapsed() > COMPLAINT)
+        {
+            self.complained = Some(Instant::now());
+            tracing::warn!(
+                channel.name = %self.channel,
+                reason = reply.message(),
+                refused = self.ingress.counts.refused.load(Ordering::Relaxed),
+                "a message of a backend is refused"
+            );
+        }
+    }
+
+    /// Publishes all of them together. If they are refused for the sake of one of them, halves are tried, and halves of
+    /// these, until that one stands alone; their order stays.
+    async fn publish(&mut self, publications: Vec<Publication>) {
+        let mut parts = vec![publications];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let Err(reply) = self.publish_part(&part).await else {
+                continue;
+            };
+            if part.len() == 1 {
+                self.refuse(&reply);
+                continue;
+            }
+            let second = part.split_off(part.len() / 2);
+            parts.push(second);
+            parts.push(part);
+        }
+    }
+
+    /// Submits a part again and again, as long as that may help.
+    async fn publish_part(&self, part: &[Publication]) -> Result<(), Reply> {
+        let (mut pause, mut failures) = (FIRST_PAUSE, 0);
+        loop {
+            let Err(reply) = self.submit(part).await else {
+                return Ok(());
+            };
+            failures += u32::from(reply.code() == Some(ErrorCode::Internal));
+            let may_help = match reply.code() {
+                Some(ErrorCode::Internal) => failures < FAILURES,
+                code => code.is_some_and(ErrorCode::retryable),
+            };
+            if !may_help {
+                return Err(reply);
+            }
+            tracing::debug!(channel.name = %self.channel, reason = reply.message(), "not published yet");
+            tokio::time::sleep(pause).await;
+            pause = LAST_PAUSE.min(2 * pause);
+        }
+    }
+
+    async fn submit(&self, part: &[Publication]) -> Result<(), Reply> {
+        let (channel, part_len) = (self.channel.clone(), part.len());
+        let writer = self.app.writer();
+        let answer = writer.publish(channel, part.to_vec(), &self.caller, None)?;
+        let reply = answer.await.unwrap_or_else(|_| {
+            // The writer had a panic.
+            Reply::refused(ErrorCode::Internal, "something went wrong on the server")
+        });
+        if !reply.is_ok() {
+            return Err(reply);
+        }
+        let known = reply.duplicates(part_len);
+        add(&self.ingress.counts.duplicates, known);
+        add(&self.ingress.counts.published, part_len - known);
+        Ok(())
+    }
+}
+
+fn add(counter: &AtomicU64, more: usize) {
+    counter.fetch_add(more as u64, Ordering::Relaxed);
+}
