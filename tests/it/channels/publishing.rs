@@ -17,7 +17,7 @@ both_databases! {
         assert_eq!(from_session.payload, data);
         assert_eq!(from_session.event_type, "ai_progress");
         let kept = listener.replay("session:s", None).await;
-        assert_eq!(kept["events"][0]["event"], "ai_progress");
+        assert_eq!(kept["events"][0]["type"], "ai_progress");
         assert_eq!(kept["channel"], "session:s");
         assert_eq!(kept["hasMore"], false);
         let left = listener.ask(Request::Unsubscribe { channels: vec![ChannelName::parse("session:s").unwrap()] });
