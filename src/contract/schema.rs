@@ -10,8 +10,10 @@ pub mod answer;
 pub mod command;
 pub mod entity;
 pub mod event;
+pub mod flat;
 pub mod http;
 pub mod kit;
+pub mod stream;
 mod table;
 
 pub use kit::{USUALLY, settings};

@@ -70,6 +70,11 @@ export class Server {
     await mkdir(this.#directory);
   }
 
+  /** Sends `signal` and does not wait. */
+  signal(signal) {
+    this.#child.kill(signal);
+  }
+
   /** Sends `signal` and waits for the end; answers how it ended. */
   async stop(signal) {
     const child = this.#child;

@@ -35,5 +35,6 @@ mod store;
 mod storm;
 mod stuck;
 mod support;
+mod typescript;
 mod upgrade;
 mod wire_types;

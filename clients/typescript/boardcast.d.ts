@@ -1,0 +1,2294 @@
+// What crosses the wire of Boardcast. Made from the types in src/contract/schema by
+//   BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'
+// Do not edit.
+
+/** What clients hear over Socket.IO. A cursor says how far they have been told. */
+export interface ServerToClientEvents {
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'project:created': (payload: ProjectEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'project:updated': (payload: ProjectEvent, cursor?: string) => void;
+  /** A project was deleted. */
+  'project:deleted': (payload: ProjectDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'task:created': (payload: TaskEvent, cursor?: string) => void;
+  /** A task was changed; if its status was, from what to what. */
+  'task:updated': (payload: TaskChanged, cursor?: string) => void;
+  /** A task's status was changed. */
+  'task:status_changed': (payload: TaskStatusChanged, cursor?: string) => void;
+  /** A task was changed; if its status was, from what to what. */
+  'task:moved': (payload: TaskChanged, cursor?: string) => void;
+  /** A task was deleted. */
+  'task:deleted': (payload: TaskDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'task:restored': (payload: TaskEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'epic:created': (payload: EpicEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'epic:updated': (payload: EpicEvent, cursor?: string) => void;
+  /** An epic was deleted. Its tasks follow, each as `task:updated`. */
+  'epic:deleted': (payload: EpicDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'sprint:created': (payload: SprintEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'sprint:updated': (payload: SprintEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'sprint:started': (payload: SprintEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'sprint:completed': (payload: SprintEvent, cursor?: string) => void;
+  /** A sprint was deleted. Its tasks follow, each as `task:updated`. */
+  'sprint:deleted': (payload: SprintDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'member:added': (payload: MemberEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'member:updated': (payload: MemberEvent, cursor?: string) => void;
+  /** Somebody was removed from a project. */
+  'member:removed': (payload: MemberRemoved, cursor?: string) => void;
+  /** An event of a channel, whatever its type. */
+  'event': (payload: ChannelEvent, cursor?: string) => void;
+  /** The connection cannot see a project any more, and has left its room. */
+  'project:access_revoked': (payload: AccessRevoked, cursor?: string) => void;
+  /** What a client missed of a project cannot be had: this is its state, from which events follow. */
+  'project:reset': (payload: ProjectReset, cursor?: string) => void;
+  /** The connection may not hear a channel any more. */
+  'channel:access_revoked': (payload: ChannelRevoked, cursor?: string) => void;
+  /** Not everything that a client missed of a channel can be had: it goes on with what is kept. */
+  'channel:reset': (payload: ChannelReset, cursor?: string) => void;
+  /** It is not known what a client missed, nor of which projects: join what you need. */
+  'session:reset': (payload: SessionReset, cursor?: string) => void;
+  'session:cursor': (payload: string) => void;
+  /** The connection's token expires soon. */
+  'auth:expiring': (payload: AuthExpiring) => void;
+  /** Somebody came into a project, or says something else of themselves. */
+  'presence:join': (payload: PresenceTold) => void;
+  /** Somebody came into a project, or says something else of themselves. */
+  'presence:update': (payload: PresenceTold) => void;
+  /** Somebody's last connection left a project. */
+  'presence:leave': (payload: PresenceLeft) => void;
+  /** Somebody is typing, or has stopped. It is not logged. */
+  'typing': (payload: TypingTold) => void;
+  /** Somebody is editing a task, or has stopped. It is not logged. */
+  'task:editing': (payload: EditingTold) => void;
+  /** What an operator or a backend has to say. It is not logged. */
+  'system:notification': (payload: Notification) => void;
+  /** A message that was sent without an ack callback was refused. */
+  'error': (payload: ErrorTold) => void;
+}
+
+/** What clients may say over Socket.IO. */
+export interface ClientToServerEvents {
+  'auth:refresh': (payload: Refresh, ack?: Ack<RefreshAnswer>) => void;
+  'subscribe': (payload: Channels | Subscribe, ack?: Ack<SubscribeAnswer>) => void;
+  'unsubscribe': (payload: Channels | Unsubscribe, ack?: Ack<UnsubscribeAnswer>) => void;
+  'join:project': (payload: Id | Join, ack?: Ack<JoinAnswer>) => void;
+  'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
+  'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
+  'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
+  'project:create': (payload: ProjectCreate, ack?: Ack<ProjectAccepted>) => void;
+  'project:update': (payload: ProjectUpdate, ack?: Ack<ProjectAccepted>) => void;
+  'project:delete': (payload: Id | ProjectDelete, ack?: Ack<DeletedProjectAccepted>) => void;
+  'task:create': (payload: TaskCreate, ack?: Ack<TaskAccepted>) => void;
+  'task:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:delete': (payload: Id | TaskRef, ack?: Ack<DeletedTaskAccepted>) => void;
+  'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
+  'task:status': (payload: TaskStatus, ack?: Ack<TaskAccepted>) => void;
+  'task:move': (payload: TaskMove, ack?: Ack<TaskAccepted>) => void;
+  'epic:create': (payload: EpicCreate, ack?: Ack<EpicAccepted>) => void;
+  'epic:update': (payload: EpicUpdate, ack?: Ack<EpicAccepted>) => void;
+  'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
+  'sprint:create': (payload: SprintCreate, ack?: Ack<SprintAccepted>) => void;
+  'sprint:update': (payload: SprintUpdate, ack?: Ack<SprintAccepted>) => void;
+  'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
+  'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
+  'sprint:complete': (payload: Id | SprintComplete, ack?: Ack<SprintAccepted>) => void;
+  'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
+  'member:role': (payload: MemberRole, ack?: Ack<MemberAccepted>) => void;
+  'member:remove': (payload: MemberRemove, ack?: Ack<DeletedMemberAccepted>) => void;
+  'typing': (payload: Typing, ack?: Ack<Done>) => void;
+  'typing:start': (payload: Typing, ack?: Ack<Done>) => void;
+  'typing:stop': (payload: Typing, ack?: Ack<Done>) => void;
+  'task:editing': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:editing:start': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:editing:stop': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:edit:start': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:edit:stop': (payload: Editing, ack?: Ack<Done>) => void;
+  'presence:update': (payload: PresenceUpdate, ack?: Ack<Done>) => void;
+}
+
+/** An answer: what was asked for, or why not. `ok` tells which. */
+export type Answer<T> = T | Refused;
+
+/** How the answer to a message is heard. */
+export type Ack<T> = (answer: Answer<T>) => void;
+
+/** What an event that clients may say carries. */
+export type PayloadOf<Name extends keyof ClientToServerEvents> = Parameters<ClientToServerEvents[Name]>[0];
+
+/** How it is answered. */
+export type AnswerOf<Name extends keyof ClientToServerEvents> = Parameters<
+  NonNullable<Parameters<ClientToServerEvents[Name]>[1]>
+>[0];
+
+/** The same events with an ack that must be there: so `socket.emitWithAck` knows what the answer is. */
+export type Acked<Events> = {
+  [Name in keyof Events]: Events[Name] extends (...args: infer Arguments) => void
+    ? (...args: Required<Arguments>) => void
+    : never;
+};
+
+/** How outgoing events are spelled: the server's `--event-style`, or the connection's `auth.eventStyle`. */
+export type EventStyle = 'colon' | 'dash' | 'snake' | 'camel';
+
+/** A name in another spelling: `Spelled<'task:status_changed', 'camel'>` is `'taskStatusChanged'`. */
+export type Spelled<Name extends string, Style extends EventStyle> = Style extends 'colon'
+  ? Name
+  : Name extends `${infer Before}:${infer After}`
+    ? Joined<Spelled<Before, Style>, Spelled<After, Style>, Style>
+    : Name extends `${infer Before}_${infer After}`
+      ? Joined<Before, Spelled<After, Style>, Style>
+      : Name;
+
+type Joined<Before extends string, After extends string, Style extends EventStyle> = Style extends 'dash'
+  ? `${Before}-${After}`
+  : Style extends 'snake'
+    ? `${Before}_${After}`
+    : `${Before}${Capitalize<After>}`;
+
+/** An event map in another spelling: `Styled<ServerToClientEvents, 'dash'>`. */
+export type Styled<Events, Style extends EventStyle> = {
+  [Name in keyof Events as Name extends string ? Spelled<Name, Style> : Name]: Events[Name];
+};
+
+/** The connection cannot see a project any more, and has left its room. */
+export interface AccessRevoked {
+  /** The project. */
+  projectId: Id;
+  /** Why. */
+  reason: RevokedReason;
+  /** Its room. */
+  room: string;
+  /** Of the event by which somebody was removed, if it was one. */
+  seq?: number;
+}
+
+/** The connection's token expires soon. */
+export interface AuthExpiring {
+  /** When. */
+  expiresAt: string;
+  /** How many milliseconds are left. */
+  expiresInMs: number;
+}
+
+/** An event of a channel, whatever its type. */
+export interface ChannelEvent {
+  /** Who did it. */
+  actor: string;
+  /** The channel that it is about. */
+  channel: string;
+  /** What its publisher said, as it was sent. */
+  data: unknown;
+  /** Its own id, a `UUIDv7`. */
+  id: string;
+  /** 1, 2, 3…: its place in the channel. */
+  seq: number;
+  /** When it was committed. */
+  timestamp: string;
+  /** What happened: as its publisher named it, or the name under which a project's event is heard. */
+  type: string;
+}
+
+/**
+ * The name of a channel: `project:<id>`, `user:<id>`, `session:<id>`, `agent:<id>`, `workflow:<id>`, `agent:*`,
+ * `workflow:*`, or any other without spaces, commas and `*`.
+ */
+export type ChannelName = string;
+
+/** Not everything that a client missed of a channel can be had: it goes on with what is kept. */
+export interface ChannelReset {
+  /** The channel. */
+  channel: string;
+  /** Why, for a person. */
+  reason: string;
+  /** Always. */
+  reset: true;
+  /** Events after this one follow. */
+  seq: number;
+}
+
+/** The connection may not hear a channel any more. */
+export interface ChannelRevoked {
+  /** The channel. */
+  channel: string;
+  /** Why. */
+  reason: RevokedReason;
+  /** Of the event by which that is so, if it was one. */
+  seq?: number;
+}
+
+/** A channel, or several. */
+export type Channels = ChannelName | ChannelName[];
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedEpic {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** The same. */
+  epicId: Id;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** How far it is: any text. */
+  status?: string;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedEpicAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedEpic;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedMember {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Who, as tokens say it. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** As what. */
+  role: Role;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** The same. */
+  userId: Id;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedMemberAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedMember;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedProject {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedProjectAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedProject;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedSprint {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** When it ends. */
+  endDate?: string | null;
+  /** What it is to reach. */
+  goal?: string | null;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** The same. */
+  sprintId: Id;
+  /** When it begins. */
+  startDate?: string | null;
+  /** `active` after its start, `completed` after its end; otherwise any text. */
+  status?: string;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedSprintAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedSprint;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedTask {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** Its id. */
+  id: Id;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId: Id;
+  /** Its place: sort by it as text, by code units. */
+  rank: string;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The same. */
+  taskId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedTaskAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedTask;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** Something that is no change succeeded. */
+export interface Done {
+  /** Always. */
+  ok: true;
+  /** The same. */
+  success: true;
+}
+
+/** `task:editing`, and whether it has begun or ended by `task:editing:start` and `task:editing:stop`. */
+export interface Editing {
+  /** Whether somebody is. */
+  isEditing?: boolean;
+  /** The project; may be missing if the connection has joined one only. */
+  projectId?: Id;
+  /** The task. */
+  taskId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Somebody is editing a task, or has stopped. It is not logged. */
+export interface EditingTold {
+  /** A public id of their connection. */
+  connectionId: string;
+  /** Whether they are. */
+  isEditing?: boolean;
+  /** The project. */
+  projectId: Id;
+  /** The task. */
+  taskId?: Id;
+  /** Who. */
+  userId: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Any entity. */
+export type Entity = Task | Epic | Sprint | Member | Project;
+
+/** An epic. Clients may add any field. */
+export interface Epic {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** The same. */
+  epicId: Id;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** How far it is: any text. */
+  status?: string;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface EpicAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Epic;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** `epic:create` */
+export interface EpicCreate {
+  /** What else there is to say. */
+  description?: string | null;
+  /** Its id; a `UUIDv7` if it is missing. */
+  id?: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId: Id;
+  /** How far it is: any text. */
+  status?: string;
+  /** What it is called. */
+  title?: Title;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** An epic was deleted. Its tasks follow, each as `task:updated`. */
+export interface EpicDeleted {
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  epicId: Id;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface EpicEvent {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** The same. */
+  epicId: Id;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** How far it is: any text. */
+  status?: string;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `epic:delete` */
+export interface EpicRef {
+  /** The epic. */
+  epicId: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `epic:update` */
+export interface EpicUpdate {
+  /** What else there is to say. */
+  description?: string | null;
+  /** The epic. */
+  epicId: Id;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** How far it is: any text. */
+  status?: string;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Why something was refused. */
+export type ErrorCode = 'unknown_event' | 'validation_failed' | 'payload_too_large' | 'unauthenticated' | 'forbidden' | 'not_found' | 'gone' | 'conflict' | 'idempotency_key_reused' | 'rate_limited' | 'unavailable' | 'internal';
+
+/** A message that was sent without an ack callback was refused. */
+export interface ErrorTold {
+  /** What programs act on. */
+  code: ErrorCode;
+  /** On a conflict: the entity now. */
+  current?: Entity;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** A sentence for a person. */
+  error: string;
+  /** The message's event. */
+  event: string;
+  /** The field that is to blame, if one is. */
+  field?: string;
+  /** Always. */
+  ok: false;
+  /** After how many milliseconds the same may succeed. */
+  retryAfterMs?: number;
+  /** Whether the same may succeed later. */
+  retryable: boolean;
+  /** The same. */
+  success: false;
+}
+
+/** The answer to a message that carried an `id`. */
+export interface FlatAck {
+  /** The id. */
+  id: unknown;
+  /** Whether it was accepted. */
+  ok: boolean;
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'ack';
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A burst of messages in one, for those who asked for it by `?batch=100`. */
+export interface FlatBatch {
+  /** The messages, in their order. */
+  messages: FlatServerMessage[];
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'batchUpdate';
+}
+
+/** What clients say over a plain WebSocket. */
+export type FlatClientMessage = FlatPing | FlatSubscribe | FlatUnsubscribe | FlatHandshake | FlatCommand;
+
+/** A command on a project, by the name of its event: or something for the others of the sender's session. */
+export interface FlatCommand {
+  /** What the event would carry. */
+  data?: unknown;
+  /** To be acked with. */
+  id?: unknown;
+  /** `task:update`, or whatever the server does not know. */
+  type: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** The connection is there. */
+export interface FlatConnection {
+  /** A public id of the connection. */
+  clientId: string;
+  /** Always `connected`. */
+  status: string;
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'connection';
+}
+
+/** A message was refused, or was none. */
+export interface FlatError {
+  /** A sentence for a person. */
+  error: string;
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'error';
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** An event of a channel, or a signal. Its data stands at the top level, too, where nothing else has its name. */
+export interface FlatEvent {
+  /** The channel that it is about. */
+  channel?: string;
+  /** After it. A signal has none. */
+  cursor?: string;
+  /** What its publisher said, as it was sent. */
+  data?: unknown;
+  /** 1, 2, 3…: its place in the channel. A signal has none. */
+  seq?: number;
+  /** Of a channel `session:<id>`: the id. */
+  sessionId?: string;
+  /** When. */
+  timestamp: string;
+  /** What happened: `ai_progress`, `task:updated`. */
+  type: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** To say who one is. */
+export interface FlatHandshake {
+  /** The API key, and what else a client says of itself. */
+  data: Handshake;
+  /** What it is. */
+  type: 'handshake';
+}
+
+/** A sign of life every 30 s, for those who asked for it by `?heartbeat=1`. */
+export interface FlatHeartbeat {
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'heartbeat';
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Whether the server is there. */
+export interface FlatPing {
+  /** What it is. */
+  type: 'ping';
+}
+
+/** The answer to a `ping`. */
+export interface FlatPong {
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'pong';
+}
+
+/** What the server says over a plain WebSocket. */
+export type FlatServerMessage = FlatConnection | FlatPong | FlatWelcome | FlatSubscribed | FlatUnsubscribed | FlatHeartbeat | FlatBatch | FlatError | FlatAck | FlatEvent;
+
+/** To hear of a session, of a channel, or of several. */
+export interface FlatSubscribe {
+  /** Of a channel. */
+  channel?: string;
+  /** Of several. */
+  channels?: string[];
+  /** To be acked with. */
+  id?: unknown;
+  /** Of `session:<id>`. */
+  sessionId?: string;
+  /** What it is. */
+  type: 'subscribe';
+  /** Only events of these types. */
+  types?: string[];
+}
+
+/** The answer to a `subscribe`. */
+export interface FlatSubscribed {
+  /** The session, if one was named. */
+  sessionId?: string;
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'subscribed';
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** To hear of them no longer. */
+export interface FlatUnsubscribe {
+  /** Of a channel. */
+  channel?: string;
+  /** Of several. */
+  channels?: string[];
+  /** To be acked with. */
+  id?: unknown;
+  /** Of `session:<id>`. */
+  sessionId?: string;
+  /** What it is. */
+  type: 'unsubscribe';
+}
+
+/** The answer to an `unsubscribe`. */
+export interface FlatUnsubscribed {
+  /** The session, if one was named. */
+  sessionId?: string;
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'unsubscribed';
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** The answer to a `handshake` whose API key is good. */
+export interface FlatWelcome {
+  /** When. */
+  timestamp: string;
+  /** What it is. */
+  type: 'welcome';
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** What a client says of itself. */
+export interface Handshake {
+  /** Its API key. */
+  apiKey?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/**
+ * What a client said, or chose, as an id. It comes back in the JSON type in which it was first seen; `7` and `"7"` are
+ * the same id.
+ */
+export type Id = string | number;
+
+/** `join:project` */
+export interface Join {
+  /** Whether the answer should carry the first events after `since`. */
+  events?: boolean;
+  /** The project. */
+  projectId: Id;
+  /** Events after this come before any others. */
+  since?: Since;
+  /** Whether the answer should carry the state. */
+  snapshot?: boolean;
+}
+
+/** The answer to `join:project`. */
+export interface JoinAnswer {
+  /** After it. */
+  cursor: string;
+  /** The first events after `since`, if they were asked for. */
+  events?: ListedEvent[];
+  /** Always. */
+  ok: true;
+  /** Who is there, whoever asks included. */
+  presence: Person[];
+  /** How many are there; more than are listed, if there are many. */
+  presenceCount: number;
+  /** The project. */
+  projectId: Id;
+  /** Why not, for a person. */
+  reason?: string;
+  /** What happened after `since` cannot be had: go on from the snapshot. */
+  reset?: true;
+  /** The room that was joined, `project:<id>`. */
+  room: string;
+  /** Of the project's last event. */
+  seq: number;
+  /** The state, if it was asked for, or if `reset` is there. */
+  snapshot?: ProjectState;
+  /** The same. */
+  success: true;
+}
+
+/** The answer to `leave:project`. */
+export interface LeaveAnswer {
+  /** It was not joined. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** The project. */
+  projectId: Id;
+  /** The room that was left. */
+  room: string;
+  /** The same. */
+  success: true;
+}
+
+/** An event of the log in a list. */
+export interface ListedEvent {
+  /** The name under which it is delivered. */
+  event: string;
+  /** What is delivered. */
+  payload: unknown;
+  /** 1, 2, 3…: its place in the project. */
+  seq: number;
+}
+
+/** Somebody who belongs to a project. Clients may add any field. */
+export interface Member {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Who, as tokens say it. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** As what. */
+  role: Role;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** The same. */
+  userId: Id;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface MemberAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Member;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** `member:add` */
+export interface MemberAdd {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId: Id;
+  /** As what; `member` if it is missing. */
+  role?: Role;
+  /** Who, as tokens say it. */
+  userId: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface MemberEvent {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Who, as tokens say it. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** As what. */
+  role: Role;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** The same. */
+  userId: Id;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `member:remove` */
+export interface MemberRemove {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** Who. */
+  userId: Id;
+}
+
+/** Somebody was removed from a project. */
+export interface MemberRemoved {
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** Who. */
+  userId: Id;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `member:role` */
+export interface MemberRole {
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** As what. */
+  role: Role;
+  /** Who. */
+  userId: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** What an operator or a backend has to say. It is not logged. */
+export interface Notification {
+  /** When it was sent. */
+  createdAt: string;
+  /** Its id. */
+  id: string;
+  /** How important it is. */
+  level?: string;
+  /** What it says. */
+  message?: string;
+  /** What it is about. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Somebody who is present in a project, and what they say of themselves. */
+export interface Person {
+  /** A public id of the connection with which the presence began. */
+  connectionId: string;
+  /** When that was. */
+  joinedAt: string;
+  /** Who. */
+  userId: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Somebody's last connection left a project. */
+export interface PresenceLeft {
+  /** A public id of the connection with which the presence began. */
+  connectionId: string;
+  /** The project. */
+  projectId: Id;
+  /** Who. */
+  userId: string;
+}
+
+/** Somebody came into a project, or says something else of themselves. */
+export interface PresenceTold {
+  /** A public id of the connection with which the presence began. */
+  connectionId: string;
+  /** When that was. */
+  joinedAt: string;
+  /** The project. */
+  projectId: Id;
+  /** Who. */
+  userId: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `presence:update`: what somebody says of themselves, in place of what they said before. */
+export interface PresenceUpdate {
+  /** The project; may be missing if the connection has joined one only. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Why a request was refused: problem details as in RFC 9457, and what an ack would say. */
+export interface Problem {
+  /** What programs act on. */
+  code: ErrorCode;
+  /** On a conflict: the entity now. */
+  current?: Entity;
+  /** A sentence for a person. */
+  detail: string;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** The field that is to blame, if one is. */
+  field?: string;
+  /** The request's id, which the server's log names, too. */
+  instance?: string;
+  /** After how many milliseconds the same may succeed. */
+  retryAfterMs?: number;
+  /** Whether the same may succeed later. */
+  retryable: boolean;
+  /** The HTTP status. */
+  status: number;
+  /** What it is in general. */
+  title: string;
+  /** Which problem: `urn:boardcast:error:` and the code. */
+  type: string;
+}
+
+/** A project. Clients may add any field. */
+export interface Project {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface ProjectAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Project;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** `project:create` */
+export interface ProjectCreate {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** Its id; made by the server if it is missing. With authentication only some may choose it. */
+  projectId?: Id;
+  /** What it is called. */
+  title?: Title;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `project:delete` */
+export interface ProjectDelete {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId: Id;
+}
+
+/** A project was deleted. */
+export interface ProjectDeleted {
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface ProjectEvent {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `leave:project`, `project:snapshot` */
+export interface ProjectRef {
+  /** The project. */
+  projectId: Id;
+}
+
+/** What a client missed of a project cannot be had: this is its state, from which events follow. */
+export interface ProjectReset {
+  /** After it. */
+  cursor: string;
+  /** The project. */
+  projectId: Id;
+  /** Why, for a person. */
+  reason: string;
+  /** Always. */
+  reset: true;
+  /** Its room. */
+  room: string;
+  /** Of the last event that is in the state. */
+  seq: number;
+  /** The state. */
+  snapshot: ProjectState;
+}
+
+/** A project's state. */
+export interface ProjectState {
+  /** After it. */
+  cursor: string;
+  /** Its epics. */
+  epics: Epic[];
+  /** Who belongs to it. */
+  members: Member[];
+  /** The project; null if it is deleted or unknown. */
+  project: Project | null;
+  /** The project's id. */
+  projectId: Id;
+  /** Of the last event that is in it. */
+  seq: number;
+  /** Its sprints. */
+  sprints: Sprint[];
+  /** Its tasks, by rank. */
+  tasks: Task[];
+}
+
+/** `project:update` */
+export interface ProjectUpdate {
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId: Id;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something that is to be told on a channel. */
+export interface Publish {
+  /** The channel. */
+  channel: string;
+  /** What there is to say: an empty object if it is missing. */
+  data?: unknown;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** What happened. */
+  type: string;
+}
+
+/** A publication is in the log. */
+export interface Published {
+  /** The channel. */
+  channel: string;
+  /** After it. */
+  cursor: string;
+  /** It was there before, because of the idempotency key. */
+  duplicate?: true;
+  /** Its own id, a `UUIDv7`. */
+  id: string;
+  /** Always. */
+  ok: true;
+  /** 1, 2, 3…: its place in the channel. */
+  seq: number;
+  /** The same. */
+  success: true;
+}
+
+/** `auth:refresh` */
+export interface Refresh {
+  /** A new token of the same user. */
+  token: string;
+}
+
+/** The answer to `auth:refresh`. */
+export interface RefreshAnswer {
+  /** When the new token expires; null if it never does. */
+  expiresAt: string | null;
+  /** Always. */
+  ok: true;
+  /** The same. */
+  success: true;
+  /** Who the user is. */
+  userId: string;
+}
+
+/** Something was refused, and had no effect. */
+export interface Refused {
+  /** What programs act on. */
+  code: ErrorCode;
+  /** On a conflict: the entity now. */
+  current?: Entity;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** A sentence for a person. */
+  error: string;
+  /** The field that is to blame, if one is. */
+  field?: string;
+  /** Always. */
+  ok: false;
+  /** After how many milliseconds the same may succeed. */
+  retryAfterMs?: number;
+  /** Whether the same may succeed later. */
+  retryable: boolean;
+  /** The same. */
+  success: false;
+}
+
+/** What happened in a channel after a point. */
+export type Replay = Replayed | ReplayReset;
+
+/** A project's state, in place of events that cannot be had. */
+export interface ReplayReset {
+  /** The channel. */
+  channel: string;
+  /** After it. */
+  cursor: string;
+  /** Always. */
+  ok: true;
+  /** The project. */
+  projectId: Id;
+  /** Why, for a person. */
+  reason: string;
+  /** Always. */
+  reset: true;
+  /** Of the last event that is in the state. */
+  seq: number;
+  /** The state. */
+  snapshot: ProjectState;
+  /** The same. */
+  success: true;
+}
+
+/** A channel's events after a point. */
+export interface Replayed {
+  /** The channel. */
+  channel: string;
+  /** After it. */
+  cursor: string;
+  /** The events. */
+  events: ChannelEvent[];
+  /** Whether there are more. */
+  hasMore: boolean;
+  /** Always. */
+  ok: true;
+  /** The project whose channel it is, if it is one's. */
+  projectId?: Id;
+  /** Why not, for a person. */
+  reason?: string;
+  /** Not everything after the point can be had: these are the first that are kept. */
+  reset?: true;
+  /** Of the last of them, or of the point itself. */
+  seq: number;
+  /** The same. */
+  success: true;
+}
+
+/** The state, in place of events that cannot be had. */
+export interface ResetAnswer {
+  /** After it. */
+  cursor: string;
+  /** Always. */
+  ok: true;
+  /** The project. */
+  projectId: Id;
+  /** Why, for a person. */
+  reason: string;
+  /** Always. */
+  reset: true;
+  /** Of the last event that is in the state. */
+  seq: number;
+  /** The state. */
+  snapshot: ProjectState;
+  /** The same. */
+  success: true;
+}
+
+/** Why somebody cannot see a project any more. */
+export type RevokedReason = 'removed' | 'token';
+
+/** A role in a project. Each may do what those before it may. */
+export type Role = 'viewer' | 'member' | 'admin' | 'owner';
+
+/** It is not known what a client missed, nor of which projects: join what you need. */
+export interface SessionReset {
+  /** Why, for a person. */
+  reason: string;
+  /** Always. */
+  reset: true;
+}
+
+/** A point in a history. */
+export type Since = string | number;
+
+/** The answer to `project:snapshot`. */
+export interface SnapshotAnswer {
+  /** After it. */
+  cursor: string;
+  /** Its epics. */
+  epics: Epic[];
+  /** Who belongs to it. */
+  members: Member[];
+  /** Always. */
+  ok: true;
+  /** The project; null if it is deleted or unknown. */
+  project: Project | null;
+  /** The project's id. */
+  projectId: Id;
+  /** Of the last event that is in it. */
+  seq: number;
+  /** Its sprints. */
+  sprints: Sprint[];
+  /** The same. */
+  success: true;
+  /** Its tasks, by rank. */
+  tasks: Task[];
+}
+
+/** A WebSocket. */
+export interface SocketClient {
+  /** A public id of the connection. */
+  id: string;
+  /** Whether it has answered the last ping. */
+  isAlive: boolean;
+  /** The session that it listens to. */
+  sessionId: string | null;
+  /** How the connection is. */
+  state: string;
+  /** Whose it is. */
+  userId: string | null;
+}
+
+/** Figures of the WebSockets of an instance. */
+export interface SocketFigures {
+  /** How many there are. */
+  clients: number;
+  /** Whether it takes connections. */
+  connected: boolean;
+  /** When the last message came or went; null before the first one. */
+  lastActivity: string | null;
+  /** Messages since the start. */
+  messageCount: number;
+  /** Seconds since the start. */
+  uptime: number;
+}
+
+/** Figures of the WebSockets of an instance. */
+export interface SocketStats {
+  /** Now. */
+  activeConnections: number;
+  /** Who is connected; for administrators alone, once there is authentication. */
+  clients?: SocketClient[];
+  /** Since the start. */
+  totalConnections: number;
+}
+
+/** How the WebSockets of an instance are. */
+export interface SocketStatus {
+  /** The figures. */
+  data: SocketFigures;
+  /** Always. */
+  success: true;
+}
+
+/** A sprint. Clients may add any field. */
+export interface Sprint {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it ends. */
+  endDate?: string | null;
+  /** What it is to reach. */
+  goal?: string | null;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** The same. */
+  sprintId: Id;
+  /** When it begins. */
+  startDate?: string | null;
+  /** `active` after its start, `completed` after its end; otherwise any text. */
+  status?: string;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface SprintAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Sprint;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** `sprint:complete` */
+export interface SprintComplete {
+  /** When it ends. */
+  endDate?: string | null;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** What it is to reach. */
+  goal?: string | null;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /**
+   * Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), or to the sprint with
+   * this id.
+   */
+  moveTo?: Id;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint. */
+  sprintId: Id;
+  /** When it begins. */
+  startDate?: string | null;
+  /** `active` after its start, `completed` after its end; otherwise any text. */
+  status?: string;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `sprint:create` */
+export interface SprintCreate {
+  /** When it ends. */
+  endDate?: string | null;
+  /** What it is to reach. */
+  goal?: string | null;
+  /** Its id; a `UUIDv7` if it is missing. */
+  id?: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId: Id;
+  /** When it begins. */
+  startDate?: string | null;
+  /** `active` after its start, `completed` after its end; otherwise any text. */
+  status?: string;
+  /** What it is called. */
+  title?: Title;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A sprint was deleted. Its tasks follow, each as `task:updated`. */
+export interface SprintDeleted {
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** Its id. */
+  sprintId: Id;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface SprintEvent {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it ends. */
+  endDate?: string | null;
+  /** What it is to reach. */
+  goal?: string | null;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The same. */
+  sprintId: Id;
+  /** When it begins. */
+  startDate?: string | null;
+  /** `active` after its start, `completed` after its end; otherwise any text. */
+  status?: string;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `sprint:delete` */
+export interface SprintRef {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint. */
+  sprintId: Id;
+}
+
+/** `sprint:update`, `sprint:start` */
+export interface SprintUpdate {
+  /** When it ends. */
+  endDate?: string | null;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** What it is to reach. */
+  goal?: string | null;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint. */
+  sprintId: Id;
+  /** When it begins. */
+  startDate?: string | null;
+  /** `active` after its start, `completed` after its end; otherwise any text. */
+  status?: string;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** The data of a message: an event of a channel, or a signal. */
+export interface StreamData {
+  /** The channel that it is about. */
+  channel: string;
+  /** What happened. */
+  message: StreamMessage;
+}
+
+/** What happened in a channel. A signal has only a type and data. */
+export interface StreamMessage {
+  /** Who did it. */
+  actor?: string;
+  /** What its publisher said, as it was sent; of a project's event, what others hear as its payload. */
+  data: unknown;
+  /** Its own id, a `UUIDv7`. */
+  id?: string;
+  /** 1, 2, 3…: its place in the channel. */
+  seq?: number;
+  /** When it was committed. */
+  timestamp?: string;
+  /** As its publisher named it, or the name under which a project's event is heard: `task:updated`. */
+  type: string;
+}
+
+/** The data of a message named `access_revoked`: a channel may not be heard any more. */
+export interface StreamRevoked {
+  /** The channel. */
+  channel: string;
+  /** The project whose channel it is, if it is one's. */
+  projectId?: Id;
+  /** Why. */
+  reason: RevokedReason;
+  /** Its room. */
+  room?: string;
+  /** Of the event by which that is so, if it was one. */
+  seq?: number;
+}
+
+/** `subscribe`: one channel or several. */
+export interface Subscribe {
+  /** A channel. */
+  channel?: ChannelName;
+  /** Channels, in its place. */
+  channels?: ChannelName[];
+  /** Events after this come before any others. A seq is understood if there is one channel. */
+  since?: Since;
+  /** Only events of these types. */
+  types?: string[];
+}
+
+/** The answer to `subscribe`. */
+export interface SubscribeAnswer {
+  /** What is heard from now on. */
+  channels: Subscribed[];
+  /** Always. */
+  ok: true;
+  /** The same. */
+  success: true;
+}
+
+/** A channel that is heard from now on. */
+export interface Subscribed {
+  /** Its name. */
+  channel: string;
+  /** After it. */
+  cursor: string;
+  /** On a reset: the project. */
+  projectId?: Id;
+  /** Why not, for a person. */
+  reason?: string;
+  /** Not everything after `since` can be had: a project goes on from `snapshot`, other channels from what is kept. */
+  reset?: true;
+  /** Of its last event. */
+  seq: number;
+  /** On a reset of a project: its state. */
+  snapshot?: ProjectState;
+}
+
+/** `project:sync` */
+export interface Sync {
+  /** Most events of the answer: 200, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId: Id;
+  /** The point; from the beginning if there is none. */
+  since?: Since;
+}
+
+/** The answer to `project:sync`. */
+export type SyncAnswer = Synced | ResetAnswer;
+
+/** Events after a point. */
+export interface Synced {
+  /** After it. */
+  cursor: string;
+  /** The events. */
+  events: ListedEvent[];
+  /** Whether there are more. */
+  hasMore: boolean;
+  /** Always. */
+  ok: true;
+  /** The project. */
+  projectId: Id;
+  /** Of the last of them, or of the point itself. */
+  seq: number;
+  /** The same. */
+  success: true;
+}
+
+/** A task. Clients may add any field. */
+export interface Task {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** Its id. */
+  id: Id;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId: Id;
+  /** Its place: sort by it as text, by code units. */
+  rank: string;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The same. */
+  taskId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface TaskAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Task;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** A task was changed; if its status was, from what to what. */
+export interface TaskChanged {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** Its id. */
+  id: Id;
+  /** On a change of status: what it is. */
+  newStatus?: string | null;
+  /** On a change of status: what it was. */
+  oldStatus?: string | null;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId: Id;
+  /** Its place: sort by it as text, by code units. */
+  rank: string;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The same. */
+  taskId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `task:create` */
+export interface TaskCreate {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** Its id; a `UUIDv7` if it is missing. */
+  id?: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId: Id;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** What it is called. */
+  title?: Title;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A task was deleted. */
+export interface TaskDeleted {
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** Its id. */
+  taskId: Id;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface TaskEvent {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** Its id. */
+  id: Id;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId: Id;
+  /** Its place: sort by it as text, by code units. */
+  rank: string;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The same. */
+  taskId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `task:move` */
+export interface TaskMove {
+  /** Directly after this task. */
+  afterId?: Id;
+  /** Whose it is. */
+  assignee?: string | null;
+  /** Directly before this task. */
+  beforeId?: Id;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** At this index, from 0, among the other tasks with its status and sprint. */
+  position?: number;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The task. */
+  taskId: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `task:delete`, `task:restore` */
+export interface TaskRef {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The task. */
+  taskId: Id;
+}
+
+/** `task:status` */
+export interface TaskStatus {
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** What its status is to be. */
+  status: string;
+  /** The task. */
+  taskId: Id;
+}
+
+/** A task's status was changed. */
+export interface TaskStatusChanged {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** Its id. */
+  id: Id;
+  /** What it is. */
+  newStatus: string | null;
+  /** What it was. */
+  oldStatus: string | null;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId: Id;
+  /** Its place: sort by it as text, by code units. */
+  rank: string;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The same. */
+  taskId: Id;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `task:update` */
+export interface TaskUpdate {
+  /** Whose it is. */
+  assignee?: string | null;
+  /** What else there is to say. */
+  description?: string | null;
+  /** When it should be done. */
+  dueDate?: string | null;
+  /** The epic that it belongs to. */
+  epicId?: Id | null;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** How important it is. */
+  priority?: string | null;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint that it is in. */
+  sprintId?: Id | null;
+  /** The column that it is in: any text. */
+  status?: string;
+  /** How much work it is. */
+  storyPoints?: number | null;
+  /** The task. */
+  taskId: Id;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** What something is called. */
+export type Title = string | number;
+
+/** `typing`, and whether it has begun or ended by `typing:start` and `typing:stop`. */
+export interface Typing {
+  /** Whether somebody is. */
+  isTyping?: boolean;
+  /** The project; may be missing if the connection has joined one only. */
+  projectId?: Id;
+  /** The task that it is about. */
+  taskId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Somebody is typing, or has stopped. It is not logged. */
+export interface TypingTold {
+  /** A public id of their connection. */
+  connectionId: string;
+  /** Whether they are. */
+  isTyping?: boolean;
+  /** The project. */
+  projectId: Id;
+  /** The task that it is about. */
+  taskId?: Id;
+  /** Who. */
+  userId: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `unsubscribe`: one channel or several. */
+export interface Unsubscribe {
+  /** A channel. */
+  channel?: ChannelName;
+  /** Channels, in its place. */
+  channels?: ChannelName[];
+}
+
+/** The answer to `unsubscribe`. */
+export interface UnsubscribeAnswer {
+  /** What is not heard any more. */
+  channels: string[];
+  /** Nothing of it was heard. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /** The same. */
+  success: true;
+}

@@ -1,0 +1,229 @@
+//! Messages of plain WebSockets, in the flat spelling.
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use super::kit::{Fields, Time};
+
+/// Describes messages that a type of their own tells apart.
+macro_rules! messages {
+    ($($(#[$doc:meta])* $name:ident = $type:literal { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })+) => {
+        $(
+            $(#[$doc])*
+            #[derive(JsonSchema)]
+            #[serde(rename_all = "camelCase")]
+            pub struct $name {
+                /// What it is.
+                #[serde(rename = "type")]
+                #[schemars(extend("const" = $type))]
+                pub message_type: String,
+                $($(#[$field_doc])* pub $field: $of,)*
+            }
+        )+
+    };
+}
+
+messages! {
+    /// The connection is there.
+    FlatConnection = "connection" {
+        /// Always `connected`.
+        status: String,
+        /// A public id of the connection.
+        client_id: String,
+        /// When.
+        timestamp: Time,
+    }
+    /// The answer to a `ping`.
+    FlatPong = "pong" {
+        /// When.
+        timestamp: Time,
+    }
+    /// The answer to a `handshake` whose API key is good.
+    FlatWelcome = "welcome" {
+        /// When.
+        timestamp: Time,
+        /// What else there is to say.
+        #[serde(flatten)]
+        more: Fields,
+    }
+    /// The answer to a `subscribe`.
+    FlatSubscribed = "subscribed" {
+        /// The session, if one was named.
+        session_id: Option<String>,
+        /// When.
+        timestamp: Time,
+        /// What else there is to say.
+        #[serde(flatten)]
+        more: Fields,
+    }
+    /// The answer to an `unsubscribe`.
+    FlatUnsubscribed = "unsubscribed" {
+        /// The session, if one was named.
+        session_id: Option<String>,
+        /// When.
+        timestamp: Time,
+        /// What else there is to say.
+        #[serde(flatten)]
+        more: Fields,
+    }
+    /// A sign of life every 30 s, for those who asked for it by `?heartbeat=1`.
+    FlatHeartbeat = "heartbeat" {
+        /// When.
+        timestamp: Time,
+        /// What else there is to say.
+        #[serde(flatten)]
+        more: Fields,
+    }
+    /// A burst of messages in one, for those who asked for it by `?batch=100`.
+    FlatBatch = "batchUpdate" {
+        /// When.
+        timestamp: Time,
+        /// The messages, in their order.
+        messages: Vec<FlatServerMessage>,
+    }
+    /// A message was refused, or was none.
+    FlatError = "error" {
+        /// When.
+        timestamp: Time,
+        /// A sentence for a person.
+        error: String,
+        /// What else there is to say, as in any refusal.
+        #[serde(flatten)]
+        more: Fields,
+    }
+    /// The answer to a message that carried an `id`.
+    FlatAck = "ack" {
+        /// The id.
+        id: Value,
+        /// When.
+        timestamp: Time,
+        /// Whether it was accepted.
+        ok: bool,
+        /// The rest of the answer.
+        #[serde(flatten)]
+        more: Fields,
+    }
+    /// Whether the server is there.
+    FlatPing = "ping" {}
+    /// To hear of a session, of a channel, or of several.
+    FlatSubscribe = "subscribe" {
+        /// Of `session:<id>`.
+        session_id: Option<String>,
+        /// Of a channel.
+        channel: Option<String>,
+        /// Of several.
+        channels: Option<Vec<String>>,
+        /// Only events of these types.
+        types: Option<Vec<String>>,
+        /// To be acked with.
+        id: Option<Value>,
+    }
+    /// To hear of them no longer.
+    FlatUnsubscribe = "unsubscribe" {
+        /// Of `session:<id>`.
+        session_id: Option<String>,
+        /// Of a channel.
+        channel: Option<String>,
+        /// Of several.
+        channels: Option<Vec<String>>,
+        /// To be acked with.
+        id: Option<Value>,
+    }
+    /// To say who one is.
+    FlatHandshake = "handshake" {
+        /// The API key, and what else a client says of itself.
+        data: Handshake,
+    }
+}
+
+/// What a client says of itself.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Handshake {
+    /// Its API key.
+    pub api_key: Option<String>,
+    /// Any field, such as the client's name and version.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// An event of a channel, or a signal. Its data stands at the top level, too, where nothing else has its name.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FlatEvent {
+    /// What happened: `ai_progress`, `task:updated`.
+    #[serde(rename = "type")]
+    pub message_type: String,
+    /// When.
+    pub timestamp: Time,
+    /// The channel that it is about.
+    pub channel: Option<String>,
+    /// Of a channel `session:<id>`: the id.
+    pub session_id: Option<String>,
+    /// 1, 2, 3…: its place in the channel. A signal has none.
+    pub seq: Option<i64>,
+    /// What its publisher said, as it was sent.
+    pub data: Option<Value>,
+    /// After it. A signal has none.
+    pub cursor: Option<String>,
+    /// What its publisher said.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// A command on a project, by the name of its event: or something for the others of the sender's session.
+#[derive(JsonSchema)]
+pub struct FlatCommand {
+    /// `task:update`, or whatever the server does not know.
+    #[serde(rename = "type")]
+    pub message_type: String,
+    /// What the event would carry.
+    pub data: Option<Value>,
+    /// To be acked with.
+    pub id: Option<Value>,
+    /// What is passed on.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// What the server says over a plain WebSocket.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum FlatServerMessage {
+    /// The connection is there.
+    Connection(FlatConnection),
+    /// The answer to a `ping`.
+    Pong(FlatPong),
+    /// The answer to a `handshake`.
+    Welcome(FlatWelcome),
+    /// The answer to a `subscribe`.
+    Subscribed(FlatSubscribed),
+    /// The answer to an `unsubscribe`.
+    Unsubscribed(FlatUnsubscribed),
+    /// A sign of life.
+    Heartbeat(FlatHeartbeat),
+    /// Several in one.
+    Batch(FlatBatch),
+    /// A refusal.
+    Error(FlatError),
+    /// The answer to a message that carried an `id`.
+    Ack(FlatAck),
+    /// An event or a signal.
+    Event(FlatEvent),
+}
+
+/// What clients say over a plain WebSocket.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum FlatClientMessage {
+    /// Whether the server is there.
+    Ping(FlatPing),
+    /// To hear of something.
+    Subscribe(FlatSubscribe),
+    /// To hear of it no longer.
+    Unsubscribe(FlatUnsubscribe),
+    /// To say who one is.
+    Handshake(FlatHandshake),
+    /// A command, or something for the others.
+    Command(FlatCommand),
+}
