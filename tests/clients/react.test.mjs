@@ -97,3 +97,25 @@ test('a change is shown at once, and taken back if it is refused', { skip }, asy
   const refused = await Promise.all([ann, ben].map((tab) => tab.getByRole('alert').count()));
   assert.deepEqual(refused.sort(), [0, 1]);
 });
+
+test('a channel is heard over server-sent events, with what was said while the server was away from it', { skip }, async (t) => {
+  const { server, ann } = await scene(t);
+  const publish = (type) =>
+    fetch(`${server.url}/api/publish`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ channel: 'ui:activity', type, data: { by: type } }),
+    });
+  const heard = () => ann.locator('ol[aria-label="activity"] li b').allTextContents();
+  await ann.locator('aside output.open').waitFor();
+  assert.equal((await publish('first')).ok, true);
+  await eventually(async () => (await heard()).includes('first'), 'the first event is shown');
+  await ann.context().setOffline(true);
+  await server.stop('SIGKILL');
+  await ann.locator('aside output.connecting').waitFor();
+  await server.start();
+  assert.equal((await publish('missed')).ok, true);
+  await ann.context().setOffline(false);
+  await eventually(async () => (await heard()).includes('missed'), 'the missed event is shown');
+  assert.deepEqual(await heard(), ['missed', 'first']);
+});
