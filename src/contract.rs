@@ -14,6 +14,7 @@ mod event_style;
 mod field;
 mod fingerprint;
 mod idempotency;
+mod mark;
 mod names;
 mod notification;
 mod packet;
@@ -34,6 +35,7 @@ pub use cursor::{
 pub use document::Document;
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
+pub use mark::{read_mark, write_mark};
 pub use names::{EventClass, class};
 pub use notification::{Audience, Notification};
 pub use packet::Limits;

@@ -13,6 +13,7 @@ mod entity;
 mod event;
 mod id;
 mod identity;
+mod list;
 pub mod policy;
 mod rank;
 mod refusal;
@@ -25,11 +26,14 @@ pub use apply::{Context, apply};
 pub use change::{Changes, Draft};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
-pub use command::{Action, Command, MoveTo, Needs, Place, Reference};
+pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place, Reference};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
 pub use event::{Event, EventId, EventType, Seq};
-pub use id::{Actor, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId, ProjectId};
+pub use id::{
+    Actor, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId, ProjectId, RequestId,
+};
 pub use identity::{Grants, Holder, Identity, Membership};
+pub use list::{Filter, Mark, Page, Whose};
 pub use rank::Rank;
 pub use refusal::Refusal;
 pub use role::{Role, UnknownRole};

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
-use crate::transport::{Tenure, socketio};
+use crate::transport::{Tenure, rest, socketio};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,6 +89,7 @@ fn router(app: &App, sockets: &socketio::Server) -> Router {
         .merge(probes::router())
         .merge(operations::router(sockets.broadcasts()))
         .merge(sockets.router())
+        .merge(rest::router(app, Vec::new()))
         .fallback(not_found)
         .layer(cors(app.config()))
         .with_state(app.clone())
@@ -119,9 +120,20 @@ fn cors(config: &Config) -> CorsLayer {
             .allow_credentials(true)
     };
     layer
-        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ])
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([HeaderName::from_static("x-request-id")])
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+        ])
 }
 
 async fn accept(app: &App, listener: &TcpListener, router: &Router) {

@@ -3,6 +3,7 @@
 
 mod access;
 mod join;
+mod list;
 mod read;
 mod resume;
 mod revoke;

@@ -8,6 +8,7 @@
 
 mod api_key;
 mod error;
+mod list;
 mod postgres;
 mod prune;
 mod read;

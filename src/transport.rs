@@ -5,6 +5,7 @@ mod gate;
 mod outlet;
 mod problem;
 mod query;
+pub(crate) mod rest;
 pub mod socketio;
 mod tenure;
 pub(crate) mod visitor;

@@ -51,7 +51,7 @@ pub struct WriterOptions {
 pub(super) enum Work {
     /// A change of a project.
     Command {
-        command: Command,
+        command: Box<Command>,
         /// The scoped idempotency key and the command's fingerprint.
         key: Option<StoredKey>,
     },
@@ -179,7 +179,7 @@ impl Writer {
         let queue = self.queue_of(&project.channel());
         let key = request.key.as_deref();
         let key = key.map(|key| (caller.scoped_key(key), request.fingerprint));
-        let command = request.into_command(project);
+        let command = Box::new(request.into_command(project));
         self.take(
             queue,
             Work::Command { command, key },

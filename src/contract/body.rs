@@ -14,7 +14,7 @@ const VERSION: [&str; 1] = ["version"];
 const EXPECTED_VERSION: [&str; 2] = ["expectedVersion", "expected_version"];
 const PROJECT: &str = "project";
 const PROJECT_DOT_ID: &str = "project.id";
-const PROJECT_ID: [&str; 2] = ["projectId", "project_id"];
+pub(super) const PROJECT_ID: [&str; 2] = ["projectId", "project_id"];
 
 /// Under which keys a command may carry its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -49,6 +49,15 @@ impl Document {
         self.shared.push((key, Shared::List(documents.into())));
     }
 
+    /// A value that is text already.
+    #[must_use]
+    pub fn text_of(&self, key: &str) -> Option<&str> {
+        self.shared.iter().find_map(|(found, shared)| match shared {
+            Shared::Text(text) if *found == key => Some(text.get()),
+            _ => None,
+        })
+    }
+
     /// A value of its own.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {

@@ -24,8 +24,14 @@ pub enum ErrorCode {
     Gone,
     /// Somebody else has changed the same in the meantime.
     Conflict,
+    /// It is not, or not any more, as the caller said that it must be.
+    PreconditionFailed,
     /// The idempotency key belongs to another command.
     IdempotencyKeyReused,
+    /// Something else can be done there.
+    MethodNotAllowed,
+    /// The body is of another form than the server understands.
+    UnsupportedMediaType,
     /// Too much at once.
     RateLimited,
     /// The server can't do it now.
@@ -36,7 +42,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::UnknownEvent,
         Self::ValidationFailed,
         Self::PayloadTooLarge,
@@ -45,7 +51,10 @@ impl ErrorCode {
         Self::NotFound,
         Self::Gone,
         Self::Conflict,
+        Self::PreconditionFailed,
         Self::IdempotencyKeyReused,
+        Self::MethodNotAllowed,
+        Self::UnsupportedMediaType,
         Self::RateLimited,
         Self::Unavailable,
         Self::Internal,
@@ -62,7 +71,10 @@ impl ErrorCode {
             Self::NotFound => ("not_found", 404, false),
             Self::Gone => ("gone", 410, false),
             Self::Conflict => ("conflict", 409, false),
+            Self::PreconditionFailed => ("precondition_failed", 412, false),
             Self::IdempotencyKeyReused => ("idempotency_key_reused", 422, false),
+            Self::MethodNotAllowed => ("method_not_allowed", 405, false),
+            Self::UnsupportedMediaType => ("unsupported_media_type", 415, false),
             Self::RateLimited => ("rate_limited", 429, true),
             Self::Unavailable => ("unavailable", 503, true),
             Self::Internal => ("internal", 500, false),

@@ -115,6 +115,13 @@ impl Reply {
                 reply.rest.insert("current", payload::entity(current));
                 reply
             }
+            Refusal::Precondition { current, .. } => {
+                let mut reply = refused(ErrorCode::PreconditionFailed).with_field("If-Match");
+                if let Some(current) = current {
+                    reply.rest.insert("current", payload::entity(current));
+                }
+                reply
+            }
             Refusal::Invalid { field, .. } => {
                 refused(ErrorCode::ValidationFailed).with_field(field)
             }
@@ -181,6 +188,12 @@ impl Reply {
     pub fn retry_after(&self) -> Option<Duration> {
         let millis = self.get("retryAfterMs").and_then(Value::as_u64);
         millis.map(Duration::from_millis)
+    }
+
+    /// A value of the answer that is text already, because it is large.
+    #[must_use]
+    pub fn text_of(&self, key: &str) -> Option<&str> {
+        self.rest.text_of(key)
     }
 
     /// A value of the answer, besides what follows from its code.

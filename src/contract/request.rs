@@ -3,14 +3,18 @@
 use serde_json::Value;
 
 use super::arguments::Arguments;
+use super::body::PROJECT_ID;
 use super::build::{Built, build};
 use super::field::is_stamp;
 use super::names::{self, Entry, Name};
 use super::reply::MAX_NAME_CHARS;
 use super::{
-    ErrorCode, Limits, Publication, Reply, SignalRequest, Types, packet, signal, subscribe,
+    ErrorCode, Limits, Publication, Reply, SignalRequest, Types, idempotency, packet, signal,
+    subscribe,
 };
-use crate::domain::{Action, Actor, ChannelName, Command, EntityId, Fields, Kind, ProjectId};
+use crate::domain::{
+    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId,
+};
 
 /// Where a token stands in a payload.
 const TOKEN: &str = "token";
@@ -146,6 +150,8 @@ pub struct CommandRequest {
     pub made_id: bool,
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
+    /// What must be so of the entity, see [`Command::if_match`].
+    pub if_match: Option<IfMatch>,
     /// Values of fields under other spellings, see [`Command::spellings`].
     pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
@@ -167,9 +173,36 @@ impl CommandRequest {
             action: self.action,
             made_id: self.made_id,
             expected_version: self.expected_version,
+            if_match: self.if_match,
             spellings: self.spellings,
             echo: self.echo,
         }
+    }
+
+    /// Sets the idempotency key, as it is named in a request's head or beside a command.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with it.
+    pub fn set_key(&mut self, name: &str, key: &str) -> Result<(), Reply> {
+        self.key = Some(idempotency::checked(name, key)?);
+        Ok(())
+    }
+
+    /// Sets the project, as it is named beside the payload, and sees to it that the payload names no other.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong.
+    pub fn set_project(&mut self, project: &ProjectId) -> Result<(), Reply> {
+        let other = self.project.as_ref().is_some_and(|said| said != project);
+        let mut said = PROJECT_ID.iter().filter_map(|key| self.echo.get(*key));
+        if other || said.any(|said| !said.is_null() && !project.is_named_by(said)) {
+            let what = "names another project than the request";
+            return Err(Reply::invalid(PROJECT_ID[0], what));
+        }
+        self.project = Some(project.clone());
+        Ok(())
     }
 
     /// Gives a project that is to be made under a key, and for which its sender named no id, the id of this key: a
@@ -242,6 +275,7 @@ fn command(entry: &Entry, built: Built, arguments: Arguments, sent: usize) -> Co
         action: built.action,
         made_id: built.made_id,
         expected_version: built.expected_version,
+        if_match: None,
         fingerprint: arguments.fingerprint(entry),
         // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
         bytes: sent + 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),

@@ -14,8 +14,8 @@ mod tests;
 use std::sync::Arc;
 
 use super::{
-    Action, Actor, Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, Rank,
-    Reference, Refusal, Seq, Stamp, Timestamp, World,
+    Action, Actor, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch, Kind,
+    Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -79,12 +79,39 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
             move_to,
         } => sprint::complete(world, id, fields, move_to, command, cx),
     }?;
+    // Not before: who asks for what would be refused anyway hears why.
+    precondition(world, command)?;
     if !changes.is_noop()
         && let Some(project) = project
     {
         changes.entities.push(Arc::new(project));
     }
     Ok(changes)
+}
+
+/// Checks that the entity is as the caller says that it must be.
+fn precondition(world: &World, command: &Command) -> Result<(), Refusal> {
+    let Some(wanted) = &command.if_match else {
+        return Ok(());
+    };
+    let (kind, id) = command.subject();
+    let current = world.get(kind, id).filter(|entity| entity.version > 0);
+    let holds = match wanted {
+        IfMatch::Any => current.is_some_and(|entity| {
+            let restores = matches!(command.action, Action::TaskRestore { .. });
+            entity.deleted.is_none() || restores
+        }),
+        IfMatch::Versions(versions) => {
+            current.is_some_and(|entity| versions.contains(&entity.version))
+        }
+    };
+    if holds {
+        return Ok(());
+    }
+    Err(Refusal::Precondition {
+        kind,
+        current: current.cloned(),
+    })
 }
 
 /// Checks that the project can be written to. `Some`: it springs into being with this command.

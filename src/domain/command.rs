@@ -13,11 +13,23 @@ pub struct Command {
     pub made_id: bool,
     /// The version that the caller had before its eyes.
     pub expected_version: Option<i64>,
+    /// What must be so of the entity for anything to change.
+    pub if_match: Option<IfMatch>,
     /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
     /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`; of a `status` beside `newStatus`.
     pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
+}
+
+/// What must be so of an entity, strictly: other than [`Command::expected_version`], which only fields that others have
+/// changed collide with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfMatch {
+    /// That it is there.
+    Any,
+    /// That it has one of these versions.
+    Versions(Vec<i64>),
 }
 
 /// What is to be done.

@@ -239,6 +239,10 @@ text_type! {
     Epoch
 }
 text_type! {
+    /// Tells one HTTP request from another, in answers and in the log.
+    RequestId
+}
+text_type! {
     /// One running server among several, made anew at every start. Twelve characters of lower-case hexadecimal.
     InstanceId
 }
@@ -248,6 +252,14 @@ impl Epoch {
     #[must_use]
     pub fn generate() -> Self {
         Self::restore(short_random())
+    }
+}
+
+impl RequestId {
+    /// A fresh id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::restore(fresh_uuid().to_string())
     }
 }
 

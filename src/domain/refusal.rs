@@ -31,6 +31,14 @@ pub enum Refusal {
         /// The entity as it is now.
         current: Arc<Entity>,
     },
+    /// The entity is not as the caller said that it must be.
+    #[error("the {kind} does not have the version that If-Match asks for")]
+    Precondition {
+        /// What was looked at.
+        kind: Kind,
+        /// As it is now, if it is there.
+        current: Option<Arc<Entity>>,
+    },
     /// A value breaks a rule.
     #[error("{message}")]
     Invalid {

@@ -8,6 +8,7 @@ pub(super) mod api_key;
 pub(super) mod channel;
 pub(super) mod entity;
 pub(super) mod event;
+pub(super) mod list;
 pub(super) mod member;
 pub(super) mod meta;
 

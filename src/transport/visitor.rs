@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use tokio::time::timeout;
 
-use super::credential::{Credential, Heads};
+use super::credential::{Credential, Heads, IN_QUERY};
 use super::gate::Gate;
 use super::query::from_query;
 use crate::app::App;
@@ -39,18 +39,17 @@ impl FromRequestParts<App> for Visitor {
         let client = parts.extensions.get().copied();
         Gate::new(app).page(&parts.headers, client)?;
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
-        let shown = heads.find(&parts.headers, parts.uri.query());
+        let query = parts.uri.query();
+        let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
+        let shown = heads.find(&parts.headers, query).or_else(in_query);
         let connection = ConnectionId::generate();
         let identity = identify(app, shown.as_ref(), connection).await?;
         let pid = PrivateId::generate();
-        let caller = match &identity {
-            Some(Identity { actor, .. }) => {
-                Caller::new(connection, pid.client_of(actor), Some(actor.as_str()))
-            }
-            None => {
-                let said = said_user(app, &parts.headers, parts.uri.query())?;
-                Caller::new(connection, pid.client(), said.as_ref().map(Id::as_str))
-            }
+        let caller = if let Some(Identity { actor, .. }) = &identity {
+            Caller::new(connection, pid.client_of(actor), Some(actor.as_str()))
+        } else {
+            let said = said_user(app, &parts.headers, query)?;
+            Caller::new(connection, pid.client(), said.as_ref().map(Id::as_str))
         };
         Ok(Self {
             caller,

@@ -29,6 +29,7 @@ mod poison;
 mod presence;
 mod program;
 mod recovery;
+mod rest;
 mod signals;
 mod slow_reader;
 mod store;

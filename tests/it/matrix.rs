@@ -4,6 +4,7 @@ mod callers;
 mod founding;
 mod leaks;
 mod outsiders;
+mod rest;
 mod table;
 mod wire;
 

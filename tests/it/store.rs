@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod failing;
+mod lists;
 mod opening;
 mod postgres_only;
 mod pruning;

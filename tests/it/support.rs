@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod polling;
 pub(crate) mod postgres;
 pub(crate) mod redis;
+pub(crate) mod rest;
 pub(crate) mod server;
 pub(crate) mod tokens;
 

@@ -84,8 +84,14 @@ pub enum Code {
     Gone,
     /// Somebody else has changed the same in the meantime.
     Conflict,
+    /// It is not, or not any more, as `If-Match` says that it must be.
+    PreconditionFailed,
     /// The idempotency key belongs to another command.
     IdempotencyKeyReused,
+    /// Something else can be done there.
+    MethodNotAllowed,
+    /// The body is of another form than the server understands.
+    UnsupportedMediaType,
     /// Too much at once; `retryAfterMs` says when to try again.
     RateLimited,
     /// The server can't do it now.
@@ -144,6 +150,7 @@ pub struct Person {
 
 /// An event of the log in a list.
 #[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ListedEvent {
     /// The name under which it is delivered.
     pub event: String,

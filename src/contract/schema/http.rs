@@ -1,10 +1,11 @@
 //! What only HTTP says: pages of lists, problems, publications, batches, figures.
 
 use schemars::JsonSchema;
+use serde_json::Value;
 
 use super::answer::{Code, Done, Refused, ResetAnswer};
-use super::command::Publish;
-use super::entity::Entity;
+use super::command::{ChangeOptions, Options, Publish};
+use super::entity::{Entity, Role};
 use super::event::ChannelEvent;
 use super::kit::{Fields, Id, Nullable, Time, True};
 
@@ -13,10 +14,17 @@ use super::kit::{Fields, Id, Nullable, Time, True};
 #[schemars(rename = "{T}Page")]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// Of the project's last event that is in it; not in a list of projects.
+    pub seq: Option<i64>,
+    /// After it.
+    pub cursor: Option<String>,
     /// What is on it.
     pub items: Vec<T>,
-    /// What to ask for to get the next page; null on the last one.
-    pub next: Nullable<String>,
+    /// The `cursor` of the next page; null on the last one.
+    pub next_cursor: Nullable<String>,
 }
 
 /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
@@ -46,6 +54,46 @@ pub struct Problem {
     pub retry_after_ms: Option<u64>,
     /// It is the first answer once more, because of the idempotency key.
     pub duplicate: Option<True>,
+}
+
+/// Somebody who is to belong to a project.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewMember {
+    /// Who, as tokens say it.
+    pub user_id: Id,
+    /// As what; `member` if it is missing.
+    pub role: Option<Role>,
+    /// See there.
+    #[serde(flatten)]
+    pub options: Options,
+    /// Any field.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// What may change of a member. Fields that are not sent stay.
+#[derive(JsonSchema)]
+pub struct MemberChange {
+    /// As what.
+    pub role: Option<Role>,
+    /// See there.
+    #[serde(flatten)]
+    pub options: ChangeOptions,
+    /// Any field.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// Another status.
+#[derive(JsonSchema)]
+pub struct StatusChange {
+    /// What the status is to be.
+    #[schemars(length(min = 1))]
+    pub status: String,
+    /// See there.
+    #[serde(flatten)]
+    pub options: ChangeOptions,
 }
 
 /// One publication or several.
@@ -99,16 +147,21 @@ pub struct Results<T> {
 #[derive(JsonSchema)]
 pub struct Batch {
     /// The commands.
+    #[schemars(length(max = 100))]
     pub commands: Vec<BatchCommand>,
 }
 
 /// A command of a batch.
 #[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct BatchCommand {
     /// The event that would carry it: `task:update`.
     pub event: String,
-    /// What the event would say.
-    pub data: Fields,
+    /// What the event would say: an object, or where an id is enough, that id.
+    pub data: Option<Value>,
+    /// A command with a key has one effect however often it is sent.
+    #[schemars(length(max = 128))]
+    pub idempotency_key: Option<String>,
 }
 
 /// What became of any command.

@@ -164,6 +164,7 @@ mod tests {
             action,
             made_id: false,
             expected_version: None,
+            if_match: None,
             spellings: Fields::new(),
             echo: Fields::new(),
         };

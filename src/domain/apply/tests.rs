@@ -11,6 +11,7 @@ struct Board {
     world: World,
     actor: &'static str,
     strict: bool,
+    if_match: Option<IfMatch>,
 }
 
 fn id(text: &str) -> EntityId {
@@ -28,6 +29,7 @@ impl Board {
             world: World::new(project, 0),
             actor: "ann",
             strict: false,
+            if_match: None,
         }
     }
 
@@ -45,6 +47,7 @@ impl Board {
             action,
             made_id: false,
             expected_version,
+            if_match: self.if_match.clone(),
             spellings: Fields::new(),
             echo: Fields::new(),
         };
@@ -483,4 +486,65 @@ fn a_restored_card_takes_no_place_that_another_one_has() {
     assert_eq!(board.order(), ["a", "d", "c", "b"]);
     board.send(put("b", Place::Before(id("c")))).unwrap();
     assert_eq!(board.order(), ["a", "d", "b", "c"]);
+}
+
+#[test]
+fn a_condition_must_hold_whoever_changed_what() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({"title": "a"}));
+    let change = |to: i64| Action::Update {
+        kind: Kind::Task,
+        id: id("t"),
+        fields: fields(&json!({"n": to})),
+    };
+    board.send(change(1)).unwrap();
+    for (condition, holds) in [
+        (IfMatch::Versions(vec![1]), false),
+        (IfMatch::Versions(Vec::new()), false),
+        (IfMatch::Versions(vec![1, 2]), true),
+        (IfMatch::Any, true),
+    ] {
+        board.if_match = Some(condition.clone());
+        let version = board.task("t").version;
+        match board.send(change(version)) {
+            Ok(_) => assert!(holds, "{condition:?}"),
+            Err(Refusal::Precondition { current, .. }) => {
+                assert!(!holds, "{condition:?}");
+                assert_eq!(current.unwrap().version, version);
+                assert_eq!(board.task("t").version, version, "nothing was changed");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn a_condition_on_what_is_not_there_does_not_hold() {
+    let mut board = Board::new();
+    board.if_match = Some(IfMatch::Any);
+    let update = Action::Update {
+        kind: Kind::Task,
+        id: id("t"),
+        fields: fields(&json!({"a": 1})),
+    };
+    let refused = board.send(update.clone());
+    assert!(matches!(
+        refused,
+        Err(Refusal::Precondition { current: None, .. })
+    ));
+    board.if_match = None;
+    board.send(update.clone()).unwrap();
+    let delete = Action::Delete {
+        kind: Kind::Task,
+        id: id("t"),
+    };
+    board.send(delete.clone()).unwrap();
+    // Other refusals come first; a tombstone is not there, except for who brings it back.
+    board.if_match = Some(IfMatch::Any);
+    assert!(matches!(board.send(update), Err(Refusal::Gone(_))));
+    assert!(matches!(
+        board.send(delete),
+        Err(Refusal::Precondition { .. })
+    ));
+    board.send(Action::TaskRestore { id: id("t") }).unwrap();
 }

@@ -58,7 +58,7 @@ pub(super) async fn all(scene: &Scene) -> Vec<Caller> {
         });
         let claimed = name("claim");
         let mut roles = json!({"of-nobody": "owner"});
-        for transport in Transport::ALL {
+        for transport in Transport::EVERY {
             roles[project_of(&claimed, transport)] = json!(word);
         }
         all.push(Caller::new(&claimed, token(&claimed, roles), Some(role)));
@@ -70,7 +70,7 @@ pub(super) async fn all(scene: &Scene) -> Vec<Caller> {
             Some(role),
         ));
         let keyed = name("key");
-        let scopes = Transport::ALL.map(|on| format!("{}:{word}", project_of(&keyed, on)));
+        let scopes = Transport::EVERY.map(|on| format!("{}:{word}", project_of(&keyed, on)));
         let key = api_key(scene, &keyed, &scopes).await;
         all.push(Caller::new(&keyed, key, Some(role)));
     }

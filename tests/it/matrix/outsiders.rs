@@ -48,7 +48,7 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 /// What proves nothing, by what is wrong with it.
-async fn worthless(scene: &Scene) -> Vec<(&'static str, Value)> {
+pub(super) async fn worthless(scene: &Scene) -> Vec<(&'static str, Value)> {
     let all = ["*:owner".to_owned()];
     let revoked = api_key(scene, "revoked", &all).await;
     revoke(scene, "revoked").await;

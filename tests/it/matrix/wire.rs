@@ -18,10 +18,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) enum Transport {
     WebSocket,
     Polling,
+    Rest,
 }
 
 impl Transport {
+    /// Those that are a [`Wire`].
     pub(super) const ALL: [Self; 2] = [Self::WebSocket, Self::Polling];
+    /// All ways to ask.
+    pub(super) const EVERY: [Self; 3] = [Self::WebSocket, Self::Polling, Self::Rest];
 }
 
 enum Line {
@@ -42,6 +46,7 @@ impl Wire {
         let line = match transport {
             Transport::WebSocket => Line::WebSocket(Box::new(open(address).await)),
             Transport::Polling => Line::Polling(Polling::open(address).await, VecDeque::new()),
+            Transport::Rest => panic!("REST is no connection"),
         };
         Self {
             line,

@@ -1,0 +1,69 @@
+//! Lists of entities, a page at a time.
+
+use super::{Entity, EntityId};
+
+/// Which entities are listed; what is not named does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// With this status.
+    pub status: Option<String>,
+    /// In the sprint with this id.
+    pub sprint: Option<String>,
+    /// Of the epic with this id.
+    pub epic: Option<String>,
+    /// Of this person.
+    pub assignee: Option<String>,
+    /// With this text in the title or the description.
+    pub text: Option<String>,
+}
+
+/// An entity's place in a list: by rank, then by age, then by id, so that it does not move when others come and go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The rank; empty for what has none.
+    pub rank: String,
+    /// When it was made, in milliseconds.
+    pub created_at: i64,
+    /// The id.
+    pub id: String,
+}
+
+impl Mark {
+    /// The place of an entity.
+    #[must_use]
+    pub fn of(entity: &Entity) -> Self {
+        let rank = entity.rank.as_ref();
+        Self {
+            rank: rank
+                .map(|rank| rank.as_str().to_owned())
+                .unwrap_or_default(),
+            created_at: entity.created.at.as_millis(),
+            id: entity.id.as_str().to_owned(),
+        }
+    }
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Which entities.
+    pub filter: Filter,
+    /// Those after this one; from the first one if there is none.
+    pub after: Option<Mark>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// Whose projects are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// All projects.
+    Everybodys,
+    /// Those in whose lists of members somebody is, or was, and those that are named.
+    Of {
+        /// The member's id.
+        member: EntityId,
+        /// Ids of projects.
+        named: Vec<String>,
+    },
+}

@@ -1,0 +1,142 @@
+//! Reads of entities one by one, and of lists of them.
+
+use super::Session;
+use super::access::unseen;
+use super::unavailable;
+use crate::contract::{Document, Reply, payload, write_mark};
+use crate::domain::{
+    EntityId, Grants, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose, policy,
+};
+use crate::store::{Channel, Snapshot, StoreError};
+
+impl Session {
+    /// An entity: `data` with its `version`, and where the project's log stood.
+    pub async fn entity(&self, project: &ProjectId, kind: Kind, id: &EntityId) -> Reply {
+        let (target, mut refused) = (Target::project(project), None);
+        let read = async {
+            let found = self.app.store().entity_get(project, kind, id).await?;
+            let (mut answer, exists) = self.as_of(&found);
+            match found.entities.first() {
+                _ if !exists => refused = Some(unseen()),
+                None => refused = Some(Reply::from_refusal(&missing(kind))),
+                Some(entity) if entity.deleted.is_some() => {
+                    refused = Some(Reply::from_refusal(&Refusal::Gone(kind)));
+                }
+                Some(entity) => {
+                    answer.insert("version", entity.version);
+                    answer.insert("data", payload::entity(entity));
+                }
+            }
+            Ok(answer)
+        };
+        let reply = self.reading(&target, Box::pin(read)).await;
+        settled(reply, refused)
+    }
+
+    /// A page of a project's entities of a kind: `items`, the mark of its end if there is more, as `nextCursor`, and
+    /// where the project's log stood.
+    pub async fn entities(&self, project: &ProjectId, kind: Kind, page: Page) -> Reply {
+        let (target, mut refused) = (Target::project(project), None);
+        let read = async {
+            let more = one_more(&page);
+            let found = self.app.store().entities_page(project, kind, &more);
+            let mut found = found.await?;
+            let (mut answer, exists) = self.as_of(&found);
+            if !exists {
+                refused = Some(unseen());
+            }
+            let next = cut(&mut found.entities, page.limit);
+            let items = found.entities.iter().map(payload::entity);
+            answer.insert("nextCursor", next);
+            answer.insert_text("items", &items.collect::<Vec<_>>());
+            Ok(answer)
+        };
+        let reply = self.reading(&target, Box::pin(read)).await;
+        settled(reply, refused)
+    }
+
+    /// A page of the projects that the client can see: `items`, and the mark of its end if there is more, as
+    /// `nextCursor`. There may be fewer on it than were asked for.
+    pub async fn projects(&self, page: Page) -> Reply {
+        let listed = self.read_projects(&page).await;
+        listed.map_or_else(|error| unavailable(&error), Reply::done)
+    }
+
+    async fn read_projects(&self, page: &Page) -> Result<Document, StoreError> {
+        let store = self.app.store();
+        let mut found = store.projects_page(&self.whose(), &one_more(page)).await?;
+        let next = cut(&mut found, page.limit);
+        let targets = found.iter().map(|found| Target::project(&found.project));
+        // Asked after the projects were read: who was turned out meanwhile does not see them.
+        let standings = self.standings(&targets.collect::<Vec<_>>()).await?;
+        let seen = found.iter().zip(standings);
+        let seen = seen.filter(|(_, standing)| standing.sees());
+        let items = seen.map(|(project, _)| payload::entity(project));
+        let mut answer = Document::default();
+        answer.insert("nextCursor", next);
+        answer.insert_text("items", &items.collect::<Vec<_>>());
+        Ok(answer)
+    }
+
+    /// Whose projects there are to look through for those that the client can see.
+    fn whose(&self) -> Whose {
+        match self.rights() {
+            Some(identity) if identity.grants.everywhere().is_none() => Whose::Of {
+                member: policy::member_id(&identity),
+                named: names(&identity.grants),
+            },
+            _ => Whose::Everybodys,
+        }
+    }
+
+    /// Where a project's log stood, and whether there is such a project.
+    fn as_of(&self, found: &Snapshot) -> (Document, bool) {
+        let mut answer = Document::default();
+        let Some(Channel { no, seq, .. }) = found.channel else {
+            return (answer, false);
+        };
+        answer.insert("seq", seq);
+        answer.insert("cursor", self.cursor_at(no, seq));
+        (answer, seq > NOTHING_HAPPENED)
+    }
+}
+
+/// The seq of a channel that somebody has looked at, and no more.
+const NOTHING_HAPPENED: Seq = 0;
+
+fn names(grants: &Grants) -> Vec<String> {
+    let named = grants.iter().map(|(project, _)| project.to_owned());
+    named.collect()
+}
+
+fn missing(kind: Kind) -> Refusal {
+    Refusal::NotFound {
+        kind,
+        field: kind.id_key(),
+    }
+}
+
+/// Whoever gets one more than a page has knows whether there is another page.
+fn one_more(page: &Page) -> Page {
+    Page {
+        limit: page.limit + 1,
+        ..page.clone()
+    }
+}
+
+/// Leaves what is on the page; the mark of its end, if there is more.
+fn cut(found: &mut Vec<crate::domain::Entity>, limit: usize) -> Option<String> {
+    let is_more = found.len() > limit;
+    found.truncate(limit);
+    let last = found.last().filter(|_| is_more)?;
+    Some(write_mark(&Mark::of(last)))
+}
+
+/// What was read, unless there was nothing to read. Whoever may not see the project hears that in any case.
+fn settled(read: Result<Reply, StoreError>, refused: Option<Reply>) -> Reply {
+    match read {
+        Ok(reply) if reply.is_ok() => refused.unwrap_or(reply),
+        Ok(reply) => reply,
+        Err(error) => unavailable(&error),
+    }
+}

@@ -1,0 +1,75 @@
+//! REST, below `/api`: the mirror of the commands, and of what can be read.
+//!
+//! One table of [endpoints](Endpoint) is what the routes are made from, and what the OpenAPI document is made from, so
+//! that no route can lack its documentation. A handler makes of a request the packet that a Socket.IO client would have
+//! sent, and lets `contract` and `session` do the rest: there are no rules here.
+
+mod batch;
+mod call;
+mod command;
+mod condition;
+mod document;
+pub(crate) mod endpoint;
+mod events;
+mod family;
+mod frame;
+mod read;
+mod table;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware;
+use axum::routing::any;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+
+use crate::app::App;
+use crate::contract::{ErrorCode, Reply};
+use endpoint::Endpoint;
+
+/// Below this, all answers and refusals look the same.
+pub(super) const ROOT: &str = "/api";
+/// A body that is smaller does not become smaller by being compressed.
+const WORTH_COMPRESSING: u64 = 1024;
+
+/// The routes: those of the table, and those of other doors that are below the same root.
+pub(crate) fn router(app: &App, others: Vec<Endpoint>) -> Router<App> {
+    let mut endpoints = table::endpoints();
+    endpoints.extend(others);
+    let document = document::render(&endpoints);
+    let routes = endpoints
+        .into_iter()
+        .fold(Router::new(), |routes, endpoint| {
+            let Endpoint {
+                path,
+                routes: served,
+                ..
+            } = endpoint;
+            routes.route(path, served)
+        });
+    let compressed = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
+    let framed = middleware::from_fn_with_state(app.lifecycle().clone(), frame::frame);
+    let routes = routes
+        .merge(document::router(document))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_like_that)
+        .layer(framed.clone())
+        .layer(CompressionLayer::new().compress_when(compressed));
+    // What is nested does not have the root with a slash behind it.
+    let root = any(nothing_here).layer(framed);
+    Router::new()
+        .nest(ROOT, routes)
+        .route(&format!("{ROOT}/"), root)
+}
+
+async fn nothing_here() -> Reply {
+    Reply::refused(ErrorCode::NotFound, "there is nothing here")
+}
+
+async fn not_like_that(request: Request) -> Reply {
+    let message = format!(
+        "{} is not possible here; Allow says what is",
+        request.method()
+    );
+    Reply::refused(ErrorCode::MethodNotAllowed, message)
+}

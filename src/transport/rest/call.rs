@@ -1,0 +1,178 @@
+//! A request that is being served: its parameters and its body, and the session in which it is served.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, header};
+use http_body_util::LengthLimitError;
+use serde_json::value::RawValue;
+
+use crate::app::App;
+use crate::contract::{ErrorCode, EventClass, Limits, Reply};
+use crate::domain::{EntityId, Id, IdError, Kind, ProjectId};
+use crate::session::Session;
+use crate::transport::query::from_query;
+use crate::transport::visitor::Visitor;
+
+/// How a refusal names the body as a whole.
+pub(super) const PAYLOAD: &str = "payload";
+
+/// See the module.
+pub(crate) struct Call {
+    pub(crate) app: App,
+    pub(crate) session: Session,
+    pub(crate) headers: HeaderMap,
+    visitor: Visitor,
+    query: Option<String>,
+    path: Vec<(String, String)>,
+}
+
+impl Call {
+    pub(super) fn begin(
+        app: App,
+        visitor: Visitor,
+        path: Result<RawPathParams, RawPathParamsRejection>,
+        parts: Parts,
+    ) -> Result<Self, Reply> {
+        let path = path.map_err(|_| Reply::invalid("path", "must be UTF-8"))?;
+        let path = path.iter();
+        let style = app.config().event_style;
+        let (caller, identity) = (visitor.caller.clone(), visitor.identity.clone());
+        let session = Session::new(app.clone(), caller, style, identity);
+        Ok(Self {
+            session: session.unattending(),
+            path: path
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers,
+            app,
+            visitor,
+        })
+    }
+
+    /// Takes the request out of what its sender may do.
+    pub(super) fn spend(&self, class: EventClass) -> Result<(), Reply> {
+        self.visitor.spend(&self.app, class)
+    }
+
+    /// How much a message may be.
+    pub(super) fn limits(&self) -> Limits {
+        let config = self.app.config();
+        Limits {
+            max_payload_bytes: config.max_payload,
+            max_depth: config.limits.max_depth,
+        }
+    }
+
+    /// The project that the path names.
+    pub(super) fn project(&self) -> Result<ProjectId, Reply> {
+        self.id(Kind::Project).map(|id| ProjectId(id.0))
+    }
+
+    /// The entity that the path names.
+    pub(super) fn id(&self, kind: Kind) -> Result<EntityId, Reply> {
+        let key = kind.id_key();
+        let found = self.path.iter().find(|(name, _)| name == key);
+        let text = found.map(|(_, value)| value.as_str()).unwrap_or_default();
+        id(key, text).map(EntityId)
+    }
+
+    /// A parameter of the query; nothing if it is empty.
+    pub(super) fn parameter(&self, name: &str) -> Result<Option<String>, Reply> {
+        let found = from_query(self.query.as_deref(), name).filter(|text| !text.is_empty());
+        if found.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Err(Reply::invalid(name, "must not contain NUL characters"));
+        }
+        Ok(found)
+    }
+
+    /// A number in the query.
+    pub(super) fn number(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>, Reply> {
+        let Some(text) = self.parameter(name)? else {
+            return Ok(None);
+        };
+        let number = text.parse().ok();
+        let number = number.filter(|number| (least..=most).contains(number));
+        let what = || format!("must be an integer from {least} to {most}");
+        number.map(Some).ok_or_else(|| Reply::invalid(name, what()))
+    }
+
+    /// A header's text, of all its lines.
+    pub(super) fn header(&self, name: &HeaderName) -> Result<Option<String>, Reply> {
+        let lines = self.headers.get_all(name).into_iter();
+        let lines: Option<Vec<_>> = lines.map(|line| line.to_str().ok()).collect();
+        match lines {
+            None => Err(Reply::invalid(&shown(name), "must be visible ASCII")),
+            Some(lines) if lines.is_empty() => Ok(None),
+            Some(lines) => Ok(Some(lines.join(", "))),
+        }
+    }
+
+    /// The body, which is one JSON object; nothing if there is no body.
+    pub(super) async fn object(&self, body: Body) -> Result<Option<Box<RawValue>>, Reply> {
+        let most = self.app.config().max_message;
+        let bytes = to_bytes(body, most).await.map_err(|error| {
+            let is_too_large = std::error::Error::source(&error)
+                .is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+            if is_too_large {
+                too_large(most)
+            } else {
+                Reply::invalid(PAYLOAD, "could not be read to its end")
+            }
+        })?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.expect_json()?;
+        object(&bytes).map(Some)
+    }
+
+    fn expect_json(&self) -> Result<(), Reply> {
+        let said = self.headers.get(header::CONTENT_TYPE);
+        let said = said.and_then(|said| said.to_str().ok()).unwrap_or_default();
+        let essence = said.split(';').next().unwrap_or_default().trim();
+        let essence = essence.to_ascii_lowercase();
+        let is_json = essence == "application/json"
+            || (essence.starts_with("application/") && essence.ends_with("+json"));
+        if is_json {
+            return Ok(());
+        }
+        let message = "the body must be JSON, with Content-Type: application/json";
+        let code = ErrorCode::UnsupportedMediaType;
+        Err(Reply::refused(code, message).with_field("Content-Type"))
+    }
+}
+
+fn too_large(most: usize) -> Reply {
+    let message = format!("a body must not be larger than {most} bytes");
+    Reply::refused(ErrorCode::PayloadTooLarge, message).with_field(PAYLOAD)
+}
+
+fn object(bytes: &Bytes) -> Result<Box<RawValue>, Reply> {
+    let raw: Box<RawValue> =
+        serde_json::from_slice(bytes).map_err(|_| Reply::invalid(PAYLOAD, "is not valid JSON"))?;
+    if !raw.get().starts_with('{') {
+        return Err(Reply::invalid(PAYLOAD, "must be an object"));
+    }
+    Ok(raw)
+}
+
+/// An id in a path. What packets must not contain must not come this way either.
+fn id(key: &str, text: &str) -> Result<Id, Reply> {
+    let id = Id::from_text(text).map_err(|error: IdError| Reply::invalid(key, error))?;
+    if text.contains('\0') {
+        return Err(Reply::invalid(key, "must not contain NUL characters"));
+    }
+    Ok(id)
+}
+
+/// A header's name as it is usually written.
+pub(super) fn shown(name: &HeaderName) -> String {
+    let words = name.as_str().split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,205 @@
+//! Commands: a request becomes the packet that a Socket.IO client would have sent.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::ROOT;
+use super::call::Call;
+use super::condition::{if_match, tag};
+use crate::contract::{CommandRequest, ErrorCode, EventClass, Reply, Request, parse};
+use crate::domain::{ChannelName, EntityId, Event, Kind, ProjectId, Signal};
+use crate::hub::{Offer, Subscriber, Wake};
+use crate::session::{Outcome, Session};
+
+/// The head's idempotency key.
+pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const KEY: &str = "Idempotency-Key";
+
+/// A command about entities of a kind, by its event's name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Commanded {
+    pub(super) kind: Kind,
+    pub(super) event: &'static str,
+    /// Whether it makes an entity: the path does not name it yet.
+    pub(super) creates: bool,
+}
+
+/// Serves a command.
+pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<Response, Reply> {
+    call.spend(EventClass::Command)?;
+    let _busy = call.app.connections().busy();
+    let body = call.object(body).await?;
+    let project = match what {
+        Commanded {
+            kind: Kind::Project,
+            creates: true,
+            ..
+        } => None,
+        _ => Some(call.project()?),
+    };
+    let id = if what.creates {
+        None
+    } else {
+        Some(call.id(what.kind)?)
+    };
+    let packet = packet(what, project.as_ref(), id.as_ref(), body.as_deref());
+    let mut command = read(&call, what.event, &packet)?;
+    if let Some(project) = &project {
+        command.set_project(project)?;
+    }
+    if let Some(id) = &id
+        && command.subject() != (what.kind, id)
+    {
+        return Err(Reply::invalid(
+            what.kind.id_key(),
+            "is another one than in the path",
+        ));
+    }
+    if let Some(key) = key(&call)? {
+        command.set_key(KEY, &key)?;
+    }
+    command.if_match = if_match(&call)?;
+    let reply = answer(run(&call.session, command).await).await;
+    respond(what, reply)
+}
+
+/// The command that a packet asks for.
+pub(super) fn read(call: &Call, event: &str, packet: &str) -> Result<CommandRequest, Reply> {
+    match parse(event, packet, &call.limits())? {
+        Request::Command(command) => Ok(*command),
+        _ => Err(Reply::invalid("event", "names no command")),
+    }
+}
+
+/// Sets a command off. Its effect does not depend on anybody waiting for the answer.
+pub(super) async fn run(session: &Session, command: CommandRequest) -> Outcome {
+    let mut request = Request::Command(Box::new(command));
+    session.own(&mut request);
+    let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
+    session.run(request, &nobody).await
+}
+
+/// Waits for a command's answer.
+pub(super) async fn answer(outcome: Outcome) -> Reply {
+    match outcome {
+        Outcome::Done(reply) => reply,
+        Outcome::Refreshed(refreshed) => refreshed.reply,
+        Outcome::Pending { answer, .. } => answer.await.unwrap_or_else(|_| {
+            Reply::refused(ErrorCode::Internal, "something went wrong on the server")
+        }),
+    }
+}
+
+/// `["task:update", <id>, <body>]`; of what is made, the id is that of its project.
+fn packet(
+    what: Commanded,
+    project: Option<&ProjectId>,
+    id: Option<&EntityId>,
+    body: Option<&RawValue>,
+) -> String {
+    let id = id.map(EntityId::as_str).or(project.map(ProjectId::as_str));
+    let id = id.map(|id| Value::from(id).to_string());
+    let mut packet = format!("[\"{}\"", what.event);
+    for argument in [id.as_deref(), body.map(RawValue::get)]
+        .into_iter()
+        .flatten()
+    {
+        packet.push(',');
+        packet.push_str(argument);
+    }
+    packet.push(']');
+    packet
+}
+
+/// The key in the head: as it stands, or in quotes as the draft of the header has it.
+fn key(call: &Call) -> Result<Option<String>, Reply> {
+    let key = call.header(&IDEMPOTENCY_KEY)?;
+    Ok(key.map(|key| {
+        let bare = key.trim();
+        let unquoted = bare
+            .strip_prefix('"')
+            .and_then(|bare| bare.strip_suffix('"'));
+        unquoted.unwrap_or(bare).to_owned()
+    }))
+}
+
+fn respond(what: Commanded, reply: Reply) -> Result<Response, Reply> {
+    if !reply.is_ok() {
+        return Err(reply);
+    }
+    let version = reply.get("version").and_then(Value::as_i64);
+    let location = what.creates.then(|| location(what.kind, &reply)).flatten();
+    // Nothing was made of what is there already.
+    let is_new = what.creates && reply.get("noop").is_none();
+    let mut response = reply.into_response();
+    if is_new {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    let texts = [
+        (header::ETAG, version.map(tag)),
+        (header::LOCATION, location),
+    ];
+    for (name, text) in texts {
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// Where an entity is found.
+fn location(kind: Kind, reply: &Reply) -> Option<String> {
+    let data = reply.get("data")?;
+    let text = |key: &str| match data.get(key)? {
+        Value::String(text) => Some(encoded(text)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let project = format!("{ROOT}/projects/{}", text(Kind::Project.id_key())?);
+    Some(match kind {
+        Kind::Project => project,
+        _ => format!("{project}/{kind}s/{}", text("id")?),
+    })
+}
+
+/// A text as a segment of a path.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("a text takes everything");
+        }
+        encoded
+    })
+}
+
+/// A request hears nothing: who wants to asks for events.
+#[derive(Debug)]
+pub(super) struct Nobody;
+
+impl Subscriber for Nobody {
+    fn offer(&self, _: &Event) -> Offer {
+        Offer::Gone
+    }
+
+    fn signal(&self, _: &ChannelName, _: &Signal) -> Offer {
+        Offer::Gone
+    }
+
+    fn taken(&self) -> u64 {
+        0
+    }
+
+    fn wake_when_writable(&self, wake: &Wake) {
+        wake.notify_one();
+    }
+
+    fn close(&self, _: &'static str) {}
+}

@@ -1,0 +1,151 @@
+//! An endpoint, described: what its route is made from, and its part of the OpenAPI document.
+
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::call::Call;
+use crate::app::App;
+use crate::contract::schema::Describe;
+use crate::contract::{ErrorCode, Reply};
+use crate::transport::visitor::Visitor;
+
+/// See the module.
+pub(crate) struct Endpoint {
+    pub(crate) method: Method,
+    /// Below `/api`, with the names of its parameters in braces.
+    pub(crate) path: &'static str,
+    /// What programs that are made from the document call it.
+    pub(crate) name: String,
+    /// With which others it stands.
+    pub(crate) group: &'static str,
+    /// What it does, in a few words.
+    pub(crate) summary: String,
+    /// What else there is to know.
+    pub(crate) about: &'static str,
+    /// Of the query and the head; those of the path are known by its braces.
+    pub(crate) parameters: Vec<Parameter>,
+    /// What it takes.
+    pub(crate) body: Option<Body>,
+    /// What it gives if all is well.
+    pub(crate) answers: Vec<Answer>,
+    /// Why it may refuse, besides what every endpoint may refuse for.
+    pub(crate) refusals: &'static [ErrorCode],
+    pub(crate) routes: MethodRouter<App>,
+}
+
+/// A parameter of the query or the head.
+pub(crate) struct Parameter {
+    pub(crate) place: Place,
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) schema: Value,
+}
+
+/// Where a parameter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Query,
+    Header,
+}
+
+impl Place {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Header => "header",
+        }
+    }
+}
+
+/// A request's body: JSON.
+pub(crate) struct Body {
+    pub(crate) schema: Describe,
+    pub(crate) required: bool,
+}
+
+/// An answer that is no refusal.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) about: &'static str,
+    /// The type of its body.
+    pub(crate) media: &'static str,
+    /// Of its body, if it has one.
+    pub(crate) schema: Option<Describe>,
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+}
+
+/// The type of most bodies.
+pub(crate) const JSON: &str = "application/json";
+
+/// Describes a type: a reference to its definition, which the generator keeps.
+pub(crate) fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+impl Parameter {
+    pub(crate) fn query(name: &'static str, about: &'static str, schema: Value) -> Self {
+        Self {
+            place: Place::Query,
+            name,
+            about,
+            schema,
+        }
+    }
+
+    /// One whose text matches a regular expression.
+    pub(crate) fn header(name: &'static str, about: &'static str, pattern: &str) -> Self {
+        Self {
+            place: Place::Header,
+            name,
+            about,
+            schema: json!({"type": "string", "pattern": pattern}),
+        }
+    }
+}
+
+impl Answer {
+    pub(crate) fn ok(about: &'static str, schema: Describe) -> Self {
+        Self {
+            status: 200,
+            about,
+            media: JSON,
+            schema: Some(schema),
+            headers: &[],
+        }
+    }
+}
+
+/// A route that is served by a function of a [`Call`] and its body.
+pub(crate) fn serve<H, F>(method: &Method, handler: H) -> MethodRouter<App>
+where
+    H: Fn(Call, axum::body::Body) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Response, Reply>> + Send + 'static,
+{
+    let served = async move |State(app): State<App>,
+                             visitor: Visitor,
+                             path: Result<RawPathParams, RawPathParamsRejection>,
+                             request: Request| {
+        let actor = visitor.caller.actor.clone();
+        let (parts, body) = request.into_parts();
+        let call = Call::begin(app, visitor, path, parts);
+        let mut response = match call {
+            Ok(call) => match handler(call, body).await {
+                Ok(response) => response,
+                Err(refusal) => refusal.into_response(),
+            },
+            Err(refusal) => refusal.into_response(),
+        };
+        response.extensions_mut().insert(actor);
+        response
+    };
+    on(filter(method), served)
+}
+
+fn filter(method: &Method) -> MethodFilter {
+    MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET)
+}

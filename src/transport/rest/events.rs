@@ -1,0 +1,122 @@
+//! A project's events after a point; if there are none, those who ask may wait for some.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::call::Call;
+use super::command::{Nobody, answer};
+use crate::clock::Clock;
+use crate::contract::{EventClass, Reply, Request, Since};
+use crate::domain::{ChannelName, Event, ProjectId, Signal};
+use crate::hub::{From, Offer, Subscriber, Wake};
+
+pub(super) const SINCE: &str = "since";
+pub(super) const WAIT: &str = "wait";
+/// Events of an answer if nobody says how many.
+pub(super) const DEFAULT_LIMIT: u64 = 200;
+/// Seconds that somebody may wait.
+pub(super) const MAX_WAIT: u64 = 60;
+
+/// Serves events.
+pub(super) async fn events(call: Call, _: Body) -> Result<Response, Reply> {
+    call.spend(EventClass::Read)?;
+    let project = call.project()?;
+    let since = call.parameter(SINCE)?.map(|text| Since::read(&text));
+    let limit = call.number(super::read::LIMIT, 1, super::read::MAX_LIMIT)?;
+    let limit = usize::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
+    let wait = call.number(WAIT, 0, MAX_WAIT)?.unwrap_or(0);
+    let look = async |since| {
+        let asked = Request::Sync {
+            project: project.clone(),
+            since,
+            limit,
+        };
+        let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
+        answer(call.session.run(asked, &nobody).await).await
+    };
+    let first = look(since).await;
+    if !is_empty(&first) || wait == 0 {
+        return Ok(first.into_response());
+    }
+    let seq = first.get("seq").and_then(Value::as_i64).unwrap_or(0);
+    let waited = wait_for_more(&call, &project, seq, Duration::from_secs(wait)).await;
+    Ok(match waited {
+        Waited::InVain => first,
+        // Looked at anew: by now it may be that they must not be seen.
+        Waited::ForSomething => look(Some(Since::Seq(seq))).await,
+    }
+    .into_response())
+}
+
+/// Whether there is nothing to tell.
+fn is_empty(reply: &Reply) -> bool {
+    reply.is_ok() && reply.get("reset").is_none() && reply.text_of("events") == Some("[]")
+}
+
+enum Waited {
+    InVain,
+    ForSomething,
+}
+
+/// Waits until there are events after a seq, or for so long; no longer than what the caller has shown is good for, and not
+/// when the server is about to go.
+async fn wait_for_more(call: &Call, project: &ProjectId, seq: i64, most: Duration) -> Waited {
+    let until = Instant::now() + most.min(good_for(call));
+    let bell = Arc::new(Bell::default());
+    let subscriber = Arc::clone(&bell) as Arc<dyn Subscriber>;
+    let hub = call.app.hub();
+    // From a seq on, and not from now on: whatever was committed since it was read rings as well.
+    let channel = project.channel();
+    let made = hub.subscribe(&channel, subscriber, From::After(seq)).await;
+    let Ok(_subscription) = made else {
+        return Waited::ForSomething;
+    };
+    tokio::select! {
+        () = bell.0.notified() => Waited::ForSomething,
+        () = sleep_until(until) => Waited::InVain,
+        () = call.app.lifecycle().retiring() => Waited::InVain,
+    }
+}
+
+fn good_for(call: &Call) -> Duration {
+    let identity = call.session.identity();
+    let Some(expires_at) = identity.and_then(|identity| identity.expires_at) else {
+        return Duration::MAX;
+    };
+    let left = expires_at.as_millis() - Clock.now().as_millis();
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
+}
+
+/// Rings once there is an event.
+#[derive(Debug, Default)]
+struct Bell(Notify);
+
+impl Subscriber for Bell {
+    fn offer(&self, _: &Event) -> Offer {
+        self.0.notify_one();
+        // Once is enough.
+        Offer::Gone
+    }
+
+    fn signal(&self, _: &ChannelName, _: &Signal) -> Offer {
+        Offer::Taken
+    }
+
+    fn taken(&self) -> u64 {
+        0
+    }
+
+    fn wake_when_writable(&self, wake: &Wake) {
+        wake.notify_one();
+    }
+
+    fn close(&self, _: &'static str) {
+        self.0.notify_one();
+    }
+}

@@ -1,0 +1,99 @@
+//! Reads: entities one by one, lists of them, and a project's whole state.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::call::Call;
+use super::command::{Nobody, answer};
+use super::condition::{is_known, tag};
+use super::endpoint::JSON;
+use crate::contract::{EventClass, Reply, Request, read_mark};
+use crate::domain::{Filter, Kind, Page};
+use crate::hub::Subscriber;
+
+/// Items of a page if nobody says how many.
+pub(super) const DEFAULT_LIMIT: u64 = 100;
+/// Most items of a page.
+pub(super) const MAX_LIMIT: u64 = 500;
+
+/// Where the page begins, in the query.
+pub(super) const CURSOR: &str = "cursor";
+pub(super) const LIMIT: &str = "limit";
+
+/// Serves one entity, as it is: its tag stands for its version, and nothing else is in it.
+pub(super) async fn entity(call: Call, kind: Kind) -> Result<Response, Reply> {
+    call.spend(EventClass::Read)?;
+    let (project, id) = (call.project()?, call.id(kind)?);
+    let reply = call.session.entity(&project, kind, &id).await;
+    let (Some(data), Some(version)) = (
+        reply.get("data"),
+        reply.get("version").and_then(Value::as_i64),
+    ) else {
+        return Err(reply);
+    };
+    let mut response = if is_known(&call, version)? {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let json = [(header::CONTENT_TYPE, JSON)];
+        (json, data.to_string()).into_response()
+    };
+    if let Ok(tag) = HeaderValue::try_from(tag(version)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Serves a page of a project's entities.
+pub(super) async fn entities(call: Call, kind: Kind) -> Result<Response, Reply> {
+    call.spend(EventClass::Read)?;
+    let (project, page) = (call.project()?, page(&call, kind)?);
+    let listed = call.session.entities(&project, kind, page).await;
+    Ok(listed.into_response())
+}
+
+/// Serves a page of the projects that the caller can see.
+pub(super) async fn projects(call: Call, _: Body) -> Result<Response, Reply> {
+    call.spend(EventClass::Read)?;
+    let page = page(&call, Kind::Project)?;
+    Ok(call.session.projects(page).await.into_response())
+}
+
+/// Serves a project's state.
+pub(super) async fn snapshot(call: Call, _: Body) -> Result<Response, Reply> {
+    call.spend(EventClass::Read)?;
+    let project = call.project()?;
+    let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
+    let asked = Request::Snapshot { project };
+    let outcome = call.session.run(asked, &nobody).await;
+    Ok(answer(outcome).await.into_response())
+}
+
+fn page(call: &Call, kind: Kind) -> Result<Page, Reply> {
+    let after = match call.parameter(CURSOR)? {
+        Some(text) => Some(read_mark(CURSOR, &text)?),
+        None => None,
+    };
+    let limit = call.number(LIMIT, 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
+    let of_tasks = |name| match kind {
+        Kind::Task => call.parameter(name),
+        Kind::Project | Kind::Epic | Kind::Sprint | Kind::Member => Ok(None),
+    };
+    Ok(Page {
+        filter: Filter {
+            status: match kind {
+                Kind::Task | Kind::Epic | Kind::Sprint => call.parameter("status")?,
+                Kind::Project | Kind::Member => None,
+            },
+            sprint: of_tasks("sprintId")?,
+            epic: of_tasks("epicId")?,
+            assignee: of_tasks("assignee")?,
+            text: call.parameter("q")?,
+        },
+        after,
+        limit: usize::try_from(limit).unwrap_or(usize::MAX),
+    })
+}

@@ -1,0 +1,348 @@
+//! The table of endpoints.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::batch::commands;
+use super::command::{Commanded, command};
+use super::endpoint::{Answer, Body, Endpoint, Parameter, of, serve};
+use super::events::{self, events};
+use super::family::{self, Family, verbs};
+use super::read::{self, entities, entity, projects, snapshot};
+use crate::contract::ErrorCode;
+use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
+use crate::contract::schema::http::{AnyAccepted, Batch, Results, StatusChange};
+use crate::contract::schema::{Describe, command as said};
+use crate::domain::Kind;
+
+const TO_READ: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::Gone];
+const TO_LIST: &[ErrorCode] = &[ErrorCode::NotFound];
+const TO_CHANGE: &[ErrorCode] = &[
+    ErrorCode::NotFound,
+    ErrorCode::Gone,
+    ErrorCode::Conflict,
+    ErrorCode::PreconditionFailed,
+    ErrorCode::PayloadTooLarge,
+    ErrorCode::UnsupportedMediaType,
+];
+const TO_BATCH: &[ErrorCode] = &[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType];
+/// `*`, or entity tags.
+const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
+/// Visible ASCII.
+pub(super) const VISIBLE: &str = "^[!-~]{1,128}$";
+const TAGGED: (&str, &str) = ("ETag", "The entity's version, in quotes.");
+const LOCATED: (&str, &str) = ("Location", "Where the entity is found.");
+
+/// All endpoints.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let mut all = Vec::new();
+    for family in family::all() {
+        let own = match family.kind {
+            Kind::Task => tasks_own(&family),
+            Kind::Sprint => sprints_own(&family),
+            Kind::Project => whole_project(),
+            Kind::Epic | Kind::Member => Vec::new(),
+        };
+        all.extend(usual(&family));
+        all.extend(own);
+    }
+    all
+}
+
+fn usual(family: &Family) -> Vec<Endpoint> {
+    let verbs = verbs(family.kind);
+    vec![
+        list(family),
+        get(family),
+        Endpoint {
+            path: family.all,
+            answers: vec![
+                Answer {
+                    status: 201,
+                    headers: &[TAGGED, LOCATED],
+                    ..Answer::ok("It is made.", family.accepted)
+                },
+                Answer {
+                    headers: &[TAGGED, LOCATED],
+                    ..Answer::ok("It is there already, and the same.", family.accepted)
+                },
+            ],
+            ..change(family, Method::POST, verbs.create, needed(family.new))
+        },
+        change(family, Method::PATCH, verbs.update, needed(family.change)),
+        Endpoint {
+            answers: vec![accepted("It is deleted, or was before.", family.deleted)],
+            ..change(family, Method::DELETE, verbs.delete, None)
+        },
+    ]
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands where there may be none"
+)]
+fn needed(schema: Describe) -> Option<Body> {
+    Some(Body {
+        schema,
+        required: true,
+    })
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands where there may be none"
+)]
+fn possible(schema: Describe) -> Option<Body> {
+    Some(Body {
+        schema,
+        required: false,
+    })
+}
+
+fn list(family: &Family) -> Endpoint {
+    let (kind, method) = (family.kind, Method::GET);
+    let filters = family.filters.iter();
+    let mut parameters: Vec<_> = filters
+        .map(|&(name, about)| Parameter::query(name, about, json!({"type": "string"})))
+        .collect();
+    parameters.push(limit("Items of a page.", read::DEFAULT_LIMIT));
+    let cursor = "What `nextCursor` was in the answer before.";
+    parameters.push(Parameter::query(
+        read::CURSOR,
+        cursor,
+        json!({"type": "string"}),
+    ));
+    let routes = match kind {
+        Kind::Project => serve(&method, projects),
+        kind => serve(&method, move |call, _| entities(call, kind)),
+    };
+    Endpoint {
+        method,
+        path: family.all,
+        name: format!("list{}", capital(family.plural)),
+        group: family.plural,
+        summary: format!("Lists {}", family.plural),
+        about: "Ask for the next page with `cursor`, until `nextCursor` is null. A page may be shorter than `limit`. What comes \
+                and goes meanwhile does not move the others. To hear of changes, ask for events since `seq`.",
+        parameters,
+        body: None,
+        answers: vec![Answer::ok("A page.", family.listed)],
+        refusals: if kind == Kind::Project { &[] } else { TO_LIST },
+        routes,
+    }
+}
+
+fn get(family: &Family) -> Endpoint {
+    let (kind, method) = (family.kind, Method::GET);
+    let about = "Answer 304 if the version is still this one.";
+    let routes = serve(&method, move |call, _| entity(call, kind));
+    Endpoint {
+        method,
+        path: family.one,
+        name: format!("get{}", capital(kind.as_str())),
+        group: family.plural,
+        summary: format!("Gives the {kind}"),
+        about: "",
+        parameters: vec![Parameter::header("If-None-Match", about, TAGS)],
+        body: None,
+        answers: vec![
+            Answer {
+                headers: &[TAGGED],
+                ..Answer::ok("As it is now.", family.read)
+            },
+            Answer {
+                status: 304,
+                schema: None,
+                headers: &[TAGGED],
+                ..Answer::ok("It has the version that is known already.", family.read)
+            },
+        ],
+        refusals: TO_READ,
+        routes,
+    }
+}
+
+/// A command, by its event and by what that is called.
+fn change(
+    family: &Family,
+    method: Method,
+    (event, verb): (&'static str, &str),
+    body: Option<Body>,
+) -> Endpoint {
+    let kind = family.kind;
+    let creates = matches!(verb, "create" | "add");
+    let what = Commanded {
+        kind,
+        event,
+        creates,
+    };
+    let mut parameters = vec![Parameter::header(
+        "Idempotency-Key",
+        "Of requests with the same key only the first has an effect; the others get its answer, with `duplicate`. Kept for \
+         24 hours.",
+        VISIBLE,
+    )];
+    if !creates {
+        parameters.push(Parameter::header(
+            "If-Match",
+            "Changes nothing unless this is the entity's tag; `*`: unless it is there.",
+            TAGS,
+        ));
+    }
+    Endpoint {
+        path: family.one,
+        name: format!("{verb}{}", capital(kind.as_str())),
+        group: family.plural,
+        summary: format!("{} ({event})", sentence(verb, kind)),
+        about: "",
+        parameters,
+        body,
+        answers: vec![accepted("It is as it was to be.", family.accepted)],
+        refusals: TO_CHANGE,
+        routes: serve(&method, move |call, body| command(call, body, what)),
+        method,
+    }
+}
+
+fn accepted(about: &'static str, schema: Describe) -> Answer {
+    Answer {
+        headers: &[TAGGED],
+        ..Answer::ok(about, schema)
+    }
+}
+
+fn tasks_own(family: &Family) -> Vec<Endpoint> {
+    vec![
+        Endpoint {
+            path: "/projects/{projectId}/tasks/{taskId}/move",
+            ..change(
+                family,
+                Method::POST,
+                ("task:move", "move"),
+                needed(of::<said::TaskPlace>),
+            )
+        },
+        Endpoint {
+            path: "/projects/{projectId}/tasks/{taskId}/status",
+            name: "setTaskStatus".to_owned(),
+            ..change(
+                family,
+                Method::POST,
+                ("task:status", "set the status of"),
+                needed(of::<StatusChange>),
+            )
+        },
+        Endpoint {
+            path: "/projects/{projectId}/tasks/{taskId}/restore",
+            ..change(family, Method::POST, ("task:restore", "restore"), None)
+        },
+    ]
+}
+
+fn sprints_own(family: &Family) -> Vec<Endpoint> {
+    vec![
+        Endpoint {
+            path: "/projects/{projectId}/sprints/{sprintId}/start",
+            ..change(
+                family,
+                Method::POST,
+                ("sprint:start", "start"),
+                possible(of::<said::SprintChange>),
+            )
+        },
+        Endpoint {
+            path: "/projects/{projectId}/sprints/{sprintId}/complete",
+            ..change(
+                family,
+                Method::POST,
+                ("sprint:complete", "complete"),
+                possible(of::<said::SprintEnd>),
+            )
+        },
+    ]
+}
+
+fn whole_project() -> Vec<Endpoint> {
+    let group = "projects";
+    vec![
+        Endpoint {
+            method: Method::GET,
+            path: "/projects/{projectId}/snapshot",
+            name: "getSnapshot".to_owned(),
+            group,
+            summary: "Gives a project's whole state".to_owned(),
+            about: "With the `seq` and the `cursor` after which events follow it.",
+            parameters: Vec::new(),
+            body: None,
+            answers: vec![Answer::ok("The state.", of::<SnapshotAnswer>)],
+            refusals: TO_LIST,
+            routes: serve(&Method::GET, snapshot),
+        },
+        Endpoint {
+            method: Method::GET,
+            path: "/projects/{projectId}/events",
+            name: "listEvents".to_owned(),
+            group,
+            summary: "Gives a project's events after a point".to_owned(),
+            about: "Ask for the next ones with `since` set to the `cursor` of the answer. With `wait` the answer comes as \
+                    soon as there is an event, or without one after so many seconds. If events after the point cannot be \
+                    had, the answer says `reset` and carries the state.",
+            parameters: events_parameters(),
+            body: None,
+            answers: vec![Answer::ok("The events, or the state.", of::<SyncAnswer>)],
+            refusals: TO_LIST,
+            routes: serve(&Method::GET, events),
+        },
+        Endpoint {
+            method: Method::POST,
+            path: "/projects/{projectId}/commands",
+            name: "runCommands".to_owned(),
+            group,
+            summary: "Runs up to 100 commands, one after the other".to_owned(),
+            about: "Each is answered by itself; one that is refused fails no other.",
+            parameters: Vec::new(),
+            body: needed(of::<Batch>),
+            answers: vec![Answer::ok(
+                "The answers, in their order.",
+                of::<Results<AnyAccepted>>,
+            )],
+            refusals: TO_BATCH,
+            routes: serve(&Method::POST, commands),
+        },
+    ]
+}
+
+fn events_parameters() -> Vec<Parameter> {
+    let since = "A cursor, or the seq of the last event seen; from the beginning if it is missing.";
+    let wait = "Seconds to wait for an event if there is none.";
+    let seconds =
+        json!({"type": "integer", "minimum": 0, "maximum": events::MAX_WAIT, "default": 0});
+    vec![
+        Parameter::query(events::SINCE, since, json!({"type": "string"})),
+        limit("Most events of the answer.", events::DEFAULT_LIMIT),
+        Parameter::query(events::WAIT, wait, seconds),
+    ]
+}
+
+fn limit(about: &'static str, default: u64) -> Parameter {
+    let range: Value =
+        json!({"type": "integer", "minimum": 1, "maximum": read::MAX_LIMIT, "default": default});
+    Parameter::query(read::LIMIT, about, range)
+}
+
+fn capital(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    first.to_ascii_uppercase() + rest
+}
+
+/// `Creates a task`
+fn sentence(verb: &str, kind: Kind) -> String {
+    let (first, rest) = verb.split_once(' ').unwrap_or((verb, ""));
+    let article = if kind == Kind::Epic { "an" } else { "a" };
+    let rest = if rest.is_empty() {
+        String::new()
+    } else {
+        format!(" {rest}")
+    };
+    format!("{}s{rest} {article} {kind}", capital(first))
+}
