@@ -696,7 +696,7 @@ export interface EpicUpdate {
 }
 
 /** Why something was refused. */
-export type ErrorCode = 'unknown_event' | 'validation_failed' | 'payload_too_large' | 'unauthenticated' | 'forbidden' | 'not_found' | 'gone' | 'conflict' | 'idempotency_key_reused' | 'rate_limited' | 'unavailable' | 'internal';
+export type ErrorCode = 'unknown_event' | 'validation_failed' | 'payload_too_large' | 'unauthenticated' | 'forbidden' | 'not_found' | 'gone' | 'conflict' | 'precondition_failed' | 'idempotency_key_reused' | 'method_not_allowed' | 'unsupported_media_type' | 'rate_limited' | 'unavailable' | 'internal';
 
 /** A message that was sent without an ack callback was refused. */
 export interface ErrorTold {
