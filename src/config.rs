@@ -141,7 +141,14 @@ pub struct Config {
     )]
     pub ping_timeout: Duration,
 
-    /// How long a client may take to join the namespace after connecting.
+    /// How often plain `WebSocket` connections are checked.
+    #[arg(
+        long, env = "WEBSOCKET_PING_INTERVAL", default_value = "30s", value_parser = duration,
+        value_name = "DURATION", global = true
+    )]
+    pub websocket_ping_interval: Duration,
+
+    /// How long a client may take to join the namespace after connecting, or to show who it is.
     #[arg(
         long, env = "CONNECT_TIMEOUT", default_value = "20s", value_parser = duration,
         value_name = "DURATION", global = true

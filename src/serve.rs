@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,7 +21,7 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
-use crate::transport::{Tenure, rest, socketio};
+use crate::transport::{Pacer, Tenure, rest, socketio, websocket};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +32,32 @@ const LAST_TURN: Duration = Duration::from_secs(2);
 
 /// Where proxies say whose request it is.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The doors whose connections are ended one by one.
+struct Doors {
+    sockets: socketio::Server,
+    websockets: websocket::Server,
+}
+
+impl Doors {
+    async fn open(app: &App) -> io::Result<Self> {
+        let tenure = Tenure::start(app);
+        let pacer = app.config().connect_rate.map(Pacer::new).map(Arc::new);
+        Ok(Self {
+            sockets: socketio::Server::new(app, tenure.clone(), pacer.clone()).await?,
+            websockets: websocket::Server::new(app, tenure, pacer),
+        })
+    }
+
+    async fn close(&self, spread: Duration) {
+        tokio::join!(self.sockets.close(spread), self.websockets.close(spread));
+    }
+
+    fn cut(&self) {
+        self.sockets.cut();
+        self.websockets.cut();
+    }
+}
 
 /// A TCP connection that counts for as long as it is there, as a WebSocket too.
 type Counted = Patient<TcpStream, Place<IpAddr>>;
@@ -44,8 +71,8 @@ pub async fn serve<F>(app: App, listener: TcpListener, shutdown: F) -> io::Resul
 where
     F: Future<Output = ()>,
 {
-    let sockets = socketio::Server::new(&app, Tenure::start(&app)).await?;
-    let router = router(&app, &sockets);
+    let doors = Doors::open(&app).await?;
+    let router = router(&app, &doors);
     tracing::info!(
         address = %listener.local_addr()?,
         store = app.store().name(),
@@ -57,11 +84,11 @@ where
         () = accept(&app, &listener, &router) => {}
         () = async {
             shutdown.await;
-            drain(&app, &sockets).await;
+            drain(&app, &doors).await;
         } => {}
     }
     drop(listener);
-    shut_down(&app, &sockets).await;
+    shut_down(&app, &doors).await;
     Ok(())
 }
 
@@ -83,13 +110,14 @@ fn warn_if_open(app: &App) {
 }
 
 /// The whole URL space.
-fn router(app: &App, sockets: &socketio::Server) -> Router {
+fn router(app: &App, doors: &Doors) -> Router {
     Router::new()
         .merge(health::router())
         .merge(probes::router())
-        .merge(operations::router(sockets.broadcasts()))
-        .merge(sockets.router())
-        .merge(rest::router(app, Vec::new()))
+        .merge(operations::router(doors.sockets.broadcasts()))
+        .merge(doors.sockets.router())
+        .merge(doors.websockets.router())
+        .merge(rest::router(app, doors.websockets.endpoints()))
         .fallback(not_found)
         .layer(cors(app.config()))
         .with_state(app.clone())
@@ -195,7 +223,7 @@ fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<P
 
 /// Sends the clients to other instances, a few at a time, and serves those who are still here. The listener stays
 /// open meanwhile: on long-polling each request may be a connection of its own.
-async fn drain(app: &App, sockets: &socketio::Server) {
+async fn drain(app: &App, doors: &Doors) {
     let time = app.config().drain_time;
     if time.is_zero() {
         return;
@@ -207,7 +235,7 @@ async fn drain(app: &App, sockets: &socketio::Server) {
     );
     app.lifecycle().retire();
     tokio::select! {
-        () = sockets.close(time) => {}
+        () = doors.close(time) => {}
         () = app.connections().none() => {}
         // Whoever has not taken everything by now is left to the shutdown.
         () = tokio::time::sleep(time + LAST_TURN) => {}
@@ -215,7 +243,7 @@ async fn drain(app: &App, sockets: &socketio::Server) {
 }
 
 /// Finishes and answers what was taken, then closes the transports so that clients come back by themselves.
-async fn shut_down(app: &App, sockets: &socketio::Server) {
+async fn shut_down(app: &App, doors: &Doors) {
     let patience = app.config().shutdown_timeout;
     let started = tokio::time::Instant::now();
     tracing::info!(connections = app.connections().count(), "shutting down");
@@ -225,10 +253,10 @@ async fn shut_down(app: &App, sockets: &socketio::Server) {
         app.writer().idle().await;
         app.hub().settle().await;
         app.broker().settle().await;
-        sockets.close(Duration::ZERO).await;
+        doors.close(Duration::ZERO).await;
     });
     let in_time = finished.await.is_ok();
-    sockets.cut();
+    doors.cut();
     let left = patience.saturating_sub(started.elapsed());
     let in_time = app
         .lifecycle()

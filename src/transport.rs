@@ -3,11 +3,14 @@
 mod credential;
 mod gate;
 mod outlet;
+mod pacer;
 mod problem;
 mod query;
 pub(crate) mod rest;
 pub mod socketio;
 mod tenure;
 pub(crate) mod visitor;
+pub mod websocket;
 
+pub use pacer::Pacer;
 pub use tenure::Tenure;

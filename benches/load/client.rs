@@ -46,14 +46,39 @@ impl Client {
         Ok(Self::enter_over(stream, address, "").await?.0)
     }
 
+    /// Connects to the plain WebSocket.
+    pub(crate) async fn plain(address: &str) -> Outcome<Self> {
+        let stream = TcpStream::connect(address).await?;
+        let mut client = Self::upgrade(stream, address, "/ws").await?;
+        client.expect(br#"{"type":"connection""#).await?;
+        Ok(client)
+    }
+
+    /// Subscribes to a project on the plain WebSocket.
+    pub(crate) async fn subscribe(&mut self, project: &str) -> Outcome<()> {
+        let message = format!(r#"{{"type":"subscribe","channel":"project:{project}"}}"#);
+        self.send(&[&message]).await?;
+        self.expect(br#"{"type":"subscribed""#).await?;
+        Ok(())
+    }
+
     async fn enter_over(stream: TcpStream, address: &str, auth: &str) -> Outcome<(Self, String)> {
+        let path = "/socket.io/?EIO=4&transport=websocket";
+        let mut client = Self::upgrade(stream, address, path).await?;
+        client.expect(b"0{").await?;
+        client.send(&[&format!("40{auth}")]).await?;
+        let answer = client.expect(b"40{").await?;
+        Ok((client, answer))
+    }
+
+    async fn upgrade(stream: TcpStream, address: &str, path: &str) -> Outcome<Self> {
         let mut client = Self {
             stream,
             received: Vec::new(),
         };
         client.stream.set_nodelay(true)?;
         let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         );
         client.stream.write_all(request.as_bytes()).await?;
@@ -71,10 +96,7 @@ impl Client {
             return Err("the server does not upgrade".into());
         }
         client.received.drain(..end);
-        client.expect(b"0{").await?;
-        client.send(&[&format!("40{auth}")]).await?;
-        let answer = client.expect(b"40{").await?;
-        Ok((client, answer))
+        Ok(client)
     }
 
     /// Subscribes to a project.

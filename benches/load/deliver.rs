@@ -46,10 +46,13 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
         let idle = idle::measure(folder.path(), options.idle).await?;
         writeln!(
             std::io::stdout(),
-            "\nmemory per connection, {} idle ones: {:.1} KiB connected, {:.1} KiB joined to a project",
+            "\nmemory per connection, {} idle ones: {:.1} KiB connected, {:.1} KiB joined to a project; \
+             plain WebSocket: {:.1} KiB connected, {:.1} KiB subscribed to a project",
             options.idle,
             idle.connected,
-            idle.joined
+            idle.joined,
+            idle.plain,
+            idle.subscribed
         )?;
     }
     Ok(())

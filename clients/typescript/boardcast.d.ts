@@ -763,8 +763,12 @@ export interface FlatCommand {
 
 /** The connection is there. */
 export interface FlatConnection {
+  /** The channels to which the address has subscribed it, if any. */
+  channels?: string[];
   /** A public id of the connection. */
   clientId: string;
+  /** Where the client stands in them. */
+  cursor?: string;
   /** Always `connected`. */
   status: string;
   /** When. */
@@ -846,7 +850,9 @@ export interface FlatSubscribe {
   channel?: string;
   /** Of several. */
   channels?: string[];
-  /** To be acked with. */
+  /** What came after it is heard again. */
+  cursor?: string;
+  /** Comes back with the answer. */
   id?: unknown;
   /** Of `session:<id>`. */
   sessionId?: string;
@@ -874,7 +880,7 @@ export interface FlatUnsubscribe {
   channel?: string;
   /** Of several. */
   channels?: string[];
-  /** To be acked with. */
+  /** Comes back with the answer. */
   id?: unknown;
   /** Of `session:<id>`. */
   sessionId?: string;
@@ -908,6 +914,8 @@ export interface FlatWelcome {
 export interface Handshake {
   /** Its API key. */
   apiKey?: string;
+  /** Or a token. */
+  token?: string;
   /** Any field. */
   [field: string]: unknown;
 }

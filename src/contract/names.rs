@@ -52,6 +52,12 @@ pub fn class(event: &str) -> EventClass {
     }
 }
 
+/// Whether an event means something to the server.
+#[must_use]
+pub fn knows(event: &str) -> bool {
+    find(event).is_some()
+}
+
 /// What a command does to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {

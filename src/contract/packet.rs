@@ -65,6 +65,15 @@ pub(super) fn arguments(packet: &str, limits: Limits) -> Result<Vec<Value>, Repl
     Ok(arguments)
 }
 
+/// Whether a packet may be looked at closely, whatever it asks for.
+///
+/// # Errors
+///
+/// The answer that says what is wrong with it.
+pub fn check(packet: &str, limits: &Limits) -> Result<(), Reply> {
+    arguments(packet, *limits).map(|_| ())
+}
+
 /// The object that a string contains, if it contains one: some frontends stringify before they emit.
 pub(super) fn object_in(text: &str, limits: Limits) -> Result<Option<Value>, Reply> {
     if !text.trim_start().starts_with('{') {

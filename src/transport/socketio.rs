@@ -16,7 +16,6 @@ mod fuzz;
 mod handshake;
 mod meter;
 mod outbox;
-mod pacer;
 mod pid;
 mod polls;
 mod posted;
@@ -42,12 +41,12 @@ use crate::app::App;
 use crate::broker::TopicSubscription;
 use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
+use crate::transport::pacer::Pacer;
 use crate::transport::tenure::Tenure;
 use adapter::ClusterAdapter;
 pub use broadcasts::{Broadcasts, RoomCount};
 use door::Door;
 use entrance::{Admitted, Entrance, WeakSocket, enter};
-use pacer::Pacer;
 use sockets::Sockets;
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
@@ -79,9 +78,8 @@ impl Server {
     /// # Errors
     ///
     /// Fails when the namespace cannot be made known to the other instances.
-    pub async fn new(app: &App, tenure: Tenure) -> io::Result<Self> {
+    pub async fn new(app: &App, tenure: Tenure, pacer: Option<Arc<Pacer>>) -> io::Result<Self> {
         let (service, io) = builder(app).build_svc();
-        let pacer = app.config().connect_rate.map(Pacer::new);
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
         let door = Door::new(
             service,

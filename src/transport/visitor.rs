@@ -82,7 +82,15 @@ impl Visitor {
 }
 
 /// Who a client says it is. Where users can show who they are nobody is believed to be one of them.
-fn said_user(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Option<Id>, Reply> {
+///
+/// # Errors
+///
+/// The answer that says what is wrong with it.
+pub(crate) fn said_user(
+    app: &App,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<Option<Id>, Reply> {
     if app.auth().verifies_tokens() {
         return Ok(None);
     }

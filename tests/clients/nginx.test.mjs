@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { Client, LATEST, MATRIX } from './clients.mjs';
 import { Nginx } from './nginx.mjs';
 import { Server } from './server.mjs';
+import { Plain } from './sockets.mjs';
 import { Postgres, Redis } from './services.mjs';
 import { eventually, within } from './wait.mjs';
 
@@ -196,7 +197,23 @@ test('a polling request of MAX_MESSAGE passes', async (t) => {
   assert.equal(await post(body), 'ok');
 });
 
-test('nothing but Socket.IO and /health is reached from outside', async (t) => {
+test('plain WebSockets are spread over both instances, and hear each other', async (t) => {
+  const { instances, nginx } = await start(t);
+  const plain = [];
+  for (let number = 0; number < 20; number += 1) {
+    const path = ['/ws?sessionId=s', '/?sessionId=s', '/ws/?sessionId=s'][number % 3];
+    plain.push(Plain.open(t, nginx, path));
+    await plain[number].next('connection');
+  }
+  const counts = await Promise.all(instances.map(connections));
+  assert.ok(counts.every((count) => count >= 2), `${counts}`);
+  const agent = Plain.open(t, nginx, '/ws/v1');
+  await agent.next('connect');
+  plain[0].send({ type: 'suggestions', data: { text: 'x' } });
+  for (const other of plain.slice(1)) assert.equal((await other.next('suggestions')).text, 'x');
+});
+
+test('nothing but Socket.IO, plain WebSockets and /health is reached from outside', async (t) => {
   const { instances: [instance], nginx } = await start(t);
   assert.equal((await raw(nginx, '/health')).status, 200);
   for (const path of [
@@ -210,6 +227,7 @@ test('nothing but Socket.IO and /health is reached from outside', async (t) => {
     '/socket.io/%2e%2e/admin',
     '/ready',
     '/',
+    '/ws',
   ]) {
     const { status, text } = await raw(nginx, path);
     // Boardcast answers in JSON, what is not there included.

@@ -38,4 +38,5 @@ mod stuck;
 mod support;
 mod typescript;
 mod upgrade;
+mod websocket;
 mod wire_types;

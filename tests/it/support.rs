@@ -10,6 +10,7 @@ pub(crate) mod redis;
 pub(crate) mod rest;
 pub(crate) mod server;
 pub(crate) mod tokens;
+pub(crate) mod websocket;
 
 use std::time::Duration;
 

@@ -30,6 +30,10 @@ messages! {
         status: String,
         /// A public id of the connection.
         client_id: String,
+        /// The channels to which the address has subscribed it, if any.
+        channels: Option<Vec<String>>,
+        /// Where the client stands in them.
+        cursor: Option<String>,
         /// When.
         timestamp: Time,
     }
@@ -115,7 +119,9 @@ messages! {
         channels: Option<Vec<String>>,
         /// Only events of these types.
         types: Option<Vec<String>>,
-        /// To be acked with.
+        /// What came after it is heard again.
+        cursor: Option<String>,
+        /// Comes back with the answer.
         id: Option<Value>,
     }
     /// To hear of them no longer.
@@ -126,7 +132,7 @@ messages! {
         channel: Option<String>,
         /// Of several.
         channels: Option<Vec<String>>,
-        /// To be acked with.
+        /// Comes back with the answer.
         id: Option<Value>,
     }
     /// To say who one is.
@@ -142,6 +148,8 @@ messages! {
 pub struct Handshake {
     /// Its API key.
     pub api_key: Option<String>,
+    /// Or a token.
+    pub token: Option<String>,
     /// Any field, such as the client's name and version.
     #[serde(flatten)]
     pub more: Fields,

@@ -21,7 +21,6 @@ use tungstenite::handshake::derive_accept_key;
 use super::adapter::ClusterAdapter;
 use super::frames::count_payload;
 use super::meter::{Meter, Metered};
-use super::pacer::{MAX_WAIT, Pacer, TooMany};
 use super::pid;
 use super::polls::Polling;
 use super::posted;
@@ -30,6 +29,7 @@ use crate::lifecycle::Lifecycle;
 use crate::limits::{ClientAddress, Exceeded, Limit};
 use crate::transport::credential::Heads;
 use crate::transport::gate::{self, Gate};
+use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
 
 type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
 
@@ -83,7 +83,7 @@ impl Door {
         heads: Heads,
         lifecycle: Lifecycle,
         gate: Gate,
-        pacer: Option<Pacer>,
+        pacer: Option<Arc<Pacer>>,
     ) -> Self {
         Self {
             service,
@@ -91,7 +91,7 @@ impl Door {
             meters: Arc::default(),
             lifecycle,
             gate,
-            pacer: pacer.map(Arc::new),
+            pacer,
         }
     }
 

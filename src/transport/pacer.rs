@@ -1,4 +1,4 @@
-//! Spaces new sessions out evenly, so that a crowd that comes back all at once does not starve those who are here.
+//! Spaces new sessions out evenly, those of all doors together, so that a crowd that comes back all at once does not starve those who are here.
 //!
 //! Whoever waits is a future and a place in time, nothing else: the next turn is one interval after the last that was
 //! given away. A turn whose owner has gone meanwhile is lost.
@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// How far ahead turns are given away. Clients that hear nothing for much longer give up.
-pub(super) const MAX_WAIT: Duration = Duration::from_secs(5);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Pacer {
+pub struct Pacer {
     interval: Duration,
     /// Guards when the next turn is.
     next: Mutex<Instant>,
@@ -21,11 +21,12 @@ pub(super) struct Pacer {
 
 /// All turns of the near future are given away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooMany;
+pub(crate) struct TooMany;
 
 impl Pacer {
     /// Gives so many turns per second.
-    pub(super) fn new(rate: u32) -> Self {
+    #[must_use]
+    pub fn new(rate: u32) -> Self {
         Self {
             interval: Duration::from_secs(1) / rate.max(1),
             next: Mutex::new(Instant::now()),
@@ -33,7 +34,7 @@ impl Pacer {
     }
 
     /// Waits for the caller's turn.
-    pub(super) async fn turn(&self) -> Result<(), TooMany> {
+    pub(crate) async fn turn(&self) -> Result<(), TooMany> {
         let now = Instant::now();
         let turn = self.take(now)?;
         if turn > now {

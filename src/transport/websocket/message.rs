@@ -1,0 +1,224 @@
+//! What a client says, in either spelling of the envelope. Reading is pure, and costs little whatever is sent.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::members::{Members, put, quoted};
+use super::spelling::Spelling;
+
+/// Longest type that is looked at, in bytes. Names of commands are shorter in every spelling.
+const MAX_TYPE: usize = 64;
+/// Longest id of a message, in bytes of JSON; a longer one is not given back.
+const MAX_ID: usize = 256;
+
+/// Members of a flat message that say something about the message. All others are its data.
+const ENVELOPE: [&str; 5] = ["type", "id", "data", "timestamp", "sessionId"];
+
+/// A message as it was understood.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    /// The type, as it was sent.
+    pub(super) name: String,
+    /// What the answer is to name, as it was sent.
+    pub(super) id: Option<Box<RawValue>>,
+    /// The data; an empty object if there is none.
+    pub(super) data: Box<RawValue>,
+    /// The session that the message is of, if it says so.
+    pub(super) session: Option<String>,
+    /// The channel that the message is about, if its metadata says so.
+    pub(super) resource: Option<String>,
+}
+
+/// A text that is no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+impl Message {
+    /// Reads a text message.
+    pub(super) fn read(spelling: Spelling, text: &str) -> Result<Self, Unreadable> {
+        let members = Members::read(text).ok_or(Unreadable)?;
+        let name = members.text("type").ok_or(Unreadable)?;
+        if name.is_empty() || name.len() > MAX_TYPE {
+            return Err(Unreadable);
+        }
+        let id = members.get("id").filter(|id| is_id(id));
+        let metadata = members
+            .get("metadata")
+            .filter(|_| spelling == Spelling::Envelope);
+        let metadata = metadata.and_then(|metadata| Members::read(metadata.get()));
+        let data = match spelling {
+            Spelling::Flat => flat_data(&members),
+            Spelling::Envelope => sent(&members, "data").map(Cow::Borrowed),
+        };
+        let data = data.map_or_else(|| empty().to_owned(), Cow::into_owned);
+        Ok(Self {
+            session: members.id("sessionId"),
+            resource: metadata.and_then(|metadata| metadata.text("resource")),
+            name,
+            id: id.map(ToOwned::to_owned),
+            data,
+        })
+    }
+
+    /// The whole packet, as commands are understood from it.
+    pub(super) fn packet(&self) -> String {
+        format!("[{},{}]", quoted(&self.name), self.data)
+    }
+
+    /// Keeps what an answer needs alone.
+    pub(super) fn forget_data(&mut self) {
+        empty().clone_into(&mut self.data);
+    }
+
+    /// About what it takes up in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let id = self.id.as_ref().map_or(0, |id| id.get().len());
+        self.name.len() + self.data.get().len() + id
+    }
+}
+
+fn is_id(raw: &RawValue) -> bool {
+    let text = raw.get();
+    text.len() <= MAX_ID && text.starts_with(|char: char| matches!(char, '"' | '-' | '0'..='9'))
+        // Half an emoji would make the answer unreadable.
+        && (!text.starts_with('"') || serde_json::from_str::<Cow<'_, str>>(text).is_ok())
+}
+
+/// A member that is there, and not null.
+fn sent<'a>(members: &Members<'a>, key: &str) -> Option<&'a RawValue> {
+    members.get(key).filter(|raw| raw.get() != "null")
+}
+
+/// What stands under `data`, and beside it: clients put it here or there. Both together are one object, in which what
+/// stands under `data` counts more. Data that is no object is all there is.
+fn flat_data<'a>(members: &Members<'a>) -> Option<Cow<'a, RawValue>> {
+    let data = sent(members, "data");
+    let mut beside = members.0.iter();
+    if beside.all(|(key, _)| ENVELOPE.contains(&&**key)) {
+        return data.map(Cow::Borrowed);
+    }
+    let within = match data {
+        None => None,
+        Some(data) => match Members::read(data.get()) {
+            None => return Some(Cow::Borrowed(data)),
+            within => within,
+        },
+    };
+    let mut object = "{".to_owned();
+    for (key, raw) in &members.0 {
+        let is_within = within
+            .as_ref()
+            .is_some_and(|within| within.get(key).is_some());
+        if !ENVELOPE.contains(&&**key) && !is_within {
+            put(&mut object, key, raw.get());
+        }
+    }
+    for (key, raw) in within.iter().flat_map(|within| &within.0) {
+        put(&mut object, key, raw.get());
+    }
+    object.push('}');
+    RawValue::from_string(object).ok().map(Cow::Owned)
+}
+
+fn empty() -> &'static RawValue {
+    serde_json::from_str("{}").expect("it is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(text: &str) -> Message {
+        Message::read(Spelling::Flat, text).unwrap()
+    }
+
+    #[test]
+    fn data_may_stand_under_data_or_beside_it() {
+        for (text, data) in [
+            (r#"{"type":"x"}"#, "{}"),
+            (r#"{"type":"x","data":null,"timestamp":1}"#, "{}"),
+            (
+                r#"{"type":"x","data":{ "a" : 1.0 },"id":"7"}"#,
+                r#"{ "a" : 1.0 }"#,
+            ),
+            (
+                r#"{"type":"x","a": [1,  2],"b":null}"#,
+                r#"{"a":[1,  2],"b":null}"#,
+            ),
+            (
+                r#"{"type":"x","a":1,"data":{"b":2.50}}"#,
+                r#"{"a":1,"b":2.50}"#,
+            ),
+            (r#"{"type":"x","a":1,"data":{"a":2}}"#, r#"{"a":2}"#),
+            (r#"{"type":"x","a":1,"data":[1]}"#, "[1]"),
+            (r#"{"type":"join:project","data":"p1"}"#, r#""p1""#),
+            (
+                r#"{"type":"x","sessionId":"s","file":"f"}"#,
+                r#"{"file":"f"}"#,
+            ),
+        ] {
+            assert_eq!(flat(text).data.get(), data, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_envelope_has_its_data_under_data_alone() {
+        let text = r#"{"id":"m1","type":"subscribe","timestamp":1,"data":{"resource":"a"},"x":1,
+            "metadata":{"version":"1.0","source":"t","resource":"agent:a","compressed":false}}"#;
+        let message = Message::read(Spelling::Envelope, text).unwrap();
+        assert_eq!(message.data.get(), r#"{"resource":"a"}"#);
+        assert_eq!(message.id.unwrap().get(), "\"m1\"");
+        assert_eq!(message.resource.as_deref(), Some("agent:a"));
+    }
+
+    #[test]
+    fn ids_are_given_back_as_they_were_sent() {
+        for (id, kept) in [
+            ("\"x\"", true),
+            ("7", true),
+            ("-1.50", true),
+            ("null", false),
+            ("{}", false),
+            ("[1]", false),
+            ("true", false),
+            (r#""\ud800""#, false),
+            (&format!("\"{}\"", "x".repeat(300)), false),
+        ] {
+            let text = format!(r#"{{"type":"x","id":{id}}}"#);
+            let found = flat(&text).id;
+            assert_eq!(found.as_ref().map(|id| id.get()), kept.then_some(id));
+        }
+    }
+
+    #[test]
+    fn everything_else_is_unreadable() {
+        let long = format!(r#"{{"type":"{}"}}"#, "x".repeat(65));
+        for text in [
+            "",
+            "x",
+            "[]",
+            "{}",
+            "\"ping\"",
+            r#"{"type":7}"#,
+            r#"{"type":""}"#,
+            r#"{"type":"\ud800"}"#,
+            r#"{"type":"x""#,
+            &long,
+        ] {
+            for spelling in [Spelling::Flat, Spelling::Envelope] {
+                assert_eq!(
+                    Message::read(spelling, text).unwrap_err(),
+                    Unreadable,
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_packet_is_what_socket_io_clients_send() {
+        let message = flat(r#"{"type":"task:update","data":{"taskId":"t1"},"id":1}"#);
+        assert_eq!(message.packet(), r#"["task:update",{"taskId":"t1"}]"#);
+    }
+}

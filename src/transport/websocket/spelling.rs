@@ -1,0 +1,320 @@
+//! The two spellings of the envelope: how the server's messages are written. Payloads of events are not touched.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::value::RawValue;
+
+use super::members::{Members, put, quoted};
+use crate::contract::Reply;
+use crate::domain::{ChannelName, Event, EventId, Family, Signal, Timestamp};
+
+/// Which envelope a client and the server use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Spelling {
+    /// `{"type","timestamp": ISO 8601, …}`
+    Flat,
+    /// `{"id","type","timestamp": milliseconds,"data","metadata"}`
+    Envelope,
+}
+
+/// What `metadata.version` says.
+const VERSION: &str = "1.0";
+/// What `metadata.source` says of the server's own messages.
+const SOURCE: &str = "boardcast";
+/// What is told of something that no client has sent as JSON.
+const UNREADABLE: &str = "Invalid message format";
+
+/// Members of flat messages, which a payload's own do not take the place of.
+const FLAT: [&str; 9] = [
+    "type",
+    "timestamp",
+    "channel",
+    "pattern",
+    "sessionId",
+    "userId",
+    "seq",
+    "data",
+    "cursor",
+];
+
+impl Spelling {
+    /// The first message on a connection.
+    pub(super) fn connected(self) -> &'static str {
+        self.either("connection", "connect")
+    }
+
+    /// What whoever shows who they are is told, if they are believed.
+    pub(super) fn welcome(self) -> &'static str {
+        self.either("welcome", "auth_success")
+    }
+
+    /// What those are told who asked to hear that the connection is there.
+    pub(super) fn heartbeat(self) -> &'static str {
+        self.either("heartbeat", "ping")
+    }
+
+    fn either(self, flat: &'static str, envelope: &'static str) -> &'static str {
+        match self {
+            Self::Flat => flat,
+            Self::Envelope => envelope,
+        }
+    }
+
+    /// A message of the server's own: its type, its members as JSON, and the id of what it answers.
+    pub(super) fn say(
+        self,
+        name: &str,
+        now: Timestamp,
+        answers: Option<&RawValue>,
+        members: &[(&str, String)],
+    ) -> String {
+        let mut fields = "{".to_owned();
+        for (key, raw) in members {
+            put(&mut fields, key, raw);
+        }
+        self.wrap(name, now, answers, &fields[1..])
+    }
+
+    /// The answer to a message that carried an id. It is the same in both spellings but for the time.
+    pub(super) fn ack(self, now: Timestamp, id: &RawValue, reply: &RawValue) -> String {
+        let mut message = "{".to_owned();
+        put(&mut message, "type", "\"ack\"");
+        put(&mut message, "id", id.get());
+        put(&mut message, "timestamp", &self.time(now));
+        let reply = Members::read(reply.get()).unwrap_or_default();
+        for (key, raw) in &reply.0 {
+            match &**key {
+                "type" | "timestamp" | "metadata" => {}
+                // The ack's own is that of the message.
+                "id" => put(&mut message, "eventId", raw.get()),
+                key => put(&mut message, key, raw.get()),
+            }
+        }
+        if self == Self::Envelope {
+            if reply.get("data").is_none() {
+                put(&mut message, "data", "{}");
+            }
+            put(&mut message, "metadata", &metadata(SOURCE, Some(id)));
+        }
+        message.push('}');
+        message
+    }
+
+    /// A refusal of a message that carried no id, or whose answers have a type of their own.
+    pub(super) fn refusal(
+        self,
+        now: Timestamp,
+        name: &str,
+        id: Option<&RawValue>,
+        reply: &Reply,
+    ) -> String {
+        let said = if name.is_empty() {
+            reply.to_raw()
+        } else {
+            reply.to_error_event(name)
+        };
+        self.object("error", now, id, &said)
+    }
+
+    /// A message of the server's own, whose members are those of an object.
+    pub(super) fn object(
+        self,
+        name: &str,
+        now: Timestamp,
+        answers: Option<&RawValue>,
+        said: &RawValue,
+    ) -> String {
+        self.wrap(name, now, answers, inner(said.get()))
+    }
+
+    /// What is told of a text that is no message.
+    pub(super) fn unreadable(self, now: Timestamp) -> String {
+        self.say("error", now, None, &[("error", quoted(UNREADABLE))])
+    }
+
+    /// An event without its end, which is the receiver's: see [`Spelling::with_cursor`].
+    pub(super) fn event(self, name: &str, event: &Event) -> String {
+        let payload = event.payload.get();
+        let mut message = String::with_capacity(2 * payload.len() + 256);
+        message.push('{');
+        match self {
+            Self::Flat => {
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(event.created_at));
+                put_place(&mut message, event);
+                put(&mut message, "data", payload);
+                lift(&mut message, payload);
+            }
+            Self::Envelope => {
+                put(&mut message, "id", &quoted(&event.id.0.to_string()));
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(event.created_at));
+                put(&mut message, "data", payload);
+                let mut metadata = metadata(event.actor.as_str(), None);
+                metadata.pop();
+                put_place(&mut metadata, event);
+                put(&mut message, "metadata", &metadata);
+            }
+        }
+        message.push_str(",\"cursor\":\"");
+        message
+    }
+
+    /// The event as one receiver gets it. Nothing in a cursor has to be escaped.
+    pub(super) fn with_cursor(self, event: &str, cursor: &str) -> String {
+        let end = match self {
+            Self::Flat => "\"}",
+            Self::Envelope => "\"}}",
+        };
+        let mut message = String::with_capacity(event.len() + cursor.len() + end.len());
+        message.extend([event, cursor, end]);
+        message
+    }
+
+    /// Something that is not logged.
+    pub(super) fn signal(
+        self,
+        name: &str,
+        now: Timestamp,
+        channel: &ChannelName,
+        signal: &Signal,
+    ) -> String {
+        let payload = signal.payload.get();
+        match self {
+            Self::Flat => {
+                let mut message = "{".to_owned();
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(now));
+                put(&mut message, "channel", &quoted(channel.as_str()));
+                put(&mut message, "data", payload);
+                lift(&mut message, payload);
+                message.push('}');
+                message
+            }
+            Self::Envelope => self.wrap(name, now, None, inner(payload)),
+        }
+    }
+
+    /// Something that the server tells a client of its own accord, and where the client stands then.
+    pub(super) fn tell(
+        self,
+        name: &str,
+        now: Timestamp,
+        said: &RawValue,
+        cursor: Option<&str>,
+    ) -> String {
+        let mut fields = "{".to_owned();
+        for (key, raw) in &Members::read(said.get()).unwrap_or_default().0 {
+            // What it says of one channel is less than where the client stands in all.
+            if key != "cursor" || cursor.is_none() {
+                put(&mut fields, key, raw.get());
+            }
+        }
+        if self == Self::Flat {
+            put(&mut fields, "data", said.get());
+        }
+        if let Some(cursor) = cursor {
+            put(&mut fields, "cursor", &quoted(cursor));
+        }
+        self.wrap(name, now, None, &fields[1..])
+    }
+
+    /// Several messages as one.
+    pub(super) fn batch(self, now: Timestamp, messages: &[String]) -> String {
+        let messages = format!("[{}]", messages.join(","));
+        self.say("batchUpdate", now, None, &[("messages", messages)])
+    }
+
+    /// `fields` are the members of an object, without its braces.
+    fn wrap(self, name: &str, now: Timestamp, answers: Option<&RawValue>, fields: &str) -> String {
+        let mut message = "{".to_owned();
+        if self == Self::Envelope {
+            put(
+                &mut message,
+                "id",
+                &quoted(&EventId::generate().0.to_string()),
+            );
+        }
+        put(&mut message, "type", &quoted(name));
+        put(&mut message, "timestamp", &self.time(now));
+        match self {
+            Self::Flat => {
+                if let Some(id) = answers {
+                    put(&mut message, "id", id.get());
+                }
+                splice(&mut message, fields);
+            }
+            Self::Envelope => {
+                put(&mut message, "data", &format!("{{{fields}}}"));
+                put(&mut message, "metadata", &metadata(SOURCE, answers));
+            }
+        }
+        message.push('}');
+        message
+    }
+
+    fn time(self, at: Timestamp) -> String {
+        match self {
+            Self::Flat => quoted(&at.to_string()),
+            Self::Envelope => at.as_millis().to_string(),
+        }
+    }
+}
+
+/// Where an event stands: what it is about, and its place among the events of what was subscribed to.
+fn put_place(message: &mut String, event: &Event) {
+    let subject = event.subject();
+    put(message, "channel", &quoted(subject.as_str()));
+    if event.source.is_some() {
+        put(message, "pattern", &quoted(event.channel.as_str()));
+    }
+    match subject.family() {
+        Family::Session(id) => put(message, "sessionId", &quoted(id)),
+        Family::User(id) => put(message, "userId", &quoted(id)),
+        _ => {}
+    }
+    put(message, "seq", &event.seq.to_string());
+}
+
+fn metadata(source: &str, answers: Option<&RawValue>) -> String {
+    let mut metadata = "{".to_owned();
+    put(&mut metadata, "version", &quoted(VERSION));
+    put(&mut metadata, "source", &quoted(source));
+    put(
+        &mut metadata,
+        "correlationId",
+        answers.map_or("null", RawValue::get),
+    );
+    put(&mut metadata, "compressed", "false");
+    metadata.push('}');
+    metadata
+}
+
+/// Repeats the members of a payload beside it, those that do not collide.
+fn lift(message: &mut String, payload: &str) {
+    let Some(members) = Members::read(payload) else {
+        return;
+    };
+    for (key, raw) in &members.0 {
+        if !FLAT.contains(&&**key) {
+            put(message, key, raw.get());
+        }
+    }
+}
+
+/// The members of an object, without its braces.
+fn inner(object: &str) -> &str {
+    let object = object.trim();
+    let inner = object
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.unwrap_or_default()
+}
+
+fn splice(message: &mut String, members: &str) {
+    if !members.trim().is_empty() {
+        message.push(',');
+        message.push_str(members);
+    }
+}

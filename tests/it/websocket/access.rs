@@ -1,0 +1,215 @@
+//! Who may connect, and hear and say what.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{join, publish, start};
+use crate::support::client::Client;
+use crate::support::tokens::{self, REQUIRED, of, with, with_roles};
+use crate::support::websocket::Ws;
+
+fn required(settings: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+    [&REQUIRED[..], settings].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_before_it_is_known_who_asks() {
+    let server = start(&REQUIRED).await;
+    let (mut ws, greeting) = Ws::greeted(&server.address, "/ws?sessionId=s").await;
+    assert!(greeting.get("channels").is_none(), "{greeting}");
+    ws.send(json!({"type": "ping"})).await;
+    assert_eq!(ws.next().await["type"], "pong");
+    let refused = ws
+        .call("task:create", json!({"projectId": "p", "title": "x"}))
+        .await;
+    assert_eq!(refused["code"], "unauthenticated");
+    ws.send(json!({"type": "subscribe", "sessionId": "s"}))
+        .await;
+    assert_eq!(ws.next().await["code"], "unauthenticated");
+    ws.send(json!({"type": "codeContext"})).await;
+    assert_eq!(ws.next().await["code"], "unauthenticated");
+    ws.send(json!({"type": "handshake", "data": {"apiKey": of("ann"), "clientVersion": "1"}}))
+        .await;
+    let welcome = ws.next().await;
+    assert_eq!(
+        (&welcome["type"], &welcome["userId"]),
+        (&json!("welcome"), &json!("ann"))
+    );
+    // What its address asked for is heard now.
+    let mut other = Ws::connect(
+        &server.address,
+        &format!("/ws?sessionId=s&token={}", of("bob")),
+    )
+    .await;
+    publish(&mut other, "ai_start", json!({"task": 1})).await;
+    assert_eq!(ws.next().await["type"], "ai_start");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_proof_ends_the_connection() {
+    let server = start(&REQUIRED).await;
+    for (path, kind, told) in [
+        ("/ws", "handshake", "error"),
+        ("/ws/v1", "auth_request", "auth_failure"),
+    ] {
+        for data in [
+            json!({"apiKey": "x"}),
+            json!({"token": with("ann", json!({"exp": 1}))}),
+        ] {
+            let mut ws = Ws::connect(&server.address, path).await;
+            ws.send(json!({"type": kind, "data": data})).await;
+            let refused = ws.next().await;
+            assert_eq!(refused["type"], told, "{refused}");
+            assert_eq!(ws.closed().await, (4401, "unauthenticated".to_owned()));
+        }
+    }
+    // One in the address may be made good.
+    let (mut ws, _) = Ws::greeted(&server.address, "/ws?token=x").await;
+    assert_eq!(ws.next().await["code"], "unauthenticated");
+    ws.send(json!({"type": "handshake", "data": {"token": of("ann")}}))
+        .await;
+    assert_eq!(ws.next().await["type"], "welcome");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_does_not_stay() {
+    let server = start(&required(&[("CONNECT_TIMEOUT", "1s")])).await;
+    let mut ws = Ws::connect(&server.address, "/ws").await;
+    assert_eq!(ws.closed().await.0, 4401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_may_stand_in_the_address_or_in_a_header() {
+    let server = start(&REQUIRED).await;
+    let token = of("ann");
+    let query = format!("/ws/v1?token={token}");
+    let header = format!("Bearer {token}");
+    for (path, headers) in [
+        (&*query, vec![]),
+        ("/ws/v1", vec![("authorization", &*header)]),
+    ] {
+        let mut ws = Ws::open(&server.address, path, &headers).await.unwrap();
+        let greeting = ws.next().await;
+        assert_eq!(greeting["data"]["authenticated"], true);
+        assert_eq!(greeting["data"]["channels"], json!(["user:ann"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_hears_what_is_for_somebody_else() {
+    let server = start(&REQUIRED).await;
+    let path = format!(
+        "/ws?userId=bob&channels=project:p,ai:jobs&token={}",
+        of("ann")
+    );
+    let (mut ws, greeting) = Ws::greeted(&server.address, &path).await;
+    assert_eq!(greeting["channels"], json!(["user:ann", "ai:jobs"]));
+    let codes = [
+        ws.next().await["code"].clone(),
+        ws.next().await["code"].clone(),
+    ];
+    assert_eq!(codes, [json!("forbidden"), json!("not_found")]);
+    let refused = ws
+        .call("subscribe:channel", json!({"channel": "user:bob"}))
+        .await;
+    assert_eq!(refused["code"], "forbidden");
+    let mut agent = Ws::connect(&server.address, &format!("/ws/v1?token={}", of("ann"))).await;
+    let refused = agent
+        .call("agent_log", json!({"agentId": "a", "message": "x"}))
+        .await;
+    assert_eq!(refused["code"], "forbidden");
+    let token = with_roles("backend", json!({"*": "member"}));
+    let mut backend = Ws::connect(&server.address, &format!("/ws/v1?token={token}")).await;
+    let done = backend
+        .call("agent_log", json!({"agentId": "a", "message": "x"}))
+        .await;
+    assert_eq!(done["ok"], true, "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_is_told_so_and_hears_nothing_more() {
+    let server = start(&REQUIRED).await;
+    let owner = Client::connect_with(&server.address, &json!({"token": of("ann")}))
+        .await
+        .unwrap();
+    let made = owner
+        .call("project:create", json!({"title": "Garden"}))
+        .await;
+    let project = made["data"]["id"].as_str().unwrap();
+    let member = json!({"projectId": project, "userId": "bob", "role": "viewer"});
+    assert_eq!(owner.call("member:add", member.clone()).await["ok"], true);
+    let mut bob = Ws::connect(&server.address, &format!("/ws?token={}", of("bob"))).await;
+    join(&mut bob, project).await;
+    assert_eq!(owner.call("member:remove", member).await["ok"], true);
+    let told = bob.until("project:access_revoked").await;
+    assert_eq!(
+        (&told["projectId"], &told["reason"]),
+        (&json!(project), &json!("removed"))
+    );
+    owner
+        .call(
+            "task:create",
+            json!({"projectId": project, "title": "secret"}),
+        )
+        .await;
+    assert_eq!(bob.settled().await, [] as [Value; 0]);
+    let refused = bob.call("join:project", json!(project)).await;
+    assert_eq!(refused["code"], "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_does_not_outlive_its_token() {
+    let short = [
+        ("AUTH_LEEWAY", "1s"),
+        ("AUTH_GRACE", "1s"),
+        ("AUTH_EXPIRY_WARNING", "2s"),
+    ];
+    let server = start(&required(&short)).await;
+    let until = |seconds| with("ann", json!({"exp": tokens::now() + seconds}));
+    let mut ws = Ws::connect(&server.address, &format!("/ws?token={}", until(4))).await;
+    let warning = ws.until("auth:expiring").await;
+    assert!(
+        warning["expiresInMs"].as_i64().unwrap() <= 2000,
+        "{warning}"
+    );
+    let refreshed = ws.call("auth:refresh", json!({"token": until(6)})).await;
+    assert_eq!(
+        (&refreshed["ok"], &refreshed["userId"]),
+        (&json!(true), &json!("ann"))
+    );
+    assert_eq!(ws.closed().await, (4401, "token_expired".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_it_later_goes_on_as_somebody_and_misses_nothing() {
+    let server = start(&[("AUTH_SECRET", tokens::SECRET)]).await;
+    let mut ws = Ws::connect(&server.address, "/ws?sessionId=s").await;
+    let mut other = Ws::connect(&server.address, "/ws?sessionId=s").await;
+    let publishing = tokio::spawn(async move {
+        for number in 1..=200 {
+            publish(&mut other, "tick", json!({"number": number})).await;
+        }
+        other
+    });
+    ws.send(json!({"type": "handshake", "data": {"token": of("ann")}}))
+        .await;
+    let (mut number, mut user) = (0, Value::Null);
+    while number < 200 {
+        let message = ws.next().await;
+        match message["type"].as_str() {
+            Some("welcome") => user = message["userId"].clone(),
+            Some("tick") => {
+                number += 1;
+                assert_eq!(message["number"], number, "{message}");
+            }
+            _ => panic!("{message}"),
+        }
+    }
+    assert_eq!(user, "ann");
+    let mut other = publishing.await.unwrap();
+    publish(&mut ws, "mine", json!({})).await;
+    assert_eq!(other.until("mine").await["type"], "mine");
+    let nothing = ws.try_next(Duration::from_millis(200)).await;
+    assert_eq!(nothing, None, "nobody hears themselves");
+}
