@@ -110,8 +110,8 @@ impl Session {
         let mut reset = None;
         let target = Target::project(project);
         loop {
-            let subscribed = self.subscribe(&target, types, subscriber, from, standing);
-            match subscribed.await {
+            let begin = self.subscribe(&target, types, subscriber, from, standing);
+            match begin.await {
                 Ok(joined) => return Ok(Followed { joined, reset }),
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
                     let state = self.reset(project, &reason.to_string()).await;
