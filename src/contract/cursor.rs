@@ -134,6 +134,7 @@ impl Cursor {
     }
 
     fn parse_positions(&mut self, list: &str) -> Result<(), CursorError> {
+        let mut types_bytes = 0;
         for part in list.split(',').filter(|_| !list.is_empty()) {
             let (no, rest) = part.split_once(':').ok_or(CursorError::Malformed)?;
             let (seq, types) = match rest.split_once('=') {
@@ -149,6 +150,10 @@ impl Cursor {
             }
             self.positions.push((no, seq));
             if let Some(text) = types {
+                types_bytes += text.len();
+                if types_bytes > MAX_CURSOR_TYPES_BYTES {
+                    return Err(CursorError::TooLong);
+                }
                 let types = Types::parse(text).filter(|types| types.to_string() == text);
                 self.types.push((no, types.ok_or(CursorError::Malformed)?));
             }
@@ -230,8 +235,30 @@ mod tests {
         let positions: Vec<_> = (0..257).map(|no| format!("{no}:1")).collect();
         let many = format!("a.{}", positions.join(","));
         assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
+        // More types than are given out: the next cursor might be too long.
+        let one = "x".repeat(64);
+        let many = (0..=MAX_CURSOR_TYPES_BYTES / 64).map(|no| format!("{no}:1={one}"));
+        let many: Vec<_> = many.collect();
+        let many = format!("a.{}", many.join(","));
+        assert!(many.len() < MAX_CURSOR_BYTES);
+        assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
         let long = "a".repeat(MAX_CURSOR_BYTES + 1);
         assert_eq!(Cursor::parse(&long), Err(CursorError::TooLong));
+    }
+
+    /// Whatever a connection may be subscribed to.
+    #[test]
+    fn the_longest_that_is_given_out_is_read_back() {
+        let mut cursor = Cursor::new(Epoch::restore("e".repeat(MAX_EPOCH_BYTES)));
+        let each = MAX_CURSOR_TYPES_BYTES / MAX_CURSOR_CHANNELS;
+        for index in 0..256 {
+            let no = ChannelNo(i64::MAX - index);
+            cursor.set(no, Seq::MAX);
+            cursor.select(no, Types::parse(&"x".repeat(each)));
+        }
+        assert_eq!(cursor.positions().len(), MAX_CURSOR_CHANNELS);
+        let read = Cursor::parse(&cursor.to_string()).unwrap();
+        assert_eq!(read.to_string(), cursor.to_string());
     }
 
     #[test]

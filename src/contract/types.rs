@@ -45,6 +45,13 @@ impl Types {
         self.0.iter().any(|name| is_named(event_type, name))
     }
 
+    /// What they take up in a cursor.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let names: usize = self.0.iter().map(|name| name.len()).sum();
+        names + self.0.len().saturating_sub(1)
+    }
+
     /// As it is written in a cursor.
     pub(super) fn parse(text: &str) -> Option<Self> {
         Self::new(text.split('|')).ok()
@@ -77,6 +84,7 @@ mod tests {
         let contains = |name: &str| types.contain(&EventType::restore(name.to_owned()));
         assert!(contains("task.updated") && contains("task.moved") && contains("job.done"));
         assert!(!contains("job:done") && !contains("task.deleted"));
+        assert_eq!(types.bytes(), types.to_string().len());
         assert_eq!(Types::parse(&types.to_string()), Some(types));
     }
 

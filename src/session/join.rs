@@ -8,7 +8,7 @@ use super::Session;
 use super::access::{Standing, unseen};
 use super::read::Listing;
 use super::revoke::Revoked;
-use crate::contract::{Document, ErrorCode, Join, Reply};
+use crate::contract::{Document, ErrorCode, Join, Reply, Types};
 use crate::domain::{ChannelName, Fields, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -53,7 +53,6 @@ impl Session {
         if !self.rooms.has_place_for(std::slice::from_ref(&channel)) {
             return Ok(self.too_many_rooms());
         }
-        self.rooms.select_all(&channel);
         let mut answer = Document::default();
         let mut from = match &join.since {
             None => From::Now,
@@ -88,7 +87,7 @@ impl Session {
             from = From::After(events.last().map_or(after, |event| event.seq));
             answer.insert_text("events", &self.listed(&events, Listing::Brief));
         }
-        let followed = self.follow(&join.project, subscriber, from, standing);
+        let followed = self.follow(&join.project, None, subscriber, from, standing);
         match followed.await {
             Ok(followed) => Ok(self.joined(&join, &channel, followed, answer)),
             Err(JoinError::Unseen) => Ok(unseen()),
@@ -103,6 +102,7 @@ impl Session {
     pub(super) async fn follow(
         &self,
         project: &ProjectId,
+        types: Option<&Types>,
         subscriber: &Arc<dyn Subscriber>,
         mut from: From,
         standing: Standing,
@@ -110,7 +110,8 @@ impl Session {
         let mut reset = None;
         let target = Target::project(project);
         loop {
-            match self.subscribe(&target, subscriber, from, standing).await {
+            let begin = self.subscribe(&target, types, subscriber, from, standing);
+            match begin.await {
                 Ok(joined) => return Ok(Followed { joined, reset }),
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
                     let state = self.reset(project, &reason.to_string()).await;
@@ -126,6 +127,7 @@ impl Session {
     pub(super) async fn subscribe(
         &self,
         target: &Target,
+        types: Option<&Types>,
         subscriber: &Arc<dyn Subscriber>,
         from: From,
         standing: Standing,
@@ -137,7 +139,7 @@ impl Session {
             old.leave().await;
         }
         let for_ever = (standing.as_of == Seq::MAX).then_some(Seq::MAX);
-        self.rooms.enter(target, for_ever);
+        self.rooms.enter(target, types, for_ever);
         let from = match from {
             // Joining again changes nothing: the client goes on from where it is.
             From::Now => self.rooms.position(channel).map_or(from, From::After),

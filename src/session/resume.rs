@@ -95,7 +95,7 @@ impl Session {
         let joins = rooms.iter().zip(seqs).zip(standings);
         let joins = joins.filter(|(_, standing)| is_known(standing)).map(
             |((target, (no, seq)), standing)| {
-                let types = cursor.types(no).cloned();
+                let types = cursor.types(no);
                 self.resume_room(target, (seq, types), standing, subscriber)
             },
         );
@@ -109,22 +109,19 @@ impl Session {
     async fn resume_room(
         &self,
         target: &Target,
-        (seq, types): (Seq, Option<Types>),
+        (seq, types): (Seq, Option<&Types>),
         standing: Standing,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(Option<ChannelName>, Option<Reset>), SubscribeError> {
-        let from = |from| self.subscribe(target, subscriber, from, standing);
+        let from = |from| self.subscribe(target, types, subscriber, from, standing);
         let resumed = async {
             if !standing.sees() {
                 return Err(JoinError::Unseen);
             }
-            if types.is_some() {
-                self.rooms.select(target, types);
-            }
             let Some(project) = target.project.clone() else {
                 let at = From::Seen(seq);
                 let (_, continued) = self
-                    .follow_channel(target, subscriber, at, standing)
+                    .follow_channel(target, types, subscriber, at, standing)
                     .await?;
                 return Ok(continued.map(Reset::Channel));
             };
@@ -199,7 +196,9 @@ impl Session {
         let state = self.reset(project, reason).await;
         let state = state.map_err(SubscribeError::Store)?;
         let from = From::After(seq_of(&state));
-        let followed = self.follow(project, subscriber, from, standing).await?;
+        let types = self.rooms.types(&project.channel());
+        let followed = self.follow(project, types.as_ref(), subscriber, from, standing);
+        let followed = followed.await?;
         // Nothing at all is told before the resets are.
         self.rooms.release(&project.channel());
         let mut state = followed.reset.unwrap_or(state);

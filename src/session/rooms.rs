@@ -44,7 +44,7 @@ pub enum Delivery {
 
 /// A position ahead of every log: whoever comes back with it is told the state anew. It stands in cursors while it is
 /// not certain that the client gets the state from which it was to go on.
-const UNCERTAIN: Seq = Seq::MAX;
+pub(super) const UNCERTAIN: Seq = Seq::MAX;
 
 /// See the module.
 #[derive(Debug)]
@@ -106,23 +106,23 @@ impl Rooms {
         rooms.by_channel.get_mut(channel)?.subscription.take()
     }
 
-    /// Makes a room before its subscription, so that the first delivery finds it.
-    pub(super) fn enter(&self, target: &Target, vetted: Option<Seq>) {
-        let mut rooms = self.lock();
-        let room = rooms.room(target);
-        room.vetted = vetted;
-        room.revoked = false;
-    }
-
-    /// Tells only of events of these types in a room, which is made if need be, from now on; of all without types.
-    pub(super) fn select(&self, target: &Target, types: Option<Types>) {
+    /// Makes a room before its subscription, so that the first delivery finds it. From now on only events of these types
+    /// are told there; all of them without types.
+    pub(super) fn enter(&self, target: &Target, types: Option<&Types>, vetted: Option<Seq>) {
         let rooms = &mut *self.lock();
         let room = rooms.room(target);
-        let no = room.no;
-        room.types.clone_from(&types);
-        if let Some(no) = no {
-            rooms.told.select(no, types);
+        room.types = types.cloned();
+        room.vetted = vetted;
+        room.revoked = false;
+        if let Some(no) = room.no {
+            rooms.told.select(no, types.cloned());
         }
+    }
+
+    /// The types of the events that are told in a room, if not all are.
+    pub(super) fn types(&self, channel: &ChannelName) -> Option<Types> {
+        let rooms = self.lock();
+        rooms.by_channel.get(channel)?.types.clone()
     }
 
     /// Lets events through, because the client may be here as of a seq. Whether the room is still there.
@@ -166,24 +166,13 @@ impl Rooms {
         types.is_none_or(|types| types.contain(event_type))
     }
 
-    /// Tells of all events in a room, if it is there.
-    pub(super) fn select_all(&self, channel: &ChannelName) {
-        let rooms = &mut *self.lock();
-        if let Some(room) = rooms.by_channel.get_mut(channel)
-            && room.types.take().is_some()
-            && let Some(no) = room.no
-        {
-            rooms.told.select(no, None);
-        }
-    }
-
-    /// Whether cursors have room for so many bytes of types more.
-    pub(super) fn has_place_for_types(&self, bytes: usize) -> bool {
+    /// Whether cursors have room for these types in each of these rooms.
+    pub(super) fn has_place_for_types(&self, channels: &[ChannelName], types: &Types) -> bool {
         let rooms = self.lock();
-        let rooms = rooms.by_channel.values();
-        let types = rooms.filter_map(|room| room.types.as_ref());
-        let known: usize = types.map(|types| types.to_string().len()).sum();
-        known + bytes <= MAX_CURSOR_TYPES_BYTES
+        let others = rooms.by_channel.iter();
+        let others = others.filter(|(name, _)| !channels.contains(name));
+        let known = others.filter_map(|(_, room)| Some(room.types.as_ref()?.bytes()));
+        known.sum::<usize>() + channels.len() * types.bytes() <= MAX_CURSOR_TYPES_BYTES
     }
 
     /// The channels of all rooms out of which the client was not turned, and their projects.
@@ -360,7 +349,9 @@ impl Rooms {
         if room.held.is_some() || room.vetted.is_none() {
             return Delivery::Wait;
         }
-        room.no = Some(event.channel_no);
+        if room.no.replace(event.channel_no).is_none() {
+            rooms.told.select(event.channel_no, room.types.clone());
+        }
         rooms.told.set(event.channel_no, event.seq);
         match &room.types {
             Some(types) if !types.contain(&event.event_type) => Delivery::Skipped,

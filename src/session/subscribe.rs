@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::access::Standing;
 use super::join::{JoinError, closing, seq_of};
 use super::read::Listing;
+use super::rooms::UNCERTAIN;
 use super::{Outcome, Session};
-use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe};
+use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
 use crate::domain::{ChannelName, Identity, Role, Seq, Target, policy};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -59,10 +60,9 @@ impl Session {
         let mut new = Vec::new();
         for (target, standing) in targets.iter().zip(standings) {
             let was_there = self.rooms.contains(&target.channel);
-            // Before anything is told of it.
-            self.rooms.select(target, wish.types.clone());
+            let wanted = (target, wish.types.as_ref());
             // Boxed, because it is large, and most requests are commands.
-            let begin = Box::pin(self.subscribe_one(target, standing, &start, subscriber));
+            let begin = Box::pin(self.subscribe_one(wanted, standing, &start, subscriber));
             match begin.await {
                 Ok(document) => {
                     listed.push(document);
@@ -104,11 +104,9 @@ impl Session {
             let what = "must be a cursor if there are several channels";
             return Some(Reply::invalid("since", what));
         }
-        let bytes = wish
-            .types
-            .as_ref()
-            .map_or(0, |types| types.to_string().len());
-        if !self.rooms.has_place_for_types(bytes * targets.len()) {
+        if let Some(types) = &wish.types
+            && !self.rooms.has_place_for_types(&wish.channels, types)
+        {
             let what = "are too many on one connection";
             return Some(Reply::invalid("types", what));
         }
@@ -131,7 +129,7 @@ impl Session {
 
     async fn subscribe_one(
         &self,
-        target: &Target,
+        (target, types): (&Target, Option<&Types>),
         standing: Standing,
         start: &Start,
         subscriber: &Arc<dyn Subscriber>,
@@ -157,11 +155,12 @@ impl Session {
                 document = state.map_err(SubscribeError::Store)?;
                 from = From::After(seq_of(&document));
             }
-            let followed = self.follow(project, subscriber, from, standing).await?;
+            let followed = self.follow(project, types, subscriber, from, standing);
+            let followed = followed.await?;
             document = followed.reset.unwrap_or(document);
             followed.joined
         } else {
-            let follow = self.follow_channel(target, subscriber, from, standing);
+            let follow = self.follow_channel(target, types, subscriber, from, standing);
             let (joined, continued) = follow.await?;
             document = continued.map_or(document, |continued| continued.to_document());
             joined
@@ -176,14 +175,18 @@ impl Session {
     pub(super) async fn follow_channel(
         &self,
         target: &Target,
+        types: Option<&Types>,
         subscriber: &Arc<dyn Subscriber>,
         from: From,
         standing: Standing,
     ) -> Result<(Joined, Option<Continued>), JoinError> {
-        let reason = match self.subscribe(target, subscriber, from, standing).await {
+        let begin = |from| self.subscribe(target, types, subscriber, from, standing);
+        let reason = match begin(from).await {
             Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => reason,
             joined => return joined.map(|joined| (joined, None)),
         };
+        // What was to follow such a position is all that is kept: the client was cut off before it got any of it.
+        let is_uncertain = matches!(from, From::Now | From::Seen(UNCERTAIN));
         let mut continued = Continued {
             channel: target.channel.clone(),
             reason,
@@ -193,15 +196,14 @@ impl Session {
             let channel = self.app.store().channel_open(&target.channel).await;
             let channel = channel.map_err(SubscribeError::Store)?;
             continued.seq = match reason {
-                OutOfRange::Ahead => channel.seq,
-                OutOfRange::Pruned | OutOfRange::TooMany => {
+                OutOfRange::Ahead if !is_uncertain => channel.seq,
+                OutOfRange::Ahead | OutOfRange::Pruned | OutOfRange::TooMany => {
                     let limit = self.app.config().replay_limit;
                     let limit = Seq::try_from(limit).unwrap_or(Seq::MAX);
                     channel.pruned_seq.max(channel.seq.saturating_sub(limit))
                 }
             };
-            let at = From::After(continued.seq);
-            match self.subscribe(target, subscriber, at, standing).await {
+            match begin(From::After(continued.seq)).await {
                 // More was removed meanwhile.
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(_))) => {}
                 joined => return joined.map(|joined| (joined, Some(continued))),

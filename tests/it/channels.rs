@@ -97,7 +97,10 @@ impl Subscriber for Client {
     }
 
     fn wake_when_writable(&self, wake: &Wake) {
-        wake.notify_one();
+        // What is held is tried again soon enough: woken at once, its feed would do nothing else.
+        if !self.session.is_holding() {
+            wake.notify_one();
+        }
     }
 
     fn close(&self, _: &'static str) {}

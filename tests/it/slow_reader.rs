@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
+use boardcast::app::App;
+use boardcast::cli::Cli;
+use boardcast::command::Caller;
+use boardcast::contract::{Limits, Publication};
+use boardcast::domain::{ConnectionId, PrivateId};
+use clap::Parser as _;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use crate::support::client::Client;
 use crate::support::http;
@@ -92,4 +99,41 @@ async fn a_queue_full_of_broadcasts_delays_events_and_burns_nothing() {
     for seq in 1..=10 {
         assert_eq!(slow.next().await.seq(), seq);
     }
+}
+
+/// More than a socket's buffers hold, and a packet queue behind them.
+const PUBLICATIONS: i64 = 4_000;
+
+/// Each event of a channel comes in two forms, and a queue that has room for one of them alone gets neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_pauses_gets_both_forms_of_an_event_once() {
+    let arguments = ["boardcast", "--database-url", "sqlite::memory:"];
+    let config = Cli::try_parse_from(arguments).unwrap().config;
+    let app = App::start(config).await.unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let serving = boardcast::serve::serve(app.clone(), listener, std::future::pending());
+    let serving = tokio::spawn(serving);
+    let slow = Client::connect(&address).await;
+    slow.call("subscribe", json!("c")).await;
+    slow.set_reading(false);
+    let client = PrivateId::generate().client();
+    let caller = Caller::new(ConnectionId::generate(), client, None);
+    for number in 1..=PUBLICATIONS {
+        let data = json!({"seq": number, "text": "x".repeat(5_000)});
+        let text = json!({"channel": "c", "type": "t", "data": data}).to_string();
+        let publication = Publication::read(&text, &Limits::default()).unwrap();
+        let channel = publication.channel.clone();
+        let answer = app
+            .writer()
+            .publish(channel, vec![publication], &caller, None);
+        assert!(answer.unwrap().await.unwrap().is_ok());
+    }
+    slow.set_reading(true);
+    for number in 1..=PUBLICATIONS {
+        let (whole, alone) = (slow.next().await, slow.next().await);
+        assert_eq!((&*whole.name, whole.seq()), ("event", number));
+        assert_eq!((&*alone.name, alone.seq()), ("t", number));
+    }
+    serving.abort();
 }

@@ -157,9 +157,7 @@ impl Pump {
             }
             (ack, _) => self.answer(name, ack, reply).await,
         }
-        for room in rooms {
-            self.socket.release(room).await;
-        }
+        self.socket.release(rooms).await;
     }
 
     async fn settle_all(&mut self) {

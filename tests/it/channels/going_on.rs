@@ -1,7 +1,22 @@
 //! Subscribers that come back with a cursor.
 
 use super::*;
+use boardcast::domain::Timestamp;
 use boardcast::store::PruneLimits;
+
+/// Removes a channel's oldest events.
+async fn prune(app: &App, channel: &str, events: i64) {
+    let name = ChannelName::parse(channel).unwrap();
+    let channel = app.store().channel_open(&name).await.unwrap();
+    let limits = PruneLimits {
+        events,
+        bytes: 1 << 20,
+    };
+    let pruned = app
+        .store()
+        .events_prune(channel.no, Timestamp::from_millis(i64::MAX), limits);
+    pruned.await.unwrap();
+}
 
 both_databases! {
     async fn a_cursor_brings_back_channels_and_filters(app: &App) {
@@ -47,10 +62,7 @@ both_databases! {
         for number in 0..10 {
             publisher.publish("c", "t", &number.to_string()).await;
         }
-        let channel = app.store().channel_open(&ChannelName::parse("c").unwrap()).await.unwrap();
-        let limits = PruneLimits { events: 4, bytes: 1 << 20 };
-        let now = boardcast::domain::Timestamp::from_millis(i64::MAX);
-        app.store().events_prune(channel.no, now, limits).await.unwrap();
+        prune(app, "c", 4).await;
         let joined = listener.subscribe(&["c"], &[], Some(Since::Seq(1))).await;
         assert_eq!(joined["channels"][0]["reset"], true);
         assert_eq!(seqs(&listener.told(6).await), [5, 6, 7, 8, 9, 10]);
@@ -65,6 +77,83 @@ both_databases! {
         let joined = stranger.subscribe(&["c"], &[], Some(Since::Cursor("e.1:1".to_owned()))).await;
         assert_eq!(joined["channels"][0]["reason"], "the cursor is of another database");
     }
+}
+
+both_databases! {
+    async fn filters_outlive_a_reset(app: &App) {
+        let (publisher, listener) = (Client::new(app), Client::new(app));
+        let change = json!(["task:update", {"projectId": "p", "taskId": "t", "number": 1}]).to_string();
+        let change = || boardcast::contract::parse("task:update", &change, &Limits::default()).unwrap();
+        publisher.ask(change()).await;
+        let channels = ["c", "project:p"];
+        listener.subscribe(&channels, &["wanted"], None).await;
+        let cursor = listener.session.cursor();
+        listener.session.close();
+        for name in channels {
+            for number in 0..6 {
+                publisher.publish(name, "wanted", &number.to_string()).await;
+            }
+            prune(app, name, 4).await;
+        }
+        let back = Client::new(app);
+        let resumed = back.session.resume(&cursor, &back.subscriber()).await.unwrap();
+        assert_eq!((resumed.channels.len(), resumed.resets.len()), (2, 2));
+        for reset in &resumed.resets {
+            back.session.start_over(reset, &back.subscriber()).await.unwrap();
+        }
+        let again = Client::new(app);
+        let joined = again.subscribe(&channels, &["wanted"], Some(Since::Cursor(cursor))).await;
+        assert_eq!((&joined["channels"][0]["reset"], &joined["channels"][1]["reset"]), (&json!(true), &json!(true)));
+        for name in channels {
+            publisher.publish(name, "unwanted", "7").await;
+            publisher.publish(name, "wanted", "8").await;
+        }
+        for client in [back, again] {
+            // Of the channel what is kept and what is new, of the project what is new.
+            let told = client.told(4).await;
+            assert!(told.iter().all(|told| told.event_type == "wanted"), "{told:?}");
+            assert_eq!(client.session.cursor().matches("=wanted").count(), 2);
+        }
+    }
+}
+
+both_databases! {
+    async fn who_is_cut_off_before_a_reset_is_told_gets_what_is_kept(app: &App) {
+        let (publisher, listener) = (Client::new(app), Client::new(app));
+        for number in 0..10 {
+            publisher.publish("c", "t", &number.to_string()).await;
+        }
+        prune(app, "c", 4).await;
+        let wish = Subscribe::new(["c"], [], Some(Since::Seq(1))).unwrap();
+        let joined = listener.ask(Request::Subscribe(wish)).await;
+        assert_eq!(joined["channels"][0]["reset"], true);
+        // It goes out before the answer.
+        let cursor = listener.session.cursor();
+        listener.session.close();
+        let back = Client::new(app);
+        let resumed = back.session.resume(&cursor, &back.subscriber()).await.unwrap();
+        for reset in &resumed.resets {
+            back.session.start_over(reset, &back.subscriber()).await.unwrap();
+        }
+        assert_eq!(seqs(&back.told(6).await), [5, 6, 7, 8, 9, 10]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_filters_may_be_asked_for_again() {
+    let app = start("sqlite::memory:", &[]).await;
+    let client = Client::new(&app);
+    let types: Vec<_> = (10..26)
+        .map(|number| format!("{number}{}", "x".repeat(62)))
+        .collect();
+    let types: Vec<_> = types.iter().map(String::as_str).collect();
+    for _ in 0..2 {
+        let joined = client.subscribe(&["a", "b", "c"], &types, None).await;
+        assert_eq!(joined["ok"], true, "{joined}");
+    }
+    let refused = client.subscribe(&["d"], &types, None).await;
+    assert_eq!(refused["field"], "types");
+    assert_eq!(app.hub().feed_count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,12 +65,12 @@ impl Socket {
         if RESERVED.contains(&&*name) {
             return emit(socket, outbox, EVENT, &message, Some(cursor));
         }
-        let bytes = message.get().len() + event.payload.get().len() + 2 * PACKET_OVERHEAD;
-        if !outbox.takes_event(bytes + cursor.len()) {
+        // Both or none: the first one by itself would be told again.
+        if !outbox.takes_event(weight(&message, None) + weight(&event.payload, Some(cursor))) {
             return Offer::Full;
         }
-        match emit(socket, outbox, EVENT, &message, None) {
-            Offer::Taken => emit(socket, outbox, &name, &event.payload, Some(cursor)),
+        match put(socket, outbox, EVENT, &message, None) {
+            Offer::Taken => put(socket, outbox, &name, &event.payload, Some(cursor)),
             refused => refused,
         }
     }
@@ -99,11 +99,26 @@ fn emit(
     payload: &RawValue,
     cursor: Option<&str>,
 ) -> Offer {
-    let bytes = payload.get().len() + cursor.map_or(0, str::len) + PACKET_OVERHEAD;
-    if !outbox.takes_event(bytes) {
+    if !outbox.takes_event(weight(payload, cursor)) {
         return Offer::Full;
     }
-    outbox.put(bytes);
+    put(socket, outbox, name, payload, cursor)
+}
+
+/// What an event takes up.
+fn weight(payload: &RawValue, cursor: Option<&str>) -> usize {
+    payload.get().len() + cursor.map_or(0, str::len) + PACKET_OVERHEAD
+}
+
+/// Sends an event for which there is room.
+fn put(
+    socket: &IoSocket,
+    outbox: &mut Outbox,
+    name: &str,
+    payload: &RawValue,
+    cursor: Option<&str>,
+) -> Offer {
+    outbox.put(weight(payload, cursor));
     let sent = match cursor {
         Some(cursor) => socket.emit(name, &(payload, cursor)),
         None => socket.emit(name, payload),

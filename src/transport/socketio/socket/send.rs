@@ -125,12 +125,15 @@ impl Socket {
         }
     }
 
-    /// Lets a channel's events follow the state that has just been sent.
-    pub(in super::super) async fn release(&self, channel: &ChannelName) {
-        let was_held = self.session.release(channel);
+    /// Lets channels' events follow the states that have just been sent.
+    pub(in super::super) async fn release(&self, channels: &[ChannelName]) {
+        let mut were_held = false;
+        for channel in channels {
+            were_held |= self.session.release(channel);
+        }
         // Others may have waited only until it was certain that the client may hear them.
         self.meter.wake_all();
-        if was_held {
+        if were_held {
             self.tell_cursor().await;
         }
     }
