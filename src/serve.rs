@@ -20,7 +20,8 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
-use crate::transport::{Tenure, rest, socketio};
+use crate::transport::hangup::Hangup;
+use crate::transport::{Tenure, rest, socketio, sse};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +36,25 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// A TCP connection that counts for as long as it is there, as a WebSocket too.
 type Counted = Patient<TcpStream, Place<IpAddr>>;
 
+/// The doors through which clients stay.
+struct Doors {
+    sockets: socketio::Server,
+    streams: sse::Server,
+}
+
+impl Doors {
+    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
+    async fn close(&self, spread: Duration) {
+        tokio::join!(self.sockets.close(spread), self.streams.close(spread));
+    }
+
+    /// Ends every connection at once.
+    fn cut(&self) {
+        self.sockets.cut();
+        self.streams.cut();
+    }
+}
+
 /// Serves until `shutdown` resolves and what was begun is finished.
 ///
 /// # Errors
@@ -44,8 +64,12 @@ pub async fn serve<F>(app: App, listener: TcpListener, shutdown: F) -> io::Resul
 where
     F: Future<Output = ()>,
 {
-    let sockets = socketio::Server::new(&app, Tenure::start(&app)).await?;
-    let router = router(&app, &sockets);
+    let tenure = Tenure::start(&app);
+    let doors = Doors {
+        sockets: socketio::Server::new(&app, tenure.clone()).await?,
+        streams: sse::Server::new(&app, tenure),
+    };
+    let router = router(&app, &doors);
     tracing::info!(
         address = %listener.local_addr()?,
         store = app.store().name(),
@@ -57,11 +81,11 @@ where
         () = accept(&app, &listener, &router) => {}
         () = async {
             shutdown.await;
-            drain(&app, &sockets).await;
+            drain(&app, &doors).await;
         } => {}
     }
     drop(listener);
-    shut_down(&app, &sockets).await;
+    shut_down(&app, &doors).await;
     Ok(())
 }
 
@@ -83,13 +107,13 @@ fn warn_if_open(app: &App) {
 }
 
 /// The whole URL space.
-fn router(app: &App, sockets: &socketio::Server) -> Router {
+fn router(app: &App, doors: &Doors) -> Router {
     Router::new()
         .merge(health::router())
         .merge(probes::router())
-        .merge(operations::router(sockets.broadcasts()))
-        .merge(sockets.router())
-        .merge(rest::router(app, Vec::new()))
+        .merge(operations::router(doors.sockets.broadcasts()))
+        .merge(doors.sockets.router())
+        .merge(rest::router(app, vec![doors.streams.endpoint()]))
         .fallback(not_found)
         .layer(cors(app.config()))
         .with_state(app.clone())
@@ -162,7 +186,8 @@ async fn accept(app: &App, listener: &TcpListener, router: &Router) {
 
 async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
     let service = TowerToHyperService::new(router);
-    let served = service_fn(|request| service.call(prepare(&app, peer, request)));
+    let hangup = Hangup::default();
+    let served = service_fn(|request| service.call(prepare(&app, peer, &hangup, request)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -171,9 +196,13 @@ async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
+        () = hangup.hung_up() => return,
         () = app.lifecycle().draining() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = serving => ended,
+                () = hangup.hung_up() => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -182,12 +211,18 @@ async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
 }
 
 /// Notes whose request it is, and sees to it that its body comes in time.
-fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<PatientBody> {
+fn prepare(
+    app: &App,
+    peer: IpAddr,
+    hangup: &Hangup,
+    mut request: Request<Incoming>,
+) -> Request<PatientBody> {
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
     let client = app
         .limits()
         .client(peer, forwarded.map(HeaderValue::as_bytes));
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(hangup.clone());
     // No longer than a client may be silent.
     let patience = app.config().max_silence();
     request.map(|body| PatientBody::new(body, patience))
@@ -195,7 +230,7 @@ fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<P
 
 /// Sends the clients to other instances, a few at a time, and serves those who are still here. The listener stays
 /// open meanwhile: on long-polling each request may be a connection of its own.
-async fn drain(app: &App, sockets: &socketio::Server) {
+async fn drain(app: &App, doors: &Doors) {
     let time = app.config().drain_time;
     if time.is_zero() {
         return;
@@ -207,7 +242,7 @@ async fn drain(app: &App, sockets: &socketio::Server) {
     );
     app.lifecycle().retire();
     tokio::select! {
-        () = sockets.close(time) => {}
+        () = doors.close(time) => {}
         () = app.connections().none() => {}
         // Whoever has not taken everything by now is left to the shutdown.
         () = tokio::time::sleep(time + LAST_TURN) => {}
@@ -215,7 +250,7 @@ async fn drain(app: &App, sockets: &socketio::Server) {
 }
 
 /// Finishes and answers what was taken, then closes the transports so that clients come back by themselves.
-async fn shut_down(app: &App, sockets: &socketio::Server) {
+async fn shut_down(app: &App, doors: &Doors) {
     let patience = app.config().shutdown_timeout;
     let started = tokio::time::Instant::now();
     tracing::info!(connections = app.connections().count(), "shutting down");
@@ -225,10 +260,10 @@ async fn shut_down(app: &App, sockets: &socketio::Server) {
         app.writer().idle().await;
         app.hub().settle().await;
         app.broker().settle().await;
-        sockets.close(Duration::ZERO).await;
+        doors.close(Duration::ZERO).await;
     });
     let in_time = finished.await.is_ok();
-    sockets.cut();
+    doors.cut();
     let left = patience.saturating_sub(started.elapsed());
     let in_time = app
         .lifecycle()

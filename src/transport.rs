@@ -2,11 +2,13 @@
 
 mod credential;
 mod gate;
+pub(crate) mod hangup;
 mod outlet;
 mod problem;
 mod query;
 pub(crate) mod rest;
 pub mod socketio;
+pub mod sse;
 mod tenure;
 pub(crate) mod visitor;
 

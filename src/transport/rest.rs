@@ -6,6 +6,7 @@
 
 mod batch;
 mod call;
+mod channels;
 mod command;
 mod condition;
 mod document;
@@ -13,6 +14,7 @@ pub(crate) mod endpoint;
 mod events;
 mod family;
 mod frame;
+mod publish;
 mod read;
 mod table;
 

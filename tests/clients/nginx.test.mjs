@@ -196,7 +196,7 @@ test('a polling request of MAX_MESSAGE passes', async (t) => {
   assert.equal(await post(body), 'ok');
 });
 
-test('nothing but Socket.IO and /health is reached from outside', async (t) => {
+test('nothing but the doors and /health is reached from outside', async (t) => {
   const { instances: [instance], nginx } = await start(t);
   assert.equal((await raw(nginx, '/health')).status, 200);
   for (const path of [
