@@ -21,7 +21,8 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
-use crate::transport::{Pacer, Tenure, rest, socketio, websocket};
+use crate::transport::hangup::Hangup;
+use crate::transport::{Pacer, Tenure, rest, socketio, sse, websocket};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,10 +34,14 @@ const LAST_TURN: Duration = Duration::from_secs(2);
 /// Where proxies say whose request it is.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The doors whose connections are ended one by one.
+/// A TCP connection that counts for as long as it is there, as a WebSocket too.
+type Counted = Patient<TcpStream, Place<IpAddr>>;
+
+/// The doors through which clients stay.
 struct Doors {
     sockets: socketio::Server,
     websockets: websocket::Server,
+    streams: sse::Server,
 }
 
 impl Doors {
@@ -45,22 +50,34 @@ impl Doors {
         let pacer = app.config().connect_rate.map(Pacer::new).map(Arc::new);
         Ok(Self {
             sockets: socketio::Server::new(app, tenure.clone(), pacer.clone()).await?,
-            websockets: websocket::Server::new(app, tenure, pacer),
+            websockets: websocket::Server::new(app, tenure.clone(), pacer),
+            streams: sse::Server::new(app, tenure),
         })
     }
 
-    async fn close(&self, spread: Duration) {
-        tokio::join!(self.sockets.close(spread), self.websockets.close(spread));
+    /// Those of their routes that the OpenAPI document describes.
+    fn endpoints(&self) -> Vec<rest::Endpoint> {
+        let mut endpoints = self.websockets.endpoints();
+        endpoints.push(self.streams.endpoint());
+        endpoints
     }
 
+    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
+    async fn close(&self, spread: Duration) {
+        tokio::join!(
+            self.sockets.close(spread),
+            self.websockets.close(spread),
+            self.streams.close(spread)
+        );
+    }
+
+    /// Ends every connection at once.
     fn cut(&self) {
         self.sockets.cut();
         self.websockets.cut();
+        self.streams.cut();
     }
 }
-
-/// A TCP connection that counts for as long as it is there, as a WebSocket too.
-type Counted = Patient<TcpStream, Place<IpAddr>>;
 
 /// Serves until `shutdown` resolves and what was begun is finished.
 ///
@@ -117,7 +134,7 @@ fn router(app: &App, doors: &Doors) -> Router {
         .merge(operations::router(doors.sockets.broadcasts()))
         .merge(doors.sockets.router())
         .merge(doors.websockets.router())
-        .merge(rest::router(app, doors.websockets.endpoints()))
+        .merge(rest::router(app, doors.endpoints()))
         .fallback(not_found)
         .layer(cors(app.config()))
         .with_state(app.clone())
@@ -190,7 +207,8 @@ async fn accept(app: &App, listener: &TcpListener, router: &Router) {
 
 async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
     let service = TowerToHyperService::new(router);
-    let served = service_fn(|request| service.call(prepare(&app, peer, request)));
+    let hangup = Hangup::default();
+    let served = service_fn(|request| service.call(prepare(&app, peer, &hangup, request)));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -199,9 +217,13 @@ async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
+        () = hangup.hung_up() => return,
         () = app.lifecycle().draining() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = serving => ended,
+                () = hangup.hung_up() => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -210,12 +232,18 @@ async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
 }
 
 /// Notes whose request it is, and sees to it that its body comes in time.
-fn prepare(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> Request<PatientBody> {
+fn prepare(
+    app: &App,
+    peer: IpAddr,
+    hangup: &Hangup,
+    mut request: Request<Incoming>,
+) -> Request<PatientBody> {
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
     let client = app
         .limits()
         .client(peer, forwarded.map(HeaderValue::as_bytes));
     request.extensions_mut().insert(client);
+    request.extensions_mut().insert(hangup.clone());
     // No longer than a client may be silent.
     let patience = app.config().max_silence();
     request.map(|body| PatientBody::new(body, patience))

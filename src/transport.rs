@@ -2,12 +2,14 @@
 
 mod credential;
 mod gate;
+pub(crate) mod hangup;
 mod outlet;
 mod pacer;
 mod problem;
 mod query;
 pub(crate) mod rest;
 pub mod socketio;
+pub mod sse;
 mod tenure;
 pub(crate) mod visitor;
 pub mod websocket;

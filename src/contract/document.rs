@@ -64,6 +64,16 @@ impl Document {
         self.fields.get(key)
     }
 
+    /// A list of objects; empty if there is none.
+    #[must_use]
+    pub fn list(&self, key: &str) -> &[Self] {
+        let found = self.shared.iter().find(|(name, _)| *name == key);
+        match found {
+            Some((_, Shared::List(documents))) => documents,
+            _ => &[],
+        }
+    }
+
     /// The object as JSON text.
     ///
     /// # Panics

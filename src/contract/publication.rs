@@ -51,7 +51,7 @@ struct Asked<'a> {
     channel: Option<serde_json::Value>,
     #[serde(default)]
     r#type: Option<serde_json::Value>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     #[serde(default)]
     idempotency_key: Option<serde_json::Value>,
@@ -221,6 +221,8 @@ mod tests {
             read(r#"{"channel":"c","type":"t"}"#).unwrap().payload.get(),
             "{}"
         );
+        let null = read(r#"{"channel":"c","type":"t","data":null}"#).unwrap();
+        assert_eq!(null.payload.get(), "null");
     }
 
     #[test]

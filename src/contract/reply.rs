@@ -177,6 +177,12 @@ impl Reply {
         self.text("error").unwrap_or_default()
     }
 
+    /// A list of objects that the answer carries; empty if there is none.
+    #[must_use]
+    pub fn list(&self, key: &str) -> &[Document] {
+        self.rest.list(key)
+    }
+
     /// The field that is to blame, if one is.
     #[must_use]
     pub fn field(&self) -> Option<&str> {

@@ -99,6 +99,11 @@ impl<M: AsRef<[u8]>> Intake<'_, M> {
         self.0.end.is_some()
     }
 
+    /// Whether something has not been written yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.0.len() > 0
+    }
+
     /// Whether there is room for a message, whatever its size: else small ones would keep a large one out for ever.
     pub(crate) fn has_room(&self, kind: Kind) -> bool {
         self.0.len() < kind.max_messages() && self.0.bytes < kind.max_bytes()

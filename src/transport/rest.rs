@@ -6,6 +6,7 @@
 
 mod batch;
 mod call;
+mod channels;
 mod command;
 mod condition;
 mod document;
@@ -13,6 +14,7 @@ pub(crate) mod endpoint;
 mod events;
 mod family;
 mod frame;
+mod publish;
 mod read;
 mod table;
 
@@ -25,7 +27,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use crate::app::App;
 use crate::contract::{ErrorCode, Reply};
-use endpoint::Endpoint;
+pub(crate) use endpoint::Endpoint;
 
 /// Below this, all answers and refusals look the same.
 pub(super) const ROOT: &str = "/api";

@@ -213,7 +213,7 @@ test('plain WebSockets are spread over both instances, and hear each other', asy
   for (const other of plain.slice(1)) assert.equal((await other.next('suggestions')).text, 'x');
 });
 
-test('nothing but Socket.IO, plain WebSockets and /health is reached from outside', async (t) => {
+test('nothing but the doors and /health is reached from outside', async (t) => {
   const { instances: [instance], nginx } = await start(t);
   assert.equal((await raw(nginx, '/health')).status, 200);
   for (const path of [

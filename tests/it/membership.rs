@@ -23,12 +23,12 @@ async fn connect(address: &str, token: &str) -> Client {
     connected.expect("the token is good")
 }
 
-async fn enter(address: &str, user: &str) -> Client {
+pub(crate) async fn enter(address: &str, user: &str) -> Client {
     connect(address, &of(user)).await
 }
 
 /// Makes a project; its id.
-async fn found(owner: &Client) -> String {
+pub(crate) async fn found(owner: &Client) -> String {
     let made = owner
         .call("project:create", json!({"title": "Garden"}))
         .await;
@@ -49,13 +49,13 @@ async fn refused(client: &Client, command: &str, payload: Value) -> String {
         .to_owned()
 }
 
-async fn give(owner: &Client, project: &str, user: &str, role: &str) {
+pub(crate) async fn give(owner: &Client, project: &str, user: &str, role: &str) {
     let member = json!({"projectId": project, "userId": user, "role": role});
     done(owner, "member:add", member).await;
 }
 
 /// Removes a member; the seq of the event that does so.
-async fn remove(owner: &Client, project: &str, user: &str) -> i64 {
+pub(crate) async fn remove(owner: &Client, project: &str, user: &str) -> i64 {
     let member = json!({"projectId": project, "userId": user});
     let removed = done(owner, "member:remove", member).await;
     removed["seq"].as_i64().unwrap()

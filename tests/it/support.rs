@@ -9,6 +9,7 @@ pub(crate) mod postgres;
 pub(crate) mod redis;
 pub(crate) mod rest;
 pub(crate) mod server;
+pub(crate) mod sse;
 pub(crate) mod tokens;
 pub(crate) mod websocket;
 

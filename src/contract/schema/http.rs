@@ -103,7 +103,13 @@ pub enum PublishRequest {
     /// One.
     One(Publish),
     /// Several; each is answered by itself.
-    Many(Vec<Publish>),
+    Many(#[schemars(length(min = 1, max = 100))] Vec<Publish>),
+    /// The same.
+    Wrapped {
+        /// Several; each is answered by itself.
+        #[schemars(length(min = 1, max = 100))]
+        events: Vec<Publish>,
+    },
 }
 
 /// A publication is in the log.

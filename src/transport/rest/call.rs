@@ -1,6 +1,6 @@
 //! A request that is being served: its parameters and its body, and the session in which it is served.
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
@@ -74,9 +74,7 @@ impl Call {
     /// The entity that the path names.
     pub(super) fn id(&self, kind: Kind) -> Result<EntityId, Reply> {
         let key = kind.id_key();
-        let found = self.path.iter().find(|(name, _)| name == key);
-        let text = found.map(|(_, value)| value.as_str()).unwrap_or_default();
-        id(key, text).map(EntityId)
+        id(key, self.segment(key)).map(EntityId)
     }
 
     /// A parameter of the query; nothing if it is empty.
@@ -110,8 +108,25 @@ impl Call {
         }
     }
 
+    /// A segment of the path.
+    pub(super) fn segment(&self, name: &str) -> &str {
+        let found = self.path.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
     /// The body, which is one JSON object; nothing if there is no body.
     pub(super) async fn object(&self, body: Body) -> Result<Option<Box<RawValue>>, Reply> {
+        let Some(raw) = self.json(body).await? else {
+            return Ok(None);
+        };
+        if !raw.get().starts_with('{') {
+            return Err(Reply::invalid(PAYLOAD, "must be an object"));
+        }
+        Ok(Some(raw))
+    }
+
+    /// The body, which is JSON; nothing if there is no body.
+    pub(super) async fn json(&self, body: Body) -> Result<Option<Box<RawValue>>, Reply> {
         let most = self.app.config().max_message;
         let bytes = to_bytes(body, most).await.map_err(|error| {
             let is_too_large = std::error::Error::source(&error)
@@ -126,7 +141,9 @@ impl Call {
             return Ok(None);
         }
         self.expect_json()?;
-        object(&bytes).map(Some)
+        let raw = serde_json::from_slice(&bytes);
+        raw.map(Some)
+            .map_err(|_| Reply::invalid(PAYLOAD, "is not valid JSON"))
     }
 
     fn expect_json(&self) -> Result<(), Reply> {
@@ -148,15 +165,6 @@ impl Call {
 fn too_large(most: usize) -> Reply {
     let message = format!("a body must not be larger than {most} bytes");
     Reply::refused(ErrorCode::PayloadTooLarge, message).with_field(PAYLOAD)
-}
-
-fn object(bytes: &Bytes) -> Result<Box<RawValue>, Reply> {
-    let raw: Box<RawValue> =
-        serde_json::from_slice(bytes).map_err(|_| Reply::invalid(PAYLOAD, "is not valid JSON"))?;
-    if !raw.get().starts_with('{') {
-        return Err(Reply::invalid(PAYLOAD, "must be an object"));
-    }
-    Ok(raw)
 }
 
 /// An id in a path. What packets must not contain must not come this way either.

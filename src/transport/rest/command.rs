@@ -19,7 +19,7 @@ use crate::session::{Outcome, Session};
 
 /// The head's idempotency key.
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const KEY: &str = "Idempotency-Key";
+pub(super) const KEY: &str = "Idempotency-Key";
 
 /// A command about entities of a kind, by its event's name.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +118,7 @@ fn packet(
 }
 
 /// The key in the head: as it stands, or in quotes as the draft of the header has it.
-fn key(call: &Call) -> Result<Option<String>, Reply> {
+pub(super) fn key(call: &Call) -> Result<Option<String>, Reply> {
     let key = call.header(&IDEMPOTENCY_KEY)?;
     Ok(key.map(|key| {
         let bare = key.trim();

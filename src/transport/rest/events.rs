@@ -1,4 +1,4 @@
-//! A project's events after a point; if there are none, those who ask may wait for some.
+//! Events after a point, of a project or of any channel; if there are none, those who ask may wait for some.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use super::call::Call;
 use super::command::{Nobody, answer};
 use crate::clock::Clock;
 use crate::contract::{EventClass, Reply, Request, Since};
-use crate::domain::{ChannelName, Event, ProjectId, Signal};
+use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::{From, Offer, Subscriber, Wake};
 
+pub(super) const CHANNEL: &str = "channel";
 pub(super) const SINCE: &str = "since";
 pub(super) const WAIT: &str = "wait";
 /// Events of an answer if nobody says how many.
@@ -23,29 +24,51 @@ pub(super) const DEFAULT_LIMIT: u64 = 200;
 /// Seconds that somebody may wait.
 pub(super) const MAX_WAIT: u64 = 60;
 
-/// Serves events.
+/// Serves a project's events.
 pub(super) async fn events(call: Call, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let project = call.project()?;
+    let asked = |since, limit| Request::Sync {
+        project: project.clone(),
+        since,
+        limit,
+    };
+    page(&call, &project.channel(), asked).await
+}
+
+/// Serves a channel's events.
+pub(super) async fn channel_events(call: Call, _: Body) -> Result<Response, Reply> {
+    call.spend(EventClass::Read)?;
+    let channel = ChannelName::parse(call.segment(CHANNEL));
+    let channel = channel.map_err(|error| Reply::invalid(CHANNEL, error))?;
+    let asked = |since, limit| Request::Replay {
+        channel: channel.clone(),
+        since,
+        limit,
+    };
+    page(&call, &channel, asked).await
+}
+
+/// Serves a page of a log.
+async fn page(
+    call: &Call,
+    channel: &ChannelName,
+    asked: impl Fn(Option<Since>, usize) -> Request,
+) -> Result<Response, Reply> {
     let since = call.parameter(SINCE)?.map(|text| Since::read(&text));
     let limit = call.number(super::read::LIMIT, 1, super::read::MAX_LIMIT)?;
     let limit = usize::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
     let wait = call.number(WAIT, 0, MAX_WAIT)?.unwrap_or(0);
     let look = async |since| {
-        let asked = Request::Sync {
-            project: project.clone(),
-            since,
-            limit,
-        };
         let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
-        answer(call.session.run(asked, &nobody).await).await
+        answer(call.session.run(asked(since, limit), &nobody).await).await
     };
     let first = look(since).await;
     if !is_empty(&first) || wait == 0 {
         return Ok(first.into_response());
     }
     let seq = first.get("seq").and_then(Value::as_i64).unwrap_or(0);
-    let waited = wait_for_more(&call, &project, seq, Duration::from_secs(wait)).await;
+    let waited = wait_for_more(call, channel, seq, Duration::from_secs(wait)).await;
     Ok(match waited {
         Waited::InVain => first,
         // Looked at anew: by now it may be that they must not be seen.
@@ -66,14 +89,13 @@ enum Waited {
 
 /// Waits until there are events after a seq, or for so long; no longer than what the caller has shown is good for, and not
 /// when the server is about to go.
-async fn wait_for_more(call: &Call, project: &ProjectId, seq: i64, most: Duration) -> Waited {
+async fn wait_for_more(call: &Call, channel: &ChannelName, seq: i64, most: Duration) -> Waited {
     let until = Instant::now() + most.min(good_for(call));
     let bell = Arc::new(Bell::default());
     let subscriber = Arc::clone(&bell) as Arc<dyn Subscriber>;
     let hub = call.app.hub();
     // From a seq on, and not from now on: whatever was committed since it was read rings as well.
-    let channel = project.channel();
-    let made = hub.subscribe(&channel, subscriber, From::After(seq)).await;
+    let made = hub.subscribe(channel, subscriber, From::After(seq)).await;
     let Ok(_subscription) = made else {
         return Waited::ForSomething;
     };

@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::batch::commands;
+use super::channels;
 use super::command::{Commanded, command};
 use super::endpoint::{Answer, Body, Endpoint, Parameter, of, serve};
 use super::events::{self, events};
@@ -46,6 +47,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         all.extend(usual(&family));
         all.extend(own);
     }
+    all.extend(channels::endpoints());
     all
 }
 
@@ -312,7 +314,7 @@ fn whole_project() -> Vec<Endpoint> {
     ]
 }
 
-fn events_parameters() -> Vec<Parameter> {
+pub(super) fn events_parameters() -> Vec<Parameter> {
     let since = "A cursor, or the seq of the last event seen; from the beginning if it is missing.";
     let wait = "Seconds to wait for an event if there is none.";
     let seconds =

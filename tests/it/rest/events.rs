@@ -130,7 +130,7 @@ async fn nothing_is_missed_between_the_look_and_the_wait() {
         // At one moment or another, a little later each time.
         let later = Duration::from_micros(20 * (seq % 100));
         let began = Instant::now();
-        let (heard, _) = join(rest.get(&path), async {
+        let (heard, ()) = join(rest.get(&path), async {
             tokio::time::sleep(later).await;
             rest.patch("/projects/p", &change).await.expect(200);
         })

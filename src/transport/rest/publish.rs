@@ -1,0 +1,144 @@
+//! Publishing: one event, or several that are answered one by one. A bad one fails no other.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::call::{Call, PAYLOAD};
+use super::command::{KEY, Nobody, answer, key};
+use super::endpoint::JSON;
+use crate::contract::{EventClass, Publication, Reply, Request};
+use crate::hub::Subscriber;
+use crate::session::Outcome;
+
+/// Events in one request.
+const MAX_EVENTS: usize = 100;
+/// Where several may stand.
+const EVENTS: &str = "events";
+
+/// Several, wrapped.
+#[derive(Deserialize)]
+struct Several<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+/// What is sent.
+enum Asked<'a> {
+    One(&'a RawValue),
+    Several(Vec<&'a RawValue>),
+}
+
+/// Serves what is to be published.
+pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
+    let _busy = call.app.connections().busy();
+    let body = call.json(body).await?;
+    let body = body.ok_or_else(|| Reply::invalid(PAYLOAD, "is missing"))?;
+    let key = key(&call)?;
+    match asked_in(&body)? {
+        Asked::One(text) => {
+            let reply = answer(begin(&call, text, key.as_deref()).await).await;
+            if !reply.is_ok() {
+                return Err(reply);
+            }
+            Ok((StatusCode::CREATED, reply).into_response())
+        }
+        Asked::Several(_) if key.is_some() => {
+            let what = "is of a single event; give each of several its own idempotencyKey";
+            Err(Reply::invalid(KEY, what))
+        }
+        Asked::Several(texts) => {
+            // All are on their way before the first is answered: so they are committed together.
+            let mut outcomes = Vec::with_capacity(texts.len());
+            for text in texts {
+                outcomes.push(begin(&call, text, None).await);
+            }
+            let mut answers = Vec::with_capacity(outcomes.len());
+            for outcome in outcomes {
+                answers.push(answer(outcome).await);
+            }
+            let results = to_raw_value(&answers).expect("answers are JSON");
+            let body = format!("{{\"results\":{results}}}");
+            Ok(([(header::CONTENT_TYPE, JSON)], body).into_response())
+        }
+    }
+}
+
+/// Hands an event to the writer, or says why not.
+async fn begin(call: &Call, text: &RawValue, key: Option<&str>) -> Outcome {
+    let read = || {
+        call.spend(EventClass::Command)?;
+        let publication = Publication::read(text.get(), &call.limits())?;
+        match key {
+            Some(key) => publication.with_key(key),
+            None => Ok(publication),
+        }
+    };
+    match read() {
+        Ok(publication) => {
+            let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
+            let request = Request::Publish(publication);
+            Box::pin(call.session.run(request, &nobody)).await
+        }
+        Err(refusal) => Outcome::Done(refusal),
+    }
+}
+
+/// One event, a list of events, or a list as `events`.
+fn asked_in(body: &RawValue) -> Result<Asked<'_>, Reply> {
+    let text = body.get();
+    let listed = if text.starts_with('[') {
+        let listed = serde_json::from_str::<Vec<&RawValue>>(text);
+        listed.map_err(|_| Reply::invalid(PAYLOAD, "is not valid JSON"))?
+    } else if let Ok(Several { events }) = serde_json::from_str(text) {
+        events
+    } else {
+        return Ok(Asked::One(body));
+    };
+    if listed.is_empty() || listed.len() > MAX_EVENTS {
+        let what = format!("must be 1 to {MAX_EVENTS}");
+        return Err(Reply::invalid(EVENTS, what));
+    }
+    Ok(Asked::Several(listed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::ErrorCode;
+
+    fn count(text: &str) -> Result<Option<usize>, Reply> {
+        let body = RawValue::from_string(text.to_owned()).unwrap();
+        Ok(match asked_in(&body)? {
+            Asked::One(_) => None,
+            Asked::Several(listed) => Some(listed.len()),
+        })
+    }
+
+    #[test]
+    fn one_or_several() {
+        for (text, expected) in [
+            (r#"{"channel":"c","type":"t"}"#, None),
+            ("7", None),
+            (r#"[{"channel":"c"}, 7]"#, Some(2)),
+            (r#"{"events":[1,2,3]}"#, Some(3)),
+            (r#"{"events":7,"channel":"c"}"#, None),
+        ] {
+            assert_eq!(count(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn not_too_many_and_not_none() {
+        let many = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert_eq!(count(&many(100)), Ok(Some(100)));
+        for wrong in [&*many(101), "[]", r#"{"events":[]}"#] {
+            let refusal = count(wrong).unwrap_err();
+            assert_eq!(refusal.code(), Some(ErrorCode::ValidationFailed), "{wrong}");
+        }
+    }
+}
