@@ -338,7 +338,7 @@ pub(crate) async fn publish_as(address: &str, token: &str, channel: &str, event_
     let body = serde_json::json!({"channel": channel, "type": event_type}).to_string();
     let request = format!(
         "POST /api/publish HTTP/1.1\r\nHost: it\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
-         Content-Type: application/json\r\n         Content-Length: {}\r\n\r\n{body}",
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let (status, answer) = http::request(address, &request).await;
