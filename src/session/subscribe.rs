@@ -17,7 +17,7 @@ use crate::store::StoreError;
 pub struct Continued {
     /// The channel.
     pub(super) channel: ChannelName,
-    reason: OutOfRange,
+    reason: String,
     /// The seq after which events follow.
     seq: Seq,
 }
@@ -28,10 +28,19 @@ impl Continued {
         let mut said = Document::default();
         said.insert("channel", self.channel.as_str());
         said.insert("reset", true);
-        said.insert("reason", self.reason.to_string());
+        said.insert("reason", &*self.reason);
         said.insert("seq", self.seq);
         said
     }
+}
+
+/// What there is for those who have missed what cannot be had.
+#[derive(Debug, Clone, Copy)]
+enum Rest {
+    /// The oldest events that are kept, or the newest that may be replayed.
+    Kept,
+    /// Nothing but what comes.
+    None,
 }
 
 /// Where a subscriber of several channels wants to go on.
@@ -134,14 +143,8 @@ impl Session {
         start: &Start,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Document, JoinError> {
-        let mut document = Document::default();
-        let mut from = match start {
-            Start::Now => From::Now,
-            Start::Lost(reason) => {
-                document.insert("reset", true);
-                document.insert("reason", *reason);
-                From::Now
-            }
+        let from = match start {
+            Start::Now | Start::Lost(_) => From::Now,
             Start::Seq(seq) => From::Seen(*seq),
             Start::Cursor(cursor) => {
                 let channel = self.app.store().channel_open(&target.channel).await;
@@ -149,22 +152,36 @@ impl Session {
                 cursor.get(no).map_or(From::Now, From::Seen)
             }
         };
-        let joined = if let Some(project) = &target.project {
-            if let Start::Lost(reason) = start {
-                let state = self.reset(project, reason).await;
-                document = state.map_err(SubscribeError::Store)?;
-                from = From::After(seq_of(&document));
-            }
+        let begin = async {
+            let Some(project) = &target.project else {
+                let (joined, continued) = match start {
+                    Start::Lost(reason) => {
+                        let lost = (Rest::Kept, (*reason).to_owned());
+                        self.follow_the_rest(target, types, subscriber, standing, lost)
+                            .await?
+                    }
+                    _ => {
+                        self.follow_channel(target, types, subscriber, from, standing)
+                            .await?
+                    }
+                };
+                let told = continued.map(|continued| continued.to_document());
+                return Ok((joined, told));
+            };
+            let (from, lost) = match start {
+                Start::Lost(reason) => {
+                    let state = self.reset(project, reason).await;
+                    let state = state.map_err(SubscribeError::Store)?;
+                    (From::After(seq_of(&state)), Some(state))
+                }
+                _ => (from, None),
+            };
             let followed = self.follow(project, types, subscriber, from, standing);
             let followed = followed.await?;
-            document = followed.reset.unwrap_or(document);
-            followed.joined
-        } else {
-            let follow = self.follow_channel(target, types, subscriber, from, standing);
-            let (joined, continued) = follow.await?;
-            document = continued.map_or(document, |continued| continued.to_document());
-            joined
+            Ok::<_, JoinError>((followed.joined, followed.reset.or(lost)))
         };
+        let (joined, told) = begin.await?;
+        let mut document = told.unwrap_or_default();
         document.insert("channel", target.channel.as_str());
         document.insert("seq", joined.head);
         document.insert("cursor", self.cursor_at(joined.channel_no, joined.head));
@@ -180,30 +197,48 @@ impl Session {
         from: From,
         standing: Standing,
     ) -> Result<(Joined, Option<Continued>), JoinError> {
-        let begin = |from| self.subscribe(target, types, subscriber, from, standing);
-        let reason = match begin(from).await {
+        let begun = self.subscribe(target, types, subscriber, from, standing);
+        let reason = match begun.await {
             Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => reason,
             joined => return joined.map(|joined| (joined, None)),
         };
-        // What was to follow such a position is all that is kept: the client was cut off before it got any of it.
+        // What was to follow an uncertain position is all that is kept: the client was cut off before it got any of it.
         let is_uncertain = matches!(from, From::Now | From::Seen(UNCERTAIN));
+        let rest = match reason {
+            OutOfRange::Ahead if !is_uncertain => Rest::None,
+            OutOfRange::Ahead | OutOfRange::Pruned | OutOfRange::TooMany => Rest::Kept,
+        };
+        let reason = reason.to_string();
+        self.follow_the_rest(target, types, subscriber, standing, (rest, reason))
+            .await
+    }
+
+    /// Subscribes to what is left of a channel, and says why to no more.
+    async fn follow_the_rest(
+        &self,
+        target: &Target,
+        types: Option<&Types>,
+        subscriber: &Arc<dyn Subscriber>,
+        standing: Standing,
+        (rest, reason): (Rest, String),
+    ) -> Result<(Joined, Option<Continued>), JoinError> {
         let mut continued = Continued {
             channel: target.channel.clone(),
             reason,
             seq: 0,
         };
+        let limit = self.app.config().replay_limit;
+        let limit = Seq::try_from(limit).unwrap_or(Seq::MAX);
         loop {
             let channel = self.app.store().channel_open(&target.channel).await;
             let channel = channel.map_err(SubscribeError::Store)?;
-            continued.seq = match reason {
-                OutOfRange::Ahead if !is_uncertain => channel.seq,
-                OutOfRange::Ahead | OutOfRange::Pruned | OutOfRange::TooMany => {
-                    let limit = self.app.config().replay_limit;
-                    let limit = Seq::try_from(limit).unwrap_or(Seq::MAX);
-                    channel.pruned_seq.max(channel.seq.saturating_sub(limit))
-                }
+            continued.seq = match rest {
+                Rest::Kept => channel.pruned_seq.max(channel.seq.saturating_sub(limit)),
+                Rest::None => channel.seq,
             };
-            match begin(From::After(continued.seq)).await {
+            let from = From::After(continued.seq);
+            let begun = self.subscribe(target, types, subscriber, from, standing);
+            match begun.await {
                 // More was removed meanwhile.
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(_))) => {}
                 joined => return joined.map(|joined| (joined, Some(continued))),

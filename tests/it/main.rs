@@ -14,6 +14,7 @@ mod channels;
 mod cluster;
 mod connect_rate;
 mod crash;
+mod doors;
 mod draining;
 mod idempotency;
 mod ingress;

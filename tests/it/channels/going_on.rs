@@ -76,6 +76,7 @@ both_databases! {
         let stranger = Client::new(app);
         let joined = stranger.subscribe(&["c"], &[], Some(Since::Cursor("e.1:1".to_owned()))).await;
         assert_eq!(joined["channels"][0]["reason"], "the cursor is of another database");
+        assert_eq!(seqs(&stranger.told(7).await), (5..=11).collect::<Vec<_>>());
     }
 }
 
