@@ -103,6 +103,12 @@ impl Session {
         self.rooms.cursor_without(channel)
     }
 
+    /// The cursor of all channels, if the client has none of late because it did not want to hear of what happened.
+    #[must_use]
+    pub fn overdue_cursor(&self) -> Option<String> {
+        self.rooms.overdue_cursor()
+    }
+
     /// Notes that the client was told that it was turned out of a channel.
     pub fn uncover(&self, channel: &ChannelName) {
         self.rooms.uncover(channel);

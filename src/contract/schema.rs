@@ -19,4 +19,5 @@ mod table;
 pub use kit::{USUALLY, settings};
 pub use table::{
     ClientEvent, Describe, ERROR, SERVER_EVENTS, ServerEvent, client_event, client_events,
+    is_our_name,
 };

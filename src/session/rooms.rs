@@ -46,6 +46,9 @@ pub enum Delivery {
 /// not certain that the client gets the state from which it was to go on.
 pub(super) const UNCERTAIN: Seq = Seq::MAX;
 
+/// After so many events that a client did not want to hear of it gets a cursor all the same.
+const MAX_SKIPPED: usize = 1000;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Rooms {
@@ -60,6 +63,8 @@ struct Joined {
     by_channel: HashMap<ChannelName, Room>,
     /// The last seq that was delivered of each room.
     told: Cursor,
+    /// Events that the client did not want to hear of, since it was given a cursor.
+    skipped: usize,
     /// The client has gone. A subscription that is kept now would never end: it and its feed own each other.
     closed: bool,
 }
@@ -88,6 +93,7 @@ impl Rooms {
             rooms: Mutex::new(Joined {
                 by_channel: HashMap::new(),
                 told: Cursor::new(epoch),
+                skipped: 0,
                 closed: false,
             }),
         }
@@ -210,6 +216,7 @@ impl Rooms {
         let Joined {
             by_channel,
             told,
+            skipped: _,
             closed: false,
         } = &mut *rooms
         else {
@@ -354,9 +361,25 @@ impl Rooms {
         }
         rooms.told.set(event.channel_no, event.seq);
         match &room.types {
-            Some(types) if !types.contain(&event.event_type) => Delivery::Skipped,
-            _ => Delivery::Told(rooms.told.to_string()),
+            Some(types) if !types.contain(&event.event_type) => {
+                rooms.skipped += 1;
+                Delivery::Skipped
+            }
+            _ => {
+                rooms.skipped = 0;
+                Delivery::Told(rooms.told.to_string())
+            }
         }
+    }
+
+    /// The cursor of all rooms, if the client was told of none for many events.
+    pub(super) fn overdue_cursor(&self) -> Option<String> {
+        let rooms = &mut *self.lock();
+        if rooms.skipped < MAX_SKIPPED {
+            return None;
+        }
+        rooms.skipped = 0;
+        Some(rooms.told.to_string())
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.

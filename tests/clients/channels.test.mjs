@@ -35,8 +35,9 @@ for (const which of MATRIX) {
 
     assert.deepEqual((await client.accepted('unsubscribe', { channel: 'session:s' })).channels, ['session:s']);
     await publish('session:s', 'ai_complete', {});
-    await publish('ai:jobs:status', 'disconnect', { reserved: true });
-    assert.deepEqual((await client.heard(3)).map(({ name }) => name), ['event', 'ai_progress', 'event']);
+    for (const type of ['disconnect', 'task:updated', 'job.done']) await publish('ai:jobs:status', type, {});
+    const names = (await client.heard(6)).map(({ name }) => name);
+    assert.deepEqual(names, ['event', 'ai_progress', 'event', 'event', 'event', 'job.done']);
   });
 }
 

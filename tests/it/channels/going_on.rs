@@ -190,3 +190,25 @@ async fn all_channels_or_none() {
     );
     assert_eq!(app.hub().feed_count(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_to_hear_of_nothing_that_happens_gets_a_cursor_now_and_then() {
+    let app = start("sqlite::memory:", &[]).await;
+    let (publisher, listener) = (Client::new(&app), Client::new(&app));
+    listener.subscribe(&["c"], &["wanted"], None).await;
+    let text = r#"{"channel":"c","type":"unwanted"}"#;
+    let unwanted = Publication::read(text, &Limits::default()).unwrap();
+    for (count, is_overdue) in [(999, false), (1, true), (999, false)] {
+        let channel = ChannelName::parse("c").unwrap();
+        let group = vec![unwanted.clone(); count];
+        let caller = &publisher.session.caller;
+        let answer = app.writer().publish(channel, group, caller, None).unwrap();
+        assert!(answer.await.unwrap().is_ok());
+        app.hub().settle().await;
+        let cursor = listener.session.overdue_cursor();
+        assert_eq!(cursor.is_some(), is_overdue, "{cursor:?}");
+    }
+    publisher.publish("c", "wanted", "1").await;
+    listener.told(1).await;
+    assert_eq!(listener.session.overdue_cursor(), None);
+}

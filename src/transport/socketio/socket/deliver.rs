@@ -6,7 +6,8 @@ use socketioxide::{SendError, SocketError};
 use super::send::take_back;
 use super::{IoSocket, Outgoing, PACKET_OVERHEAD, Socket};
 use crate::contract::payload;
-use crate::domain::{ChannelName, ConnectionId, Event, Signal, Target};
+use crate::contract::schema::is_our_name;
+use crate::domain::{ChannelName, ConnectionId, Event, EventType, Signal, Target};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Delivery, Revoked, Session};
 use crate::transport::socketio::outbox::Outbox;
@@ -48,6 +49,20 @@ impl Socket {
         }
     }
 
+    /// Tells a client where it stands that has been told nothing for long, because it wanted to hear of none of the events:
+    /// it would else come back to the first of them. If there is no room it will be told later.
+    fn tell_overdue_cursor(&self, socket: &IoSocket, outbox: &mut Outbox) {
+        let cursor = self.session.overdue_cursor().filter(|_| self.recoverable);
+        let Some(cursor) = cursor.filter(|cursor| outbox.takes_signal(cursor.len())) else {
+            return;
+        };
+        outbox.put(cursor.len() + PACKET_OVERHEAD);
+        let name = self.session.style.name(&EventType::known("session.cursor"));
+        if let Err(error) = socket.emit(name, &cursor) {
+            take_back(outbox, &error);
+        }
+    }
+
     /// Tells an event of a channel that is no project's: as `event`, with all that is known of it, and under its own name.
     /// The cursor comes with the last one, so a client that is cut off in between hears of both again.
     fn tell_of_channel(
@@ -62,7 +77,7 @@ impl Socket {
             payload::message(event, style),
             style.name(&event.event_type),
         );
-        if RESERVED.contains(&&*name) {
+        if RESERVED.contains(&&*name) || is_our_name(&name) {
             return emit(socket, outbox, EVENT, &message, Some(cursor));
         }
         // Both or none: the first one by itself would be told again.
@@ -78,9 +93,8 @@ impl Socket {
 
 /// The event under which clients hear of all that happens in channels that are no projects'.
 const EVENT: &str = "event";
-/// What clients would take for something else.
-const RESERVED: [&str; 9] = [
-    EVENT,
+/// What clients of Socket.IO would take for something else, besides our own events.
+const RESERVED: [&str; 8] = [
     "error",
     "connect",
     "connect_error",
@@ -158,7 +172,10 @@ impl Subscriber for Socket {
         }
         let cursor = match self.session.deliver(event) {
             Delivery::Told(cursor) => cursor,
-            Delivery::Skipped => return Offer::Taken,
+            Delivery::Skipped => {
+                self.tell_overdue_cursor(&socket, outbox);
+                return Offer::Taken;
+            }
             Delivery::Wait => return Offer::Full,
             Delivery::Gone => return Offer::Gone,
             Delivery::Revoked => {
