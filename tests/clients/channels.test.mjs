@@ -78,7 +78,7 @@ test('bad names and filters are refused with the field', async (t) => {
     [{ channel: 'c', types: [] }, 'types'],
     [{ channels: ['c', 'd'], since: 1 }, 'since'],
   ]) {
-    const answer = await client.ask('subscribe', payload);
+    const answer = await client.call('subscribe', payload);
     assert.deepEqual([answer.code, answer.field], ['validation_failed', field], JSON.stringify(payload));
   }
 });
