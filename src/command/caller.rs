@@ -38,4 +38,14 @@ impl Caller {
             key.to_owned()
         }
     }
+
+    /// In whose name its keys count: its own, or that of all who are anonymous.
+    #[must_use]
+    pub fn key_holder(&self) -> Actor {
+        if self.named {
+            self.actor.clone()
+        } else {
+            Actor::new("anonymous")
+        }
+    }
 }

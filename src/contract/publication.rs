@@ -107,7 +107,10 @@ impl Publication {
     pub fn read(text: &str, limits: &Limits) -> Result<Self, Reply> {
         // First: what is too large, too deep, or no object, is not looked at more closely.
         packet::arguments(&format!("[0,{text}]"), *limits)?;
-        let asked: Asked<'_> = serde_json::from_str(text).map_err(|_| {
+        // A list would be understood as the values of the keys.
+        let object = Some(text).filter(|text| text.trim_start().starts_with('{'));
+        let asked = object.and_then(|text| serde_json::from_str(text).ok());
+        let asked: Asked<'_> = asked.ok_or_else(|| {
             Reply::invalid("payload", "must be an object with channel, type and data")
         })?;
         let text = |key: &str, value: Option<serde_json::Value>| match value {
@@ -229,6 +232,7 @@ mod tests {
     fn says_what_is_wrong() {
         for (text, field) in [
             ("7", "payload"),
+            (r#"["c","t"]"#, "payload"),
             ("{", "payload"),
             (r#"{"type":"t"}"#, "channel"),
             (r#"{"channel":"a b","type":"t"}"#, "channel"),

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::auth::AuthError;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, EventClass, Reply};
-use crate::domain::{ConnectionId, Id, Identity, PrivateId};
+use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId};
 use crate::limits::{ClientAddress, Exceeded};
 use crate::telemetry::causes;
 
@@ -60,6 +60,27 @@ impl FromRequestParts<App> for Visitor {
 }
 
 impl Visitor {
+    /// Whether what it has shown counts after a while as well: an API key may have been revoked.
+    ///
+    /// # Errors
+    ///
+    /// The answer, `unauthenticated` or `unavailable`.
+    pub(crate) async fn still_counts(&self, app: &App) -> Result<(), Reply> {
+        let holder = self.identity.as_ref().map(|identity| &identity.holder);
+        let Some(Holder::Service { key }) = holder else {
+            return Ok(());
+        };
+        match app.auth().gone_keys(std::slice::from_ref(key)).await {
+            Ok(gone) if gone.is_empty() => Ok(()),
+            Ok(_) => Err(unauthenticated(self.caller.connection, "the key is gone")),
+            Err(error) => {
+                let error = causes(&error);
+                tracing::warn!(%error, "cannot look whether an API key is gone");
+                Err(unavailable())
+            }
+        }
+    }
+
     /// Takes a request out of what its user may do, or its address if nobody has shown who they are: else anybody could
     /// use up what somebody else may do.
     ///

@@ -37,6 +37,8 @@ struct Item<'a> {
 
 /// Serves a batch. Commands of one project keep their order in the writer's queue, so none waits for the one before.
 pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> {
+    // The first command, so that a request costs something whatever it has in it.
+    call.spend(EventClass::Command)?;
     let project = call.project()?;
     let _busy = call.app.connections().busy();
     let body = call.object(body).await?;
@@ -49,8 +51,18 @@ pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> 
         return Err(Reply::invalid("commands", what));
     }
     let mut outcomes = Vec::with_capacity(commands.len());
-    for command in commands {
-        outcomes.push(begin(&call, &project, command).await);
+    for (index, command) in commands.into_iter().enumerate() {
+        let paid = if index == 0 {
+            Ok(())
+        } else {
+            call.spend(EventClass::Command)
+        };
+        outcomes.push(
+            match paid.and_then(|()| understood(&call, &project, command)) {
+                Ok(command) => run(&call.session, command).await,
+                Err(refusal) => Outcome::Done(refusal),
+            },
+        );
     }
     let mut answers = Vec::with_capacity(outcomes.len());
     for outcome in outcomes {
@@ -62,16 +74,11 @@ pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> 
     Ok((json, body).into_response())
 }
 
-async fn begin(call: &Call, project: &ProjectId, text: &RawValue) -> Outcome {
-    match understood(call, project, text) {
-        Ok(command) => run(&call.session, command).await,
-        Err(refusal) => Outcome::Done(refusal),
-    }
-}
-
 fn understood(call: &Call, project: &ProjectId, text: &RawValue) -> Result<CommandRequest, Reply> {
-    call.spend(EventClass::Command)?;
-    let item: Item<'_> = serde_json::from_str(text.get()).map_err(|_| {
+    // A list would be understood as the values of the keys.
+    let object = Some(text.get()).filter(|text| text.starts_with('{'));
+    let item: Option<Item<'_>> = object.and_then(|text| serde_json::from_str(text).ok());
+    let item = item.ok_or_else(|| {
         Reply::invalid(
             "command",
             "must be an object with event, data and perhaps idempotencyKey",

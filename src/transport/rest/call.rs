@@ -57,6 +57,11 @@ impl Call {
         self.visitor.spend(&self.app, class)
     }
 
+    /// Whether what its sender has shown counts after a while as well.
+    pub(super) async fn still_counts(&self) -> Result<(), Reply> {
+        self.visitor.still_counts(&self.app).await
+    }
+
     /// How much a message may be.
     pub(super) fn limits(&self) -> Limits {
         let config = self.app.config();

@@ -13,7 +13,7 @@ use super::ROOT;
 use super::call::Call;
 use super::condition::{if_match, tag};
 use crate::contract::{CommandRequest, ErrorCode, EventClass, Reply, Request, parse};
-use crate::domain::{ChannelName, EntityId, Event, Kind, ProjectId, Signal};
+use crate::domain::{ChannelName, EntityId, Event, Fields, Kind, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Outcome, Session};
 
@@ -48,13 +48,13 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
     } else {
         Some(call.id(what.kind)?)
     };
-    let packet = packet(what, project.as_ref(), id.as_ref(), body.as_deref());
+    let packet = packet(what.event, id.as_ref(), body.as_deref());
     let mut command = read(&call, what.event, &packet)?;
     if let Some(project) = &project {
         command.set_project(project)?;
     }
     if let Some(id) = &id
-        && command.subject() != (what.kind, id)
+        && (command.subject() != (what.kind, id) || names_another(&command.echo, what.kind, id))
     {
         return Err(Reply::invalid(
             what.kind.id_key(),
@@ -63,6 +63,8 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
     }
     if let Some(key) = key(&call)? {
         command.set_key(KEY, &key)?;
+        // Of those as well who have not shown who they are: keys belong to a project, and a repetition must find it.
+        command.make_id_of_key(&call.session.caller.key_holder());
     }
     command.if_match = if_match(&call)?;
     let reply = answer(run(&call.session, command).await).await;
@@ -96,16 +98,10 @@ pub(super) async fn answer(outcome: Outcome) -> Reply {
     }
 }
 
-/// `["task:update", <id>, <body>]`; of what is made, the id is that of its project.
-fn packet(
-    what: Commanded,
-    project: Option<&ProjectId>,
-    id: Option<&EntityId>,
-    body: Option<&RawValue>,
-) -> String {
-    let id = id.map(EntityId::as_str).or(project.map(ProjectId::as_str));
-    let id = id.map(|id| Value::from(id).to_string());
-    let mut packet = format!("[\"{}\"", what.event);
+/// `["task:update", <id>, <body>]`; what is made has no id yet.
+fn packet(event: &str, id: Option<&EntityId>, body: Option<&RawValue>) -> String {
+    let id = id.map(|id| Value::from(id.as_str()).to_string());
+    let mut packet = format!("[\"{event}\"");
     for argument in [id.as_deref(), body.map(RawValue::get)]
         .into_iter()
         .flatten()
@@ -115,6 +111,13 @@ fn packet(
     }
     packet.push(']');
     packet
+}
+
+/// Whether a payload says, where the server itself would say it, that it is about another entity than the path.
+fn names_another(payload: &Fields, kind: Kind, id: &EntityId) -> bool {
+    let said = ["id", kind.id_key()].map(|key| payload.get(key));
+    let mut said = said.into_iter().flatten();
+    said.any(|said| !said.is_null() && !id.is_named_by(said))
 }
 
 /// The key in the head: as it stands, or in quotes as the draft of the header has it.

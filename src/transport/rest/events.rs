@@ -72,7 +72,10 @@ async fn page(
     Ok(match waited {
         Waited::InVain => first,
         // Looked at anew: by now it may be that they must not be seen.
-        Waited::ForSomething => look(Some(Since::Seq(seq))).await,
+        Waited::ForSomething => {
+            call.still_counts().await?;
+            look(Some(Since::Seq(seq))).await
+        }
     }
     .into_response())
 }
@@ -111,7 +114,12 @@ fn good_for(call: &Call) -> Duration {
     let Some(expires_at) = identity.and_then(|identity| identity.expires_at) else {
         return Duration::MAX;
     };
-    let left = expires_at.as_millis() - Clock.now().as_millis();
+    let left = expires_at
+        .as_millis()
+        .saturating_sub(Clock.now().as_millis());
+    // A token counts a little longer than it says: whoever comes with it then is not to ask again at once.
+    let leeway = call.app.config().auth.auth_leeway.as_millis();
+    let left = left.saturating_add(i64::try_from(leeway).unwrap_or(i64::MAX));
     Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 

@@ -35,6 +35,8 @@ enum Asked<'a> {
 
 /// Serves what is to be published.
 pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
+    // The first event, so that a request costs something whatever it has in it.
+    call.spend(EventClass::Command)?;
     let _busy = call.app.connections().busy();
     let body = call.json(body).await?;
     let body = body.ok_or_else(|| Reply::invalid(PAYLOAD, "is missing"))?;
@@ -54,8 +56,16 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
         Asked::Several(texts) => {
             // All are on their way before the first is answered: so they are committed together.
             let mut outcomes = Vec::with_capacity(texts.len());
-            for text in texts {
-                outcomes.push(begin(&call, text, None).await);
+            for (index, text) in texts.into_iter().enumerate() {
+                let paid = if index == 0 {
+                    Ok(())
+                } else {
+                    call.spend(EventClass::Command)
+                };
+                outcomes.push(match paid {
+                    Ok(()) => begin(&call, text, None).await,
+                    Err(refusal) => Outcome::Done(refusal),
+                });
             }
             let mut answers = Vec::with_capacity(outcomes.len());
             for outcome in outcomes {
@@ -71,7 +81,6 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
 /// Hands an event to the writer, or says why not.
 async fn begin(call: &Call, text: &RawValue, key: Option<&str>) -> Outcome {
     let read = || {
-        call.spend(EventClass::Command)?;
         let publication = Publication::read(text.get(), &call.limits())?;
         match key {
             Some(key) => publication.with_key(key),

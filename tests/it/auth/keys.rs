@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 
 use super::line::{Line, Shown, TRANSPORTS};
 use super::{UNAUTHENTICATED, connect, required, token};
 use crate::support::client::Client;
 use crate::support::eventually;
+use crate::support::rest::{Answer, Rest};
 use crate::support::server::Server;
 
 /// The database of a test, which servers and the command line share.
@@ -122,4 +124,29 @@ async fn a_key_that_expires_closes_its_connections() {
         .await;
     assert!(warning.is_some());
     ended(&client).await;
+}
+
+/// Who waits for events over HTTP has no connection that could be closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_hears_nothing_of_what_it_waited_for() {
+    let database = Database::new();
+    let server = database.start().await;
+    let (ci, other) = (
+        database.create("ci", &[]).await,
+        database.create("other", &[]).await,
+    );
+    let [ci, other] = [ci, other].map(|key| Rest::new(&server.address).showing(&key));
+    let project = json!({"id": "p"});
+    other.post("/projects", &project).await.expect(201);
+    let events = "/projects/p/events?since=1&wait=60";
+    let mut waiting = ci.begin("GET", events, None).await;
+    server
+        .health_becomes("somebody waits", |health| health["feeds"] == 1)
+        .await;
+    database.apikey(&["revoke", "--name", "ci"]).await;
+    let secret = json!({"title": "secret"});
+    other.patch("/projects/p", &secret).await.expect(200);
+    let mut bytes = Vec::new();
+    waiting.read_to_end(&mut bytes).await.unwrap();
+    Answer::read(&bytes).problem(401, "unauthenticated");
 }

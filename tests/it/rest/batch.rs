@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::open;
+use crate::support::rest::Rest;
+use crate::support::server::Server;
 
 const COMMANDS: &str = "/projects/p/commands";
 
@@ -16,6 +18,7 @@ async fn each_is_answered_and_none_fails_another() {
         {"event": "task:explode", "data": {}},
         {"event": "project:snapshot", "data": {}},
         7,
+        ["task:create", {"taskId": "list"}],
         {"event": "task:create", "data": {"projectId": "q"}},
         {"event": "task:create", "data": {"title": long}},
         {"event": "task:delete", "data": "a", "idempotencyKey": "k"},
@@ -39,6 +42,7 @@ async fn each_is_answered_and_none_fails_another() {
             "validation_failed",
             "validation_failed",
             "validation_failed",
+            "validation_failed",
             "payload_too_large",
             "3 null",
             "3 true",
@@ -48,7 +52,7 @@ async fn each_is_answered_and_none_fails_another() {
         "{answer}"
     );
     assert_eq!(results[1]["data"]["title"], "B");
-    assert_eq!(results[5]["field"], "projectId");
+    assert_eq!(results[6]["field"], "projectId");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,4 +89,28 @@ async fn a_batch_has_its_limits() {
         rest.get("/projects/p/events?since=100").await.expect(200)["seq"],
         100
     );
+}
+
+/// Whatever it has in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_costs_something() {
+    for (path, body) in [(COMMANDS, r#"{"commands":[]}"#), ("/publish", "[")] {
+        let settings = [("USER_COMMAND_RATE", "1/5")];
+        let server = Server::start_with("sqlite::memory:", &settings).await;
+        let rest = Rest::new(&server.address);
+        let mut statuses = Vec::new();
+        for _ in 0..10 {
+            statuses.push(rest.send("POST", path, Some(body)).await.status);
+        }
+        assert!(statuses.contains(&429), "{path}: {statuses:?}");
+    }
+    let settings = [("USER_COMMAND_RATE", "1/5")];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let rest = Rest::new(&server.address);
+    let commands = vec![json!({"event": "task:create"}); 5];
+    let answer = rest.post(COMMANDS, &json!({"commands": commands})).await;
+    let results = answer.expect(200)["results"].clone();
+    let results = results.as_array().expect("a list").iter();
+    let made = results.filter(|result| result["ok"] == true).count();
+    assert_eq!(made, 5, "the request itself costs nothing more");
 }

@@ -196,11 +196,56 @@ async fn a_key_makes_one_of_many() {
         .post("/projects/p/tasks", &json!({"title": "once"}))
         .await;
     assert_eq!(again.expect(201)["duplicate"], true);
-    // The id of a project that is made under a key follows from it, if it is known who asks.
+    // The id of a project that is made under a key follows from it, and from who asks.
+    let mut ids = Vec::new();
+    for asking in [&keyed, &keyed, &keyed.with("X-User-Id", "ann")] {
+        let made = asking.post("/projects", &json!({"title": "P"})).await;
+        ids.push(made.expect(201)["data"]["id"].clone());
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(ids[1], ids[2]);
     let long = rest.with("Idempotency-Key", &"k".repeat(129));
     let refused = long.post("/projects", &json!({})).await;
     assert_eq!(
         refused.problem(422, "validation_failed")["field"],
         "Idempotency-Key"
     );
+}
+
+/// An id is a text, whatever it looks like.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_looks_like_json_is_an_id() {
+    let (_server, rest) = open().await;
+    let task = json!({"id": "t", "title": "T"});
+    for project in ["%7B%7D", "%7B%22title%22:%22x%22%7D", "%5B1%5D", "null"] {
+        let tasks = format!("/projects/{project}/tasks");
+        let made = rest.post(&tasks, &task).await.expect(201);
+        assert_eq!(
+            (&made["data"]["id"], &made["data"]["title"]),
+            (&json!("t"), &json!("T")),
+            "{project}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_about_another_entity_than_the_path_is_refused() {
+    let (_server, rest) = with_task().await;
+    let task = "/projects/p/tasks/t";
+    for (path, body, field) in [
+        (task, json!({"id": "u", "title": "U"}), "taskId"),
+        (task, json!({"taskId": 7, "title": "U"}), "taskId"),
+        ("/projects/p", json!({"id": "q", "title": "U"}), "projectId"),
+    ] {
+        let refused = rest.patch(path, &body).await;
+        assert_eq!(
+            refused.problem(422, "validation_failed")["field"],
+            field,
+            "{body}"
+        );
+    }
+    let whole = rest.get(task).await.expect(200);
+    assert_eq!(rest.patch(task, &whole).await.expect(200)["noop"], true);
+    let same = json!({"id": null, "taskId": "t", "title": "U"});
+    rest.patch(task, &same).await.expect(200);
 }
