@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::call::{Call, PAYLOAD};
-use super::command::{answer, read, run};
+use super::command::{KEY, answer, key, read, run};
 use super::endpoint::JSON;
 use crate::contract::{CommandRequest, EventClass, Reply};
 use crate::domain::ProjectId;
@@ -40,6 +40,10 @@ pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> 
     // The first command, so that a request costs something whatever it has in it.
     call.spend(EventClass::Command)?;
     let project = call.project()?;
+    if key(&call)?.is_some() {
+        let what = "is of a single command; give each of several its own idempotencyKey";
+        return Err(Reply::invalid(KEY, what));
+    }
     let _busy = call.app.connections().busy();
     let body = call.object(body).await?;
     let body = body.ok_or_else(|| Reply::invalid(PAYLOAD, "is missing"))?;

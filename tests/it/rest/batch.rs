@@ -80,6 +80,13 @@ async fn a_batch_has_its_limits() {
         rest.post(COMMANDS, &many(0)).await.expect(200)["results"],
         json!([])
     );
+    // It would not say which of them.
+    let keyed = rest.with("Idempotency-Key", "k");
+    let refused = keyed.post(COMMANDS, &many(2)).await;
+    assert_eq!(
+        refused.problem(422, "validation_failed")["field"],
+        "Idempotency-Key"
+    );
     let nothing = rest.send("POST", COMMANDS, None).await;
     assert_eq!(
         nothing.problem(422, "validation_failed")["field"],
