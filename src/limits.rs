@@ -289,6 +289,11 @@ impl Limits {
         })
     }
 
+    /// Gives back what [`Limits::spend_shared`] took.
+    pub fn give_back_shared(&self, class: EventClass, shared: &Budget) {
+        shared.give_back(class, &self.0.shared);
+    }
+
     /// Notes that somebody has met a limit, in the log as well; not each time, if it is often.
     pub fn refused(&self, limit: Limit, client: ClientAddress) {
         self.0.refusals.count(limit);

@@ -43,7 +43,7 @@ impl FromRequestParts<App> for Visitor {
         let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
         let shown = heads.find(&parts.headers, query).or_else(in_query);
         let connection = ConnectionId::generate();
-        let identity = identify(app, shown.as_ref(), connection).await?;
+        let identity = identify_at(app, client, shown.as_ref(), connection).await?;
         let pid = PrivateId::generate();
         let caller = if let Some(Identity { actor, .. }) = &identity {
             Caller::new(connection, pid.client_of(actor), Some(actor.as_str()))
@@ -95,11 +95,33 @@ impl Visitor {
             (None, None) => None,
         };
         let Some(budget) = budget else { return Ok(()) };
-        let spent = limits.spend_shared(class, &budget);
-        spent.map_err(|Exceeded { limit, retry_after }| {
-            Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
-        })
+        limits.spend_shared(class, &budget).map_err(too_much)
     }
+}
+
+fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
+    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
+}
+
+/// As [`identify`], out of what the address may do if it was in vain: looking at credentials costs most of all, and here
+/// each request shows one.
+async fn identify_at(
+    app: &App,
+    client: Option<ClientAddress>,
+    shown: Option<&Credential>,
+    connection: ConnectionId,
+) -> Result<Option<Identity>, Reply> {
+    let (limits, class) = (app.limits(), EventClass::Read);
+    let budget = client.and_then(|client| limits.budget_at(client));
+    if let Some(budget) = &budget {
+        limits.spend_shared(class, budget).map_err(too_much)?;
+    }
+    let identity = identify(app, shown, connection).await;
+    let in_vain = identity.as_ref().err().and_then(Reply::code) == Some(ErrorCode::Unauthenticated);
+    if let Some(budget) = budget.filter(|_| !in_vain) {
+        limits.give_back_shared(class, &budget);
+    }
+    identity
 }
 
 /// Who a client says it is. Where users can show who they are nobody is believed to be one of them.

@@ -209,3 +209,28 @@ async fn pages_of_other_origins_are_refused() {
         "{methods}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_what_counts_for_nothing_again_and_again_has_to_wait() {
+    let settings = [("USER_READ_RATE", "1/3"), ("USER_COMMAND_RATE", "none")];
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("board.db").display());
+    let server = Server::start_with(&url, &[&tokens::REQUIRED[..], &settings].concat()).await;
+    let rest = Rest::new(&server.address);
+    let ann = rest.showing(&tokens::of("ann"));
+    // What counts is not taken out of what the address may do.
+    for number in 0..10 {
+        let project = json!({"title": number.to_string()});
+        ann.post("/projects", &project).await.expect(201);
+    }
+    let stranger = rest.showing("nobody's");
+    for _ in 0..3 {
+        stranger
+            .get("/projects")
+            .await
+            .problem(401, "unauthenticated");
+    }
+    let refused = stranger.get("/projects").await;
+    refused.problem(429, "rate_limited");
+    assert!(refused.header("retry-after").is_some());
+}
