@@ -43,4 +43,4 @@ pub use publication::Publication;
 pub use reply::{Accepted, Reply};
 pub use request::{CommandRequest, Join, Request, Since, Subscribe, parse};
 pub use signal::{SignalKind, SignalRequest};
-pub use types::Types;
+pub use types::{MAX_TYPES, Types};

@@ -6,7 +6,7 @@ use super::Reply;
 use crate::domain::EventType;
 
 /// Most types of a subscription.
-const MAX_TYPES: usize = 16;
+pub const MAX_TYPES: usize = 16;
 /// Longest type in bytes.
 const MAX_TYPE_BYTES: usize = 64;
 

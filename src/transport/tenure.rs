@@ -79,21 +79,20 @@ impl Tenure {
             Some(at) => self.expiry.watch(connection, at, found()),
             None => self.expiry.forget(connection),
         }
-        if let Holder::Service { key } = &identity.holder {
-            self.keys.watch(connection, key, found());
+        match &identity.holder {
+            Holder::Service { key } => self.keys.watch(connection, key, found()),
+            Holder::User { .. } => self.keys.forget(connection),
         }
         // It may have ended in between, and nobody would take it out again.
         if tenant.is_gone() {
-            self.forget(connection, &identity);
+            self.forget(connection);
         }
     }
 
     /// A connection has ended.
-    pub(crate) fn forget(&self, connection: ConnectionId, identity: &Identity) {
+    pub(crate) fn forget(&self, connection: ConnectionId) {
         self.expiry.forget(connection);
-        if let Holder::Service { key } = &identity.holder {
-            self.keys.forget(connection, key);
-        }
+        self.keys.forget(connection);
     }
 }
 

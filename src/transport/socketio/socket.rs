@@ -331,10 +331,7 @@ impl Socket {
         self.gone.store(true, Ordering::Release);
         self.meter.wake_all();
         self.session.close();
-        if let Some(identity) = self.session.identity() {
-            self.tenure
-                .forget(self.session.caller.connection, &identity);
-        }
+        self.tenure.forget(self.session.caller.connection);
         let mut connection = self
             .connection
             .lock()

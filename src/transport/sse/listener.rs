@@ -156,9 +156,7 @@ impl Listener {
     fn let_go(&self) {
         self.outlet.close("client_gone");
         self.session.close();
-        if let Some(identity) = self.session.identity() {
-            self.tenure.forget(self.connection(), &identity);
-        }
+        self.tenure.forget(self.connection());
         tracing::info!(
             connection.id = %self.connection(),
             actor = self.session.caller.actor.as_str(),

@@ -20,38 +20,59 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Keys<T> {
     /// Guards who is connected with which key.
-    in_use: Mutex<HashMap<String, HashMap<ConnectionId, T>>>,
+    in_use: Mutex<InUse<T>>,
     /// Tells that there is one again.
     came: Notify,
+}
+
+/// Connections by key, and the key of each.
+#[derive(Debug)]
+struct InUse<T> {
+    by_key: HashMap<String, HashMap<ConnectionId, T>>,
+    key_of: HashMap<ConnectionId, String>,
+}
+
+impl<T> InUse<T> {
+    fn remove(&mut self, id: ConnectionId) {
+        let Some(key) = self.key_of.remove(&id) else {
+            return;
+        };
+        if let Some(holders) = self.by_key.get_mut(&key) {
+            holders.remove(&id);
+            if holders.is_empty() {
+                self.by_key.remove(&key);
+            }
+        }
+    }
 }
 
 impl<T> Default for Keys<T> {
     fn default() -> Self {
         Self {
-            in_use: Mutex::default(),
+            in_use: Mutex::new(InUse {
+                by_key: HashMap::new(),
+                key_of: HashMap::new(),
+            }),
             came: Notify::new(),
         }
     }
 }
 
 impl<T> Keys<T> {
+    /// Watches a connection by this key, and by no other any more.
     pub(super) fn watch(&self, id: ConnectionId, key: &str, connection: T) {
         let mut in_use = self.lock();
-        if in_use.is_empty() {
+        if in_use.by_key.is_empty() {
             self.came.notify_one();
         }
-        let holders = in_use.entry(key.to_owned()).or_default();
+        in_use.remove(id);
+        in_use.key_of.insert(id, key.to_owned());
+        let holders = in_use.by_key.entry(key.to_owned()).or_default();
         holders.insert(id, connection);
     }
 
-    pub(super) fn forget(&self, id: ConnectionId, key: &str) {
-        let mut in_use = self.lock();
-        if let Some(holders) = in_use.get_mut(key) {
-            holders.remove(&id);
-            if holders.is_empty() {
-                in_use.remove(key);
-            }
-        }
+    pub(super) fn forget(&self, id: ConnectionId) {
+        self.lock().remove(id);
     }
 
     /// Closes the connections of keys that are gone, for ever. As long as that cannot be found out nobody is closed.
@@ -60,11 +81,11 @@ impl<T> Keys<T> {
         F: Future<Output = Result<Vec<String>, StoreError>>,
     {
         loop {
-            if self.lock().is_empty() {
+            if self.lock().by_key.is_empty() {
                 self.came.notified().await;
             }
             tokio::time::sleep(INTERVAL).await;
-            let names: Vec<_> = self.lock().keys().cloned().collect();
+            let names: Vec<_> = self.lock().by_key.keys().cloned().collect();
             if names.is_empty() {
                 continue;
             }
@@ -81,11 +102,15 @@ impl<T> Keys<T> {
 
     fn take(&self, gone: &[String]) -> Vec<T> {
         let mut in_use = self.lock();
-        let holders = gone.iter().filter_map(|key| in_use.remove(key));
-        holders.flat_map(HashMap::into_values).collect()
+        let holders = gone.iter().filter_map(|key| in_use.by_key.remove(key));
+        let (ids, taken): (Vec<_>, Vec<_>) = holders.flatten().unzip();
+        for id in ids {
+            in_use.key_of.remove(&id);
+        }
+        taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, HashMap<ConnectionId, T>>> {
+    fn lock(&self) -> MutexGuard<'_, InUse<T>> {
         self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,7 +150,7 @@ mod tests {
         ] {
             keys.watch(id, key, name);
         }
-        keys.forget(leaver, "a");
+        keys.forget(leaver);
         let (asked, mut closed) = run(&keys, 2, || Ok(vec!["a".to_owned(), "c".to_owned()])).await;
         assert_eq!(asked, [vec!["a", "b"], vec!["b"]]);
         closed.sort_unstable();
@@ -133,11 +158,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_has_shown_another_key_stays_by_that_alone() {
+        let keys = Keys::default();
+        let id = ConnectionId::generate();
+        keys.watch(id, "old", "x");
+        keys.watch(id, "new", "x");
+        let (asked, closed) = run(&keys, 1, || Ok(vec!["old".to_owned()])).await;
+        assert_eq!((asked, closed.len()), (vec![vec!["new".to_owned()]], 0));
+        keys.forget(id);
+        let in_use = keys.lock();
+        assert!(in_use.by_key.is_empty() && in_use.key_of.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn nobody_is_asked_without_keys() {
         let keys = Keys::default();
         let id = ConnectionId::generate();
         keys.watch(id, "a", "a");
-        keys.forget(id, "a");
+        keys.forget(id);
         let (asked, closed) = run(&keys, 3, || unreachable!()).await;
         assert_eq!((asked.len(), closed.len()), (0, 0));
     }

@@ -134,7 +134,7 @@ where
                 connection.receive(std::str::from_utf8(&bytes).unwrap_or_default())
             }
             Ok(Message::Close(_)) => return Heard::Gone,
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => None,
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => connection.spend_frame(),
             Err(error) => return wrong(&error),
         };
         if let Some(pause) = pause {

@@ -1,6 +1,7 @@
 //! What a client says, in either spelling of the envelope. Reading is pure, and costs little whatever is sent.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
@@ -69,12 +70,14 @@ impl Message {
     /// Keeps what an answer needs alone.
     pub(super) fn forget_data(&mut self) {
         empty().clone_into(&mut self.data);
+        (self.session, self.resource) = (None, None);
     }
 
     /// About what it takes up in memory.
     pub(super) fn bytes(&self) -> usize {
         let id = self.id.as_ref().map_or(0, |id| id.get().len());
-        self.name.len() + self.data.get().len() + id
+        let names = self.session.iter().chain(&self.resource);
+        self.name.len() + self.data.get().len() + id + names.map(String::len).sum::<usize>()
     }
 }
 
@@ -106,15 +109,15 @@ fn flat_data<'a>(members: &Members<'a>) -> Option<Cow<'a, RawValue>> {
         },
     };
     let mut object = "{".to_owned();
+    let within = within.unwrap_or_default();
+    // Both may have thousands.
+    let inner: HashSet<&str> = within.0.iter().map(|(key, _)| &**key).collect();
     for (key, raw) in &members.0 {
-        let is_within = within
-            .as_ref()
-            .is_some_and(|within| within.get(key).is_some());
-        if !ENVELOPE.contains(&&**key) && !is_within {
+        if !ENVELOPE.contains(&&**key) && !inner.contains(&**key) {
             put(&mut object, key, raw.get());
         }
     }
-    for (key, raw) in within.iter().flat_map(|within| &within.0) {
+    for (key, raw) in &within.0 {
         put(&mut object, key, raw.get());
     }
     object.push('}');
@@ -213,6 +216,37 @@ mod tests {
                     "{text}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn many_members_in_both_places_are_put_together_at_once() {
+        let members = |name: &str| {
+            let member = |number| format!(r#""{name}{number:05}":0"#);
+            (0..9_000).map(member).collect::<Vec<_>>().join(",")
+        };
+        let text = format!(
+            r#"{{"type":"x",{},"data":{{{}}}}}"#,
+            members("a"),
+            members("b")
+        );
+        let began = std::time::Instant::now();
+        let message = flat(&text);
+        assert!(began.elapsed().as_millis() < 200, "{:?}", began.elapsed());
+        let data = format!("{{{},{}}}", members("a"), members("b"));
+        assert_eq!(message.data.get(), data);
+    }
+
+    #[test]
+    fn all_that_is_kept_of_a_message_is_counted() {
+        let long = "x".repeat(1000);
+        let text =
+            format!(r#"{{"type":"x","sessionId":"{long}","metadata":{{"resource":"{long}"}}}}"#);
+        for (spelling, kept) in [(Spelling::Flat, 2000), (Spelling::Envelope, 2000)] {
+            let mut message = Message::read(spelling, &text).unwrap();
+            assert!(message.bytes() >= kept, "{}", message.bytes());
+            message.forget_data();
+            assert!(message.bytes() < 100, "{}", message.bytes());
         }
     }
 

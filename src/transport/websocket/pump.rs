@@ -34,6 +34,7 @@ const MAX_IN_FLIGHT: usize = 512;
 /// What a type means to the gateway itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Own {
+    Ping,
     Connect,
     Disconnect,
     /// Shows who the client is.
@@ -49,6 +50,7 @@ enum Own {
 fn own(spelling: Spelling, name: &str) -> Option<Own> {
     let flat = spelling == Spelling::Flat;
     Some(match name {
+        "ping" => Own::Ping,
         "subscribe" => Own::Subscribe,
         "unsubscribe" => Own::Unsubscribe,
         "pong" | "heartbeat" | "ack" | "error" => Own::Ignored,
@@ -190,6 +192,8 @@ impl Pump {
         }
         match (own, self.connection.seat()) {
             (Some(Own::Ignored), _) => {}
+            // There was no room for the answer at once.
+            (Some(Own::Ping), _) => self.pong(&message).await,
             (Some(Own::Introduction), _) => Box::pin(self.introduce(&message)).await,
             (Some(Own::Disconnect), _) => self.connection.end(close::NORMAL, "disconnect"),
             (Some(Own::Connect), seat) => {

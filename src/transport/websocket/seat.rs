@@ -58,6 +58,8 @@ impl Seat {
 
     /// Keeps events back, until the next welcome: the answer to a subscription is to come before what is heard of it.
     pub(super) fn hold(&self) {
+        // No event that is on its way in may slip by.
+        let _intake = self.connection.outlet.intake();
         self.welcomed.store(false, Ordering::Release);
     }
 

@@ -25,18 +25,8 @@ const SOURCE: &str = "boardcast";
 /// What is told of something that no client has sent as JSON.
 const UNREADABLE: &str = "Invalid message format";
 
-/// Members of flat messages, which a payload's own do not take the place of.
-const FLAT: [&str; 9] = [
-    "type",
-    "timestamp",
-    "channel",
-    "pattern",
-    "sessionId",
-    "userId",
-    "seq",
-    "data",
-    "cursor",
-];
+/// Members of all flat messages, which a payload's own do not take the place of.
+const FLAT: [&str; 6] = ["type", "timestamp", "channel", "seq", "data", "cursor"];
 
 impl Spelling {
     /// The first message on a connection.
@@ -142,9 +132,9 @@ impl Spelling {
             Self::Flat => {
                 put(&mut message, "type", &quoted(name));
                 put(&mut message, "timestamp", &self.time(event.created_at));
-                put_place(&mut message, event);
+                let place = put_place(&mut message, event);
                 put(&mut message, "data", payload);
-                lift(&mut message, payload);
+                lift(&mut message, payload, &place);
             }
             Self::Envelope => {
                 put(&mut message, "id", &quoted(&event.id.0.to_string()));
@@ -153,7 +143,7 @@ impl Spelling {
                 put(&mut message, "data", payload);
                 let mut metadata = metadata(event.actor.as_str(), None);
                 metadata.pop();
-                put_place(&mut metadata, event);
+                let _ = put_place(&mut metadata, event);
                 put(&mut message, "metadata", &metadata);
             }
         }
@@ -188,7 +178,7 @@ impl Spelling {
                 put(&mut message, "timestamp", &self.time(now));
                 put(&mut message, "channel", &quoted(channel.as_str()));
                 put(&mut message, "data", payload);
-                lift(&mut message, payload);
+                lift(&mut message, payload, &[]);
                 message.push('}');
                 message
             }
@@ -262,19 +252,28 @@ impl Spelling {
     }
 }
 
-/// Where an event stands: what it is about, and its place among the events of what was subscribed to.
-fn put_place(message: &mut String, event: &Event) {
+/// Where an event stands: what it is about, and its place among the events of what was subscribed to. The members that
+/// not every event has.
+fn put_place(message: &mut String, event: &Event) -> Vec<&'static str> {
     let subject = event.subject();
     put(message, "channel", &quoted(subject.as_str()));
-    if event.source.is_some() {
-        put(message, "pattern", &quoted(event.channel.as_str()));
-    }
-    match subject.family() {
-        Family::Session(id) => put(message, "sessionId", &quoted(id)),
-        Family::User(id) => put(message, "userId", &quoted(id)),
-        _ => {}
-    }
+    let pattern = event
+        .source
+        .as_ref()
+        .map(|_| ("pattern", event.channel.as_str()));
+    let of = match subject.family() {
+        Family::Session(id) => Some(("sessionId", id)),
+        Family::User(id) => Some(("userId", id)),
+        _ => None,
+    };
+    let own = pattern.into_iter().chain(of);
+    let own = own.map(|(key, text)| {
+        put(message, key, &quoted(text));
+        key
+    });
+    let own = own.collect();
     put(message, "seq", &event.seq.to_string());
+    own
 }
 
 fn metadata(source: &str, answers: Option<&RawValue>) -> String {
@@ -291,13 +290,13 @@ fn metadata(source: &str, answers: Option<&RawValue>) -> String {
     metadata
 }
 
-/// Repeats the members of a payload beside it, those that do not collide.
-fn lift(message: &mut String, payload: &str) {
+/// Repeats the members of a payload beside it, those that do not collide with those of all messages, or this one's own.
+fn lift(message: &mut String, payload: &str, own: &[&str]) {
     let Some(members) = Members::read(payload) else {
         return;
     };
     for (key, raw) in &members.0 {
-        if !FLAT.contains(&&**key) {
+        if !FLAT.contains(&&**key) && !own.contains(&&**key) {
             put(message, key, raw.get());
         }
     }

@@ -1,5 +1,6 @@
 //! The subscriptions of a client that gives them names: several may be to the same channel, which is then told once.
 
+use crate::contract::MAX_TYPES;
 use crate::domain::{ChannelName, EventId};
 
 /// Most subscriptions of a connection. More than channels, of which there are fewer.
@@ -38,8 +39,8 @@ impl Subscriptions {
         ended
     }
 
-    /// The types of events that all subscriptions to a channel want together, and one more if it is to be added; `None`
-    /// if there is no subscription.
+    /// The types of events that all subscriptions to a channel want together, and one more if it is to be added; none,
+    /// which is all, if they are too many. `None` if there is no subscription.
     pub(super) fn wanted(
         &self,
         channel: &ChannelName,
@@ -56,6 +57,9 @@ impl Subscriptions {
             for name in types {
                 if !all.contains(name) {
                     all.push(name.clone());
+                }
+                if all.len() > MAX_TYPES {
+                    return Some(Vec::new());
                 }
             }
         }
@@ -92,6 +96,11 @@ mod tests {
         assert_eq!(
             subscriptions.wanted(&channel(), None),
             Some(types(&["a", "b"]))
+        );
+        let many: Vec<_> = (0..MAX_TYPES).map(|number| format!("t{number}")).collect();
+        assert_eq!(
+            subscriptions.wanted(&channel(), Some(&many)),
+            Some(Vec::new())
         );
         subscriptions.remove(|known| known.channel == channel());
         assert_eq!(subscriptions.wanted(&channel(), None), None);

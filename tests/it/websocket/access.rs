@@ -213,3 +213,88 @@ async fn who_shows_it_later_goes_on_as_somebody_and_misses_nothing() {
     let nothing = ws.try_next(Duration::from_millis(200)).await;
     assert_eq!(nothing, None, "nobody hears themselves");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_known_need_not_show_it_again() {
+    let server = start(&REQUIRED).await;
+    for (path, kind, told) in [
+        ("/ws", "handshake", "welcome"),
+        ("/ws/v1", "auth_request", "auth_success"),
+    ] {
+        let mut ws = Ws::connect(&server.address, &format!("{path}?token={}", of("ann"))).await;
+        ws.send(json!({"type": kind, "data": {"clientName": "ide", "clientVersion": "1"}}))
+            .await;
+        assert_eq!(ws.next().await["type"], told);
+        let done = ws.call("project:create", json!({"title": "Garden"})).await;
+        assert_eq!(done["ok"], true, "{done}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_it_later_hears_nothing_twice_and_only_what_it_still_wants() {
+    let server = start(&[("AUTH_SECRET", tokens::SECRET)]).await;
+    let (_first, greeting) = Ws::greeted(&server.address, "/ws?sessionId=s").await;
+    let mut other = Ws::connect(&server.address, "/ws?sessionId=s").await;
+    publish(&mut other, "tick", json!({"number": 1})).await;
+    let cursor = greeting["cursor"].as_str().unwrap();
+    let path = format!("/ws?sessionId=s&channels=ui:a&cursor={cursor}");
+    let mut ws = Ws::connect(&server.address, &path).await;
+    assert_eq!(ws.next().await["number"], 1);
+    ws.send(json!({"type": "unsubscribe", "channel": "ui:a"}))
+        .await;
+    assert_eq!(ws.next().await["type"], "unsubscribed");
+    ws.send(json!({"type": "subscribe", "sessionId": "t"}))
+        .await;
+    assert_eq!(ws.next().await["type"], "subscribed");
+    ws.send(json!({"type": "handshake", "data": {"token": of("ann")}}))
+        .await;
+    assert_eq!(ws.next().await["type"], "welcome");
+    let mut listener = Ws::connect(&server.address, "/ws?sessionId=t").await;
+    publish(&mut ws, "mine", json!({})).await;
+    assert_eq!(listener.next().await["sessionId"], "t", "where it is now");
+    let mut agent = Ws::connect(&server.address, "/ws/v1").await;
+    agent
+        .call("note", json!({"channel": "ui:a", "number": 2}))
+        .await;
+    publish(&mut other, "tick", json!({"number": 3})).await;
+    let heard = ws.settled().await;
+    let numbers: Vec<_> = heard.iter().map(|event| event["number"].clone()).collect();
+    assert_eq!(numbers, [json!(3)], "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_does_nothing_more_once_its_token_has_expired() {
+    let short = [
+        ("AUTH_LEEWAY", "1s"),
+        ("AUTH_GRACE", "1s"),
+        ("AUTH_EXPIRY_WARNING", "2s"),
+        ("MAX_MESSAGE", "1000000"),
+    ];
+    let server = start(&required(
+        &[&short[..], &crate::support::server::UNLIMITED[..]].concat(),
+    ))
+    .await;
+    let token = with("ann", json!({"exp": tokens::now() + 4}));
+    let mut watcher = Ws::connect(
+        &server.address,
+        &format!("/ws?sessionId=s&token={}", of("ann")),
+    )
+    .await;
+    let mut ws = Ws::connect(&server.address, &format!("/ws?sessionId=s&token={token}")).await;
+    // Far more than fits into what lies between it and the server waits for it.
+    let text = "x".repeat(200_000);
+    for number in 0..100 {
+        let kind = "tick";
+        watcher
+            .send(json!({"type": kind, "data": {"number": number, "text": text}}))
+            .await;
+    }
+    watcher.settled().await;
+    let late = tokens::now() + 8;
+    while tokens::now() < late {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    ws.send(json!({"type": "mine", "data": {}})).await;
+    assert_eq!(watcher.try_next(Duration::from_secs(1)).await, None);
+    assert_eq!(ws.closed().await, (4401, "token_expired".to_owned()));
+}

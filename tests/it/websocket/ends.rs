@@ -79,3 +79,32 @@ async fn clients_leave_over_a_time_and_nobody_comes_in_meanwhile() {
     );
     assert_eq!(server.ended().await, Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_waits_for_who_takes_long_to_read_its_answers() {
+    let settings = [
+        &crate::support::server::UNLIMITED[..],
+        &[("DRAIN_TIME", "20s")],
+    ]
+    .concat();
+    let mut server = start(&settings).await;
+    let mut ws = Ws::connect(&server.address, "/ws").await;
+    let data = json!({"projectId": "p", "taskId": "t", "text": "x".repeat(100_000)});
+    ws.call("task:update", data).await;
+    let count = 500;
+    for number in 0..count {
+        ws.send(json!({"type": "project:snapshot", "id": number, "data": "p"}))
+            .await;
+    }
+    ws.next().await;
+    server.signal("TERM");
+    let mut answers = 1;
+    // Each quickly enough, all of them in far more than the time in which others say their last words.
+    while ws.try_next(Duration::from_secs(20)).await.is_some() {
+        answers += 1;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(answers, count);
+    assert_eq!(ws.closed().await, (1012, "shutdown".to_owned()));
+    assert_eq!(server.ended().await, Some(0));
+}

@@ -245,3 +245,49 @@ async fn what_the_gateway_answers_itself() {
     ws.send(json!({"type": "disconnect"})).await;
     assert_eq!(ws.closed().await, (1000, "disconnect".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_was_left_otherwise_can_be_subscribed_to_again() {
+    let server = start(&[]).await;
+    let mut ws = Ws::connect(&server.address, "/ws/v1").await;
+    let subscribe = json!({"type": "subscribe", "data": {"resource": "project:p"}});
+    ws.send(subscribe.clone()).await;
+    let first = ws.until("subscription_update").await["data"]["subscriptionId"].clone();
+    ws.send(subscribe.clone()).await;
+    ws.until("subscription_update").await;
+    ws.call("leave:project", json!("p")).await;
+    // Of the two nothing is left, so that the end of one does not bring the other back.
+    ws.send(json!({"type": "unsubscribe", "data": {"subscriptionId": first}}))
+        .await;
+    assert_eq!(
+        ws.until("subscription_update").await["data"]["status"],
+        "ended"
+    );
+    let mut other = Ws::connect(&server.address, "/ws").await;
+    let task = json!({"projectId": "p", "title": "x"});
+    other.call("task:create", task.clone()).await;
+    let heard = ws.settled().await;
+    assert!(
+        heard
+            .iter()
+            .all(|message| message["type"] != "task:created"),
+        "{heard:?}"
+    );
+    ws.send(subscribe).await;
+    ws.until("subscription_update").await;
+    other.call("task:create", task).await;
+    ws.until("task:created").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_address_asked_for_can_be_left() {
+    let server = start(&[]).await;
+    let mut ws = Ws::connect(&server.address, "/ws/v1?channels=ui:a").await;
+    ws.send(json!({"type": "unsubscribe", "data": {"resource": "ui:a"}}))
+        .await;
+    let ended = ws.next().await;
+    assert_eq!(ended["data"]["status"], "ended", "{ended}");
+    let mut other = Ws::connect(&server.address, "/ws/v1").await;
+    other.call("note", json!({"channel": "ui:a"})).await;
+    assert_eq!(ws.settled().await, [] as [serde_json::Value; 0]);
+}

@@ -237,3 +237,47 @@ async fn events_are_spelled_as_the_client_wants_them() {
         "not its own"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_payload_says_of_users_and_sessions_stands_beside_it_where_nothing_else_does() {
+    let server = start(&[]).await;
+    let mut ws = Ws::connect(&server.address, "/ws?sessionId=s&channels=ui:a").await;
+    let mut other = Ws::connect(&server.address, "/ws/v1").await;
+    let data =
+        json!({"channel": "ui:a", "userId": "u", "sessionId": "t", "pattern": "p", "seq": -1});
+    other.call("note", data).await;
+    let heard = ws.next().await;
+    assert_eq!(
+        [&heard["userId"], &heard["sessionId"], &heard["pattern"]],
+        ["u", "t", "p"],
+        "{heard}"
+    );
+    assert_eq!(heard["seq"], 1);
+    let mut sender = Ws::connect(&server.address, "/ws?sessionId=s").await;
+    let message = json!({"type": "codeContext", "userId": "u", "data": {"sessionId": "t"}});
+    sender.send(message).await;
+    let heard = ws.next().await;
+    assert_eq!(
+        [&heard["userId"], &heard["sessionId"]],
+        ["u", "s"],
+        "{heard}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_names_nothing_leaves_the_session_that_it_is_in() {
+    let server = start(&[]).await;
+    let mut ws = Ws::connect(&server.address, "/ws").await;
+    ws.send(json!({"type": "subscribe", "sessionId": "s"}))
+        .await;
+    ws.next().await;
+    ws.send(json!({"type": "unsubscribe"})).await;
+    let left = ws.next().await;
+    assert_eq!(
+        (&left["type"], &left["sessionId"]),
+        (&json!("unsubscribed"), &json!("s")),
+        "{left}"
+    );
+    ws.send(json!({"type": "unsubscribe"})).await;
+    assert_eq!(ws.next().await["code"], "validation_failed");
+}

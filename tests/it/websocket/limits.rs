@@ -1,6 +1,6 @@
 //! How much clients may do.
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -133,4 +133,43 @@ async fn requests_that_are_no_upgrades_are_told_so() {
         head.starts_with("HTTP/1.1 426 ") && head.contains("sec-websocket-version: 13"),
         "{head}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_ping_with_an_id_is_answered_however_late_that_is_read() {
+    let server = start(&crate::support::server::UNLIMITED).await;
+    let ws = Ws::connect(&server.address, "/ws").await;
+    let (count, long) = (60_000, "x".repeat(200));
+    // Answers fill all that lies between, while nothing is read.
+    let (mut sink, stream) = ws.stream.split();
+    let sending = tokio::spawn(async move {
+        for number in 0..count {
+            let ping = json!({"type": "ping", "id": format!("{number}-{long}")});
+            sink.send(Message::text(ping.to_string())).await.unwrap();
+        }
+        sink
+    });
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let pongs = stream
+        .take(count)
+        .map(|message| {
+            let pong: Value = serde_json::from_str(message.unwrap().to_text().unwrap()).unwrap();
+            assert_eq!(pong["type"], "pong");
+            pong["id"].as_str().unwrap().to_owned()
+        })
+        .collect::<std::collections::HashSet<_>>();
+    let pongs = tokio::time::timeout(std::time::Duration::from_mins(1), pongs).await;
+    assert_eq!(pongs.unwrap().len(), count);
+    drop(sending.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_names_no_more_channels_than_a_cursor() {
+    let server = start(&[]).await;
+    let channels: Vec<_> = (0..2000).map(|number| format!("c{number}")).collect();
+    let path = format!("/ws?channels={}", channels.join(","));
+    let mut ws = Ws::connect(&server.address, &path).await;
+    let refused = ws.settled().await;
+    assert!((1..=257).contains(&refused.len()), "{}", refused.len());
+    assert!(refused.iter().any(|refusal| refusal["field"] == "channels"));
 }

@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::{Connection, lock};
 use crate::transport::websocket::close;
 
@@ -14,8 +16,9 @@ const LINGER_ROUNDS: usize = 10;
 const STALLED: Duration = Duration::from_secs(2);
 
 impl Connection {
-    /// Ends the connection after what waits was written.
+    /// Ends the connection after what waits was written. Nothing more is taken from the client, who may be slow to take it.
     pub(in super::super) fn end(&self, code: u16, reason: &'static str) {
+        self.inbox().closed = true;
         self.farewell.get_or_init(|| code);
         self.outlet.finish(reason);
     }
@@ -35,25 +38,38 @@ impl Connection {
 
     /// Answers what the client has sent, lets it take what waits for it, and ends its connection.
     pub(in super::super) async fn retire(&self) {
-        for round in 1..=LINGER_ROUNDS {
-            if round == LINGER_ROUNDS {
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            if rounds == LINGER_ROUNDS {
                 self.inbox().closed = true;
             }
             let received = self.received.load(Ordering::Relaxed);
             tokio::time::sleep(LINGER).await;
+            let is_answered = !self.inbox().pumping;
             let is_quiet = self.received.load(Ordering::Relaxed) == received;
-            if self.is_gone() || (is_quiet && !self.inbox().pumping) {
+            let is_last = is_quiet || rounds >= LINGER_ROUNDS;
+            let takes = self.goes_on_until(self.outlet.drained()).await;
+            if !takes || self.is_gone() || (is_answered && is_last) {
                 break;
             }
         }
         self.end(close::RESTART, "shutdown");
+        if !self.goes_on_until(self.has_gone()).await {
+            self.cut(close::RESTART, "shutdown");
+        }
+    }
+
+    /// Waits until something is so, for as long as the client takes what waits for it; whether it came to be so.
+    async fn goes_on_until(&self, event: impl Future<Output = ()>) -> bool {
+        let mut event = std::pin::pin!(event);
         loop {
             let taken = self.outlet.taken();
-            if tokio::time::timeout(STALLED, self.has_gone()).await.is_ok() {
-                return;
+            if timeout(STALLED, &mut event).await.is_ok() {
+                return true;
             }
             if self.outlet.taken() == taken {
-                return self.cut(close::RESTART, "shutdown");
+                return false;
             }
         }
     }
@@ -80,9 +96,7 @@ impl Connection {
         let was_gone = self.gone.swap(true, Ordering::AcqRel);
         if let Some(seat) = lock(&self.seat).take() {
             seat.session.close();
-            if let Some(identity) = seat.session.identity() {
-                self.gateway.tenure.forget(self.id, &identity);
-            }
+            self.gateway.tenure.forget(self.id);
         }
         drop(lock(&self.counted).take());
         self.went.notify_waiters();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Connection, Packet, lock};
 use crate::clock::Clock;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::hub::Offer;
 use crate::limits::Exceeded;
 use crate::transport::outlet::Kind;
@@ -66,7 +66,7 @@ impl Connection {
         self.received.fetch_add(1, Ordering::Relaxed);
         self.gateway.note_message();
         let message = Message::read(self.spelling, text);
-        let exceeded = self.spend(&message).err();
+        let exceeded = self.spend(pump::class(message.as_ref().ok())).err();
         let pause = exceeded.as_ref().map(|_| pause(text.len()));
         let draining = self.gateway.app.lifecycle().is_draining();
         let refused = match exceeded {
@@ -79,20 +79,23 @@ impl Connection {
         };
         match &message {
             // At once: it asks whether the connection is there, and not for what was said before.
-            Ok(message) if message.name == "ping" && refused.is_none() => self.pong(message),
+            Ok(message) if message.name == "ping" && refused.is_none() && self.pong(message) => {}
             _ => self.queue(Incoming { message, refused }),
         }
         pause
     }
 
-    /// Who does not take the answers to pings gets none.
-    fn pong(&self, message: &Message) {
-        let text = self
-            .spelling
-            .say("pong", Clock.now(), message.id.as_deref(), &[]);
-        if self.outlet.try_push(Kind::Answer, Packet::other(text)) != Offer::Taken {
-            tracing::debug!(connection.id = %self.id, "no room for a pong");
-        }
+    /// Answers a ping, if there is room for that.
+    fn pong(&self, message: &Message) -> bool {
+        let id = message.id.as_deref();
+        let text = self.spelling.say("pong", Clock.now(), id, &[]);
+        self.outlet.try_push(Kind::Answer, Packet::other(text)) != Offer::Full
+    }
+
+    /// Takes a frame that says nothing, such as a ping, out of what the client may send. For how long nothing more is to be
+    /// read.
+    pub(in super::super) fn spend_frame(&self) -> Option<Duration> {
+        self.spend(EventClass::Signal).err().map(|_| PAUSE)
     }
 
     fn queue(self: &Arc<Self>, mut incoming: Incoming) {
@@ -118,12 +121,11 @@ impl Connection {
     }
 
     /// Takes a message out of what the client may send.
-    fn spend(&self, message: &Result<Message, Unreadable>) -> Result<(), Exceeded> {
+    fn spend(&self, class: EventClass) -> Result<(), Exceeded> {
         let limits = self.gateway.app.limits();
         if !limits.are_messages_limited() {
             return Ok(());
         }
-        let class = pump::class(message.as_ref().ok());
         let seat = self.seat();
         let shared = seat.as_ref().and_then(|seat| seat.user_budget.as_deref());
         let spent = limits.spend(class, &self.budget, shared);

@@ -13,6 +13,7 @@ use crate::transport::outlet::Kind;
 use crate::transport::websocket::connection::Packet;
 use crate::transport::websocket::message::Message;
 use crate::transport::websocket::seat::Seat;
+use crate::transport::websocket::spelling::Spelling;
 
 impl Pump {
     pub(super) async fn settle_all(&mut self) {
@@ -72,6 +73,12 @@ impl Pump {
             Some(_) => self.refuse(&message.name, id, reply).await,
             None => self.answer(&message.name, id, reply.clone()).await,
         }
+    }
+
+    pub(super) async fn pong(&self, message: &Message) {
+        let id = message.id.as_deref();
+        let make = |spelling: Spelling| spelling.say("pong", Clock.now(), id, &[]);
+        self.connection.say(make).await;
     }
 
     /// Says that a text is no message.

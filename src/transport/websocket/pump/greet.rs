@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::Pump;
 use crate::clock::Clock;
 use crate::command::Caller;
-use crate::contract::{ErrorCode, Reply, Request, Since, Subscribe};
+use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, Since, Subscribe};
 use crate::domain::{Holder, Identity};
 use crate::hub::Subscriber;
 use crate::session::{Outcome, Reset};
@@ -20,6 +20,7 @@ use crate::transport::websocket::members::{Members, quoted};
 use crate::transport::websocket::message::Message;
 use crate::transport::websocket::seat::Seat;
 use crate::transport::websocket::spelling::Spelling;
+use crate::transport::websocket::wishes::Wishes;
 
 /// Where a client may put what shows who it is.
 const CREDENTIALS: [&str; 3] = ["apiKey", "api_key", "token"];
@@ -59,6 +60,9 @@ impl Pump {
 
     /// Takes note of who the client is, as it says after it has connected.
     pub(super) async fn introduce(&mut self, message: &Message) {
+        if let Err(refusal) = self.bounded(message) {
+            return self.turn_away(Some(message), &refusal).await;
+        }
         let data = Members::read(message.data.get());
         let said = |key: &str| {
             let raw = data.as_ref()?.get(key)?.get();
@@ -66,6 +70,10 @@ impl Pump {
         };
         let mut keys = CREDENTIALS.into_iter();
         let shown = keys.find_map(|key| Credential::in_auth(|_| said(key)));
+        if let (Some(seat), None) = (self.connection.seat(), &shown) {
+            // Who is known need not show it again.
+            return self.say_welcome(&seat, message.id.as_deref()).await;
+        }
         let app = &self.connection.gateway.app;
         let identity = visitor::identify(app, shown.as_ref(), self.connection.id).await;
         let introduced = match identity {
@@ -89,7 +97,7 @@ impl Pump {
             .as_ref()
             .is_some_and(|seat| seat.session.identity().is_some());
         match (known, identity, shown) {
-            // Nobody looks at what is shown, or who is known shows nothing new.
+            // Nobody looks at what is shown.
             (Some(seat), None, _) => {
                 self.say_welcome(&seat, id).await;
                 Ok(())
@@ -158,8 +166,14 @@ impl Pump {
     async fn begin(&mut self, seat: &Arc<Seat>, before: Option<String>) -> Result<Begun, Reply> {
         let mut begun = Begun::default();
         let subscriber = Arc::clone(seat) as Arc<dyn Subscriber>;
-        let wishes = self.connection.wishes.clone();
-        for cursor in [before, wishes.cursor.clone()].into_iter().flatten() {
+        let mut wishes = self.connection.wishes.clone();
+        if before.is_some() {
+            // What was wished for has been heard since, unless the client does not want to any more.
+            wishes = Wishes::default();
+        } else {
+            self.connection.set_session_id(wishes.session_id.clone());
+        }
+        if let Some(cursor) = before.or_else(|| wishes.cursor.clone()) {
             let resumed = seat.session.resume(&cursor, &subscriber).await;
             let resumed = resumed.map_err(|error| {
                 tracing::debug!(error = %causes(&error), "a client cannot go on now");
@@ -175,6 +189,11 @@ impl Pump {
         if let Some(identity) = identity.filter(|who| matches!(who.holder, Holder::User { .. })) {
             channels.insert(0, format!("user:{}", identity.actor.as_str()));
         }
+        if channels.len() > MAX_CURSOR_CHANNELS {
+            let what = format!("must not be more than {MAX_CURSOR_CHANNELS}");
+            begun.refused.push(Reply::invalid("channels", what));
+            channels.truncate(MAX_CURSOR_CHANNELS);
+        }
         for name in channels {
             if begun.channels.contains(&name) {
                 continue;
@@ -185,7 +204,6 @@ impl Pump {
                 Err(reply) => begun.refused.push(reply),
             }
         }
-        self.connection.set_session_id(wishes.session_id);
         Ok(begun)
     }
 

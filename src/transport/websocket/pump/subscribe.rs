@@ -131,7 +131,13 @@ impl Pump {
 
     async fn unsubscribe_flat(&mut self, seat: &Arc<Seat>, message: &Message) -> Result<(), Reply> {
         self.bounded(message)?;
-        let wanted = Wanted::read(message)?;
+        let mut wanted = Wanted::read(message)?;
+        if wanted.channels.is_empty() {
+            // The session that it is in.
+            wanted.session = self.connection.session_id();
+            let session = wanted.session.iter().map(|id| format!("session:{id}"));
+            wanted.channels.extend(session);
+        }
         let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
         self.ask(seat, Request::Unsubscribe { channels }).await?;
         if self.connection.session_id() == wanted.session {
@@ -192,6 +198,12 @@ impl Pump {
         }
         // Checked by themselves: together with others they may mean something else.
         Subscribe::new([channel.as_str()], types.iter().map(String::as_str), None)?;
+        if !seat.session.has_joined(&channel) {
+            // It was left, or the client was turned out: nothing is heard by those that are left.
+            self.kept
+                .subscriptions
+                .remove(|known| known.channel == channel);
+        }
         let before = self.kept.subscriptions.wanted(&channel, None);
         let wanted = self.kept.subscriptions.wanted(&channel, Some(&types));
         let place = if before.is_some() && before == wanted && since.is_none() {
@@ -230,14 +242,18 @@ impl Pump {
             Some(id) => known.id == *id,
             None => Some(known.channel.as_str()) == channel.as_deref(),
         };
-        let ended = self.kept.subscriptions.remove(is_meant);
+        let mut ended = self.kept.subscriptions.remove(is_meant);
+        if ended.is_empty() {
+            ended.extend(heard_otherwise(seat, channel.as_deref()));
+        }
         let Some(Subscription { channel, .. }) = ended.first().cloned() else {
             let message = "there is no such subscription";
             return Err(
                 Reply::refused(ErrorCode::NotFound, message).with_field("data.subscriptionId")
             );
         };
-        match self.kept.subscriptions.wanted(&channel, None) {
+        let left = self.kept.subscriptions.wanted(&channel, None);
+        match left.filter(|_| seat.session.has_joined(&channel)) {
             None => {
                 let channels = vec![channel];
                 self.ask(seat, Request::Unsubscribe { channels }).await?;
@@ -264,9 +280,7 @@ impl Pump {
         since: Option<Since>,
     ) -> Result<Box<RawValue>, Reply> {
         let names = types.iter().map(String::as_str);
-        // Too many together: then all.
-        let wish = Subscribe::new([channel.as_str()], names, since.clone())
-            .or_else(|_| Subscribe::new([channel.as_str()], [], since))?;
+        let wish = Subscribe::new([channel.as_str()], names, since)?;
         let reply = self.ask(seat, Request::Subscribe(wish)).await?;
         let listed = Members::read(reply.get()).and_then(|reply| reply.get("channels"));
         let listed =
@@ -337,9 +351,20 @@ impl Pump {
     }
 
     /// What is too large is not looked at closely.
-    fn bounded(&self, message: &Message) -> Result<(), Reply> {
+    pub(super) fn bounded(&self, message: &Message) -> Result<(), Reply> {
         // Whatever the name: it is held to the same rules as every payload.
         let packet = format!("[0,{}]", message.data);
         crate::contract::check(&packet, &self.limits())
     }
+}
+
+/// A channel that is heard without a subscription of a name: by the address, or the cursor that was come back with.
+fn heard_otherwise(seat: &Seat, channel: Option<&str>) -> Option<Subscription> {
+    let channel = ChannelName::parse(channel?).ok()?;
+    let is_heard = seat.session.has_joined(&channel);
+    is_heard.then(|| Subscription {
+        id: channel.to_string(),
+        channel,
+        types: Vec::new(),
+    })
 }
