@@ -51,7 +51,7 @@ async fn one_log_behind_all_doors() {
             0 => {
                 let who = chance.below(listeners.len());
                 let address = cluster.address(chance.below(2));
-                listeners[who].cut_and_go_on(address);
+                listeners[who].cut_and_go_on(address).await;
             }
             _ => writers.write(&mut chance).await,
         }

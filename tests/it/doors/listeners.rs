@@ -84,15 +84,20 @@ impl Listener {
     }
 
     /// Loses the connection and comes back, perhaps to another instance, with the last cursor.
-    pub(super) fn cut_and_go_on(&mut self, address: &str) {
-        self.cut();
-        self.listen(address);
-    }
-
-    fn cut(&mut self) {
-        for task in self.tasks.drain(..) {
+    pub(super) async fn cut_and_go_on(&mut self, address: &str) {
+        for task in &self.tasks {
             task.abort();
         }
+        for task in self.tasks.drain(..) {
+            // It may hear something until it has ended.
+            let ended = task.await;
+            assert!(
+                ended.is_err_and(|error| error.is_cancelled()),
+                "{:?}",
+                self.door
+            );
+        }
+        self.listen(address);
     }
 
     fn listen(&mut self, address: &str) {
@@ -123,7 +128,9 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.cut();
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
