@@ -230,6 +230,12 @@ impl Limits {
         self.budget_of(&format!("anonymous:{}", client.key()))
     }
 
+    /// How many credentials that count for nothing may be shown from an address; `None` if that is not limited.
+    #[must_use]
+    pub fn attempts_at(&self, client: ClientAddress) -> Option<Arc<Budget>> {
+        self.budget_of(&format!("anonymous:attempts:{}", client.key()))
+    }
+
     /// Whether there is anything to count messages for.
     #[must_use]
     pub fn are_messages_limited(&self) -> bool {

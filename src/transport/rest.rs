@@ -16,6 +16,7 @@ mod family;
 mod frame;
 mod publish;
 mod read;
+mod several;
 mod table;
 
 use axum::Router;

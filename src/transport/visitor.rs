@@ -103,7 +103,7 @@ fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
     Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
 }
 
-/// As [`identify`], out of what the address may do if it was in vain: looking at credentials costs most of all, and here
+/// As [`identify`], out of what may be tried from the address if it was in vain: looking at credentials costs most of all, and here
 /// each request shows one.
 async fn identify_at(
     app: &App,
@@ -112,7 +112,7 @@ async fn identify_at(
     connection: ConnectionId,
 ) -> Result<Option<Identity>, Reply> {
     let (limits, class) = (app.limits(), EventClass::Read);
-    let budget = client.and_then(|client| limits.budget_at(client));
+    let budget = client.and_then(|client| limits.attempts_at(client));
     if let Some(budget) = &budget {
         limits.spend_shared(class, budget).map_err(too_much)?;
     }

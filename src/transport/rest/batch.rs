@@ -3,17 +3,15 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::call::{Call, PAYLOAD};
-use super::command::{KEY, answer, key, read, run};
-use super::endpoint::JSON;
-use crate::contract::{CommandRequest, EventClass, Reply};
+use super::command::{KEY, key, read};
+use super::several::answered;
+use crate::contract::{CommandRequest, EventClass, Reply, Request};
 use crate::domain::ProjectId;
-use crate::session::Outcome;
 
 /// Most commands of a batch.
 pub(super) const MAX_COMMANDS: usize = 100;
@@ -54,28 +52,11 @@ pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> 
         let what = format!("must not be more than {MAX_COMMANDS}");
         return Err(Reply::invalid("commands", what));
     }
-    let mut outcomes = Vec::with_capacity(commands.len());
-    for (index, command) in commands.into_iter().enumerate() {
-        let paid = if index == 0 {
-            Ok(())
-        } else {
-            call.spend(EventClass::Command)
-        };
-        outcomes.push(
-            match paid.and_then(|()| understood(&call, &project, command)) {
-                Ok(command) => run(&call.session, command).await,
-                Err(refusal) => Outcome::Done(refusal),
-            },
-        );
-    }
-    let mut answers = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        answers.push(answer(outcome).await);
-    }
-    let results = to_raw_value(&answers).expect("answers are JSON");
-    let body = format!("{{\"results\":{results}}}");
-    let json = [(CONTENT_TYPE, JSON)];
-    Ok((json, body).into_response())
+    let read = |text| {
+        let command = understood(&call, &project, text)?;
+        Ok(Request::Command(Box::new(command)))
+    };
+    Ok(answered(&call, commands, read).await)
 }
 
 fn understood(call: &Call, project: &ProjectId, text: &RawValue) -> Result<CommandRequest, Reply> {

@@ -67,7 +67,7 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
         command.make_id_of_key(&call.session.caller.key_holder());
     }
     command.if_match = if_match(&call)?;
-    let reply = answer(run(&call.session, command).await).await;
+    let reply = answer(run(&call.session, Request::Command(Box::new(command))).await).await;
     respond(what, reply)
 }
 
@@ -79,12 +79,12 @@ pub(super) fn read(call: &Call, event: &str, packet: &str) -> Result<CommandRequ
     }
 }
 
-/// Sets a command off. Its effect does not depend on anybody waiting for the answer.
-pub(super) async fn run(session: &Session, command: CommandRequest) -> Outcome {
-    let mut request = Request::Command(Box::new(command));
+/// Sets a request off. Its effect does not depend on anybody waiting for the answer.
+pub(super) async fn run(session: &Session, mut request: Request) -> Outcome {
     session.own(&mut request);
     let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
-    session.run(request, &nobody).await
+    // Boxed, because it is large.
+    Box::pin(session.run(request, &nobody)).await
 }
 
 /// Waits for a command's answer.

@@ -1,19 +1,15 @@
 //! Publishing: one event, or several that are answered one by one. A bad one fails no other.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::call::{Call, PAYLOAD};
-use super::command::{KEY, Nobody, answer, key};
-use super::endpoint::JSON;
+use super::command::{KEY, answer, key, run};
+use super::several::answered;
 use crate::contract::{EventClass, Publication, Reply, Request};
-use crate::hub::Subscriber;
-use crate::session::Outcome;
 
 /// Events in one request.
 const MAX_EVENTS: usize = 100;
@@ -43,7 +39,13 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
     let key = key(&call)?;
     match asked_in(&body)? {
         Asked::One(text) => {
-            let reply = answer(begin(&call, text, key.as_deref()).await).await;
+            let publication = read(&call, text)?;
+            let publication = match key {
+                Some(key) => publication.with_key(&key)?,
+                None => publication,
+            };
+            let request = Request::Publish(publication);
+            let reply = answer(run(&call.session, request).await).await;
             if !reply.is_ok() {
                 return Err(reply);
             }
@@ -54,47 +56,14 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
             Err(Reply::invalid(KEY, what))
         }
         Asked::Several(texts) => {
-            // All are on their way before the first is answered: so they are committed together.
-            let mut outcomes = Vec::with_capacity(texts.len());
-            for (index, text) in texts.into_iter().enumerate() {
-                let paid = if index == 0 {
-                    Ok(())
-                } else {
-                    call.spend(EventClass::Command)
-                };
-                outcomes.push(match paid {
-                    Ok(()) => begin(&call, text, None).await,
-                    Err(refusal) => Outcome::Done(refusal),
-                });
-            }
-            let mut answers = Vec::with_capacity(outcomes.len());
-            for outcome in outcomes {
-                answers.push(answer(outcome).await);
-            }
-            let results = to_raw_value(&answers).expect("answers are JSON");
-            let body = format!("{{\"results\":{results}}}");
-            Ok(([(header::CONTENT_TYPE, JSON)], body).into_response())
+            let read = |text| read(&call, text).map(Request::Publish);
+            Ok(answered(&call, texts, read).await)
         }
     }
 }
 
-/// Hands an event to the writer, or says why not.
-async fn begin(call: &Call, text: &RawValue, key: Option<&str>) -> Outcome {
-    let read = || {
-        let publication = Publication::read(text.get(), &call.limits())?;
-        match key {
-            Some(key) => publication.with_key(key),
-            None => Ok(publication),
-        }
-    };
-    match read() {
-        Ok(publication) => {
-            let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
-            let request = Request::Publish(publication);
-            Box::pin(call.session.run(request, &nobody)).await
-        }
-        Err(refusal) => Outcome::Done(refusal),
-    }
+fn read(call: &Call, text: &RawValue) -> Result<Publication, Reply> {
+    Publication::read(text.get(), &call.limits())
 }
 
 /// One event, a list of events, or a list as `events`.

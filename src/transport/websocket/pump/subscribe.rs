@@ -91,11 +91,7 @@ impl Pump {
             Spelling::Flat => self.subscribe_flat(seat, message).await,
             Spelling::Envelope => self.subscribe_envelope(seat, message).await,
         };
-        if let Err(refusal) = subscribed {
-            self.refuse(&message.name, message.id.as_deref(), &refusal)
-                .await;
-        }
-        seat.welcome();
+        self.go_on(seat, message, subscribed).await;
     }
 
     pub(super) async fn unsubscribe(&mut self, seat: &Arc<Seat>, message: &Message) {
@@ -104,7 +100,12 @@ impl Pump {
             Spelling::Flat => self.unsubscribe_flat(seat, message).await,
             Spelling::Envelope => self.unsubscribe_envelope(seat, message).await,
         };
-        if let Err(refusal) = unsubscribed {
+        self.go_on(seat, message, unsubscribed).await;
+    }
+
+    /// Lets events follow the answer, or the refusal.
+    async fn go_on(&self, seat: &Arc<Seat>, message: &Message, done: Result<(), Reply>) {
+        if let Err(refusal) = done {
             self.refuse(&message.name, message.id.as_deref(), &refusal)
                 .await;
         }
