@@ -8,7 +8,7 @@ use super::read::Listing;
 use super::rooms::UNCERTAIN;
 use super::{Outcome, Session};
 use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, Identity, Role, Seq, Target, policy};
+use crate::domain::{ChannelName, Identity, ProjectId, Role, Seq, Target, policy};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -72,13 +72,11 @@ impl Session {
             let wanted = (target, wish.types.as_ref());
             // Boxed, because it is large, and most requests are commands.
             let begin = Box::pin(self.subscribe_one(wanted, standing, &start, subscriber));
-            match begin.await {
-                Ok(document) => {
-                    listed.push(document);
-                    new.extend((!was_there).then_some(&target.channel));
-                }
+            let outcome = begin.await;
+            new.extend((!was_there).then_some(&target.channel));
+            match outcome {
+                Ok(document) => listed.push(document),
                 Err(error) => {
-                    new.extend((!was_there).then_some(&target.channel));
                     for channel in new {
                         self.leave_channel(channel).await;
                     }
@@ -143,49 +141,76 @@ impl Session {
         start: &Start,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Document, JoinError> {
-        let from = match start {
-            Start::Now | Start::Lost(_) => From::Now,
-            Start::Seq(seq) => From::Seen(*seq),
-            Start::Cursor(cursor) => {
-                let channel = self.app.store().channel_open(&target.channel).await;
-                let no = channel.map_err(SubscribeError::Store)?.no;
-                cursor.get(no).map_or(From::Now, From::Seen)
-            }
+        let (joined, told) = if let Some(project) = &target.project {
+            let begin = self.begin_project(project, types, standing, start, subscriber);
+            begin.await?
+        } else {
+            let begin = self.begin_channel(target, types, standing, start, subscriber);
+            begin.await?
         };
-        let begin = async {
-            let Some(project) = &target.project else {
-                let (joined, continued) = match start {
-                    Start::Lost(reason) => {
-                        let lost = (Rest::Kept, (*reason).to_owned());
-                        self.follow_the_rest(target, types, subscriber, standing, lost)
-                            .await?
-                    }
-                    _ => {
-                        self.follow_channel(target, types, subscriber, from, standing)
-                            .await?
-                    }
-                };
-                let told = continued.map(|continued| continued.to_document());
-                return Ok((joined, told));
-            };
-            let (from, lost) = match start {
-                Start::Lost(reason) => {
-                    let state = self.reset(project, reason).await;
-                    let state = state.map_err(SubscribeError::Store)?;
-                    (From::After(seq_of(&state)), Some(state))
-                }
-                _ => (from, None),
-            };
-            let followed = self.follow(project, types, subscriber, from, standing);
-            let followed = followed.await?;
-            Ok::<_, JoinError>((followed.joined, followed.reset.or(lost)))
-        };
-        let (joined, told) = begin.await?;
         let mut document = told.unwrap_or_default();
         document.insert("channel", target.channel.as_str());
         document.insert("seq", joined.head);
         document.insert("cursor", self.cursor_at(joined.channel_no, joined.head));
         Ok(document)
+    }
+
+    /// From where on a channel is heard, unless that is lost.
+    async fn position_in(
+        &self,
+        channel: &ChannelName,
+        start: &Start,
+    ) -> Result<From, SubscribeError> {
+        Ok(match start {
+            Start::Now | Start::Lost(_) => From::Now,
+            Start::Seq(seq) => From::Seen(*seq),
+            Start::Cursor(cursor) => {
+                let channel = self.app.store().channel_open(channel).await;
+                let no = channel.map_err(SubscribeError::Store)?.no;
+                cursor.get(no).map_or(From::Now, From::Seen)
+            }
+        })
+    }
+
+    async fn begin_project(
+        &self,
+        project: &ProjectId,
+        types: Option<&Types>,
+        standing: Standing,
+        start: &Start,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<(Joined, Option<Document>), JoinError> {
+        let (from, lost) = if let Start::Lost(reason) = start {
+            let state = self.reset(project, reason).await;
+            let state = state.map_err(SubscribeError::Store)?;
+            (From::After(seq_of(&state)), Some(state))
+        } else {
+            (self.position_in(&project.channel(), start).await?, None)
+        };
+        let followed = self.follow(project, types, subscriber, from, standing);
+        let followed = followed.await?;
+        Ok((followed.joined, followed.reset.or(lost)))
+    }
+
+    async fn begin_channel(
+        &self,
+        target: &Target,
+        types: Option<&Types>,
+        standing: Standing,
+        start: &Start,
+        subscriber: &Arc<dyn Subscriber>,
+    ) -> Result<(Joined, Option<Document>), JoinError> {
+        let (joined, continued) = if let Start::Lost(reason) = start {
+            let lost = (Rest::Kept, (*reason).to_owned());
+            self.follow_the_rest(target, types, subscriber, standing, lost)
+                .await?
+        } else {
+            let from = self.position_in(&target.channel, start).await?;
+            self.follow_channel(target, types, subscriber, from, standing)
+                .await?
+        };
+        let told = continued.map(|continued| continued.to_document());
+        Ok((joined, told))
     }
 
     /// Subscribes to a channel that is no project's, from a position or else from what is kept.
