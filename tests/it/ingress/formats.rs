@@ -47,11 +47,12 @@ async fn whatever_can_be_read_becomes_an_event_and_the_rest_is_counted() {
     assert_eq!(count(&health, "refused"), 3, "{health}");
     assert_eq!(count(&health, "dropped"), 0, "{health}");
     assert_eq!(health["ingress"]["channels"], json!(CHANNELS));
-    let reasons = cluster.instances[0].logged();
-    let refused = |line: &&String| line.contains("a message of a backend is refused");
-    assert!(
+    let refused = |line: &String| line.contains("a message of a backend is refused");
+    eventually("the log says why", async || {
+        let reasons = cluster.instances[0].logged();
         reasons
             .iter()
-            .any(|line| refused(&line) && line.contains("UTF-8"))
-    );
+            .any(|line| refused(line) && line.contains("UTF-8"))
+    })
+    .await;
 }
