@@ -8,7 +8,7 @@ use super::read::Listing;
 use super::rooms::UNCERTAIN;
 use super::{Outcome, Session};
 use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, Identity, ProjectId, Role, Seq, Target, policy};
+use crate::domain::{ChannelName, Identity, ProjectId, Seq, Target, policy};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -321,14 +321,6 @@ impl Session {
             Ok(answer)
         };
         self.reading(&target, Box::pin(sync)).await
-    }
-
-    /// Whether the client is an operator: whoever has a hand in all projects. Everybody is, as long as nobody has to show
-    /// who they are.
-    #[must_use]
-    pub fn is_operator(&self) -> bool {
-        let rights = self.rights();
-        rights.is_none_or(|identity| identity.grants.everywhere() >= Some(Role::Admin))
     }
 }
 
