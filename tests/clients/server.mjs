@@ -34,6 +34,11 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** The process id, for those who look at its memory. */
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** Closes `socket` when the server ends, so that it doesn't go on looking for it. */
   attach(socket) {
     this.#sockets.push(socket);
