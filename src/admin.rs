@@ -1,12 +1,19 @@
 //! What operators ask the server.
 
-pub mod health;
-pub mod operations;
-pub mod probes;
+mod health;
+mod operations;
+mod probes;
 
 use std::time::Duration;
 
+use axum::Router;
+use axum::http::Method;
+use axum::routing::MethodRouter;
+
 use crate::app::App;
+use crate::transport::rest::Endpoint;
+use crate::transport::rest::endpoint::Admitted;
+use crate::transport::socketio::Broadcasts;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -17,5 +24,40 @@ async fn ask_store(app: &App) -> Result<(), &'static str> {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err("the database cannot be reached; commands are refused as unavailable"),
         Err(_) => Err("the database does not answer; commands are refused as unavailable"),
+    }
+}
+
+/// All endpoints, as the OpenAPI document has them.
+pub(crate) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
+    let mut endpoints = vec![health::endpoint()];
+    endpoints.extend(probes::endpoints());
+    endpoints.extend(operations::endpoints(broadcasts));
+    endpoints
+}
+
+/// Their routes.
+pub(crate) fn router(endpoints: Vec<Endpoint>) -> Router<App> {
+    let routes = endpoints
+        .into_iter()
+        .fold(Router::new(), |routes, endpoint| {
+            routes.route(endpoint.path, endpoint.routes.into_router())
+        });
+    routes.merge(operations::elsewhere())
+}
+
+/// One that anybody may ask.
+fn plain(path: &'static str, name: &str, summary: &str, route: MethodRouter<App>) -> Endpoint {
+    Endpoint {
+        method: Method::GET,
+        path,
+        name: name.to_owned(),
+        group: "operations",
+        summary: summary.to_owned(),
+        about: "",
+        parameters: Vec::new(),
+        body: None,
+        answers: Vec::new(),
+        refusals: &[],
+        routes: Admitted::elsewhere(route),
     }
 }

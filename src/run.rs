@@ -83,7 +83,7 @@ fn with_logs(
     config: &Config,
     run: impl Future<Output = Result<(), RunError>>,
 ) -> Result<(), RunError> {
-    telemetry::start(config)?;
+    let _flush = telemetry::start(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -130,6 +130,7 @@ fn signals() -> io::Result<impl Future<Output = ()>> {
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
             tracing::warn!("second signal; ending at once");
+            telemetry::flush();
             std::process::exit(INTERRUPTED);
         });
     })

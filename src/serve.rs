@@ -16,7 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
-use crate::admin::{health, operations, probes};
+use crate::admin;
 use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
@@ -128,13 +128,12 @@ fn warn_if_open(app: &App) {
 
 /// The whole URL space.
 fn router(app: &App, doors: &Doors) -> Router {
+    let operations = admin::endpoints(&doors.sockets.broadcasts());
     Router::new()
-        .merge(health::router())
-        .merge(probes::router())
-        .merge(operations::router(doors.sockets.broadcasts()))
+        .merge(rest::router(app, doors.endpoints(), &operations))
+        .merge(admin::router(operations))
         .merge(doors.sockets.router())
         .merge(doors.websockets.router())
-        .merge(rest::router(app, doors.endpoints()))
         .fallback(not_found)
         .layer(cors(app.config()))
         .with_state(app.clone())

@@ -1,7 +1,7 @@
 //! The doors: each is a codec plus a connection, and none contains rules.
 
 mod credential;
-mod gate;
+pub(crate) mod gate;
 pub(crate) mod hangup;
 mod outlet;
 mod pacer;

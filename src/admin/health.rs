@@ -3,17 +3,20 @@
 //! The answer is 200 even while the database or the broker is away: connections and deliveries go on, and restarting
 //! the server would end them without helping. `status` then says `degraded`.
 
+use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde::Serialize;
 
-use super::ask_store;
+use super::{ask_store, plain};
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
+use crate::contract::schema::http as schema;
 use crate::ingress::{self, Ingress};
 use crate::limits::Report;
+use crate::telemetry;
+use crate::transport::rest::endpoint::{Answer, Endpoint, of};
 
 #[derive(Debug, Serialize)]
 struct Health {
@@ -33,6 +36,7 @@ struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     ingress: Option<ingress::Report>,
     limits: Report,
+    log: telemetry::Report,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,9 +53,17 @@ struct StoreHealth {
     error: Option<&'static str>,
 }
 
-/// The route.
-pub fn router() -> Router<App> {
-    Router::new().route("/health", get(health))
+/// The endpoint.
+pub(super) fn endpoint() -> Endpoint {
+    Endpoint {
+        answers: vec![Answer::ok("How it is.", of::<schema::Health>)],
+        ..plain(
+            "/health",
+            "health",
+            "Whether the server is well",
+            get(health),
+        )
+    }
 }
 
 async fn health(State(app): State<App>) -> Json<Health> {
@@ -71,6 +83,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
         broker: broker(&app),
         ingress: app.ingress().map(Ingress::report),
         limits: app.limits().report(),
+        log: telemetry::report(),
     })
 }
 

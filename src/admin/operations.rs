@@ -1,53 +1,138 @@
 //! What operators and backends may ask of all instances at once, below `/admin`, with `ADMIN_TOKEN`.
 
+use std::convert::Infallible;
+
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::plain;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::contract::schema::answer::Done;
+use crate::contract::schema::http as schema;
 use crate::contract::{ErrorCode, Notification, Reply};
 use crate::domain::EventId;
+use crate::transport::gate::whole_seconds;
+use crate::transport::rest::endpoint::{Answer, Body, Endpoint, Parameter, of};
 use crate::transport::socketio::{Broadcasts, RoomCount};
+use crate::transport::visitor::admit_operator;
 
 /// Bytes that a request's body may have.
 const MAX_BODY: usize = 64 * 1024;
 
-/// The routes.
-pub fn router(broadcasts: Broadcasts) -> Router<App> {
-    Router::new()
-        .route("/admin/notifications", post(notify))
-        .route("/admin/sockets", get(sockets))
-        .route("/admin/disconnect", post(disconnect))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(Extension(broadcasts))
+/// Why all of them may refuse.
+const REFUSALS: &[ErrorCode] = &[
+    ErrorCode::Unauthenticated,
+    ErrorCode::Forbidden,
+    ErrorCode::ValidationFailed,
+    ErrorCode::RateLimited,
+];
+/// Why those that take a body may.
+const OF_BODIES: &[ErrorCode] = &[
+    ErrorCode::Unauthenticated,
+    ErrorCode::Forbidden,
+    ErrorCode::ValidationFailed,
+    ErrorCode::RateLimited,
+    ErrorCode::PayloadTooLarge,
+];
+/// Why the one that asks other instances may.
+const OF_QUESTIONS: &[ErrorCode] = &[
+    ErrorCode::Unauthenticated,
+    ErrorCode::Forbidden,
+    ErrorCode::ValidationFailed,
+    ErrorCode::RateLimited,
+    ErrorCode::Unavailable,
+];
+
+/// The endpoints.
+pub(super) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
+    let operation = |path, name: &str, summary: &str, route: MethodRouter<App>| {
+        let route = route
+            .layer::<_, Infallible>(DefaultBodyLimit::max(MAX_BODY))
+            .layer(Extension(broadcasts.clone()))
+            .fallback(not_like_that);
+        Endpoint {
+            refusals: REFUSALS,
+            ..plain(path, name, summary, route)
+        }
+    };
+    let accepted = |schema| Answer {
+        status: StatusCode::ACCEPTED.as_u16(),
+        ..Answer::ok("It is on its way to all instances.", schema)
+    };
+    let body = |schema| {
+        Some(Body {
+            schema,
+            required: true,
+        })
+    };
+    let room = "A room of Socket.IO: `project:<id>` or `user:<id>`.";
+    vec![
+        Endpoint {
+            method: Method::POST,
+            body: body(of::<schema::Notify>),
+            answers: vec![accepted(of::<schema::Notified>)],
+            refusals: OF_BODIES,
+            ..operation(
+                "/admin/notifications",
+                "notify",
+                "Notifies those who are connected",
+                post(notify),
+            )
+        },
+        Endpoint {
+            parameters: vec![Parameter {
+                required: true,
+                ..Parameter::query("room", room, json!({"type": "string"}))
+            }],
+            answers: vec![Answer::ok("How many there are.", of::<schema::RoomCount>)],
+            refusals: OF_QUESTIONS,
+            ..operation(
+                "/admin/sockets",
+                "countSockets",
+                "Counts the sockets in a room",
+                get(sockets),
+            )
+        },
+        Endpoint {
+            method: Method::POST,
+            body: body(of::<schema::Room>),
+            answers: vec![accepted(of::<Done>)],
+            refusals: OF_BODIES,
+            ..operation(
+                "/admin/disconnect",
+                "disconnect",
+                "Disconnects the sockets of a room",
+                post(disconnect),
+            )
+        },
+    ]
 }
 
-/// Somebody who has shown the admin token.
+/// What is below `/admin` and none of them.
+pub(super) fn elsewhere() -> Router<App> {
+    Router::new()
+        .route("/admin", any(nothing_here))
+        .route("/admin/{*rest}", any(nothing_here))
+}
+
+/// Somebody who has shown the admin token: nobody else comes to any of the routes.
 struct Operator;
 
 impl FromRequestParts<App> for Operator {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
-        let Some(token) = &app.config().admin_token else {
-            let message = "this server has no ADMIN_TOKEN, so nobody may do this";
-            return Err(Refusal(Reply::refused(ErrorCode::Forbidden, message)));
-        };
-        let said = parts.headers.get(header::AUTHORIZATION);
-        let said = said.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        if said.is_some_and(|said| token.is(said)) {
-            return Ok(Self);
-        }
-        let message = "send the admin token as Authorization: Bearer <token>";
-        Err(Refusal(Reply::refused(ErrorCode::Unauthenticated, message)))
+        admit_operator(parts, app)?;
+        Ok(Self)
     }
 }
 
@@ -65,22 +150,34 @@ impl IntoResponse for Refusal {
         let status = self.0.code().map(ErrorCode::http_status);
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
         let json = [(header::CONTENT_TYPE, "application/json")];
+        let wait = self.0.retry_after().map(whole_seconds);
+        let wait = wait.map(|wait| (header::RETRY_AFTER, wait.into()));
         let body = self.0.to_raw().get().to_owned();
         (
             status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             json,
+            HeaderMap::from_iter(wait),
             body,
         )
             .into_response()
     }
 }
 
+async fn nothing_here(_: Operator) -> Refusal {
+    Refusal(Reply::refused(ErrorCode::NotFound, "there is nothing here"))
+}
+
+async fn not_like_that(_: Operator) -> Refusal {
+    let message = "this is not possible here; Allow says what is";
+    Refusal(Reply::refused(ErrorCode::MethodNotAllowed, message))
+}
+
 async fn notify(
     _: Operator,
     Extension(broadcasts): Extension<Broadcasts>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let notification = Notification::read(&body, EventId::generate(), Clock.now())?;
+    let notification = Notification::read(&whole(body)?, EventId::generate(), Clock.now())?;
     broadcasts.notify(&notification).await;
     let answer = json!({"ok": true, "success": true, "id": notification.payload["id"]});
     Ok((StatusCode::ACCEPTED, Json(answer)))
@@ -119,12 +216,19 @@ async fn sockets(
 async fn disconnect(
     _: Operator,
     Extension(broadcasts): Extension<Broadcasts>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let Room { room } = serde_json::from_slice(&body).map_err(|_| no_room())?;
+    let Room { room } = serde_json::from_slice(&whole(body)?).map_err(|_| no_room())?;
     broadcasts.disconnect(&room).await;
     let answer = json!({"ok": true, "success": true});
     Ok((StatusCode::ACCEPTED, Json(answer)))
+}
+
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+    body.map_err(|_| {
+        let message = format!("a body must come whole and not be larger than {MAX_BODY} bytes");
+        Refusal(Reply::refused(ErrorCode::PayloadTooLarge, message))
+    })
 }
 
 fn no_room() -> Refusal {

@@ -1,19 +1,38 @@
 //! `/live` and `/ready`, for whoever restarts servers and whoever sends them traffic.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::ask_store;
+use super::{ask_store, plain};
 use crate::app::App;
+use crate::contract::schema::http::Probe;
+use crate::transport::rest::endpoint::{Answer, Endpoint, of};
 
-/// The routes.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/live", get(live))
-        .route("/ready", get(ready))
+/// The endpoints.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let ready = Answer::ok("New connections may come here.", of::<Probe>);
+    let unready = Answer {
+        status: StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+        ..Answer::ok("New connections had better go elsewhere.", of::<Probe>)
+    };
+    vec![
+        Endpoint {
+            answers: vec![Answer::ok("The process answers.", of::<Probe>)],
+            ..plain("/live", "live", "Whether the process answers", get(live))
+        },
+        Endpoint {
+            answers: vec![ready, unready],
+            ..plain(
+                "/ready",
+                "ready",
+                "Whether new connections should come here",
+                get(ready_or_not),
+            )
+        },
+    ]
 }
 
 /// The process answers: restarting it would help nobody.
@@ -23,7 +42,7 @@ async fn live() -> Json<Value> {
 
 /// Whether new connections should come here. A Redis that is away is no reason to stay away: events are only a
 /// little late, and on the other instances they are as well.
-async fn ready(State(app): State<App>) -> (StatusCode, Json<Value>) {
+async fn ready_or_not(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let reason = if app.lifecycle().is_retiring() {
         "the server is shutting down"
     } else if ask_store(&app).await.is_ok() {

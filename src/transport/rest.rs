@@ -20,14 +20,16 @@ mod several;
 mod table;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::State;
+use axum::http::Method;
 use axum::middleware;
 use axum::routing::any;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::app::App;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::transport::visitor::Visitor;
 pub(crate) use endpoint::Endpoint;
 
 /// Below this, all answers and refusals look the same.
@@ -35,11 +37,12 @@ pub(super) const ROOT: &str = "/api";
 /// A body that is smaller does not become smaller by being compressed.
 const WORTH_COMPRESSING: u64 = 1024;
 
-/// The routes: those of the table, and those of other doors that are below the same root.
-pub(crate) fn router(app: &App, others: Vec<Endpoint>) -> Router<App> {
+/// The routes: those of the table, and those of other doors that are below the same root. The document has also what is
+/// `elsewhere`.
+pub(crate) fn router(app: &App, others: Vec<Endpoint>, elsewhere: &[Endpoint]) -> Router<App> {
     let mut endpoints = table::endpoints();
     endpoints.extend(others);
-    let document = document::render(&endpoints);
+    let document = document::render(&endpoints, elsewhere);
     let routes = endpoints
         .into_iter()
         .fold(Router::new(), |routes, endpoint| {
@@ -48,12 +51,12 @@ pub(crate) fn router(app: &App, others: Vec<Endpoint>) -> Router<App> {
                 routes: served,
                 ..
             } = endpoint;
-            routes.route(path, served)
+            routes.route(path, served.into_router())
         });
     let compressed = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
     let framed = middleware::from_fn_with_state(app.lifecycle().clone(), frame::frame);
     let routes = routes
-        .merge(document::router(document))
+        .route(document::PATH, document::routes(document).into_router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_that)
         .layer(framed.clone())
@@ -65,14 +68,17 @@ pub(crate) fn router(app: &App, others: Vec<Endpoint>) -> Router<App> {
         .route(&format!("{ROOT}/"), root)
 }
 
-async fn nothing_here() -> Reply {
-    Reply::refused(ErrorCode::NotFound, "there is nothing here")
+async fn nothing_here(State(app): State<App>, visitor: Visitor) -> Reply {
+    let nothing = || Reply::refused(ErrorCode::NotFound, "there is nothing here");
+    let spent = visitor.spend(&app, EventClass::Read);
+    spent.err().unwrap_or_else(nothing)
 }
 
-async fn not_like_that(request: Request) -> Reply {
-    let message = format!(
-        "{} is not possible here; Allow says what is",
-        request.method()
-    );
-    Reply::refused(ErrorCode::MethodNotAllowed, message)
+async fn not_like_that(State(app): State<App>, visitor: Visitor, method: Method) -> Reply {
+    let refused = || {
+        let message = format!("{method} is not possible here; Allow says what is");
+        Reply::refused(ErrorCode::MethodNotAllowed, message)
+    };
+    let spent = visitor.spend(&app, EventClass::Read);
+    spent.err().unwrap_or_else(refused)
 }

@@ -19,16 +19,15 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::connections::Connection;
-use crate::contract::{ErrorCode, Reply};
-use crate::limits::{ClientAddress, Exceeded, Place};
+use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::limits::{Exceeded, Place};
 use crate::session::Session;
 use crate::transport::hangup::Hangup;
-use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
 use crate::transport::tenure::Tenure;
 use crate::transport::visitor::Visitor;
 use body::Stream;
@@ -89,7 +88,7 @@ impl Server {
                 ..Answer::ok("The stream. Its messages are JSON.", of::<String>)
             }],
             refusals: &[ErrorCode::NotFound],
-            routes: get(move |request: Request| server.serve(request)),
+            routes: serve_admitting(&Method::GET, move |request| server.clone().serve(request)),
         }
     }
 
@@ -118,8 +117,13 @@ impl Server {
             let reply = Reply::refused(ErrorCode::Unavailable, message);
             return Err(reply.with_retry_after(RETRY_ELSEWHERE));
         }
-        let wish = Wish::read(request.uri.query(), &request.headers)?;
-        let stay = self.admit(request, &wish).await?;
+        let visitor = Visitor::from_request_parts(request, &self.app).await?;
+        let wish = Wish::read(request.uri.query(), &request.headers);
+        let wish = wish.or_else(|refusal| {
+            visitor.spend(&self.app, EventClass::Read)?;
+            Err(refusal)
+        })?;
+        let stay = self.admit(request, visitor, &wish)?;
         let listener = Arc::clone(&stay.listener);
         let notices = listener.take_up(wish.subscribe, wish.returns).await?;
         self.tenure.watch(&listener);
@@ -135,11 +139,10 @@ impl Server {
     }
 
     /// Lets a client in.
-    async fn admit(&self, request: &mut Parts, wish: &Wish) -> Result<Stay<Kept>, Reply> {
-        let client: Option<ClientAddress> = request.extensions.get().copied();
+    fn admit(&self, request: &Parts, visitor: Visitor, wish: &Wish) -> Result<Stay<Kept>, Reply> {
+        let client = visitor.client;
         let place = client.map(|client| self.app.limits().session(client));
         let place = place.transpose().map_err(too_much)?;
-        let visitor = Visitor::from_request_parts(request, &self.app).await?;
         let user = visitor.identity.as_ref().map(|identity| &identity.actor);
         let user_place = user.map(|user| self.app.limits().user_connection(user.as_str()));
         let user_place = user_place.transpose().map_err(too_much)?;

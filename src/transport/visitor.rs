@@ -1,10 +1,11 @@
 //! Who comes, at whatever door.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
 
 use super::credential::{Credential, Heads, IN_QUERY};
@@ -14,9 +15,9 @@ use crate::app::App;
 use crate::auth::AuthError;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, EventClass, Reply};
-use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId};
-use crate::limits::{ClientAddress, Exceeded};
-use crate::telemetry::causes;
+use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId, Role};
+use crate::limits::{Budget, ClientAddress, Exceeded};
+use crate::telemetry::{ShownPath, causes};
 
 /// Where a client says who it is, on a server that verifies no tokens.
 const USER_HEADER: &str = "x-user-id";
@@ -38,10 +39,7 @@ impl FromRequestParts<App> for Visitor {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reply> {
         let client = parts.extensions.get().copied();
         Gate::new(app).page(&parts.headers, client)?;
-        let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
-        let query = parts.uri.query();
-        let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
-        let shown = heads.find(&parts.headers, query).or_else(in_query);
+        let (shown, query) = (shown_in(parts, app), parts.uri.query());
         let connection = ConnectionId::generate();
         let identity = identify_at(app, client, shown.as_ref(), connection).await?;
         let pid = PrivateId::generate();
@@ -88,19 +86,127 @@ impl Visitor {
     ///
     /// The answer, `rate_limited`.
     pub(crate) fn spend(&self, app: &App, class: EventClass) -> Result<(), Reply> {
-        let limits = app.limits();
-        let budget = match (&self.identity, self.client) {
-            (Some(identity), _) => limits.budget_of(identity.actor.as_str()),
-            (None, Some(client)) => limits.budget_at(client),
-            (None, None) => None,
-        };
-        let Some(budget) = budget else { return Ok(()) };
-        limits.spend_shared(class, &budget).map_err(too_much)
+        spend(app, self.identity.as_ref(), self.client, class)
     }
+}
+
+/// Who asks for what everybody may know: an extractor. Without a credential that is anybody; one that is shown must count.
+/// Either way it costs a read.
+#[derive(Debug)]
+pub(crate) struct PublicCaller {
+    /// Whether it may be told who is connected.
+    pub(crate) is_administrator: bool,
+}
+
+impl FromRequestParts<App> for PublicCaller {
+    type Rejection = Reply;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reply> {
+        let client = parts.extensions.get().copied();
+        Gate::new(app).page(&parts.headers, client)?;
+        let is_operator = shows_admin_token(&parts.headers, app);
+        let shown = shown_in(parts, app).filter(|_| !is_operator);
+        let identity = match &shown {
+            Some(shown) => identify_at(app, client, Some(shown), ConnectionId::generate()).await?,
+            None => None,
+        };
+        spend(app, identity.as_ref(), client, EventClass::Read)?;
+        let grants = identity.map(|identity| identity.grants.everywhere());
+        let is_administrator = is_operator || grants.flatten() >= Some(Role::Admin);
+        Ok(Self {
+            is_administrator: is_administrator || !app.auth().is_required(),
+        })
+    }
+}
+
+/// Lets in who shows the `ADMIN_TOKEN`. A wrong one costs the address what any other wrong credential costs.
+///
+/// # Errors
+///
+/// The answer, `unauthenticated`, `forbidden` or `rate_limited`.
+pub(crate) fn admit_operator(parts: &Parts, app: &App) -> Result<(), Reply> {
+    let client = parts.extensions.get().copied();
+    Gate::new(app).page(&parts.headers, client)?;
+    let attempt = Attempt::begin(app, client)?;
+    if shows_admin_token(&parts.headers, app) {
+        attempt.give_back();
+        return Ok(());
+    }
+    let (code, message) = match app.config().admin_token {
+        Some(_) => (
+            ErrorCode::Unauthenticated,
+            "send the admin token as Authorization: Bearer <token>",
+        ),
+        None => (
+            ErrorCode::Forbidden,
+            "this server has no ADMIN_TOKEN, so nobody may do this",
+        ),
+    };
+    let path = ShownPath(parts.uri.path());
+    tracing::info!(code = code.as_str(), %path, "refused an operator");
+    Err(Reply::refused(code, message))
+}
+
+fn shows_admin_token(headers: &HeaderMap, app: &App) -> bool {
+    let said = headers.get(header::AUTHORIZATION);
+    let said = said.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let token = app.config().admin_token.as_ref();
+    token.zip(said).is_some_and(|(token, said)| token.is(said))
+}
+
+/// What a request shows, in its head or its query.
+fn shown_in(parts: &Parts, app: &App) -> Option<Credential> {
+    let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
+    let query = parts.uri.query();
+    let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
+    heads.find(&parts.headers, query).or_else(in_query)
+}
+
+/// See [`Visitor::spend`].
+fn spend(
+    app: &App,
+    identity: Option<&Identity>,
+    client: Option<ClientAddress>,
+    class: EventClass,
+) -> Result<(), Reply> {
+    let limits = app.limits();
+    let budget = match (identity, client) {
+        (Some(identity), _) => limits.budget_of(identity.actor.as_str()),
+        (None, Some(client)) => limits.budget_at(client),
+        (None, None) => None,
+    };
+    let Some(budget) = budget else { return Ok(()) };
+    limits.spend_shared(class, &budget).map_err(too_much)
 }
 
 fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
     Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
+}
+
+/// A credential that is looked at, taken out of what may be tried from an address.
+struct Attempt<'a> {
+    app: &'a App,
+    budget: Option<Arc<Budget>>,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(app: &'a App, client: Option<ClientAddress>) -> Result<Self, Reply> {
+        let budget = client.and_then(|client| app.limits().attempts_at(client));
+        if let Some(budget) = &budget {
+            let spent = app.limits().spend_shared(EventClass::Read, budget);
+            spent.map_err(too_much)?;
+        }
+        Ok(Self { app, budget })
+    }
+
+    /// It was not in vain.
+    fn give_back(self) {
+        if let Some(budget) = self.budget {
+            self.app
+                .limits()
+                .give_back_shared(EventClass::Read, &budget);
+        }
+    }
 }
 
 /// As [`identify`], out of what may be tried from the address if it was in vain: looking at credentials costs most of all, and here
@@ -111,15 +217,11 @@ async fn identify_at(
     shown: Option<&Credential>,
     connection: ConnectionId,
 ) -> Result<Option<Identity>, Reply> {
-    let (limits, class) = (app.limits(), EventClass::Read);
-    let budget = client.and_then(|client| limits.attempts_at(client));
-    if let Some(budget) = &budget {
-        limits.spend_shared(class, budget).map_err(too_much)?;
-    }
+    let attempt = Attempt::begin(app, client)?;
     let identity = identify(app, shown, connection).await;
     let in_vain = identity.as_ref().err().and_then(Reply::code) == Some(ErrorCode::Unauthenticated);
-    if let Some(budget) = budget.filter(|_| !in_vain) {
-        limits.give_back_shared(class, &budget);
+    if !in_vain {
+        attempt.give_back();
     }
     identity
 }

@@ -88,7 +88,7 @@ impl Server {
 
     /// How the connections are, and what their messages look like, over HTTP.
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
-        let mut endpoints = status::endpoints(&self.gateway, self.door.heads.clone());
+        let mut endpoints = status::endpoints(&self.gateway);
         endpoints.extend(schemas::endpoints());
         endpoints
     }

@@ -42,7 +42,7 @@ export class Raw {
 
   static async open(t, server) {
     const raw = new Raw();
-    raw.socket = connect(server.port, '127.0.0.1');
+    raw.socket = connect(server.port, '127.0.0.1').setMaxListeners(0);
     t.after(() => raw.socket.destroy());
     raw.socket.on('data', (data) => (raw.received = Buffer.concat([raw.received, data]).subarray(-1_048_576)));
     for (const event of ['end', 'close', 'error']) raw.socket.on(event, () => (raw.ended = true));

@@ -17,6 +17,7 @@ export class Server {
   #directory;
   #env;
   #log = '';
+  #logged = 0;
   #sockets = [];
   port = 0;
 
@@ -55,13 +56,33 @@ export class Server {
     });
     this.#child.on('error', (error) => (this.#log += `${BINARY}: ${error.message}`));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => (this.#log = (this.#log + text).slice(-LOG_KEPT)));
+      stream.setEncoding('utf8').on('data', (text) => {
+        this.#log = (this.#log + text).slice(-LOG_KEPT);
+        this.#logged += text.length;
+      });
     }
     const address = await eventually(
       () => this.#log.match(/"address":\s*"([^"]+)"/)?.[1] ?? (this.#running() ? null : this.#fail('did not start')),
       'the server says that it listens',
     );
     this.port = Number(address.split(':').pop());
+  }
+
+  /** The last lines of the log. */
+  get log() {
+    return this.#log;
+  }
+
+  /** The bytes that were logged since the start, standard error included. */
+  get logged() {
+    return this.#logged;
+  }
+
+  /** Reads no more of the log, as a collector that hangs; `goOn` reads on. */
+  stallLog() {
+    this.#child.stdout.pause();
+    this.#child.stderr.pause();
+    return { goOn: () => (this.#child.stdout.resume(), this.#child.stderr.resume()) };
   }
 
   /** What `/health` says. */

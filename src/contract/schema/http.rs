@@ -1,5 +1,7 @@
 //! What only HTTP says: pages of lists, problems, publications, batches, figures.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde_json::Value;
 
@@ -277,4 +279,122 @@ pub struct SocketFigures {
     pub uptime: f64,
     /// Messages since the start.
     pub message_count: u64,
+}
+
+/// Whether the server is well. More fields may follow.
+#[derive(JsonSchema)]
+pub struct Health {
+    /// `healthy` or `degraded`.
+    pub status: Wellbeing,
+    /// Of this start of the server.
+    pub instance: String,
+    /// Clients that are connected to it.
+    pub connections: u64,
+    /// All instances together.
+    pub cluster: Cluster,
+    /// Of the server.
+    pub version: String,
+    /// Since its start.
+    pub uptime_seconds: u64,
+    /// Channels that somebody hears.
+    pub feeds: u64,
+    /// Pages that were read from the log for them since the start.
+    pub log_reads: u64,
+    /// The database.
+    pub store: Part,
+    /// What connects the instances.
+    pub broker: Part,
+    /// Only with `INGRESS_CHANNELS`.
+    pub ingress: Option<Fields>,
+    /// Whom limits met.
+    pub limits: Fields,
+    /// What was not logged.
+    pub log: Fields,
+}
+
+/// How the server is.
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Wellbeing {
+    /// All is well.
+    Healthy,
+    /// Something is away, or writes fail.
+    Degraded,
+}
+
+/// The instances that were heard of lately.
+#[derive(JsonSchema)]
+pub struct Cluster {
+    /// How many.
+    pub instances: u64,
+    /// The clients of all of them.
+    pub connections: u64,
+}
+
+/// What the server depends on.
+#[derive(JsonSchema)]
+pub struct Part {
+    /// Such as `sqlite`, `postgres`, `local`, `redis`.
+    pub kind: String,
+    /// `available`, `unavailable`, `alone`, and for the database `failing`.
+    pub status: String,
+    /// What is wrong, if something is.
+    pub error: Option<String>,
+}
+
+/// The answer of `/live` and `/ready`.
+#[derive(JsonSchema)]
+pub struct Probe {
+    /// `live`, `ready` or `unready`.
+    pub status: String,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// A notification, to those in a project, to a user, or to everyone: exactly one of these is there. Other fields are passed on.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Notify {
+    /// To all who have joined this project.
+    pub project_id: Option<Id>,
+    /// To all connections of this user.
+    pub user_id: Option<Id>,
+    /// To all.
+    pub everyone: Option<True>,
+    /// Passed on.
+    #[serde(flatten)]
+    pub more: Fields,
+}
+
+/// A notification that was sent.
+#[derive(JsonSchema)]
+pub struct Notified {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// Of the notification.
+    pub id: String,
+}
+
+/// Names a room of Socket.IO.
+#[derive(JsonSchema)]
+pub struct Room {
+    /// `project:<id>` or `user:<id>`.
+    pub room: String,
+}
+
+/// The sockets in a room.
+#[derive(JsonSchema)]
+pub struct RoomCount {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// Which room.
+    pub room: String,
+    /// How many there are.
+    pub sockets: u64,
+    /// On each instance.
+    pub instances: BTreeMap<String, u64>,
+    /// Whether all instances have answered.
+    pub complete: bool,
 }

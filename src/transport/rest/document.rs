@@ -1,24 +1,24 @@
 //! The OpenAPI 3.1 document, made from the endpoints.
 
-use std::sync::Arc;
+mod generators;
 
-use axum::Router;
-use axum::http::header;
-use axum::routing::get;
+use axum::body::Bytes;
+use axum::http::{Method, header};
+use axum::response::IntoResponse as _;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use super::ROOT;
-use super::endpoint::{Answer, Endpoint, JSON, of};
+use super::endpoint::{Admitted, Answer, Endpoint, JSON, of, serve_public};
 use super::table::VISIBLE;
-use crate::app::App;
 use crate::contract::ErrorCode;
+use crate::contract::schema::answer as schema;
 use crate::contract::schema::http::Problem;
 use crate::contract::schema::settings;
 use crate::transport::problem::{PROBLEM_JSON, title};
 
 /// Where the document is found, below `/api`.
-const PATH: &str = "/openapi.json";
+pub(super) const PATH: &str = "/openapi.json";
 const SCHEMAS: &str = "/components/schemas";
 const REQUEST_ID: &str = "#/components/parameters/RequestId";
 
@@ -36,17 +36,16 @@ const ABOUT: &str = "The mirror of the commands and reads of Socket.IO, for prog
     the object that an ack would be; a single entity is itself. Refusals are problem details (RFC 9457).";
 
 /// The document as text, for whoever asks.
-pub(super) fn router(document: String) -> Router<App> {
-    let document: Arc<str> = document.into();
-    let serve = async move || {
-        let json = [(header::CONTENT_TYPE, JSON)];
-        (json, document.to_string())
-    };
-    Router::new().route(PATH, get(serve))
+pub(super) fn routes(document: String) -> Admitted {
+    let document = Bytes::from(document);
+    serve_public(&Method::GET, move |_, _| {
+        let document = document.clone();
+        async move { ([(header::CONTENT_TYPE, JSON)], document).into_response() }
+    })
 }
 
-/// The document of these endpoints, and of itself.
-pub(super) fn render(endpoints: &[Endpoint]) -> String {
+/// The document of these endpoints, of those that are not below the root, and of itself.
+pub(super) fn render(endpoints: &[Endpoint], elsewhere: &[Endpoint]) -> String {
     let settings = settings().with(|settings| settings.definitions_path = SCHEMAS.into());
     let mut generator = settings.into_generator();
     let mut paths: Map<String, Value> = Map::new();
@@ -57,8 +56,13 @@ pub(super) fn render(endpoints: &[Endpoint]) -> String {
         path[endpoint.method.as_str().to_ascii_lowercase()] = operation(endpoint, &mut generator);
     }
     paths.insert(format!("{ROOT}{PATH}"), json!({"get": itself()}));
+    for endpoint in elsewhere {
+        let method = endpoint.method.as_str().to_ascii_lowercase();
+        let path = json!({method: operation_elsewhere(endpoint, &mut generator)});
+        paths.insert(endpoint.path.to_owned(), path);
+    }
     let schemas = generator.take_definitions(true);
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Boardcast",
@@ -78,10 +82,16 @@ pub(super) fn render(endpoints: &[Endpoint]) -> String {
                     "scheme": "bearer",
                     "description": "A token (JWT) or an API key. Needed once AUTH_REQUIRED is on.",
                 },
+                "operator": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "ADMIN_TOKEN.",
+                },
             },
         },
-    })
-    .to_string()
+    });
+    generators::understand(&mut document);
+    document.to_string()
 }
 
 fn request_id() -> Value {
@@ -109,22 +119,57 @@ fn path_parameters(path: &str) -> Vec<Value> {
 }
 
 fn operation(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
-    let own = endpoint.parameters.iter().map(|parameter| {
+    let mut operation = described(endpoint, generator);
+    if let Some(parameters) = operation["parameters"].as_array_mut() {
+        parameters.push(json!({"$ref": REQUEST_ID}));
+    }
+    operation["responses"] = responses(endpoint, generator).into();
+    operation
+}
+
+/// One that is not below the root: its refusals are what acks are, and its requests have no ids.
+fn operation_elsewhere(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
+    let mut operation = described(endpoint, generator);
+    let mut responses = below();
+    for answer in &endpoint.answers {
+        let mut response = response(answer, generator);
+        response["headers"] = json!({});
+        responses.insert(answer.status.to_string(), response);
+    }
+    let refused: Value = of::<schema::Refused>(generator).into();
+    for code in endpoint.refusals {
+        let response = json!({
+            "description": format!("{} (`{code}`)", title(*code)),
+            "content": {JSON: {"schema": refused}},
+        });
+        responses.insert(code.http_status().to_string(), response);
+    }
+    operation["responses"] = responses.into();
+    let is_open = endpoint.refusals.is_empty();
+    operation["security"] = if is_open {
+        json!([])
+    } else {
+        json!([{"operator": []}])
+    };
+    operation
+}
+
+/// What all operations have.
+fn described(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
+    let parameters = endpoint.parameters.iter().map(|parameter| {
         json!({
             "name": parameter.name,
             "in": parameter.place.as_str(),
             "description": parameter.about,
+            "required": parameter.required,
             "schema": parameter.schema,
         })
     });
-    let mut parameters: Vec<_> = own.collect();
-    parameters.push(json!({"$ref": REQUEST_ID}));
     let mut operation = json!({
         "operationId": endpoint.name,
         "tags": [endpoint.group],
         "summary": endpoint.summary,
-        "parameters": parameters,
-        "responses": responses(endpoint, generator),
+        "parameters": parameters.collect::<Vec<_>>(),
     });
     if !endpoint.about.is_empty() {
         operation["description"] = endpoint.about.into();

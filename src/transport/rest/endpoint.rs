@@ -2,9 +2,10 @@
 
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use super::call::Call;
 use crate::app::App;
 use crate::contract::schema::Describe;
 use crate::contract::{ErrorCode, Reply};
-use crate::transport::visitor::Visitor;
+use crate::transport::visitor::{PublicCaller, Visitor};
 
 /// See the module.
 pub(crate) struct Endpoint {
@@ -35,7 +36,23 @@ pub(crate) struct Endpoint {
     pub(crate) answers: Vec<Answer>,
     /// Why it may refuse, besides what every endpoint may refuse for.
     pub(crate) refusals: &'static [ErrorCode],
-    pub(crate) routes: MethodRouter<App>,
+    pub(crate) routes: Admitted,
+}
+
+/// A route behind which nobody comes whose origin and credential were not looked at, and paid for: [`serve`], [`serve_public`] and
+/// [`serve_admitting`] make it and nothing else does, so that no endpoint can forget it.
+#[derive(Debug)]
+pub(crate) struct Admitted(MethodRouter<App>);
+
+impl Admitted {
+    /// A route that is not below `/api`: it needs no credential, or asks for its own.
+    pub(crate) fn elsewhere(route: MethodRouter<App>) -> Self {
+        Self(route)
+    }
+
+    pub(crate) fn into_router(self) -> MethodRouter<App> {
+        self.0
+    }
 }
 
 /// A parameter of the query or the head.
@@ -43,6 +60,7 @@ pub(crate) struct Parameter {
     pub(crate) place: Place,
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
+    pub(crate) required: bool,
     pub(crate) schema: Value,
 }
 
@@ -93,6 +111,7 @@ impl Parameter {
             place: Place::Query,
             name,
             about,
+            required: false,
             schema,
         }
     }
@@ -103,6 +122,7 @@ impl Parameter {
             place: Place::Header,
             name,
             about,
+            required: false,
             schema: json!({"type": "string", "pattern": pattern}),
         }
     }
@@ -121,7 +141,7 @@ impl Answer {
 }
 
 /// A route that is served by a function of a [`Call`] and its body.
-pub(crate) fn serve<H, F>(method: &Method, handler: H) -> MethodRouter<App>
+pub(crate) fn serve<H, F>(method: &Method, handler: H) -> Admitted
 where
     H: Fn(Call, axum::body::Body) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response, Reply>> + Send + 'static,
@@ -143,7 +163,30 @@ where
         response.extensions_mut().insert(actor);
         response
     };
-    on(filter(method), served)
+    Admitted(on(filter(method), served))
+}
+
+/// A route for everybody, served by a function of who asks and of what follows the path's last slash.
+pub(crate) fn serve_public<H, F>(method: &Method, handler: H) -> Admitted
+where
+    H: Fn(PublicCaller, String) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let served = async move |caller: PublicCaller, uri: Uri| {
+        let (_, last) = uri.path().rsplit_once('/').unwrap_or_default();
+        let last = percent_decode_str(last).decode_utf8_lossy().into_owned();
+        handler(caller, last).await
+    };
+    Admitted(on(filter(method), served))
+}
+
+/// A route that is served by a function which admits its callers itself, as a [`Visitor`] is.
+pub(crate) fn serve_admitting<H, F>(method: &Method, handler: H) -> Admitted
+where
+    H: Fn(Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    Admitted(on(filter(method), handler))
 }
 
 fn filter(method: &Method) -> MethodFilter {

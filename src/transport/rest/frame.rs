@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{Actor, RequestId};
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::ShownPath;
 use crate::transport::problem::{Refused, details};
 
 /// Where a request's id stands, in requests and answers.
@@ -26,14 +27,15 @@ pub(super) async fn frame(
     next: Next,
 ) -> Response {
     let id = id_of(request.headers());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let path = || ShownPath(uri.path());
     let response = if lifecycle.is_draining() {
         let message = "the server is shutting down; try again in a moment";
         Reply::refused(ErrorCode::Unavailable, message).into_response()
     } else {
         let served = AssertUnwindSafe(next.run(request)).catch_unwind();
         served.await.unwrap_or_else(|_| {
-            tracing::error!(request.id = %id, %method, path, "a request caused a panic");
+            tracing::error!(request.id = %id, %method, path = %path(), "a request caused a panic");
             let message = "something went wrong on the server";
             Reply::refused(ErrorCode::Internal, message).into_response()
         })
@@ -44,7 +46,7 @@ pub(super) async fn frame(
         tracing::info!(
             request.id = %id,
             %method,
-            path,
+            path = %path(),
             actor,
             code = reply.code().map(ErrorCode::as_str),
             reason = reply.message(),

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::Json;
-use axum::extract::Path;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use schemars::JsonSchema;
@@ -16,7 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::contract::{ErrorCode, Reply};
-use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_public};
 
 /// Longest sentence of a refusal, in characters: it may repeat what was sent.
 const MAX_SENTENCE: usize = 200;
@@ -100,7 +98,7 @@ fn refusal(error: &ValidationError<'_>) -> Reply {
 
 /// Where the schemas can be read.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    let endpoint = |path, name: &str, summary: &str| Endpoint {
+    let endpoint = |path, name: &str, summary: &str, answer, routes| Endpoint {
         method: Method::GET,
         path,
         name: name.to_owned(),
@@ -109,28 +107,30 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         about: "Of the envelope, `/ws/v1`: what stands under `data`.",
         parameters: Vec::new(),
         body: None,
-        answers: Vec::new(),
+        answers: vec![answer],
         refusals: &[],
-        routes: MethodRouter::new(),
+        routes,
     };
     vec![
+        endpoint(
+            "/schemas",
+            "listSchemas",
+            "The types of messages that have a schema",
+            Answer::ok("The types.", of::<Listed>),
+            serve_public(&Method::GET, |_, _| list()),
+        ),
         Endpoint {
-            answers: vec![Answer::ok("The types.", of::<Listed>)],
-            routes: get(list),
-            ..endpoint(
-                "/schemas",
-                "listSchemas",
-                "The types of messages that have a schema",
-            )
-        },
-        Endpoint {
-            answers: vec![Answer {
-                media: SCHEMA_JSON,
-                ..Answer::ok("The schema.", of::<Value>)
-            }],
             refusals: &[ErrorCode::NotFound],
-            routes: get(one),
-            ..endpoint("/schemas/{type}", "getSchema", "The JSON Schema of a type")
+            ..endpoint(
+                "/schemas/{type}",
+                "getSchema",
+                "The JSON Schema of a type",
+                Answer {
+                    media: SCHEMA_JSON,
+                    ..Answer::ok("The schema.", of::<Value>)
+                },
+                serve_public(&Method::GET, |_, name| one(name)),
+            )
         },
     ]
 }
@@ -144,15 +144,16 @@ struct Listed {
     types: Vec<&'static str>,
 }
 
-async fn list() -> Json<Listed> {
+async fn list() -> Response {
     let types = TEXTS.iter().map(|(name, _)| *name);
-    Json(Listed {
+    let listed = Listed {
         success: true,
         types: types.collect(),
-    })
+    };
+    Json(listed).into_response()
 }
 
-async fn one(Path(name): Path<String>) -> Response {
+async fn one(name: String) -> Response {
     let name = name.strip_suffix(".json").unwrap_or(&name);
     match TEXTS.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => {

@@ -2,27 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
-use axum::routing::{MethodRouter, get};
-use axum::{Extension, Json};
+use axum::Json;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::connection::Connection;
 use super::gateway::Gateway;
 use crate::contract::schema::http::{SocketStats, SocketStatus};
-use crate::domain::{ConnectionId, Role};
-use crate::transport::credential::{Credential, Heads, IN_QUERY};
-use crate::transport::query::from_query;
-use crate::transport::rest::endpoint::{Answer, Endpoint, of};
-use crate::transport::visitor;
-
-/// What the routes need.
-#[derive(Debug, Clone)]
-struct Desk {
-    gateway: Arc<Gateway>,
-    heads: Heads,
-}
+use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_public};
+use crate::transport::visitor::PublicCaller;
 
 /// A client, for administrators.
 #[derive(Debug, Serialize)]
@@ -54,10 +44,8 @@ impl Client {
 }
 
 /// The endpoints.
-pub(super) fn endpoints(gateway: &Arc<Gateway>, heads: Heads) -> Vec<Endpoint> {
-    let gateway = Arc::clone(gateway);
-    let desk = Extension(Desk { gateway, heads });
-    let endpoint = |path, name: &str, summary: &str, schema| Endpoint {
+pub(super) fn endpoints(gateway: &Arc<Gateway>) -> Vec<Endpoint> {
+    let endpoint = |path, name: &str, summary: &str, schema, routes| Endpoint {
         method: Method::GET,
         path,
         name: name.to_owned(),
@@ -68,36 +56,35 @@ pub(super) fn endpoints(gateway: &Arc<Gateway>, heads: Heads) -> Vec<Endpoint> {
         body: None,
         answers: vec![Answer::ok("How it is.", schema)],
         refusals: &[],
-        routes: MethodRouter::new(),
+        routes,
     };
+    let (of_stats, of_status) = (Arc::clone(gateway), Arc::clone(gateway));
     vec![
-        Endpoint {
-            routes: get(stats).layer(desk.clone()),
-            ..endpoint(
-                "/ws/stats",
-                "websocketStats",
-                "Who is connected",
-                of::<SocketStats>,
-            )
-        },
-        Endpoint {
-            routes: get(status).layer(desk),
-            ..endpoint(
-                "/websocket/status",
-                "websocketStatus",
-                "How busy the WebSockets are",
-                of::<SocketStatus>,
-            )
-        },
+        endpoint(
+            "/ws/stats",
+            "websocketStats",
+            "Who is connected",
+            of::<SocketStats>,
+            serve_public(&Method::GET, move |caller, _| {
+                stats(Arc::clone(&of_stats), caller)
+            }),
+        ),
+        endpoint(
+            "/websocket/status",
+            "websocketStatus",
+            "How busy the WebSockets are",
+            of::<SocketStatus>,
+            serve_public(&Method::GET, move |_, _| status(Arc::clone(&of_status))),
+        ),
     ]
 }
 
 /// Who is connected. The list is for administrators once people have to show who they are.
-async fn stats(Extension(desk): Extension<Desk>, uri: Uri, headers: HeaderMap) -> Json<Value> {
-    let connections = desk.gateway.all();
+async fn stats(gateway: Arc<Gateway>, caller: PublicCaller) -> Response {
+    let connections = gateway.all();
     let is_active = |connection: &&Arc<Connection>| !connection.outlet.is_closed();
     let active = connections.iter().filter(is_active).count();
-    let clients: Vec<_> = if desk.is_for_administrator(&headers, uri.query()).await {
+    let clients: Vec<_> = if caller.is_administrator {
         connections
             .iter()
             .map(|connection| Client::of(connection))
@@ -105,17 +92,17 @@ async fn stats(Extension(desk): Extension<Desk>, uri: Uri, headers: HeaderMap) -
     } else {
         Vec::new()
     };
-    Json(json!({
-        "totalConnections": desk.gateway.opened(),
+    let stats = json!({
+        "totalConnections": gateway.opened(),
         "activeConnections": active,
         "clients": clients,
-    }))
+    });
+    Json(stats).into_response()
 }
 
-async fn status(Extension(desk): Extension<Desk>) -> Json<Value> {
-    let Desk { gateway, .. } = desk;
+async fn status(gateway: Arc<Gateway>) -> Response {
     let last_activity = gateway.last_activity().map(|at| at.to_string());
-    Json(json!({
+    let status = json!({
         "success": true,
         "data": {
             "connected": !gateway.app.lifecycle().is_retiring(),
@@ -124,31 +111,6 @@ async fn status(Extension(desk): Extension<Desk>) -> Json<Value> {
             "uptime": gateway.app.uptime().as_secs(),
             "messageCount": gateway.messages(),
         },
-    }))
-}
-
-impl Desk {
-    /// Whether the request comes from somebody who may know who is here.
-    async fn is_for_administrator(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
-        let app = &self.gateway.app;
-        if !app.auth().is_required() {
-            return true;
-        }
-        let said = headers.get(header::AUTHORIZATION);
-        let said = said.map(HeaderValue::to_str).and_then(Result::ok);
-        let said = said.and_then(|said| said.strip_prefix("Bearer "));
-        if let (Some(token), Some(said)) = (&app.config().admin_token, said)
-            && token.is(said)
-        {
-            return true;
-        }
-        let shown = self.heads.find(headers, query);
-        let shown = shown.or_else(|| Credential::new(&from_query(query, IN_QUERY)?));
-        let Some(shown) = shown else {
-            return false;
-        };
-        let identity = visitor::identify(app, Some(&shown), ConnectionId::generate()).await;
-        let identity = identity.ok().flatten();
-        identity.is_some_and(|identity| identity.grants.everywhere() >= Some(Role::Admin))
-    }
+    });
+    Json(status).into_response()
 }
