@@ -11,6 +11,7 @@ use axum::http::Method;
 use axum::routing::MethodRouter;
 
 use crate::app::App;
+use crate::store::StoreError;
 use crate::transport::rest::Endpoint;
 use crate::transport::rest::endpoint::Admitted;
 use crate::transport::socketio::Broadcasts;
@@ -25,6 +26,22 @@ async fn ask_store(app: &App) -> Result<(), &'static str> {
         Ok(Err(_)) => Err("the database cannot be reached; commands are refused as unavailable"),
         Err(_) => Err("the database does not answer; commands are refused as unavailable"),
     }
+}
+
+/// Whether the database takes writes; why not if it does not. Whoever asks lets one be tried if it is time for that: one
+/// for all who ask, every few seconds at most.
+async fn ask_writes(app: &App) -> Result<(), &'static str> {
+    let writes = app.store().writes();
+    if writes.begin_try() {
+        let (store, patience) = (app.store().clone(), app.config().database_timeout);
+        app.lifecycle().spawn_service(async move {
+            let tried = tokio::time::timeout(patience, store.try_write()).await;
+            let tried = tried.unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())));
+            store.writes().tried(tried.as_ref().copied());
+        });
+    }
+    writes.settled(PATIENCE).await;
+    writes.verdict()
 }
 
 /// All endpoints, as the OpenAPI document has them.

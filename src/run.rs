@@ -21,6 +21,9 @@ use crate::{healthcheck, telemetry};
 /// Exit code after a second signal: 128 + SIGINT, as shells report it.
 const INTERRUPTED: i32 = 130;
 
+/// SIGXFSZ, on Linux and macOS.
+const FILE_TOO_LARGE: i32 = 25;
+
 /// Connections that may wait to be accepted. The operating system may allow fewer. Those for which there is no place try
 /// again a second later, and all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -121,6 +124,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn signals() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // A file that may not grow is an error of whoever writes to it, such as the database, and not the end of the process.
+    let _taken_for_good = signal(SignalKind::from_raw(FILE_TOO_LARGE))?;
     Ok(async move {
         either(&mut terminate, &mut interrupt).await;
         #[expect(

@@ -17,6 +17,7 @@ mod session;
 mod sqlite;
 mod tx;
 mod url;
+mod writes;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub use error::{CommitError, Source, StoreError};
 pub use prune::{PruneLimits, Pruned};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
+pub use writes::Writes;
 
 /// Where projects and their logs are kept. Cheap to clone.
 #[derive(Debug, Clone)]

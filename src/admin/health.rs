@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use serde::Serialize;
 
-use super::{ask_store, plain};
+use super::{ask_store, ask_writes, plain};
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
@@ -88,14 +88,15 @@ async fn health(State(app): State<App>) -> Json<Health> {
 }
 
 async fn store(app: &App) -> StoreHealth {
-    let error = ask_store(app).await.err();
+    let (reads, writes) = tokio::join!(ask_store(app), ask_writes(app));
+    let (status, error) = match (reads, writes) {
+        (Err(error), _) => ("unavailable", Some(error)),
+        (Ok(()), Err(error)) => ("failing", Some(error)),
+        (Ok(()), Ok(())) => ("available", None),
+    };
     StoreHealth {
         kind: app.store().name(),
-        status: if error.is_none() {
-            "available"
-        } else {
-            "unavailable"
-        },
+        status,
         error,
     }
 }

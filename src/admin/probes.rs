@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::{ask_store, plain};
+use super::{ask_store, ask_writes, plain};
 use crate::app::App;
 use crate::contract::schema::http::Probe;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of};
@@ -45,10 +45,12 @@ async fn live() -> Json<Value> {
 async fn ready_or_not(State(app): State<App>) -> (StatusCode, Json<Value>) {
     let reason = if app.lifecycle().is_retiring() {
         "the server is shutting down"
-    } else if ask_store(&app).await.is_ok() {
-        return (StatusCode::OK, Json(json!({"status": "ready"})));
-    } else {
+    } else if ask_store(&app).await.is_err() {
         "the database cannot be reached"
+    } else if let Err(reason) = ask_writes(&app).await {
+        reason
+    } else {
+        return (StatusCode::OK, Json(json!({"status": "ready"})));
     };
     let unready = json!({"status": "unready", "reason": reason});
     (StatusCode::SERVICE_UNAVAILABLE, Json(unready))

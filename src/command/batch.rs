@@ -104,13 +104,21 @@ impl Committer {
 
     /// Commits a batch, as one transaction.
     pub(super) async fn commit(&self, jobs: &[Job]) -> Result<Committed, BatchError> {
+        let committed = self.try_commit(jobs).await;
+        if let Err(BatchError::Unavailable | BatchError::Unknown) = committed {
+            self.store.writes().failed(None);
+        }
+        committed
+    }
+
+    async fn try_commit(&self, jobs: &[Job]) -> Result<Committed, BatchError> {
         let mut tries = 0;
         loop {
             let prepared = tokio::time::timeout(self.options.timeout, self.prepare(jobs)).await;
             match prepared {
                 Err(_) => return Err(BatchError::Unavailable),
                 Ok(Err(error)) if error.is_retry() && tries < RETRIES => tries += 1,
-                Ok(Err(error)) => return Err(error.into()),
+                Ok(Err(error)) => return Err(self.failed(error)),
                 Ok(Ok((None, draft))) => return Ok(draft.committed),
                 Ok(Ok((Some(tx), draft))) => match self.finish(tx, draft).await {
                     Err(CommitError::NotCommitted(error))
@@ -118,12 +126,22 @@ impl Committer {
                     {
                         tries += 1;
                     }
-                    Err(CommitError::NotCommitted(error)) => return Err(error.into()),
+                    Err(CommitError::NotCommitted(error)) => return Err(self.failed(error)),
                     Err(CommitError::Unknown(_)) => return Err(BatchError::Unknown),
-                    Ok(committed) => return Ok(committed),
+                    Ok(committed) => {
+                        self.store.writes().committed();
+                        return Ok(committed);
+                    }
                 },
             }
         }
+    }
+
+    fn failed(&self, error: StoreError) -> BatchError {
+        if !error.is_refused() {
+            self.store.writes().failed(Some(&error));
+        }
+        error.into()
     }
 
     /// Everything up to the commit. Without a transaction: there is nothing to commit.

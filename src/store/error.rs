@@ -104,6 +104,43 @@ impl StoreError {
         matches!(self, Self::Refused(_))
     }
 
+    /// What is wrong with the database, in words that are not its own.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        const SILENT: &str = "the database cannot be reached";
+        let source = match self {
+            Self::Unavailable(source)
+            | Self::Refused(source)
+            | Self::Retry(source)
+            | Self::Failed(source) => source,
+            _ => return "the database is not as it should be",
+        };
+        let error = source.downcast_ref::<sqlx::Error>();
+        let Some(database) = error.and_then(sqlx::Error::as_database_error) else {
+            return SILENT;
+        };
+        if database.try_downcast_ref::<SqliteError>().is_some() {
+            let code = database.code().and_then(|code| code.parse::<i32>().ok());
+            return match code.map(|code| code & 0xff) {
+                Some(5 | 6) => "the database is locked",
+                Some(8) => "the database is read-only",
+                Some(10) => "the disk fails, or takes nothing more",
+                Some(11 | 26) => "the database is damaged",
+                Some(13) => "the disk is full",
+                _ => "the database fails",
+            };
+        }
+        match database.code().as_deref() {
+            Some("25006") => "the database is read-only",
+            Some("55P03" | "57014") => "the database is locked",
+            Some("53100") => "the disk is full",
+            Some(code) if code.starts_with("XX00") => "the database is damaged",
+            Some(code) if code.starts_with("42") => "the database is not as it should be",
+            Some(code) if code.starts_with("57P") => SILENT,
+            _ => "the database fails",
+        }
+    }
+
     /// Whether the same transaction should be tried again at once.
     #[must_use]
     pub fn is_retry(&self) -> bool {

@@ -17,6 +17,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 
 use super::error::migrate_error;
 use super::session::Session;
+use super::writes::Writes;
 use super::{CommitError, StoreError};
 use crate::domain::Epoch;
 
@@ -36,6 +37,7 @@ pub(super) const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; \
 #[derive(Debug, Clone)]
 pub struct Postgres {
     pool: PgPool,
+    pub(super) writes: Writes,
 }
 
 /// A transaction with a connection of its own.
@@ -76,7 +78,8 @@ impl Postgres {
                 })
             })
             .connect_lazy_with(options.clone());
-        Ok(Self { pool })
+        let writes = Writes::default();
+        Ok(Self { pool, writes })
     }
 
     /// Beside servers that may be running on it. If it is new, they find it up to date.

@@ -24,6 +24,7 @@ use sqlx::sqlite::{
 
 use super::error::migrate_error;
 use super::session::Session;
+use super::writes::Writes;
 use super::{CommitError, StoreError};
 use crate::domain::Epoch;
 
@@ -42,6 +43,7 @@ pub struct Sqlite {
     readers: SqlitePool,
     /// Locked as long as the database is open; nothing for one in memory.
     lock: Option<Arc<File>>,
+    pub(super) writes: Writes,
 }
 
 /// A transaction on the writing connection.
@@ -93,6 +95,7 @@ impl Sqlite {
             writer,
             readers,
             lock,
+            writes: Writes::default(),
         })
     }
 
@@ -107,6 +110,7 @@ impl Sqlite {
             readers: writer.clone(),
             writer,
             lock: None,
+            writes: Writes::default(),
         })
     }
 

@@ -43,3 +43,4 @@ mod typescript;
 mod upgrade;
 mod websocket;
 mod wire_types;
+mod writes;

@@ -27,6 +27,17 @@ pub(crate) async fn ping(conn: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Writes what is there already, and takes the locks that a commit takes.
+pub(crate) async fn rewrite(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("LOCK TABLE channels, events, entities, answers IN ROW EXCLUSIVE MODE")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("UPDATE meta SET epoch = epoch")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The newest migration that was applied; `None` if there was never any.
 pub(crate) async fn migration(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
     let table = sqlx::query("SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL")

@@ -30,6 +30,17 @@ pub(crate) async fn ping(conn: &mut SqliteConnection) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// Writes what is there already. In two steps, of which nobody sees the first: SQLite leaves out what changes nothing.
+pub(crate) async fn rewrite(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE meta SET epoch = epoch || '.'")
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("UPDATE meta SET epoch = substr(epoch, 1, length(epoch) - 1)")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// The newest migration that was applied; `None` if there was never any.
 pub(crate) async fn migration(conn: &mut SqliteConnection) -> Result<Option<i64>, StoreError> {
     let table = sqlx::query("SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'")
