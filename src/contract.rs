@@ -8,6 +8,7 @@ mod arguments;
 mod body;
 mod build;
 mod cursor;
+mod data_schema;
 mod document;
 mod error_code;
 mod event_style;
@@ -32,6 +33,7 @@ mod types;
 pub use cursor::{
     Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_TYPES_BYTES,
 };
+pub use data_schema::{DATA_SCHEMAS, check_data};
 pub use document::Document;
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};

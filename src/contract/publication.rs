@@ -4,6 +4,7 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::data_schema::check_published;
 use super::fingerprint::Fingerprint;
 use super::{Limits, Reply, idempotency, packet};
 use crate::domain::{ChannelName, EventType};
@@ -91,10 +92,12 @@ impl Publication {
         // Held to the same rules as the payload of any message, and kept as it stands.
         packet::arguments(&format!("[0,{data}]"), *limits)?;
         let payload = RawValue::from_string(data.to_owned());
+        let payload = payload.map_err(|_| Reply::invalid("data", "is not valid JSON"))?;
+        check_published(event_type.as_str(), &payload)?;
         Ok(Self {
             channel,
             event_type,
-            payload: payload.map_err(|_| Reply::invalid("data", "is not valid JSON"))?,
+            payload,
             key: None,
         })
     }
@@ -249,6 +252,11 @@ mod tests {
                 "data.x",
             ),
             (
+                r#"{"channel":"agent:a","type":"agent_status","data":{"garbage":true}}"#,
+                "data.agentId",
+            ),
+            (r#"{"channel":"c","type":"agent_log","data":[]}"#, "data"),
+            (
                 r#"{"channel":"c","type":"t","idempotencyKey":""}"#,
                 "idempotencyKey",
             ),
@@ -259,7 +267,13 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap_err().field(), Some(field), "{text}");
         }
-        assert!(read(r#"{"channel":"c","type":"task:updated"}"#).is_ok());
+        for fine in [
+            r#"{"channel":"c","type":"task:updated"}"#,
+            r#"{"channel":"c","type":"agent_status","data":{"agentId":7,"mood":{}}}"#,
+            r#"{"channel":"c","type":"disconnect","data":7}"#,
+        ] {
+            assert!(read(fine).is_ok(), "{fine}");
+        }
     }
 
     #[test]
@@ -315,6 +329,7 @@ mod tests {
             r#""\ud800""#,
             r#"{"a":[[[1]]]}"#,
             r#"{"type":"x","data":{"__proto__":1}}"#,
+            r#"{"type":"agent_log","garbage":1}"#,
             "1e999",
         ] {
             let channel = ChannelName::restore("ui:activity");

@@ -19,7 +19,6 @@ use super::close;
 use super::connection::{Connection, Incoming};
 use super::message::Message;
 use super::relay;
-use super::schemas;
 use super::seat::Seat;
 use super::spelling::Spelling;
 use super::subscriptions::Subscriptions;
@@ -271,9 +270,6 @@ impl Pump {
         let session = self.connection.session_id();
         let channel = relay::channel(spelling, message, session.as_deref())?;
         let publication = Publication::new(channel, &message.name, Some(&message.data), &limits)?;
-        if spelling == Spelling::Envelope {
-            schemas::check(&message.name, &message.data)?;
-        }
         Ok(Request::Publish(publication))
     }
 

@@ -33,9 +33,9 @@ both_databases! {
         let (listener, publisher) = (Client::new(app), Client::new(app));
         listener.subscribe(&["workflow:*"], &[], None).await;
         for (name, data) in [("workflow:a", "1"), ("workflow:b", "2"), ("workflow:a", "3")] {
-            publisher.publish(name, "workflow_started", data).await;
+            publisher.publish(name, "started", data).await;
         }
-        publisher.publish("agent:a", "agent_status", "4").await;
+        publisher.publish("agent:a", "status", "4").await;
         let told = listener.told(3).await;
         assert_eq!(seqs(&told), [1, 2, 3]);
         let subjects: Vec<_> = told.iter().map(|told| &*told.subject).collect();

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Pump;
 use crate::clock::Clock;
-use crate::contract::{ErrorCode, Reply, Request, Since, Subscribe};
+use crate::contract::{ErrorCode, Reply, Request, Since, Subscribe, check_data};
 use crate::domain::ChannelName;
 use crate::hub::Subscriber;
 use crate::session::Outcome;
@@ -14,7 +14,6 @@ use crate::transport::outlet::Kind;
 use crate::transport::websocket::connection::Packet;
 use crate::transport::websocket::members::{Members, quoted};
 use crate::transport::websocket::message::Message;
-use crate::transport::websocket::schemas;
 use crate::transport::websocket::seat::Seat;
 use crate::transport::websocket::spelling::Spelling;
 use crate::transport::websocket::subscriptions::Subscription;
@@ -176,7 +175,7 @@ impl Pump {
         message: &Message,
     ) -> Result<(), Reply> {
         self.bounded(message)?;
-        schemas::check(&message.name, &message.data)?;
+        check_data(&message.name, &message.data)?;
         let Wanted {
             channels,
             types,
@@ -234,7 +233,7 @@ impl Pump {
         message: &Message,
     ) -> Result<(), Reply> {
         self.bounded(message)?;
-        schemas::check(&message.name, &message.data)?;
+        check_data(&message.name, &message.data)?;
         let data = Members::read(message.data.get());
         let text = |key: &str| data.as_ref()?.text(key);
         let id = text("subscriptionId");

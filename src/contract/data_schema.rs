@@ -1,0 +1,206 @@
+//! The JSON Schemas of what stands under `data`, by type: of events, whichever way they are published, and of the messages of
+//! the envelope (`/ws/v1`). They are part of the program.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{ErrorCode, Reply};
+
+/// Longest sentence of a refusal, in characters: it may repeat what was sent.
+const MAX_SENTENCE: usize = 200;
+/// Where the data stands.
+const DATA: &str = "data";
+
+macro_rules! schemas {
+    ($($name:literal),* $(,)?) => {
+        /// The schemas as they stand in `fixtures/schemas`.
+        pub const DATA_SCHEMAS: &[(&str, &str)] = &[
+            $(($name, include_str!(concat!("../../fixtures/schemas/", $name, ".json")))),*
+        ];
+    };
+}
+
+schemas![
+    "connect",
+    "disconnect",
+    "ping",
+    "pong",
+    "error",
+    "auth_request",
+    "auth_success",
+    "auth_failure",
+    "subscribe",
+    "unsubscribe",
+    "subscription_update",
+    "agent_status",
+    "agent_task_update",
+    "agent_log",
+    "agent_metric",
+    "agent_error",
+    "tdd_phase_change",
+    "test_result",
+    "coverage_update",
+    "workflow_started",
+    "workflow_step_complete",
+    "workflow_complete",
+    "workflow_failed",
+    "system_notification",
+    "system_alert",
+    "deployment_status",
+    "github_issue_update",
+    "github_pr_update",
+    "github_workflow_update",
+];
+
+/// Each schema, ready to be used.
+static VALIDATORS: LazyLock<BTreeMap<&str, Validator>> = LazyLock::new(|| {
+    let compiled = DATA_SCHEMAS.iter().map(|(name, text)| {
+        let schema = serde_json::from_str(text).expect("the schemas are JSON");
+        let validator = jsonschema::validator_for(&schema).expect("the schemas are schemas");
+        (*name, validator)
+    });
+    compiled.collect()
+});
+
+/// Messages of the envelope that are no events: what is published may have these types and any data.
+const NO_EVENTS: [&str; 11] = [
+    "connect",
+    "disconnect",
+    "ping",
+    "pong",
+    "error",
+    "auth_request",
+    "auth_success",
+    "auth_failure",
+    "subscribe",
+    "unsubscribe",
+    "subscription_update",
+];
+
+/// Checks the data of what is to be published, as [`check_data`] does.
+pub(super) fn check_published(name: &str, data: &RawValue) -> Result<(), Reply> {
+    if NO_EVENTS.contains(&name) {
+        return Ok(());
+    }
+    check_data(name, data)
+}
+
+/// Checks the data of a message, if there is a schema for its type. It must be known to be of modest size and depth.
+///
+/// # Errors
+///
+/// The answer, `validation_failed`, that names the field.
+pub fn check_data(name: &str, data: &RawValue) -> Result<(), Reply> {
+    let Some(validator) = VALIDATORS.get(name) else {
+        return Ok(());
+    };
+    let data: Value =
+        serde_json::from_str(data.get()).map_err(|_| Reply::invalid(DATA, "is not valid JSON"))?;
+    validator.validate(&data).map_err(|error| refusal(&error))
+}
+
+fn refusal(error: &ValidationError<'_>) -> Reply {
+    let mut field = format!("{DATA}{}", error.instance_path()).replace('/', ".");
+    let sentence = match missing(error.kind()) {
+        Some(property) => {
+            field = format!("{field}.{property}");
+            format!("{field} is missing")
+        }
+        None => format!("{field}: {}", error.masked()),
+    };
+    let short = |text: &str| text.chars().take(MAX_SENTENCE).collect::<String>();
+    Reply::refused(ErrorCode::ValidationFailed, short(&sentence)).with_field(short(&field))
+}
+
+/// The field that is missing; of those of which one has to be there, the first.
+fn missing(kind: &ValidationErrorKind) -> Option<String> {
+    match kind {
+        ValidationErrorKind::Required { property } => Some(property.as_str()?.to_owned()),
+        ValidationErrorKind::AnyOf { context } => missing(context.first()?.first()?.kind()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn checked(name: &str, data: &Value) -> Result<(), String> {
+        let data = RawValue::from_string(data.to_string()).unwrap();
+        check_data(name, &data).map_err(|reply| reply.field().unwrap().to_owned())
+    }
+
+    #[test]
+    fn every_schema_is_here_and_names_its_type() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/schemas");
+        assert_eq!(folder.read_dir().unwrap().count(), DATA_SCHEMAS.len());
+        assert_eq!(VALIDATORS.len(), DATA_SCHEMAS.len());
+        for (name, text) in DATA_SCHEMAS {
+            let schema: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(schema["title"], *name);
+            assert_eq!(
+                schema["$schema"],
+                "https://json-schema.org/draft/2020-12/schema"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (name, data, field) in [
+            (
+                "agent_status",
+                json!({"agentId": "a", "status": 7}),
+                "data.status",
+            ),
+            ("agent_status", json!({"agentId": [1]}), "data.agentId"),
+            ("agent_status", json!("busy"), "data"),
+            ("agent_status", json!({}), "data.agentId"),
+            (
+                "agent_metric",
+                json!({"agentId": "a", "value": "x"}),
+                "data.value",
+            ),
+            (
+                "coverage_update",
+                json!({"percentage": 101}),
+                "data.percentage",
+            ),
+            ("error", json!({}), "data.error"),
+            (
+                "subscribe",
+                json!({"resource": "a", "events": ["x", 1]}),
+                "data.events.1",
+            ),
+        ] {
+            assert_eq!(checked(name, &data), Err(field.to_owned()), "{name} {data}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_let_through() {
+        for (name, data) in [
+            ("agent_status", json!({"agentId": 7, "mood": {"deep": [1]}})),
+            ("workflow_failed", json!({"workflow_id": "w", "error": "x"})),
+            ("test_result", json!({})),
+            ("custom", json!(7)),
+        ] {
+            assert_eq!(checked(name, &data), Ok(()), "{name} {data}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_short_whatever_was_sent() {
+        let data = json!({"agentId": "a", "status": [("x".repeat(100_000))]});
+        let data = RawValue::from_string(data.to_string()).unwrap();
+        let reply = check_data("agent_status", &data).unwrap_err();
+        assert!(reply.to_raw().get().len() < 1000);
+    }
+}
