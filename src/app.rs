@@ -117,6 +117,7 @@ impl App {
             HubOptions {
                 ring_events: RING_EVENTS,
                 ring_bytes: RING_BYTES,
+                event_memory: config.limits.event_memory,
                 replay_limit: config.replay_limit,
                 slow_reader_timeout: config.slow_reader_timeout,
             },

@@ -77,6 +77,12 @@ impl Slot {
         }
     }
 
+    /// Whether it has taken something since there was no room.
+    pub(super) fn has_taken(&self) -> bool {
+        let taken = self.subscriber.taken();
+        self.blocked.as_ref().is_none_or(|blocked| blocked.taken != taken)
+    }
+
     /// Whether it has taken nothing at all for so long. One that takes its answers is no slow reader, even if
     /// they leave no room for events.
     pub(super) fn is_stuck(&mut self, patience: Duration) -> bool {
