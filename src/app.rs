@@ -16,6 +16,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limits;
+use crate::memory::MemoryBudget;
 use crate::presence::Presence;
 use crate::retention;
 use crate::store::{Store, StoreError};
@@ -57,6 +58,8 @@ struct Parts {
     writer: Writer,
     connections: Connections,
     limits: Limits,
+    send_memory: MemoryBudget,
+    receive_memory: MemoryBudget,
     lifecycle: Lifecycle,
     started: Instant,
 }
@@ -129,6 +132,8 @@ impl App {
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
             limits: Limits::new(&config.limits),
+            send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
+            receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
             instance,
             auth,
@@ -269,6 +274,18 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The bytes that wait for clients.
+    #[must_use]
+    pub fn send_memory(&self) -> &MemoryBudget {
+        &self.0.send_memory
+    }
+
+    /// The bytes that clients have sent and that wait to be worked on.
+    #[must_use]
+    pub fn receive_memory(&self) -> &MemoryBudget {
+        &self.0.receive_memory
     }
 
     /// The background tasks.

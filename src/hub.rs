@@ -31,7 +31,7 @@ use crate::store::{Store, StoreError};
 use feed::{Feed, Message};
 use relay::Inlet;
 use shrink::{Footprint, Usage};
-pub use subscriber::{Offer, Subscriber, Wake};
+pub use subscriber::{Offer, SLOW_READER, Subscriber, Wake};
 
 /// Messages that may wait for a feed. A publisher that finds no room leaves the log to repair the gap.
 const MAILBOX: usize = 1024;

@@ -1,5 +1,7 @@
 //! The doors: each is a codec plus a connection, and none contains rules.
 
+pub(crate) mod answers;
+pub(crate) mod backlog;
 mod credential;
 mod gate;
 pub(crate) mod hangup;

@@ -16,7 +16,9 @@ use super::relay::{Heard, Queued};
 use super::ring::{Ring, weight};
 use super::shrink::Footprint;
 use super::slot::Slot;
-use super::{From, HubOptions, Joined, Offer, OutOfRange, SubscribeError, Subscriber, Wake};
+use super::{
+    From, HubOptions, Joined, Offer, OutOfRange, SLOW_READER, SubscribeError, Subscriber, Wake,
+};
 use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::store::{Store, StoreError};
@@ -428,7 +430,7 @@ impl Feed {
         self.slots.retain_mut(|slot| {
             let stuck = slot.is_stuck(patience);
             if stuck {
-                slot.subscriber.close("slow_reader");
+                slot.subscriber.close(SLOW_READER);
             }
             !stuck
         });

@@ -102,5 +102,8 @@ pub(super) fn weight(event: &Event) -> usize {
         + event.event_type.as_str().len()
         + event.actor.as_str().len()
         + event.channel.as_str().len()
-        + event.source.as_ref().map_or(0, |source| source.as_str().len())
+        + event
+            .source
+            .as_ref()
+            .map_or(0, |source| source.as_str().len())
 }

@@ -80,7 +80,9 @@ impl Slot {
     /// Whether it has taken something since there was no room.
     pub(super) fn has_taken(&self) -> bool {
         let taken = self.subscriber.taken();
-        self.blocked.as_ref().is_none_or(|blocked| blocked.taken != taken)
+        self.blocked
+            .as_ref()
+            .is_none_or(|blocked| blocked.taken != taken)
     }
 
     /// Whether it has taken nothing at all for so long. One that takes its answers is no slow reader, even if

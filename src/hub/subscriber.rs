@@ -18,6 +18,9 @@ pub enum Offer {
     Gone,
 }
 
+/// Why a connection ends whose client does not read.
+pub const SLOW_READER: &str = "slow_reader";
+
 /// Wakes a feed when a subscriber has room again.
 pub type Wake = Arc<Notify>;
 

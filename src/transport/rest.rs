@@ -21,13 +21,14 @@ mod table;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware;
+use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::app::App;
 use crate::contract::{ErrorCode, Reply};
+use crate::transport::answers::{self, Answers};
 pub(crate) use endpoint::Endpoint;
 
 /// Below this, all answers and refusals look the same.
@@ -36,7 +37,7 @@ pub(super) const ROOT: &str = "/api";
 const WORTH_COMPRESSING: u64 = 1024;
 
 /// The routes: those of the table, and those of other doors that are below the same root.
-pub(crate) fn router(app: &App, others: Vec<Endpoint>) -> Router<App> {
+pub(crate) fn router(app: &App, others: Vec<Endpoint>, answers: &Answers) -> Router<App> {
     let mut endpoints = table::endpoints();
     endpoints.extend(others);
     let document = document::render(&endpoints);
@@ -51,13 +52,15 @@ pub(crate) fn router(app: &App, others: Vec<Endpoint>) -> Router<App> {
             routes.route(path, served)
         });
     let compressed = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
-    let framed = middleware::from_fn_with_state(app.lifecycle().clone(), frame::frame);
+    let framed = from_fn_with_state(app.lifecycle().clone(), frame::frame);
     let routes = routes
         .merge(document::router(document))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_that)
         .layer(framed.clone())
-        .layer(CompressionLayer::new().compress_when(compressed));
+        .layer(from_fn_with_state(answers.clone(), answers::count))
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn_with_state(answers.clone(), answers::compress));
     // What is nested does not have the root with a slash behind it.
     let root = any(nothing_here).layer(framed);
     Router::new()

@@ -27,6 +27,7 @@ use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
 use crate::limits::{ClientAddress, Exceeded, Place};
 use crate::session::Session;
+use crate::transport::backlog::Backlog;
 use crate::transport::hangup::Hangup;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of};
 use crate::transport::tenure::Tenure;
@@ -98,6 +99,11 @@ impl Server {
         self.streams.close(spread).await;
     }
 
+    /// The streams, with what waits for each.
+    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        self.streams.backlogs()
+    }
+
     /// Ends every stream at once.
     pub fn cut(&self) {
         self.streams.cut();
@@ -153,6 +159,7 @@ impl Server {
             wish.manner,
             self.tenure.clone(),
             request.extensions.get::<Hangup>().cloned(),
+            self.app.send_memory(),
         ));
         tracing::debug!(
             connection.id = %listener.connection(),

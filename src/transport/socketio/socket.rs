@@ -164,7 +164,11 @@ impl Socket {
             }),
             outgoing: Mutex::new(Outgoing {
                 socket: weak,
-                outbox: Outbox::new(Arc::clone(&meter), app.config().max_message),
+                outbox: Outbox::new(
+                    Arc::clone(&meter),
+                    app.config().max_message,
+                    app.send_memory(),
+                ),
             }),
             arrived: Notify::new(),
             connection: Mutex::new(Some(app.connections().open())),

@@ -15,8 +15,10 @@ use super::streams::Streams;
 use super::take_up::{Notice, REVOKED, said_of};
 use super::wish::Manner;
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Timestamp};
-use crate::hub::{Offer, Subscriber, Wake};
+use crate::hub::{Offer, SLOW_READER, Subscriber, Wake};
+use crate::memory::MemoryBudget;
 use crate::session::{Delivery, Revoked, Session};
+use crate::transport::backlog::Backlog;
 use crate::transport::hangup::Hangup;
 use crate::transport::outlet::{Intake, Kind, Outlet};
 use crate::transport::tenure::{Tenant, Tenure};
@@ -60,6 +62,7 @@ impl Listener {
         manner: Manner,
         tenure: Tenure,
         hangup: Option<Hangup>,
+        memory: &MemoryBudget,
     ) -> Self {
         Self {
             form: Form {
@@ -67,7 +70,7 @@ impl Listener {
                 named: manner.named,
             },
             signals: manner.signals,
-            outlet: Outlet::default(),
+            outlet: Outlet::new(memory),
             channels,
             welcomed: AtomicBool::new(false),
             moved: AtomicBool::new(false),
@@ -254,6 +257,16 @@ impl Subscriber for Listener {
     fn close(&self, reason: &'static str) {
         tracing::info!(connection.id = %self.connection(), reason, "closing an event stream");
         self.cut(reason);
+    }
+}
+
+impl Backlog for Listener {
+    fn waiting(&self) -> usize {
+        self.outlet.bytes()
+    }
+
+    fn end_slow(&self) {
+        self.close(SLOW_READER);
     }
 }
 

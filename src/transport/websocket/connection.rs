@@ -135,7 +135,7 @@ impl Connection {
             style: wishes.event_style.unwrap_or(config.event_style),
             said,
             is_deaf_to_itself: wishes.is_deaf_to_itself,
-            outlet: Outlet::default(),
+            outlet: Outlet::new(gateway.app.send_memory()),
             seat: Mutex::new(None),
             inbox: Mutex::new(Inbox::at_work()),
             kept: Mutex::default(),

@@ -11,8 +11,9 @@ use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::clock::Clock;
 use crate::contract::Reply;
 use crate::domain::{ChannelName, ConnectionId, EventType, Identity, Target, Timestamp};
-use crate::hub::{Offer, Subscriber};
+use crate::hub::{Offer, SLOW_READER, Subscriber};
 use crate::session::{Revoked, Session, unseen};
+use crate::transport::backlog::Backlog;
 use crate::transport::socketio::outbox::Outbox;
 use crate::transport::socketio::{AckSender, IoSocket};
 use crate::transport::tenure::Tenant;
@@ -37,6 +38,16 @@ impl Expiring {
             expires_at: expires_at.to_string(),
             expires_in_ms: left.max(0),
         }
+    }
+}
+
+impl Backlog for Socket {
+    fn waiting(&self) -> usize {
+        self.outgoing().outbox.bytes()
+    }
+
+    fn end_slow(&self) {
+        self.close(SLOW_READER);
     }
 }
 
