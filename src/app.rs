@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use crate::auth::{AuthConfigError, Authenticator};
 use crate::broker::{Broker, BrokerStatus};
 use crate::channels::Channels;
@@ -26,6 +28,8 @@ use crate::telemetry::causes;
 const RING_EVENTS: usize = 1024;
 /// Payload bytes that a feed keeps.
 const RING_BYTES: usize = 4 * 1024 * 1024;
+/// Large states that are read at the same time.
+const LARGE_READS: usize = 2;
 /// How often the heads of the feeds are compared with the log, in case something was not said…
 const HEAD_CHECK_ALONE: Duration = Duration::from_secs(5);
 /// … or not heard: what another instance said before it, too, had its way back, for example…
@@ -55,6 +59,7 @@ struct Parts {
     epoch: Epoch,
     hub: Arc<Hub>,
     snapshots: Snapshots,
+    large_reads: Semaphore,
     writer: Writer,
     connections: Connections,
     limits: Limits,
@@ -145,6 +150,7 @@ impl App {
             epoch,
             hub,
             snapshots: Snapshots::default(),
+            large_reads: Semaphore::new(LARGE_READS),
             writer,
             connections,
             lifecycle,
@@ -256,6 +262,11 @@ impl App {
     /// What is read of projects right now.
     pub(crate) fn snapshots(&self) -> &Snapshots {
         &self.0.snapshots
+    }
+
+    /// The right to read something large: a few at a time have it.
+    pub(crate) fn large_reads(&self) -> &Semaphore {
+        &self.0.large_reads
     }
 
     /// The writer.

@@ -5,6 +5,7 @@ pub(crate) mod backlog;
 mod credential;
 mod gate;
 pub(crate) mod hangup;
+mod in_flight;
 mod outlet;
 mod pacer;
 mod problem;

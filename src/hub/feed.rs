@@ -229,7 +229,9 @@ impl Feed {
             head,
             position,
         };
-        self.slots.push(Slot::new(id, subscriber, position));
+        let mut slot = Slot::new(id, subscriber, position);
+        slot.replays_up_to = head;
+        self.slots.push(slot);
         Ok(joined)
     }
 
@@ -387,7 +389,7 @@ impl Feed {
                 return true;
             };
             match slot.subscriber.offer(event) {
-                Offer::Taken => slot.told(event.seq),
+                Offer::Taken => slot.told(event),
                 Offer::Full => {
                     slot.block();
                     slot.subscriber.wake_when_writable(&self.wake);

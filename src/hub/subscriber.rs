@@ -29,6 +29,10 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Hands an event over, or says why not. Must not block.
     fn offer(&self, event: &Event) -> Offer;
 
+    /// Notes that an event of so many bytes was handed over that had happened before the subscription: it is a part of
+    /// what was asked for.
+    fn replayed(&self, _bytes: usize) {}
+
     /// Tells something ephemeral that is said in a channel, if there is plenty of room; what is the subscriber's own
     /// counts as told. Must not block.
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer;

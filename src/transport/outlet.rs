@@ -168,6 +168,21 @@ impl<M: AsRef<[u8]>> Outlet<M> {
         }
     }
 
+    /// Waits until there is room for an answer, or nothing more is taken.
+    pub(crate) async fn room_for_answer(&self) {
+        let wake = Arc::new(Notify::new());
+        loop {
+            {
+                let mut intake = self.intake();
+                if intake.is_closed() || intake.has_room(Kind::Answer) {
+                    return;
+                }
+                intake.0.wake_at_half(&wake);
+            }
+            wake.notified().await;
+        }
+    }
+
     /// The next message to be written, when all that were handed out before have been; `None` at the end. There is one
     /// writer.
     pub(crate) async fn next(&self) -> Option<M> {

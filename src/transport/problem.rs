@@ -39,8 +39,8 @@ pub(crate) struct Refused(pub(crate) Reply);
 /// The body of a refusal.
 pub(crate) fn details(reply: &Reply, code: ErrorCode, instance: Option<&str>) -> String {
     let passed_on = PASSED_ON.iter().filter_map(|&key| {
-        let value = reply.get(key)?;
-        Some((key.to_owned(), value.clone()))
+        let value = reply.value(key)?;
+        Some((key.to_owned(), value.into_owned()))
     });
     let problem = Problem {
         r#type: format!("{TYPE_PREFIX}{code}"),

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::connections::Connection;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::{ClientAddress, Exceeded, Place};
 use crate::session::Session;
 use crate::transport::backlog::Backlog;
@@ -146,10 +146,13 @@ impl Server {
         let place = client.map(|client| self.app.limits().session(client));
         let place = place.transpose().map_err(too_much)?;
         let visitor = Visitor::from_request_parts(request, &self.app).await?;
+        visitor.spend(&self.app, EventClass::Read)?;
         let user = visitor.identity.as_ref().map(|identity| &identity.actor);
         let user_place = user.map(|user| self.app.limits().user_connection(user.as_str()));
         let user_place = user_place.transpose().map_err(too_much)?;
         let style = wish.style.unwrap_or(self.app.config().event_style);
+        let reads = visitor.budget(&self.app);
+        let reads = reads.map(|budget| (self.app.limits().clone(), budget));
         let session = Session::new(self.app.clone(), visitor.caller, style, visitor.identity);
         // Who only listens is not seen by others.
         let session = session.unattending();
@@ -159,7 +162,7 @@ impl Server {
             wish.manner,
             self.tenure.clone(),
             request.extensions.get::<Hangup>().cloned(),
-            self.app.send_memory(),
+            (self.app.send_memory(), reads),
         ));
         tracing::debug!(
             connection.id = %listener.connection(),

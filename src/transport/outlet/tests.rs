@@ -173,7 +173,7 @@ fn what_waits_is_written_after_a_gentle_end_and_dropped_at_a_cut() {
     outlet.close("slow_reader");
     assert!(outlet.drained().now_or_never().is_some());
     assert_eq!(outlet.next().now_or_never(), Some(None));
-    assert_eq!((outlet.reason(), outlet.lock().bytes), (Some("drained"), 0));
+    assert_eq!((outlet.reason(), outlet.bytes()), (Some("drained"), 0));
 }
 
 #[test]
@@ -187,5 +187,5 @@ fn nothing_is_kept_while_nothing_waits() {
     assert!(drained.now_or_never().is_some());
     let state = outlet.lock();
     assert_eq!((state.queue.capacity(), state.waiting.capacity()), (0, 0));
-    assert_eq!((state.bytes, state.len()), (0, 0));
+    assert_eq!((state.bytes.bytes(), state.len()), (0, 0));
 }

@@ -166,6 +166,26 @@ impl Socket {
         }
     }
 
+    /// Waits until there is room for an answer, or nobody takes it.
+    pub(in super::super) async fn room_for_answer(&self) {
+        let wake = Arc::new(Notify::new());
+        loop {
+            {
+                let mut outgoing = self.outgoing();
+                if self.is_gone() || outgoing.outbox.takes_ack(PACKET_OVERHEAD) {
+                    return;
+                }
+                let low = outgoing.outbox.low_mark();
+                self.meter.wake_at(low, &wake);
+                // It may have left meanwhile.
+                if outgoing.outbox.takes_ack(PACKET_OVERHEAD) {
+                    return;
+                }
+            }
+            wake.notified().await;
+        }
+    }
+
     /// Sends something if there is room for so many bytes.
     pub(super) fn try_send(
         &self,
