@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use crate::auth::{AuthConfigError, Authenticator};
 use crate::broker::{Broker, BrokerStatus};
 use crate::channels::Channels;
@@ -16,6 +18,7 @@ use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limits;
+use crate::memory::MemoryBudget;
 use crate::presence::Presence;
 use crate::retention;
 use crate::store::{Store, StoreError};
@@ -25,6 +28,8 @@ use crate::telemetry::causes;
 const RING_EVENTS: usize = 1024;
 /// Payload bytes that a feed keeps.
 const RING_BYTES: usize = 4 * 1024 * 1024;
+/// Large states that are read at the same time.
+const LARGE_READS: usize = 2;
 /// How often the heads of the feeds are compared with the log, in case something was not said…
 const HEAD_CHECK_ALONE: Duration = Duration::from_secs(5);
 /// … or not heard: what another instance said before it, too, had its way back, for example…
@@ -54,9 +59,12 @@ struct Parts {
     epoch: Epoch,
     hub: Arc<Hub>,
     snapshots: Snapshots,
+    large_reads: Semaphore,
     writer: Writer,
     connections: Connections,
     limits: Limits,
+    send_memory: MemoryBudget,
+    receive_memory: MemoryBudget,
     lifecycle: Lifecycle,
     started: Instant,
 }
@@ -117,6 +125,7 @@ impl App {
             HubOptions {
                 ring_events: RING_EVENTS,
                 ring_bytes: RING_BYTES,
+                event_memory: config.limits.event_memory,
                 replay_limit: config.replay_limit,
                 slow_reader_timeout: config.slow_reader_timeout,
             },
@@ -128,6 +137,8 @@ impl App {
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
             limits: Limits::new(&config.limits),
+            send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
+            receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
             instance,
             auth,
@@ -139,6 +150,7 @@ impl App {
             epoch,
             hub,
             snapshots: Snapshots::default(),
+            large_reads: Semaphore::new(LARGE_READS),
             writer,
             connections,
             lifecycle,
@@ -252,6 +264,11 @@ impl App {
         &self.0.snapshots
     }
 
+    /// The right to read something large: a few at a time have it.
+    pub(crate) fn large_reads(&self) -> &Semaphore {
+        &self.0.large_reads
+    }
+
     /// The writer.
     #[must_use]
     pub fn writer(&self) -> &Writer {
@@ -268,6 +285,18 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The bytes that wait for clients.
+    #[must_use]
+    pub fn send_memory(&self) -> &MemoryBudget {
+        &self.0.send_memory
+    }
+
+    /// The bytes that clients have sent and that wait to be worked on.
+    #[must_use]
+    pub fn receive_memory(&self) -> &MemoryBudget {
+        &self.0.receive_memory
     }
 
     /// The background tasks.

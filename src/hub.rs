@@ -9,6 +9,7 @@ mod missed;
 mod page;
 mod relay;
 mod ring;
+mod shrink;
 mod slot;
 mod subscriber;
 #[cfg(test)]
@@ -24,11 +25,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::broker::{Broker, TopicSubscription};
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::lifecycle::Lifecycle;
+use crate::memory::MemoryBudget;
 use crate::store::{Store, StoreError};
 
 use feed::{Feed, Message};
 use relay::Inlet;
-pub use subscriber::{Offer, Subscriber, Wake};
+use shrink::{Footprint, Usage};
+pub use subscriber::{Offer, SLOW_READER, Subscriber, Wake};
 
 /// Messages that may wait for a feed. A publisher that finds no room leaves the log to repair the gap.
 const MAILBOX: usize = 1024;
@@ -88,8 +91,10 @@ pub enum SubscribeError {
 pub struct HubOptions {
     /// Most recent events kept per feed.
     pub ring_events: usize,
-    /// Bytes of payload kept per feed.
+    /// Bytes kept per feed.
     pub ring_bytes: usize,
+    /// Bytes kept by all feeds together: in rings, pages of the log, and messages that wait for a feed.
+    pub event_memory: usize,
     /// Events that a client may have missed and still gets one by one.
     pub replay_limit: usize,
     /// A subscriber that takes nothing for so long is closed.
@@ -99,6 +104,7 @@ pub struct HubOptions {
 #[derive(Debug)]
 struct Handle {
     inlet: Inlet,
+    usage: Arc<Usage>,
     /// Hears of the channel's events on other instances.
     _topic: TopicSubscription,
     /// Subscriptions that exist; the feed ends with the last.
@@ -113,6 +119,7 @@ pub struct Hub {
     next_id: AtomicU64,
     /// Pages that feeds have read from the log.
     log_reads: Arc<AtomicU64>,
+    memory: MemoryBudget,
     store: Store,
     broker: Broker,
     lifecycle: Lifecycle,
@@ -128,15 +135,18 @@ impl Hub {
         lifecycle: Lifecycle,
         options: HubOptions,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let hub = Arc::new(Self {
             feeds: Mutex::default(),
             next_id: AtomicU64::new(1),
             log_reads: Arc::default(),
+            memory: shrink::budget(options.event_memory),
             store,
             broker,
-            lifecycle,
+            lifecycle: lifecycle.clone(),
             options,
-        })
+        });
+        lifecycle.spawn_service(shrink::watch(Arc::downgrade(&hub), hub.memory.clone()));
+        hub
     }
 
     /// Tells the subscribers of a channel, on all instances, of events that are committed. Never blocks.
@@ -213,16 +223,14 @@ impl Hub {
             hub: Arc::clone(self),
             channel: channel.clone(),
             id: self.next_id.fetch_add(1, Ordering::Relaxed),
-            mailbox: handle.inlet.mailbox.clone(),
+            inlet: handle.inlet.clone(),
         }
     }
 
     fn start_feed(&self, channel: &ChannelName) -> Handle {
         let (mailbox, messages) = mpsc::channel(MAILBOX);
-        let inlet = Inlet {
-            mailbox,
-            heard: Arc::default(),
-        };
+        let inlet = Inlet::new(mailbox, self.memory.clone());
+        let usage = Arc::new(Usage::default());
         let topic = self.hear(channel, inlet.clone());
         let feed = Feed::new(
             channel.clone(),
@@ -230,11 +238,13 @@ impl Hub {
             Arc::clone(&inlet.heard),
             topic.confirmation(),
             Arc::clone(&self.log_reads),
+            Footprint::new(&self.memory, &usage),
             self.options,
         );
         self.lifecycle.spawn_service(feed.run(messages));
         Handle {
             inlet,
+            usage,
             _topic: topic,
             subscriptions: 0,
         }
@@ -279,14 +289,14 @@ impl Hub {
 
     /// Resolves when everything that was published so far has been offered to its subscribers.
     pub async fn settle(&self) {
-        let mailboxes: Vec<_> = self
+        let inlets: Vec<_> = self
             .feeds()
             .values()
-            .map(|handle| handle.inlet.mailbox.clone())
+            .map(|handle| handle.inlet.clone())
             .collect();
-        for mailbox in mailboxes {
+        for inlet in inlets {
             let (reply, settled) = oneshot::channel();
-            if mailbox.send(Message::Settle(reply)).await.is_ok() && settled.await.is_err() {
+            if inlet.send(Message::Settle(reply)).await && settled.await.is_err() {
                 tracing::debug!("a feed ended meanwhile");
             }
         }
@@ -296,6 +306,12 @@ impl Hub {
     #[must_use]
     pub fn feed_count(&self) -> usize {
         self.feeds().len()
+    }
+
+    /// The bytes that feeds keep: of at most [`HubOptions::event_memory`].
+    #[must_use]
+    pub fn event_memory(&self) -> usize {
+        self.memory.used()
     }
 
     /// Pages that feeds have read from the log since the start.
@@ -325,7 +341,7 @@ pub struct Subscription {
     hub: Arc<Hub>,
     channel: ChannelName,
     id: u64,
-    mailbox: mpsc::Sender<Message>,
+    inlet: Inlet,
 }
 
 impl Subscription {
@@ -344,8 +360,9 @@ impl Subscription {
             committed,
             reply,
         };
-        let sent = self.mailbox.send(message).await;
-        sent.map_err(|_| SubscribeError::Closing)?;
+        if !self.inlet.send(message).await {
+            return Err(SubscribeError::Closing);
+        }
         joined.await.map_err(|_| SubscribeError::Closing)?
     }
 
@@ -357,7 +374,7 @@ impl Subscription {
             id: self.id,
             reply: Some(reply),
         };
-        if self.mailbox.send(message).await.is_ok() && left.await.is_err() {
+        if self.inlet.send(message).await && left.await.is_err() {
             tracing::debug!(channel = %self.channel, "feed ended before its subscriber left");
         }
     }
@@ -370,9 +387,7 @@ impl Drop for Subscription {
             reply: None,
         };
         // A full mailbox loses this message; the feed drops the subscriber when its next offer is declined.
-        if self.mailbox.try_send(message).is_err() {
-            tracing::debug!(channel = %self.channel, "feed is busy; it will find its subscriber gone");
-        }
+        self.inlet.put(message);
         self.hub.release(&self.channel);
     }
 }

@@ -35,6 +35,7 @@ pub mod hub;
 pub mod ingress;
 pub mod lifecycle;
 pub mod limits;
+pub mod memory;
 mod patience;
 pub mod presence;
 pub mod retention;

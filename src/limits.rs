@@ -295,6 +295,17 @@ impl Limits {
         })
     }
 
+    /// Takes what a read has given out of what a connection and its user may read: 64 KiB cost as much as a read. It is
+    /// known only afterwards, so the next read waits for it.
+    pub fn charge_read(&self, bytes: usize, own: Option<&Budget>, shared: Option<&Budget>) {
+        let now = self.now();
+        for (budget, paces) in [(own, &self.0.own), (shared, &self.0.shared)] {
+            if let Some(budget) = budget {
+                budget.owe_read(bytes, paces, now);
+            }
+        }
+    }
+
     /// Gives back what [`Limits::spend_shared`] took.
     pub fn give_back_shared(&self, class: EventClass, shared: &Budget) {
         shared.give_back(class, &self.0.shared);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,11 +22,15 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
+use crate::transport::answers::{self, Answers};
+use crate::transport::backlog::{self, Backlog};
 use crate::transport::hangup::Hangup;
 use crate::transport::{Pacer, Tenure, rest, socketio, sse, websocket};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a request's head, and bytes of an answer that a connection takes ahead of its client.
+const HTTP_BUFFER: usize = 64 * 1024;
 /// Pause after the operating system refused to accept a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients whose turn to leave comes last have for taking what waits for them.
@@ -42,6 +47,8 @@ struct Doors {
     sockets: socketio::Server,
     websockets: websocket::Server,
     streams: sse::Server,
+    /// Large answers on their way.
+    answers: Answers,
 }
 
 impl Doors {
@@ -52,6 +59,7 @@ impl Doors {
             sockets: socketio::Server::new(app, tenure.clone(), pacer.clone()).await?,
             websockets: websocket::Server::new(app, tenure.clone(), pacer),
             streams: sse::Server::new(app, tenure),
+            answers: Answers::new(app.send_memory()),
         })
     }
 
@@ -69,6 +77,15 @@ impl Doors {
             self.websockets.close(spread),
             self.streams.close(spread)
         );
+    }
+
+    /// Everybody for whom something waits.
+    fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        let mut all = self.sockets.backlogs();
+        all.extend(self.websockets.backlogs());
+        all.extend(self.streams.backlogs());
+        all.extend(self.answers.backlogs());
+        all
     }
 
     /// Ends every connection at once.
@@ -99,6 +116,7 @@ where
     warn_if_open(&app);
     tokio::select! {
         () = accept(&app, &listener, &router) => {}
+        () = backlog::watch(app.send_memory(), || doors.backlogs()) => {}
         () = async {
             shutdown.await;
             drain(&app, &doors).await;
@@ -129,10 +147,11 @@ fn warn_if_open(app: &App) {
 /// The whole URL space.
 fn router(app: &App, doors: &Doors) -> Router {
     let operations = admin::endpoints(&doors.sockets.broadcasts());
+    let polled = from_fn_with_state(doors.answers.clone(), answers::count);
     Router::new()
-        .merge(rest::router(app, doors.endpoints(), &operations))
+        .merge(rest::router(app, doors.endpoints(), &operations, &doors.answers))
         .merge(admin::router(operations))
-        .merge(doors.sockets.router())
+        .merge(doors.sockets.router().layer(polled))
         .merge(doors.websockets.router())
         .fallback(not_found)
         .layer(cors(app.config()))
@@ -211,6 +230,7 @@ async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HTTP_BUFFER)
         .serve_connection(TokioIo::new(stream), served)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);

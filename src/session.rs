@@ -59,6 +59,8 @@ pub enum Outcome {
     Pending {
         /// The writer's queue.
         queue: usize,
+        /// The memory that the command takes up, and its answer likewise.
+        bytes: usize,
         /// The answer, once there is one.
         answer: oneshot::Receiver<Reply>,
     },
@@ -220,9 +222,13 @@ impl Session {
             let project = project?;
             self.may_ask(&command, &project).await?;
             let writer = self.app.writer();
-            let queue = writer.queue_of(&project.channel());
+            let (queue, bytes) = (writer.queue_of(&project.channel()), command.bytes);
             let answer = writer.submit(command, project, &self.caller, self.rights())?;
-            Ok(Outcome::Pending { queue, answer })
+            Ok(Outcome::Pending {
+                queue,
+                bytes,
+                answer,
+            })
         };
         submitted.await.unwrap_or_else(Outcome::Done)
     }

@@ -8,6 +8,7 @@
 
 mod api_key;
 mod error;
+mod gather;
 mod list;
 mod postgres;
 mod prune;
@@ -28,6 +29,7 @@ use crate::domain::{
 
 pub use api_key::ApiKey;
 pub use error::{CommitError, Source, StoreError};
+pub use gather::Gather;
 pub use prune::{PruneLimits, Pruned};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
@@ -88,11 +90,13 @@ pub struct StoredAnswer {
 
 /// A project's state and its log's position, from one consistent read.
 #[derive(Debug)]
-pub struct Snapshot {
+pub struct Snapshot<T = Entity> {
     /// The project's channel; `None` if nothing has ever happened there.
     pub channel: Option<Channel>,
     /// Everything that is not deleted: the project first, then epics, sprints and tasks by rank.
-    pub entities: Vec<Entity>,
+    pub entities: Vec<T>,
+    /// Whether nothing was left out for the sake of its size.
+    pub is_whole: bool,
 }
 
 /// Names an entity.

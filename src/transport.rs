@@ -1,8 +1,11 @@
 //! The doors: each is a codec plus a connection, and none contains rules.
 
+pub(crate) mod answers;
+pub(crate) mod backlog;
 mod credential;
 pub(crate) mod gate;
 pub(crate) mod hangup;
+mod in_flight;
 mod outlet;
 mod pacer;
 mod problem;

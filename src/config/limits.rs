@@ -3,7 +3,7 @@
 use clap::Args;
 use ipnet::IpNet;
 
-use super::value::{count, network};
+use super::value::{count, memory, network};
 use crate::limits::Rate;
 
 /// How much clients may do.
@@ -99,6 +99,28 @@ pub struct LimitsConfig {
         global = true
     )]
     pub user_signal_rate: Rate,
+
+    /// Bytes of recent events that this instance keeps for all channels together. What does not fit is read from the log.
+    #[arg(
+        long, env = "EVENT_MEMORY", default_value_t = 64 * 1024 * 1024, value_parser = memory, value_name = "BYTES",
+        global = true
+    )]
+    pub event_memory: usize,
+
+    /// Bytes that may wait for all clients of this instance together. If more wait, the clients for which most waits are
+    /// disconnected.
+    #[arg(
+        long, env = "SEND_MEMORY", default_value_t = 256 * 1024 * 1024, value_parser = memory, value_name = "BYTES",
+        global = true
+    )]
+    pub send_memory: usize,
+
+    /// Bytes of clients' messages that may wait to be worked on, over all connections of this instance.
+    #[arg(
+        long, env = "RECEIVE_MEMORY", default_value_t = 64 * 1024 * 1024, value_parser = memory, value_name = "BYTES",
+        global = true
+    )]
+    pub receive_memory: usize,
 
     /// Projects that one connection may join.
     #[arg(

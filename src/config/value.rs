@@ -154,6 +154,14 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "a number of bytes from 1024 to 67108864".to_owned())
 }
 
+/// Memory for all clients together.
+pub(super) fn memory(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|bytes| (64 * 1024..=1024 * 1024 * 1024 * 1024).contains(bytes))
+        .ok_or_else(|| "a number of bytes from 65536 to 1099511627776".to_owned())
+}
+
 pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()

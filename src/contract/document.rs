@@ -1,5 +1,6 @@
 //! A JSON object of which some parts are text already, because many are told the same.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -7,12 +8,15 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::Fields;
+use crate::memory::{Held, MemoryBudget};
 
 /// See the module. It is cheap to clone, however large its texts are.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
     fields: Fields,
     shared: Vec<(&'static str, Shared)>,
+    /// Counts the memory of the texts, once for all clones.
+    held: Option<Arc<Held>>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,6 +40,15 @@ impl Document {
     pub fn insert_text(&mut self, key: &'static str, value: &impl Serialize) {
         let text = to_raw_value(value).expect("JSON is always JSON");
         self.shared.push((key, Shared::Text(text.into())));
+    }
+
+    /// Sets an object: as a value if it is small, and else as text, of which a value takes up to a hundred times the memory.
+    pub fn insert_object(&mut self, key: &'static str, fields: Fields) {
+        if has_many_values(&fields) {
+            self.insert_text(key, &fields);
+        } else {
+            self.insert(key, fields);
+        }
     }
 
     /// Puts an object into this one.
@@ -64,6 +77,18 @@ impl Document {
         self.fields.get(key)
     }
 
+    /// A value, whether it is kept as such or as text.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<Cow<'_, Value>> {
+        let value = self.get(key).map(Cow::Borrowed);
+        let parsed = || {
+            serde_json::from_str(self.text_of(key)?)
+                .ok()
+                .map(Cow::Owned)
+        };
+        value.or_else(parsed)
+    }
+
     /// A list of objects; empty if there is none.
     #[must_use]
     pub fn list(&self, key: &str) -> &[Self] {
@@ -82,6 +107,24 @@ impl Document {
     #[must_use]
     pub fn to_raw(&self) -> Box<RawValue> {
         to_raw_value(self).expect("a map with string keys is always JSON")
+    }
+
+    /// Counts the memory of its texts for as long as one of its clones is there.
+    pub(crate) fn count(&mut self, memory: &MemoryBudget) {
+        let mut held = memory.holder();
+        held.add(self.text_bytes());
+        self.held = Some(Arc::new(held));
+    }
+
+    /// The bytes of its texts: what is large of it.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let shared = self.shared.iter().map(|(_, shared)| match shared {
+            Shared::Text(text) => text.get().len(),
+            Shared::Document(document) => document.text_bytes(),
+            Shared::List(documents) => documents.iter().map(Self::text_bytes).sum(),
+        });
+        shared.sum()
     }
 
     /// Whether there is nothing in it.
@@ -110,11 +153,33 @@ impl Document {
     }
 }
 
+/// Whether more values are in an object than in most tasks.
+fn has_many_values(fields: &Fields) -> bool {
+    const MANY: usize = 256;
+    let mut waiting: Vec<&Value> = Vec::new();
+    let mut seen = fields.len();
+    waiting.extend(fields.values().take(MANY));
+    while let (Some(value), true) = (waiting.pop(), seen <= MANY) {
+        match value {
+            Value::Array(values) => {
+                seen += values.len();
+                waiting.extend(values.iter().take(MANY));
+            }
+            Value::Object(fields) => {
+                seen += fields.len();
+                waiting.extend(fields.values().take(MANY));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    seen > MANY
+}
+
 impl From<Fields> for Document {
     fn from(fields: Fields) -> Self {
         Self {
             fields,
-            shared: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -145,6 +210,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_object_of_many_values_is_kept_as_text_and_reads_the_same() {
+        let fields = |values: usize| {
+            let tags: Vec<_> = (0..values).map(|_| json!({"": 0})).collect();
+            let fields = json!({"title": "Sow", "tags": [tags]});
+            serde_json::from_value::<Fields>(fields).unwrap()
+        };
+        for (values, is_text) in [(3, false), (1000, true)] {
+            let mut document = Document::default();
+            document.insert_object("data", fields(values));
+            assert_eq!(document.text_of("data").is_some(), is_text);
+            let read = document.value("data").unwrap().into_owned();
+            assert_eq!(read, Value::Object(fields(values)));
+            let written: Value = serde_json::from_str(document.to_raw().get()).unwrap();
+            assert_eq!(written["data"], read);
+        }
+    }
+
+    #[test]
     fn reads_like_any_other_object() {
         let mut inner = Document::default();
         inner.insert("seq", 7);
@@ -160,6 +243,7 @@ mod tests {
             expected
         );
         assert_eq!(inner.get("seq"), Some(&json!(7)));
+        assert_eq!(outer.text_bytes(), r#"[{"title":"Sow"}]"#.len());
         assert!(inner == inner.clone() && inner != outer);
     }
 }

@@ -24,6 +24,16 @@ pub fn entity(entity: &Entity) -> Fields {
     state
 }
 
+/// An entity's state as JSON text.
+///
+/// # Panics
+///
+/// Never: a map with string keys is always JSON.
+#[must_use]
+pub fn text(of: &Entity) -> Box<RawValue> {
+    to_raw_value(&entity(of)).expect("a map with string keys is always JSON")
+}
+
 /// An event's payload: what the sender sent, over it the state, over it what the event says besides.
 ///
 /// # Panics

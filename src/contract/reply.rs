@@ -1,5 +1,7 @@
 //! The answer to one request: the ack, the `error` event and the body of an HTTP response are this object.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -11,6 +13,11 @@ use crate::domain::{Fields, Refusal, Seq};
 
 /// Keys that follow from the outcome and are never stored among the rest.
 const DERIVED: [&str; 4] = ["ok", "success", "code", "retryable"];
+
+/// Keys under which entities stand, which may be large.
+const LARGE: [&str; 2] = ["data", "current"];
+/// Bytes of an entity up to which it is kept as a value.
+const KEPT_AS_VALUE: usize = 4096;
 
 /// Most characters of a client's event name that are given back.
 pub(super) const MAX_NAME_CHARS: usize = 64;
@@ -49,7 +56,7 @@ impl Reply {
         rest.insert("seq", accepted.seq);
         rest.insert("cursor", accepted.cursor);
         rest.insert("version", accepted.version);
-        rest.insert("data", accepted.data);
+        rest.insert_object("data", accepted.data);
         for (key, holds) in [("noop", accepted.noop), ("merged", accepted.merged)] {
             if holds {
                 rest.insert(key, true);
@@ -112,13 +119,17 @@ impl Reply {
             Refusal::Gone(kind) => refused(ErrorCode::Gone).with_field(kind.id_key()),
             Refusal::Conflict { field, current, .. } => {
                 let mut reply = refused(ErrorCode::Conflict).with_field(field);
-                reply.rest.insert("current", payload::entity(current));
+                reply
+                    .rest
+                    .insert_object("current", payload::entity(current));
                 reply
             }
             Refusal::Precondition { current, .. } => {
                 let mut reply = refused(ErrorCode::PreconditionFailed).with_field("If-Match");
                 if let Some(current) = current {
-                    reply.rest.insert("current", payload::entity(current));
+                    reply
+                        .rest
+                        .insert_object("current", payload::entity(current));
                 }
                 reply
             }
@@ -132,7 +143,14 @@ impl Reply {
     /// The answer that was given to the same command before. `None` if the text is no answer.
     #[must_use]
     pub fn duplicate_of(stored_json: &str) -> Option<Self> {
-        let mut rest: Fields = serde_json::from_str(stored_json).ok()?;
+        let stored: BTreeMap<String, &RawValue> = serde_json::from_str(stored_json).ok()?;
+        let mut rest = Document::default();
+        for (key, raw) in stored {
+            match LARGE.into_iter().find(|large| *large == key) {
+                Some(key) if raw.get().len() > KEPT_AS_VALUE => rest.insert_text(key, &raw),
+                _ => rest.insert(&key, serde_json::from_str::<Value>(raw.get()).ok()?),
+            }
+        }
         let code = if rest.get("ok")?.as_bool()? {
             None
         } else {
@@ -141,8 +159,7 @@ impl Reply {
         for key in DERIVED {
             rest.remove(key);
         }
-        rest.insert("duplicate".to_owned(), true.into());
-        let rest = rest.into();
+        rest.insert("duplicate", true);
         Some(Self { code, rest })
     }
 
@@ -202,10 +219,22 @@ impl Reply {
         self.rest.text_of(key)
     }
 
+    /// The bytes of what is large of the answer.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        self.rest.text_bytes()
+    }
+
     /// A value of the answer, besides what follows from its code.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.rest.get(key)
+    }
+
+    /// A value of the answer, whether it is kept as such or as text.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<Cow<'_, Value>> {
+        self.rest.value(key)
     }
 
     fn text(&self, key: &str) -> Option<&str> {

@@ -72,6 +72,21 @@ pub enum Request {
     Command(Box<CommandRequest>),
 }
 
+impl Request {
+    /// Whether the answer may be large: it carries a state, or events.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(
+            self,
+            Self::Join(_)
+                | Self::Snapshot { .. }
+                | Self::Sync { .. }
+                | Self::Subscribe(_)
+                | Self::Replay { .. }
+        )
+    }
+}
+
 /// A wish to hear of a project's events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Join {

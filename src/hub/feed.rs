@@ -12,16 +12,23 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::page::{self, Found, Page, PageRead, READ_RETRY, Turns};
-use super::relay::Heard;
-use super::ring::Ring;
+use super::relay::{Heard, Queued};
+use super::ring::{Ring, weight};
+use super::shrink::Footprint;
 use super::slot::Slot;
-use super::{From, HubOptions, Joined, Offer, OutOfRange, SubscribeError, Subscriber, Wake};
+use super::{
+    From, HubOptions, Joined, Offer, OutOfRange, SLOW_READER, SubscribeError, Subscriber, Wake,
+};
 use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::store::{Store, StoreError};
 
 /// How often blocked subscribers are looked at besides being woken.
 const BLOCKED_TICK: Duration = Duration::from_millis(250);
+
+/// After how many ticks even those are looked at for whom the log must be read, though nothing says that they have room:
+/// else each of them could cost a page of the log with every tick.
+const TICKS_PER_READ: u32 = 8;
 
 /// What a feed is told.
 pub(super) enum Message {
@@ -41,6 +48,8 @@ pub(super) enum Message {
         reply: Option<oneshot::Sender<()>>,
     },
     Settle(oneshot::Sender<()>),
+    /// Others need memory more: forget so many bytes, which can be read from the log again.
+    GiveUp(usize),
 }
 
 /// What is known of the channel, once its head has been read.
@@ -61,6 +70,8 @@ pub(super) struct Feed {
     log: Option<Log>,
     ring: Ring,
     page: Vec<Arc<Event>>,
+    page_bytes: usize,
+    footprint: Footprint,
     turns: Turns,
     slots: Vec<Slot>,
     wake: Wake,
@@ -75,6 +86,7 @@ impl Feed {
         heard: Arc<Heard>,
         confirmation: Confirmation,
         log_reads: Arc<AtomicU64>,
+        footprint: Footprint,
         options: HubOptions,
     ) -> Self {
         Self {
@@ -87,6 +99,8 @@ impl Feed {
             log: None,
             ring: Ring::new(options.ring_events, options.ring_bytes),
             page: Vec::new(),
+            page_bytes: 0,
+            footprint,
             turns: Turns::default(),
             slots: Vec::new(),
             wake: Arc::new(Notify::new()),
@@ -95,40 +109,67 @@ impl Feed {
     }
 
     /// Serves until the last subscription is dropped.
-    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Queued>) {
         let mut tick = tokio::time::interval(BLOCKED_TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reading: Option<PageRead> = None;
+        let mut ticks = 0;
         loop {
             if reading.is_none() {
                 reading = self.next_read();
             }
             tokio::select! {
                 message = messages.recv() => match message {
-                    Some(message) => self.take_messages(message, &mut messages).await,
+                    Some(Queued { message, .. }) => self.take_messages(message, &mut messages).await,
                     None => return,
                 },
                 page = async { reading.as_mut().expect("guarded").await }, if reading.is_some() => {
                     reading = page.and_then(|page| self.take_page(page));
                 }
-                () = self.wake.notified(), if self.any_waiting() => self.retry_waiting(),
+                () = self.wake.notified(), if self.any_waiting() => self.retry_waiting(true),
                 _ = tick.tick(), if self.any_waiting() => {
                     self.close_stuck();
-                    self.retry_waiting();
+                    ticks = (ticks + 1) % TICKS_PER_READ;
+                    self.retry_waiting(ticks == 0);
                 }
             }
             self.deliver();
+            self.account();
         }
     }
 
+    /// Tells how much the feed keeps, and forgets what all feeds together keep too much: now that it is delivered, it can
+    /// be read from the log by those who need it later.
+    fn account(&mut self) {
+        self.footprint.set(self.ring.bytes() + self.page_bytes);
+        let excess = self.footprint.excess();
+        if excess > 0 {
+            self.give_up(excess);
+        }
+    }
+
+    /// Forgets at least so many bytes, if it has as many: first the page, which is older than the ring.
+    fn give_up(&mut self, bytes: usize) {
+        let of_ring = bytes.saturating_sub(self.page_bytes);
+        self.set_page(Vec::new());
+        self.ring.give_up(of_ring);
+        self.footprint.set(self.ring.bytes());
+    }
+
+    fn set_page(&mut self, page: Vec<Arc<Event>>) {
+        self.page_bytes = page.iter().map(|event| weight(event)).sum();
+        self.page = page;
+    }
+
     /// Takes all that waits, so that what was committed together is delivered together.
-    async fn take_messages(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) {
+    async fn take_messages(&mut self, first: Message, messages: &mut mpsc::Receiver<Queued>) {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
                 Message::Events(events) => self.take_events(&events),
                 Message::Announced => {}
                 Message::Signal(signal) => self.tell_all(&signal),
+                Message::GiveUp(bytes) => self.give_up(bytes),
                 Message::Settle(reply) => {
                     self.deliver();
                     tell(reply);
@@ -156,7 +197,7 @@ impl Feed {
                     }
                 }
             }
-            next = messages.try_recv().ok();
+            next = messages.try_recv().ok().map(|queued| queued.message);
         }
     }
 
@@ -188,7 +229,9 @@ impl Feed {
             head,
             position,
         };
-        self.slots.push(Slot::new(id, subscriber, position));
+        let mut slot = Slot::new(id, subscriber, position);
+        slot.replays_up_to = head;
+        self.slots.push(slot);
         Ok(joined)
     }
 
@@ -215,6 +258,7 @@ impl Feed {
     /// Appends what follows the head. A gap is left for the log to fill.
     fn take_events(&mut self, events: &[Arc<Event>]) {
         let Some(log) = &mut self.log else { return };
+        self.footprint.touch();
         for event in events {
             // Another number is of another log, whoever says so.
             if log.no == event.channel_no && event.seq == log.head + 1 {
@@ -244,7 +288,7 @@ impl Feed {
                     .iter()
                     .any(|event| self.ring.get(event.seq).is_none())
                 {
-                    self.page = events;
+                    self.set_page(events);
                 }
                 return None;
             }
@@ -281,7 +325,7 @@ impl Feed {
         {
             log.head = pruned;
             self.ring.clear();
-            self.page.clear();
+            self.set_page(Vec::new());
         }
         let mut slots = std::mem::take(&mut self.slots);
         slots.retain(|slot| {
@@ -334,7 +378,7 @@ impl Feed {
         slots.retain_mut(|slot| self.deliver_to(slot, head));
         self.slots = slots;
         if !self.page.is_empty() && self.slots.iter().all(|slot| slot.position >= head) {
-            self.page = Vec::new();
+            self.set_page(Vec::new());
         }
     }
 
@@ -345,7 +389,7 @@ impl Feed {
                 return true;
             };
             match slot.subscriber.offer(event) {
-                Offer::Taken => slot.told(event.seq),
+                Offer::Taken => slot.told(event),
                 Offer::Full => {
                     slot.block();
                     slot.subscriber.wake_when_writable(&self.wake);
@@ -371,11 +415,16 @@ impl Feed {
         slots.any(|slot| slot.waiting || slot.missed.is_waiting())
     }
 
-    fn retry_waiting(&mut self) {
-        for slot in &mut self.slots {
-            slot.waiting = false;
+    /// Offers events anew. With `even_from_log` also to those for whom the log must be read, although they may have taken
+    /// nothing since they had no room.
+    fn retry_waiting(&mut self, even_from_log: bool) {
+        let mut slots = std::mem::take(&mut self.slots);
+        for slot in &mut slots {
+            let costs_a_read = !even_from_log && self.find(slot.position + 1).is_none();
+            slot.waiting &= costs_a_read && !slot.has_taken();
             slot.missed.retry();
         }
+        self.slots = slots;
     }
 
     fn close_stuck(&mut self) {
@@ -383,7 +432,7 @@ impl Feed {
         self.slots.retain_mut(|slot| {
             let stuck = slot.is_stuck(patience);
             if stuck {
-                slot.subscriber.close("slow_reader");
+                slot.subscriber.close(SLOW_READER);
             }
             !stuck
         });

@@ -11,9 +11,11 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::feed::Message;
+use super::ring::weight;
 use crate::domain::{
     Actor, ChannelName, ChannelNo, ConnectionId, Event, EventId, EventType, Seq, Signal, Timestamp,
 };
+use crate::memory::{Held, MemoryBudget};
 use crate::store::Channel;
 
 /// Payload bytes in one message; a single event may have more.
@@ -152,25 +154,60 @@ pub(super) struct Heard {
     pub(super) pruned: AtomicI64,
 }
 
+/// A message in a feed's mailbox, counted in the memory for events until the feed has taken it.
+pub(super) struct Queued {
+    pub(super) message: Message,
+    _held: Held,
+}
+
 /// Where a channel's feed takes what is published, here and elsewhere.
 #[derive(Debug, Clone)]
 pub(super) struct Inlet {
-    pub(super) mailbox: mpsc::Sender<Message>,
+    mailbox: mpsc::Sender<Queued>,
+    memory: MemoryBudget,
     pub(super) heard: Arc<Heard>,
 }
 
 impl Inlet {
-    /// Hands a message to the feed. One that finds no room is repaired from the log if it is of events, and lost
-    /// if it is a signal.
+    pub(super) fn new(mailbox: mpsc::Sender<Queued>, memory: MemoryBudget) -> Self {
+        Self {
+            mailbox,
+            memory,
+            heard: Arc::default(),
+        }
+    }
+
+    /// Hands a message to the feed. One that finds no room in the mailbox, or in the memory for events, is repaired from
+    /// the log if it is of events, and lost if it is a signal.
     pub(super) fn put(&self, message: Message) {
         if let Message::Events(events) = &message
             && let Some(last) = events.last()
         {
             self.heard.head.fetch_max(last.seq, Ordering::AcqRel);
         }
-        if self.mailbox.try_send(message).is_err() {
+        let bytes = weight_of(&message);
+        let message = match message {
+            Message::Events(_) if self.memory.is_exceeded() => Message::Announced,
+            Message::Signal(_) if self.memory.is_exceeded() => return,
+            message => message,
+        };
+        let mut held = self.memory.holder();
+        if !matches!(message, Message::Announced) {
+            held.add(bytes);
+        }
+        let queued = Queued {
+            message,
+            _held: held,
+        };
+        if self.mailbox.try_send(queued).is_err() {
             tracing::debug!("a feed is busy; it will read the log");
         }
+    }
+
+    /// Hands a message to the feed once its mailbox has room. Whether there is still a feed.
+    pub(super) async fn send(&self, message: Message) -> bool {
+        let _held = self.memory.holder();
+        self.mailbox.send(Queued { message, _held }).await.is_ok()
     }
 
     /// Lets the feed know how far the log reaches, and from where.
@@ -182,6 +219,14 @@ impl Inlet {
         if self.heard.head.fetch_max(seq, Ordering::AcqRel) < seq {
             self.put(Message::Announced);
         }
+    }
+}
+
+fn weight_of(message: &Message) -> usize {
+    match message {
+        Message::Events(events) => events.iter().map(|event| weight(event)).sum(),
+        Message::Signal(signal) => signal.payload.get().len(),
+        _ => 0,
     }
 }
 

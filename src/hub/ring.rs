@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use crate::domain::{Event, Seq};
 
-/// A window over the end of a log, bounded in events and in bytes of payload.
+/// What an event takes up besides its payload and its names: the event itself, three reference counts and its places in
+/// the ring.
+const EVENT_OVERHEAD: usize = size_of::<Event>() + 64;
+
+/// A window over the end of a log, bounded in events and in bytes.
 #[derive(Debug)]
 pub(super) struct Ring {
     events: VecDeque<Arc<Event>>,
@@ -26,14 +30,33 @@ impl Ring {
 
     /// Adds the next event; the oldest make room for it.
     pub(super) fn push(&mut self, event: Arc<Event>) {
-        self.bytes += size(&event);
+        self.bytes += weight(&event);
         self.events.push_back(event);
         while self.events.len() > self.max_events || self.bytes > self.max_bytes {
-            let Some(oldest) = self.events.pop_front() else {
+            if self.drop_oldest().is_none() {
                 break;
-            };
-            self.bytes -= size(&oldest);
+            }
         }
+    }
+
+    /// Drops the oldest events until at least this many bytes are free, or nothing is left.
+    pub(super) fn give_up(&mut self, bytes: usize) {
+        let goal = self.bytes.saturating_sub(bytes);
+        while self.bytes > goal && self.drop_oldest().is_some() {}
+        if self.events.is_empty() {
+            self.clear();
+        }
+    }
+
+    fn drop_oldest(&mut self) -> Option<()> {
+        let oldest = self.events.pop_front()?;
+        self.bytes -= weight(&oldest);
+        Some(())
+    }
+
+    /// The bytes of the events in it.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Adds events that come right before the oldest, the latest first, as long as there is room.
@@ -43,7 +66,7 @@ impl Ring {
             if event.seq >= first {
                 continue;
             }
-            let bytes = self.bytes + size(event);
+            let bytes = self.bytes + weight(event);
             let has_room = self.events.len() < self.max_events && bytes <= self.max_bytes;
             if event.seq + 1 != first || !has_room {
                 return;
@@ -55,7 +78,7 @@ impl Ring {
 
     /// Forgets everything, so that a later part of the log can follow.
     pub(super) fn clear(&mut self) {
-        self.events.clear();
+        self.events = VecDeque::new();
         self.bytes = 0;
     }
 
@@ -71,6 +94,16 @@ impl Ring {
     }
 }
 
-fn size(event: &Event) -> usize {
-    event.payload.get().len()
+/// The bytes that an event takes up. A payload that stands in several rings, because it belongs to a channel and to its
+/// family, counts in each of them.
+pub(super) fn weight(event: &Event) -> usize {
+    EVENT_OVERHEAD
+        + event.payload.get().len()
+        + event.event_type.as_str().len()
+        + event.actor.as_str().len()
+        + event.channel.as_str().len()
+        + event
+            .source
+            .as_ref()
+            .map_or(0, |source| source.as_str().len())
 }

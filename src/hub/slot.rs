@@ -7,13 +7,15 @@ use tokio::time::Instant;
 
 use super::missed::Missed;
 use super::{Subscriber, Wake};
-use crate::domain::{ChannelName, Seq, Signal};
+use crate::domain::{ChannelName, Event, Seq, Signal};
 
 pub(super) struct Slot {
     pub(super) id: u64,
     pub(super) subscriber: Arc<dyn Subscriber>,
     /// The last seq that was handed over.
     pub(super) position: Seq,
+    /// The seq up to which events had happened when it came.
+    pub(super) replays_up_to: Seq,
     /// Nothing is offered until it is woken.
     pub(super) waiting: bool,
     pub(super) missed: Missed,
@@ -33,6 +35,7 @@ impl Slot {
             id,
             subscriber,
             position,
+            replays_up_to: position,
             waiting: false,
             missed: Missed::default(),
             blocked: None,
@@ -40,9 +43,12 @@ impl Slot {
     }
 
     /// Notes that an event was handed over.
-    pub(super) fn told(&mut self, seq: Seq) {
-        self.position = seq;
+    pub(super) fn told(&mut self, event: &Event) {
+        self.position = event.seq;
         self.blocked = None;
+        if event.seq <= self.replays_up_to {
+            self.subscriber.replayed(event.payload.get().len());
+        }
     }
 
     /// Notes that there was no room for an event.
@@ -77,6 +83,14 @@ impl Slot {
         }
     }
 
+    /// Whether it has taken something since there was no room.
+    pub(super) fn has_taken(&self) -> bool {
+        let taken = self.subscriber.taken();
+        self.blocked
+            .as_ref()
+            .is_none_or(|blocked| blocked.taken != taken)
+    }
+
     /// Whether it has taken nothing at all for so long. One that takes its answers is no slow reader, even if
     /// they leave no room for events.
     pub(super) fn is_stuck(&mut self, patience: Duration) -> bool {
@@ -94,16 +108,45 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+    use serde_json::value::to_raw_value;
 
     use super::*;
-    use crate::domain::Event;
+    use crate::domain::{Actor, ChannelNo, EventId, EventType, Timestamp};
     use crate::hub::Offer;
 
     /// It never has room for an event.
     #[derive(Debug, Default)]
     struct Full {
         taken: AtomicU64,
+        replayed: AtomicUsize,
+    }
+
+    fn event(seq: Seq) -> Event {
+        Event {
+            channel: ChannelName::restore("project:p"),
+            channel_no: ChannelNo(1),
+            seq,
+            id: EventId::generate(),
+            source: None,
+            event_type: EventType::known("task.updated"),
+            payload: to_raw_value(&seq).unwrap().into(),
+            actor: Actor::new("ann"),
+            created_at: Timestamp::from_millis(0),
+            origin: None,
+        }
+    }
+
+    #[test]
+    fn events_from_before_the_subscription_are_replayed_and_later_ones_are_not() {
+        let full = Arc::new(Full::default());
+        let mut slot = Slot::new(1, Arc::clone(&full) as Arc<dyn Subscriber>, 0);
+        slot.replays_up_to = 2;
+        for seq in 1..=5 {
+            slot.told(&event(seq));
+        }
+        assert_eq!(full.replayed.load(Ordering::Relaxed), 2);
     }
 
     impl Subscriber for Full {
@@ -117,6 +160,10 @@ mod tests {
 
         fn taken(&self) -> u64 {
             self.taken.load(Ordering::Relaxed)
+        }
+
+        fn replayed(&self, bytes: usize) {
+            self.replayed.fetch_add(bytes, Ordering::Relaxed);
         }
 
         fn wake_when_writable(&self, _: &Wake) {}
@@ -140,7 +187,7 @@ mod tests {
         assert!(!slot.is_stuck(PATIENCE));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(slot.is_stuck(PATIENCE));
-        slot.told(1);
+        slot.told(&event(1));
         assert!(!slot.is_stuck(PATIENCE));
     }
 }

@@ -18,6 +18,9 @@ pub enum Offer {
     Gone,
 }
 
+/// Why a connection ends whose client does not read.
+pub const SLOW_READER: &str = "slow_reader";
+
 /// Wakes a feed when a subscriber has room again.
 pub type Wake = Arc<Notify>;
 
@@ -25,6 +28,10 @@ pub type Wake = Arc<Notify>;
 pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Hands an event over, or says why not. Must not block.
     fn offer(&self, event: &Event) -> Offer;
+
+    /// Notes that an event of so many bytes was handed over that had happened before the subscription: it is a part of
+    /// what was asked for.
+    fn replayed(&self, _bytes: usize) {}
 
     /// Tells something ephemeral that is said in a channel, if there is plenty of room; what is the subscriber's own
     /// counts as told. Must not block.

@@ -1,4 +1,6 @@
-//! Feeds whose log is pruned under them.
+//! Feeds whose log is pruned under them, and feeds whose memory is short.
+
+mod memory;
 
 use std::sync::atomic::AtomicUsize;
 
@@ -85,6 +87,11 @@ struct Stage {
 
 impl Stage {
     async fn new(ring_events: usize) -> Self {
+        Self::with_memory(ring_events, usize::MAX).await
+    }
+
+    /// One whose feeds together may keep so many bytes.
+    async fn with_memory(ring_events: usize, event_memory: usize) -> Self {
         let store = Store::open(&"sqlite::memory:".parse().unwrap(), 1).await;
         let (store, lifecycle) = (store.unwrap(), Lifecycle::new());
         store.migrate().await.unwrap();
@@ -92,6 +99,7 @@ impl Stage {
         let options = HubOptions {
             ring_events,
             ring_bytes: usize::MAX,
+            event_memory,
             replay_limit: 10_000,
             slow_reader_timeout: Duration::from_hours(1),
         };
@@ -104,18 +112,23 @@ impl Stage {
 
     /// Commits events, of which nobody here is told.
     async fn append(&self, count: i64) -> Arc<[Arc<Event>]> {
+        self.append_to(&self.channel, count, 0).await
+    }
+
+    /// Commits events of so many bytes to a channel.
+    async fn append_to(&self, name: &ChannelName, count: i64, bytes: usize) -> Arc<[Arc<Event>]> {
         let mut tx = self.store.begin().await.unwrap();
-        let names = std::slice::from_ref(&self.channel);
+        let names = std::slice::from_ref(name);
         let channel = tx.channels_lock(names).await.unwrap().remove(0);
         let event = |seq| {
             Arc::new(Event {
                 source: None,
-                channel: self.channel.clone(),
+                channel: name.clone(),
                 channel_no: channel.no,
                 seq,
                 id: EventId::generate(),
                 event_type: EventType::known("task.updated"),
-                payload: to_raw_value(&seq).unwrap().into(),
+                payload: to_raw_value(&(seq, "x".repeat(bytes))).unwrap().into(),
                 actor: Actor::new("ann"),
                 created_at: Timestamp::from_millis(0),
                 origin: None,

@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::rate::{Bucket, Pace};
 use crate::contract::EventClass;
 
+/// Bytes of an answer that cost as much as a read.
+const READ_UNIT: usize = 64 * 1024;
+
 /// How quickly budgets fill up; what has no pace is not limited.
 #[derive(Debug)]
 pub(super) struct Paces {
@@ -41,6 +44,14 @@ impl Budget {
         match paces.of(class) {
             Some(pace) => self.bucket(class).take(pace, now),
             None => Ok(()),
+        }
+    }
+
+    /// Takes what was read, after the fact.
+    pub(super) fn owe_read(&self, bytes: usize, paces: &Paces, now: u64) {
+        if let Some(pace) = &paces.reads {
+            let nanos = pace.nanos_of(bytes, READ_UNIT);
+            self.reads.owe(pace, now, nanos);
         }
     }
 

@@ -82,6 +82,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// The nanoseconds that so many bytes cost, if a unit of them costs as much as one time.
+    pub(super) fn nanos_of(&self, bytes: usize, unit: usize) -> u64 {
+        let nanos = u128::from(self.interval) * bytes as u128 / unit.max(1) as u128;
+        u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+
     /// `None` if there is no limit.
     pub(super) fn of(rate: Rate) -> Option<Self> {
         match rate {
@@ -104,6 +110,9 @@ pub(super) struct Bucket(
     AtomicU64,
 );
 
+/// The longest time, in nanoseconds, for which a large answer keeps its reader waiting.
+const MAX_DEBT: u64 = 60 * SECOND;
+
 impl Bucket {
     /// Takes one; else how long until there is one.
     pub(super) fn take(&self, pace: &Pace, now: u64) -> Result<(), Duration> {
@@ -118,6 +127,18 @@ impl Bucket {
             Ok(_) => Ok(()),
             Err(full_at) => Err(Duration::from_nanos(full_at - pace.tolerance - now)),
         }
+    }
+
+    /// Takes what is known only afterwards, in nanoseconds of filling up: whoever comes next waits for it, for
+    /// [`MAX_DEBT`] at most.
+    pub(super) fn owe(&self, pace: &Pace, now: u64, nanos: u64) {
+        let most = now.saturating_add(pace.tolerance).saturating_add(MAX_DEBT);
+        let next = |full_at: u64| {
+            let owed = full_at.max(now).saturating_add(nanos).min(most);
+            Some(owed.max(full_at))
+        };
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.0.fetch_update(set, fetch, next).ok();
     }
 
     /// How long until there is one.
@@ -188,6 +209,18 @@ mod tests {
             (0..9).filter(|_| bucket.take(&pace, later).is_ok()).count(),
             3
         );
+    }
+
+    #[test]
+    fn what_is_owed_is_waited_for_but_not_for_ever() {
+        let (bucket, pace, now) = (Bucket::default(), pace("10/3"), 7 * SECOND);
+        bucket.owe(&pace, now, SECOND / 5);
+        assert_eq!(bucket.take(&pace, now), Ok(()), "two of three are gone");
+        assert_eq!(bucket.wait(&pace, now), Duration::from_millis(100));
+        bucket.owe(&pace, now, u64::MAX);
+        assert_eq!(bucket.wait(&pace, now), Duration::from_nanos(MAX_DEBT));
+        bucket.owe(&pace, now, 1);
+        assert_eq!(bucket.wait(&pace, now), Duration::from_nanos(MAX_DEBT));
     }
 
     #[test]

@@ -170,3 +170,18 @@ fn who_shows_nothing_shares_with_others_of_the_address() {
     assert!(refused.retry_after <= Duration::from_secs(1));
     assert_eq!(spend("192.0.2.2"), Ok(()));
 }
+
+#[test]
+fn a_read_costs_by_the_size_of_its_answer() {
+    let limits = limits(&["--read-rate=1/100", "--user-read-rate=1/50"]);
+    let (own, shared) = (Budget::default(), Budget::default());
+    let spend = || limits.spend(EventClass::Read, &own, Some(&shared));
+    limits.charge_read(39 * 64 * 1024, Some(&own), Some(&shared));
+    let done = (0..100).filter(|_| spend().is_ok()).count();
+    assert_eq!(done, 11);
+    assert_eq!(spend().unwrap_err().limit, Limit::UserReads);
+    assert_eq!(
+        limits.spend(EventClass::Command, &own, Some(&shared)),
+        Ok(())
+    );
+}

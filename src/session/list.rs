@@ -1,5 +1,7 @@
 //! Reads of entities one by one, and of lists of them.
 
+use serde_json::value::RawValue;
+
 use super::Session;
 use super::access::unseen;
 use super::unavailable;
@@ -7,7 +9,7 @@ use crate::contract::{Document, Reply, payload, write_mark};
 use crate::domain::{
     EntityId, Grants, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose, policy,
 };
-use crate::store::{Channel, Snapshot, StoreError};
+use crate::store::{Channel, Gather, Snapshot, StoreError};
 
 impl Session {
     /// An entity: `data` with its `version`, and where the project's log stood.
@@ -39,14 +41,14 @@ impl Session {
         let (target, mut refused) = (Target::project(project), None);
         let read = async {
             let more = one_more(&page);
-            let found = self.app.store().entities_page(project, kind, &more);
-            let mut found = found.await?;
+            let store = self.app.store();
+            let mut found = store.entities_page(project, kind, &more, &LISTED).await?;
             let (mut answer, exists) = self.as_of(&found);
             if !exists {
                 refused = Some(unseen());
             }
-            let next = cut(&mut found.entities, page.limit);
-            let items = found.entities.iter().map(payload::entity);
+            let next = cut(&mut found, page.limit);
+            let items = found.entities.iter().map(|item| &item.text);
             answer.insert("nextCursor", next);
             answer.insert_text("items", &items.collect::<Vec<_>>());
             Ok(answer)
@@ -64,14 +66,16 @@ impl Session {
 
     async fn read_projects(&self, page: &Page) -> Result<Document, StoreError> {
         let store = self.app.store();
-        let mut found = store.projects_page(&self.whose(), &one_more(page)).await?;
+        let more = one_more(page);
+        let mut found = store.projects_page(&self.whose(), &more, &LISTED).await?;
         let next = cut(&mut found, page.limit);
+        let found = found.entities;
         let targets = found.iter().map(|found| Target::project(&found.project));
         // Asked after the projects were read: who was turned out meanwhile does not see them.
         let standings = self.standings(&targets.collect::<Vec<_>>()).await?;
         let seen = found.iter().zip(standings);
         let seen = seen.filter(|(_, standing)| standing.sees());
-        let items = seen.map(|(project, _)| payload::entity(project));
+        let items = seen.map(|(project, _)| &project.text);
         let mut answer = Document::default();
         answer.insert("nextCursor", next);
         answer.insert_text("items", &items.collect::<Vec<_>>());
@@ -90,7 +94,7 @@ impl Session {
     }
 
     /// Where a project's log stood, and whether there is such a project.
-    fn as_of(&self, found: &Snapshot) -> (Document, bool) {
+    fn as_of<T>(&self, found: &Snapshot<T>) -> (Document, bool) {
         let mut answer = Document::default();
         let Some(Channel { no, seq, .. }) = found.channel else {
             return (answer, false);
@@ -124,12 +128,40 @@ fn one_more(page: &Page) -> Page {
     }
 }
 
-/// Leaves what is on the page; the mark of its end, if there is more.
-fn cut(found: &mut Vec<crate::domain::Entity>, limit: usize) -> Option<String> {
-    let is_more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| is_more)?;
-    Some(write_mark(&Mark::of(last)))
+/// An item of a list.
+struct Item {
+    project: ProjectId,
+    mark: Mark,
+    text: Box<RawValue>,
+}
+
+/// The bytes after which a page ends, whatever its limit.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+const LISTED: Gather<Item> = Gather {
+    make: |entity| {
+        let text = payload::text(&entity);
+        let bytes = text.get().len();
+        let mark = Mark::of(&entity);
+        let project = entity.project;
+        (
+            Item {
+                project,
+                mark,
+                text,
+            },
+            bytes,
+        )
+    },
+    max_bytes: PAGE_BYTES,
+};
+
+/// Leaves what is on the page; the mark of its end, if there may be more.
+fn cut(found: &mut Snapshot<Item>, limit: usize) -> Option<String> {
+    let is_more = found.entities.len() > limit || !found.is_whole;
+    found.entities.truncate(limit);
+    let last = found.entities.last().filter(|_| is_more)?;
+    Some(write_mark(&last.mark))
 }
 
 /// What was read, unless there was nothing to read. Whoever may not see the project hears that in any case.

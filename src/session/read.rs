@@ -1,17 +1,19 @@
 //! Reads: a project's state, and what happened after a point of its history.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::task::spawn_blocking;
 
 use super::Session;
 use crate::contract::{Cursor, Document, Since, payload};
 use crate::domain::{ChannelName, ChannelNo, Event, Kind, ProjectId, Seq, Target};
 use crate::hub::OutOfRange;
-use crate::store::{Channel, StoreError};
+use crate::store::{Channel, Gather, StoreError};
 
+/// A state of at most this many bytes is small: it is read without waiting for others.
+const SMALL_STATE: usize = 1024 * 1024;
 /// Payload bytes in one answer that carries events.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
 
@@ -38,6 +40,35 @@ impl Stretch {
     pub(super) fn missed(&self, after: Seq) -> u64 {
         self.head.abs_diff(after)
     }
+}
+
+/// An entity as it stands in an answer.
+type Rendered = (Kind, Box<RawValue>);
+
+/// Reads entities as they stand in an answer, until there are so many bytes.
+fn rendered(max_bytes: usize) -> Gather<Rendered> {
+    Gather {
+        make: |entity| {
+            let text = payload::text(&entity);
+            let bytes = text.get().len();
+            ((entity.kind, text), bytes)
+        },
+        max_bytes,
+    }
+}
+
+fn with_lists(mut document: Document, entities: &[Rendered]) -> Document {
+    let of = |kind| entities.iter().filter(move |(of, _)| *of == kind);
+    let list = |kind| of(kind).map(|(_, text)| text).collect::<Vec<_>>();
+    match list(Kind::Project).pop() {
+        Some(project) => document.insert_text("project", project),
+        None => document.insert_text("project", &Value::Null),
+    }
+    document.insert_text("epics", &list(Kind::Epic));
+    document.insert_text("sprints", &list(Kind::Sprint));
+    document.insert_text("tasks", &list(Kind::Task));
+    document.insert_text("members", &list(Kind::Member));
+    document
 }
 
 impl Session {
@@ -96,30 +127,40 @@ impl Session {
         shared.map_err(StoreError::from)
     }
 
+    /// Reads a small state at once. Of large ones only a few are read at the same time, whoever asks for them, because each
+    /// takes memory and work that grow with the project. Nothing is read while too much waits for clients already.
     async fn read_snapshot(&self, project: &ProjectId) -> Result<Document, StoreError> {
-        let store = self.app.store();
-        let snapshot = store.snapshot(project).await?;
-        let (no, seq) = match &snapshot.channel {
+        let (store, memory) = (self.app.store(), self.app.send_memory());
+        if memory.is_exceeded() {
+            let full = "too much waits for clients";
+            return Err(StoreError::Unavailable(full.into()));
+        }
+        let small = store.snapshot(project, &rendered(SMALL_STATE)).await?;
+        let (state, turn) = if small.is_whole {
+            (small, None)
+        } else {
+            drop(small);
+            let turn = self.app.large_reads().acquire().await;
+            let whole = store.snapshot(project, &rendered(usize::MAX)).await?;
+            (whole, Some(turn))
+        };
+        let (no, seq) = match &state.channel {
             Some(Channel { no, seq, .. }) => (*no, *seq),
             // Nothing had happened yet, whatever happens meanwhile.
             None => (store.channel_open(&project.channel()).await?.no, 0),
         };
-        let mut lists: HashMap<Kind, Vec<Value>> = HashMap::new();
-        for entity in &snapshot.entities {
-            let fields = payload::entity(entity);
-            lists.entry(entity.kind).or_default().push(fields.into());
-        }
-        let mut take = |kind| lists.remove(&kind).unwrap_or_default();
-        let mut state = Document::default();
-        state.insert("projectId", project.to_json());
-        state.insert("seq", seq);
-        state.insert("cursor", self.cursor_at(no, seq));
-        state.insert_text("project", &take(Kind::Project).pop().unwrap_or_default());
-        state.insert_text("epics", &take(Kind::Epic));
-        state.insert_text("sprints", &take(Kind::Sprint));
-        state.insert_text("tasks", &take(Kind::Task));
-        state.insert_text("members", &take(Kind::Member));
-        Ok(state)
+        let mut document = Document::default();
+        document.insert("projectId", project.to_json());
+        document.insert("seq", seq);
+        document.insert("cursor", self.cursor_at(no, seq));
+        let mut document = if turn.is_some() {
+            let inserted = spawn_blocking(move || with_lists(document, &state.entities)).await;
+            inserted.map_err(|error| StoreError::Unavailable(error.into()))?
+        } else {
+            with_lists(document, &state.entities)
+        };
+        document.count(memory);
+        Ok(document)
     }
 
     /// The events after a seq, unless they cannot all be had.

@@ -300,9 +300,13 @@ impl Session {
             let channel = publication.channel.clone();
             self.may_publish(&channel).await?;
             let writer = self.app.writer();
-            let queue = writer.queue_of(&channel);
+            let (queue, bytes) = (writer.queue_of(&channel), publication.bytes());
             let answer = writer.publish(channel, vec![publication], &self.caller, self.rights())?;
-            Ok(Outcome::Pending { queue, answer })
+            Ok(Outcome::Pending {
+                queue,
+                bytes,
+                answer,
+            })
         };
         submitted.await.unwrap_or_else(Outcome::Done)
     }

@@ -1,9 +1,9 @@
 //! Entities one by one, and lists of them: each a read of one state.
 
 use super::read::{in_time, with};
-use super::{Snapshot, Store, StoreError};
+use super::{Gather, Snapshot, Store, StoreError};
 use super::{postgres, sqlite};
-use crate::domain::{Entity, EntityId, Kind, Page, ProjectId, Whose};
+use crate::domain::{EntityId, Kind, Page, ProjectId, Whose};
 
 impl Store {
     /// An entity, a tombstone included, and its project's channel, which belong together.
@@ -26,14 +26,15 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn entities_page(
+    pub async fn entities_page<T: Send + 'static>(
         &self,
         project: &ProjectId,
         kind: Kind,
         page: &Page,
-    ) -> Result<Snapshot, StoreError> {
+        gather: &Gather<T>,
+    ) -> Result<Snapshot<T>, StoreError> {
         let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-        with!(reader of self, list::page(project, kind, page, limit))
+        with!(reader of self, list::page(project, kind, page, limit, gather))
     }
 
     /// Projects that are not deleted, by their ids. Of the filter only the text counts, of the mark only the id.
@@ -41,12 +42,13 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn projects_page(
+    pub async fn projects_page<T: Send + 'static>(
         &self,
         whose: &Whose,
         page: &Page,
-    ) -> Result<Vec<Entity>, StoreError> {
+        gather: &Gather<T>,
+    ) -> Result<Snapshot<T>, StoreError> {
         let limit = i64::try_from(page.limit).unwrap_or(i64::MAX);
-        with!(reader of self, list::projects(whose, page, limit))
+        with!(reader of self, list::projects(whose, page, limit, gather))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Channel, KeptChannel, Snapshot, Standing, Store, StoreError};
+use super::{Channel, Gather, KeptChannel, Snapshot, Standing, Store, StoreError};
 use super::{postgres, sqlite};
 use crate::domain::{
     ChannelName, ChannelNo, EntityId, Epoch, Event, EventId, Kind, ProjectId, Seq, Target,
@@ -162,8 +162,12 @@ impl Store {
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn snapshot(&self, project: &ProjectId) -> Result<Snapshot, StoreError> {
-        with!(reader of self, entity::snapshot(project))
+    pub async fn snapshot<T: Send + 'static>(
+        &self,
+        project: &ProjectId,
+        gather: &Gather<T>,
+    ) -> Result<Snapshot<T>, StoreError> {
+        with!(reader of self, entity::snapshot(project, gather))
     }
 
     /// Which of these projects have such an entity, a tombstone included.

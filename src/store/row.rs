@@ -222,21 +222,16 @@ pub(super) fn order_entry(row: &impl Columns) -> Result<(ProjectId, OrderEntry),
     Ok((project_id(row)?, entry))
 }
 
-/// The channel and the entities of a snapshot; either may be missing.
-pub(super) fn snapshot(rows: &[impl Columns]) -> Result<super::Snapshot, StoreError> {
-    let mut snapshot = super::Snapshot {
-        channel: None,
-        entities: Vec::with_capacity(rows.len()),
-    };
-    for row in rows {
-        if snapshot.channel.is_none() && row.integer_or_null(CHANNELS, "no")?.is_some() {
-            snapshot.channel = Some(channel(row)?);
-        }
-        if row.text_or_null(ENTITIES, "kind")?.is_some() {
-            snapshot.entities.push(entity(row)?);
-        }
-    }
-    Ok(snapshot)
+/// An entity that may be missing.
+pub(super) fn entity_or_null(row: &impl Columns) -> Result<Option<Entity>, StoreError> {
+    let kind = row.text_or_null(ENTITIES, "kind")?;
+    kind.map(|_| entity(row)).transpose()
+}
+
+/// A channel that may be missing.
+pub(super) fn channel_or_null(row: &impl Columns) -> Result<Option<Channel>, StoreError> {
+    let no = row.integer_or_null(CHANNELS, "no")?;
+    no.map(|_| channel(row)).transpose()
 }
 
 pub(super) fn answer(row: &impl Columns) -> Result<StoredAnswer, StoreError> {

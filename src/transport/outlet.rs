@@ -10,7 +10,10 @@ use std::task::{Context, Poll, Waker};
 use tokio::sync::Notify;
 
 use crate::hub::{Offer, Wake};
+use crate::memory::{Held, MemoryBudget};
 
+/// Bytes that may wait before the last event.
+const MAX_BYTES: usize = 1024 * 1024;
 /// What a message weighs besides its text.
 const OVERHEAD: usize = 64;
 
@@ -35,11 +38,13 @@ impl Kind {
         }
     }
 
-    /// Bytes that may wait before the last message, whatever its size.
-    const fn max_bytes(self) -> usize {
+    /// Bytes that may wait before the last message, whatever its size; fewer if little is left of the memory for all
+    /// connections.
+    fn max_bytes(self, memory: &MemoryBudget) -> usize {
+        let events = MAX_BYTES.min(memory.fair_share());
         match self {
-            Self::Event | Self::Signal => 1024 * 1024,
-            Self::Answer => 1280 * 1024,
+            Self::Event | Self::Signal => events,
+            Self::Answer => events + events / 4,
         }
     }
 }
@@ -56,7 +61,7 @@ struct State<M> {
     /// … and their bytes.
     bytes_in_hand: usize,
     /// Bytes of all messages that have not been written.
-    bytes: usize,
+    bytes: Held,
     /// Messages that have been written.
     taken: u64,
     /// Whom to wake once so many have been written.
@@ -73,13 +78,14 @@ struct End {
     gently: bool,
 }
 
-impl<M> Default for Outlet<M> {
-    fn default() -> Self {
+impl<M> Outlet<M> {
+    /// Creates an outlet for a client for which nothing waits. What waits counts in `memory`.
+    pub(crate) fn new(memory: &MemoryBudget) -> Self {
         Self(Mutex::new(State {
             queue: VecDeque::new(),
             in_hand: 0,
             bytes_in_hand: 0,
-            bytes: 0,
+            bytes: memory.holder(),
             taken: 0,
             waiting: Vec::new(),
             writer: None,
@@ -106,7 +112,8 @@ impl<M: AsRef<[u8]>> Intake<'_, M> {
 
     /// Whether there is room for a message, whatever its size: else small ones would keep a large one out for ever.
     pub(crate) fn has_room(&self, kind: Kind) -> bool {
-        self.0.len() < kind.max_messages() && self.0.bytes < kind.max_bytes()
+        let State { bytes, .. } = &*self.0;
+        self.0.len() < kind.max_messages() && bytes.bytes() < kind.max_bytes(bytes.budget())
     }
 
     /// Puts a message in, whether there is room or not.
@@ -115,7 +122,7 @@ impl<M: AsRef<[u8]>> Intake<'_, M> {
         if state.end.is_some() {
             return;
         }
-        state.bytes += weight(&message);
+        state.bytes.add(weight(&message));
         state.queue.push_back(message);
         if let Some(writer) = state.writer.take() {
             writer.wake();
@@ -161,6 +168,21 @@ impl<M: AsRef<[u8]>> Outlet<M> {
         }
     }
 
+    /// Waits until there is room for an answer, or nothing more is taken.
+    pub(crate) async fn room_for_answer(&self) {
+        let wake = Arc::new(Notify::new());
+        loop {
+            {
+                let mut intake = self.intake();
+                if intake.is_closed() || intake.has_room(Kind::Answer) {
+                    return;
+                }
+                intake.0.wake_at_half(&wake);
+            }
+            wake.notified().await;
+        }
+    }
+
     /// The next message to be written, when all that were handed out before have been; `None` at the end. There is one
     /// writer.
     pub(crate) async fn next(&self) -> Option<M> {
@@ -187,6 +209,11 @@ impl<M: AsRef<[u8]>> Outlet<M> {
         let mut state = self.lock();
         let fits = state.queue.front()?.as_ref().len() <= max_bytes;
         if fits { state.hand_out() } else { None }
+    }
+
+    /// Bytes that have not been written.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes.bytes()
     }
 
     /// Messages that have been written so far.
@@ -249,7 +276,8 @@ impl<M: AsRef<[u8]>> Outlet<M> {
         state.end = Some(End { reason, gently });
         if !gently {
             state.queue = VecDeque::new();
-            state.bytes = state.bytes_in_hand;
+            let in_hand = state.bytes_in_hand;
+            state.bytes.set(in_hand);
         }
         state.wake_up_to(u64::MAX);
         if let Some(writer) = state.writer.take() {
@@ -295,7 +323,7 @@ impl<M: AsRef<[u8]>> State<M> {
     fn note_written(&mut self) {
         if self.in_hand > 0 {
             self.taken += self.in_hand as u64;
-            self.bytes -= self.bytes_in_hand;
+            self.bytes.give_back(self.bytes_in_hand);
             (self.in_hand, self.bytes_in_hand) = (0, 0);
             self.wake_up_to(self.taken);
         }

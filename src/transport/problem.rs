@@ -39,8 +39,8 @@ pub(crate) struct Refused(pub(crate) Reply);
 /// The body of a refusal.
 pub(crate) fn details(reply: &Reply, code: ErrorCode, instance: Option<&str>) -> String {
     let passed_on = PASSED_ON.iter().filter_map(|&key| {
-        let value = reply.get(key)?;
-        Some((key.to_owned(), value.clone()))
+        let value = reply.value(key)?;
+        Some((key.to_owned(), value.into_owned()))
     });
     let problem = Problem {
         r#type: format!("{TYPE_PREFIX}{code}"),
@@ -70,7 +70,7 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let Some(code) = self.code() else {
             let json = [(header::CONTENT_TYPE, JSON)];
-            return (json, self.to_raw().get().to_owned()).into_response();
+            return (json, String::from(Box::<str>::from(self.to_raw()))).into_response();
         };
         let json = [(header::CONTENT_TYPE, PROBLEM_JSON)];
         let body = details(&self, code, None);

@@ -20,15 +20,16 @@ mod several;
 mod table;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::Method;
-use axum::middleware;
+use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::app::App;
 use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::transport::answers::{self, Answers};
 use crate::transport::visitor::Visitor;
 pub(crate) use endpoint::Endpoint;
 
@@ -39,7 +40,12 @@ const WORTH_COMPRESSING: u64 = 1024;
 
 /// The routes: those of the table, and those of other doors that are below the same root. The document has also what is
 /// `elsewhere`.
-pub(crate) fn router(app: &App, others: Vec<Endpoint>, elsewhere: &[Endpoint]) -> Router<App> {
+pub(crate) fn router(
+    app: &App,
+    others: Vec<Endpoint>,
+    elsewhere: &[Endpoint],
+    answers: &Answers,
+) -> Router<App> {
     let mut endpoints = table::endpoints();
     endpoints.extend(others);
     let document = document::render(&endpoints, elsewhere);
@@ -54,13 +60,15 @@ pub(crate) fn router(app: &App, others: Vec<Endpoint>, elsewhere: &[Endpoint]) -
             routes.route(path, served.into_router())
         });
     let compressed = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
-    let framed = middleware::from_fn_with_state(app.lifecycle().clone(), frame::frame);
+    let framed = from_fn_with_state(app.lifecycle().clone(), frame::frame);
     let routes = routes
         .route(document::PATH, document::routes(document).into_router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_that)
         .layer(framed.clone())
-        .layer(CompressionLayer::new().compress_when(compressed));
+        .layer(from_fn_with_state(answers.clone(), answers::count))
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn_with_state(answers.clone(), answers::compress));
     // What is nested does not have the root with a slash behind it.
     let root = any(nothing_here).layer(framed);
     Router::new()

@@ -39,6 +39,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::broker::TopicSubscription;
+use crate::transport::backlog::Backlog;
 use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
@@ -141,6 +142,11 @@ impl Server {
     /// `close` Python ones.
     pub async fn close(&self, spread: Duration) {
         self.sockets.close(spread).await;
+    }
+
+    /// The clients, with what waits for each.
+    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        self.sockets.backlogs()
     }
 
     /// Ends every connection at once.

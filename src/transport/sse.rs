@@ -26,6 +26,7 @@ use crate::connections::Connection;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::{Exceeded, Place};
 use crate::session::Session;
+use crate::transport::backlog::Backlog;
 use crate::transport::hangup::Hangup;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
 use crate::transport::tenure::Tenure;
@@ -97,6 +98,11 @@ impl Server {
         self.streams.close(spread).await;
     }
 
+    /// The streams, with what waits for each.
+    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        self.streams.backlogs()
+    }
+
     /// Ends every stream at once.
     pub fn cut(&self) {
         self.streams.cut();
@@ -118,11 +124,8 @@ impl Server {
             return Err(reply.with_retry_after(RETRY_ELSEWHERE));
         }
         let visitor = Visitor::from_request_parts(request, &self.app).await?;
-        let wish = Wish::read(request.uri.query(), &request.headers);
-        let wish = wish.or_else(|refusal| {
-            visitor.spend(&self.app, EventClass::Read)?;
-            Err(refusal)
-        })?;
+        visitor.spend(&self.app, EventClass::Read)?;
+        let wish = Wish::read(request.uri.query(), &request.headers)?;
         let stay = self.admit(request, visitor, &wish)?;
         let listener = Arc::clone(&stay.listener);
         let notices = listener.take_up(wish.subscribe, wish.returns).await?;
@@ -147,6 +150,8 @@ impl Server {
         let user_place = user.map(|user| self.app.limits().user_connection(user.as_str()));
         let user_place = user_place.transpose().map_err(too_much)?;
         let style = wish.style.unwrap_or(self.app.config().event_style);
+        let reads = visitor.budget(&self.app);
+        let reads = reads.map(|budget| (self.app.limits().clone(), budget));
         let session = Session::new(self.app.clone(), visitor.caller, style, visitor.identity);
         // Who only listens is not seen by others.
         let session = session.unattending();
@@ -156,6 +161,7 @@ impl Server {
             wish.manner,
             self.tenure.clone(),
             request.extensions.get::<Hangup>().cloned(),
+            (self.app.send_memory(), reads),
         ));
         tracing::debug!(
             connection.id = %listener.connection(),

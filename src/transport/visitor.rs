@@ -88,6 +88,11 @@ impl Visitor {
     pub(crate) fn spend(&self, app: &App, class: EventClass) -> Result<(), Reply> {
         spend(app, self.identity.as_ref(), self.client, class)
     }
+
+    /// What its user, or its address, may do; `None` if that is not limited.
+    pub(crate) fn budget(&self, app: &App) -> Option<Arc<Budget>> {
+        budget(app, self.identity.as_ref(), self.client)
+    }
 }
 
 /// Who asks for what everybody may know: an extractor. Without a credential that is anybody; one that is shown must count.
@@ -169,14 +174,24 @@ fn spend(
     client: Option<ClientAddress>,
     class: EventClass,
 ) -> Result<(), Reply> {
+    let Some(budget) = budget(app, identity, client) else {
+        return Ok(());
+    };
+    app.limits().spend_shared(class, &budget).map_err(too_much)
+}
+
+/// See [`Visitor::budget`].
+fn budget(
+    app: &App,
+    identity: Option<&Identity>,
+    client: Option<ClientAddress>,
+) -> Option<Arc<Budget>> {
     let limits = app.limits();
-    let budget = match (identity, client) {
+    match (identity, client) {
         (Some(identity), _) => limits.budget_of(identity.actor.as_str()),
         (None, Some(client)) => limits.budget_at(client),
         (None, None) => None,
-    };
-    let Some(budget) = budget else { return Ok(()) };
-    limits.spend_shared(class, &budget).map_err(too_much)
+    }
 }
 
 fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {

@@ -36,6 +36,7 @@ use axum::routing::{any, get};
 
 use crate::app::App;
 use crate::contract::{ErrorCode, Reply};
+use crate::transport::backlog::Backlog;
 use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
@@ -96,6 +97,11 @@ impl Server {
     /// Ends every connection after its client has taken what waits for it, one after the other over a time.
     pub async fn close(&self, spread: Duration) {
         self.gateway.close(spread).await;
+    }
+
+    /// The clients, with what waits for each.
+    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        self.gateway.backlogs()
     }
 
     /// Ends every connection at once.

@@ -16,7 +16,7 @@ use boardcast::domain::{
     Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Id, Kind,
     ProjectId, Rank, Seq, Stamp, Target, Timestamp,
 };
-use boardcast::store::{Batch, Channel, Store};
+use boardcast::store::{Batch, Channel, Gather, Store};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Rank, Reference, Stamp};
 use crate::store::row::{self, EntityTexts, References};
-use crate::store::{EntityKey, Snapshot, StoreError};
+use crate::store::{EntityKey, Gather, Snapshot, StoreError};
 
 macro_rules! columns {
     () => {
@@ -161,10 +161,12 @@ pub(crate) async fn order_get(
 }
 
 /// One statement, because one statement sees one state.
-pub(crate) async fn snapshot(
+pub(crate) async fn snapshot<T: Send + 'static>(
     conn: &mut PgConnection,
     project: &ProjectId,
-) -> Result<Snapshot, StoreError> {
+    gather: &Gather<T>,
+) -> Result<Snapshot<T>, StoreError> {
+    let channel = project.channel();
     let rows = sqlx::query(concat!(
         "SELECT no, name, seq, pruned_seq, ", columns!(), "
          FROM (SELECT 1) AS one
@@ -173,11 +175,10 @@ pub(crate) async fn snapshot(
          ORDER BY CASE kind WHEN 'project' THEN 0 WHEN 'epic' THEN 1 WHEN 'sprint' THEN 2 ELSE 3 END,
              rank NULLS LAST, created_at, id"
     ))
-    .bind(project.channel().as_str())
+    .bind(channel.as_str())
     .bind(project.as_str())
-    .fetch_all(conn)
-    .await?;
-    row::snapshot(&rows)
+    .fetch(conn);
+    gather.with_channel(rows).await
 }
 
 pub(crate) async fn projects(

@@ -2,9 +2,9 @@
 
 use sqlx::PgConnection;
 
-use crate::domain::{Entity, EntityId, Kind, Page, ProjectId, Whose};
+use crate::domain::{EntityId, Kind, Page, ProjectId, Whose};
 use crate::store::postgres::entity::columns;
-use crate::store::{Snapshot, StoreError, row};
+use crate::store::{Gather, Snapshot, StoreError};
 
 /// One statement, because one statement sees one state.
 pub(crate) async fn entity(
@@ -13,6 +13,7 @@ pub(crate) async fn entity(
     kind: Kind,
     id: &EntityId,
 ) -> Result<Snapshot, StoreError> {
+    let channel = project.channel();
     let rows = sqlx::query(concat!(
         "SELECT no, name, seq, pruned_seq, ",
         columns!(),
@@ -20,23 +21,24 @@ pub(crate) async fn entity(
          LEFT JOIN channels ON name = $1
          LEFT JOIN entities ON project_id = $2 AND kind = $3 AND id = $4"
     ))
-    .bind(project.channel().as_str())
+    .bind(channel.as_str())
     .bind(project.as_str())
     .bind(kind.as_str())
     .bind(id.as_str())
-    .fetch_all(conn)
-    .await?;
-    row::snapshot(&rows)
+    .fetch(conn);
+    Gather::entities().with_channel(rows).await
 }
 
-pub(crate) async fn page(
+pub(crate) async fn page<T: Send + 'static>(
     conn: &mut PgConnection,
     project: &ProjectId,
     kind: Kind,
     page: &Page,
     limit: i64,
-) -> Result<Snapshot, StoreError> {
+    gather: &Gather<T>,
+) -> Result<Snapshot<T>, StoreError> {
     let (filter, after) = (&page.filter, page.after.as_ref());
+    let channel = project.channel();
     let rows = sqlx::query(concat!(
         "SELECT no, name, seq, pruned_seq, ",
         columns!(),
@@ -57,7 +59,7 @@ pub(crate) async fn page(
          ) AS entity ON true
          ORDER BY coalesce(rank, ''), created_at, id"
     ))
-    .bind(project.channel().as_str())
+    .bind(channel.as_str())
     .bind(project.as_str())
     .bind(kind.as_str())
     .bind(filter.status.as_deref())
@@ -69,17 +71,17 @@ pub(crate) async fn page(
     .bind(after.map(|mark| mark.created_at))
     .bind(after.map(|mark| mark.id.as_str()))
     .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    row::snapshot(&rows)
+    .fetch(conn);
+    gather.with_channel(rows).await
 }
 
-pub(crate) async fn projects(
+pub(crate) async fn projects<T: Send + 'static>(
     conn: &mut PgConnection,
     whose: &Whose,
     page: &Page,
     limit: i64,
-) -> Result<Vec<Entity>, StoreError> {
+    gather: &Gather<T>,
+) -> Result<Snapshot<T>, StoreError> {
     let (member, named) = match whose {
         Whose::Everybodys => (None, &[][..]),
         Whose::Of { member, named } => (Some(member.as_str()), &named[..]),
@@ -102,7 +104,6 @@ pub(crate) async fn projects(
     .bind(named)
     .bind(page.filter.text.as_deref())
     .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    row::all(&rows, row::entity)
+    .fetch(conn);
+    gather.without_channel(rows).await
 }

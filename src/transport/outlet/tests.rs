@@ -6,6 +6,29 @@ use super::*;
 
 type Texts = Outlet<String>;
 
+fn outlet() -> Texts {
+    Outlet::new(&MemoryBudget::new(usize::MAX, usize::MAX))
+}
+
+#[test]
+fn an_outlet_takes_less_when_all_together_hold_much_and_gives_back_what_is_written() {
+    let memory = MemoryBudget::new(10 * MAX_BYTES, usize::MAX);
+    let (outlet, small) = (Texts::new(&memory), "x".repeat(MAX_BYTES / 8));
+    assert_eq!(fill(&outlet, Kind::Event, &small), 8);
+    let mut others = memory.holder();
+    others.set(9 * MAX_BYTES);
+    while taken_now(&outlet).is_some() {}
+    assert_eq!((outlet.bytes(), memory.used()), (0, others.bytes()));
+    assert_eq!(fill(&outlet, Kind::Event, &small), 1);
+    assert!(memory.used() > others.bytes());
+    outlet.close("slow_reader");
+    assert_eq!(
+        memory.used(),
+        others.bytes(),
+        "nothing is kept for who goes"
+    );
+}
+
 fn fill(outlet: &Texts, kind: Kind, text: &str) -> usize {
     let mut count = 0;
     while outlet.try_push(kind, text.to_owned()) == Offer::Taken {
@@ -28,7 +51,7 @@ fn has_woken(wake: &Wake) -> bool {
 
 #[test]
 fn signals_stop_before_events_and_events_before_answers() {
-    let outlet = Texts::default();
+    let outlet = outlet();
     let counts = [Kind::Signal, Kind::Event, Kind::Answer].map(|kind| fill(&outlet, kind, "x"));
     assert_eq!(counts, [128, 128, 128]);
     assert_eq!(outlet.try_push(Kind::Answer, String::new()), Offer::Full);
@@ -36,7 +59,7 @@ fn signals_stop_before_events_and_events_before_answers() {
 
 #[test]
 fn bytes_are_bounded_but_one_message_always_fits() {
-    let outlet = Texts::default();
+    let outlet = outlet();
     let (large, small) = ("x".repeat(3 * 1024 * 1024), "x".repeat(100 * 1024));
     assert_eq!(fill(&outlet, Kind::Event, &large), 1);
     assert_eq!(fill(&outlet, Kind::Answer, "x"), 0);
@@ -49,7 +72,7 @@ fn bytes_are_bounded_but_one_message_always_fits() {
 
 #[test]
 fn only_what_was_written_counts_as_taken() {
-    let outlet = Texts::default();
+    let outlet = outlet();
     for text in ["a", "b", "c", "too long"] {
         outlet.try_push(Kind::Event, text.to_owned());
     }
@@ -66,7 +89,7 @@ fn only_what_was_written_counts_as_taken() {
 
 #[test]
 fn who_waits_is_woken_once_half_has_been_written() {
-    let (outlet, wake) = (Texts::default(), wake());
+    let (outlet, wake) = (outlet(), wake());
     let count = fill(&outlet, Kind::Event, "x");
     outlet.wake_when_writable(&wake, || false);
     outlet.wake_when_writable(&wake, || false);
@@ -83,7 +106,7 @@ fn who_waits_is_woken_once_half_has_been_written() {
 
 #[test]
 fn who_waits_for_nothing_is_woken_at_once_unless_it_is_held_back() {
-    let (outlet, wake) = (Texts::default(), wake());
+    let (outlet, wake) = (outlet(), wake());
     outlet.wake_when_writable(&wake, || true);
     assert!(!has_woken(&wake));
     outlet.wake_all();
@@ -95,7 +118,7 @@ fn who_waits_for_nothing_is_woken_at_once_unless_it_is_held_back() {
 
 #[tokio::test]
 async fn an_answer_waits_for_room_and_is_made_then() {
-    let outlet = Arc::new(Texts::default());
+    let outlet = Arc::new(outlet());
     fill(&outlet, Kind::Answer, "x");
     let waiting = Arc::clone(&outlet);
     let pushed = async move { waiting.push(Kind::Answer, || "answer".to_owned()).await };
@@ -120,7 +143,7 @@ fn the_writer_is_woken_by_a_message_and_by_the_end() {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
-    let (outlet, woken) = (Texts::default(), Arc::new(Woken::default()));
+    let (outlet, woken) = (outlet(), Arc::new(Woken::default()));
     let waker = Waker::from(Arc::clone(&woken));
     let cx = &mut Context::from_waker(&waker);
     assert_eq!(outlet.poll_next(cx), Poll::Pending);
@@ -139,7 +162,7 @@ fn the_writer_is_woken_by_a_message_and_by_the_end() {
 
 #[test]
 fn what_waits_is_written_after_a_gentle_end_and_dropped_at_a_cut() {
-    let (outlet, wake) = (Texts::default(), wake());
+    let (outlet, wake) = (outlet(), wake());
     fill(&outlet, Kind::Event, "x");
     outlet.wake_when_writable(&wake, || false);
     outlet.finish("drained");
@@ -150,12 +173,12 @@ fn what_waits_is_written_after_a_gentle_end_and_dropped_at_a_cut() {
     outlet.close("slow_reader");
     assert!(outlet.drained().now_or_never().is_some());
     assert_eq!(outlet.next().now_or_never(), Some(None));
-    assert_eq!((outlet.reason(), outlet.lock().bytes), (Some("drained"), 0));
+    assert_eq!((outlet.reason(), outlet.bytes()), (Some("drained"), 0));
 }
 
 #[test]
 fn nothing_is_kept_while_nothing_waits() {
-    let (outlet, wake) = (Texts::default(), wake());
+    let (outlet, wake) = (outlet(), wake());
     fill(&outlet, Kind::Event, "x");
     outlet.wake_when_writable(&wake, || false);
     let mut drained = std::pin::pin!(outlet.drained());
@@ -164,5 +187,5 @@ fn nothing_is_kept_while_nothing_waits() {
     assert!(drained.now_or_never().is_some());
     let state = outlet.lock();
     assert_eq!((state.queue.capacity(), state.waiting.capacity()), (0, 0));
-    assert_eq!((state.bytes, state.len()), (0, 0));
+    assert_eq!((state.bytes.bytes(), state.len()), (0, 0));
 }

@@ -158,7 +158,7 @@ fn respond(what: Commanded, reply: Reply) -> Result<Response, Reply> {
 
 /// Where an entity is found.
 fn location(kind: Kind, reply: &Reply) -> Option<String> {
-    let data = reply.get("data")?;
+    let data = reply.value("data")?;
     let text = |key: &str| match data.get(key)? {
         Value::String(text) => Some(encoded(text)),
         Value::Number(number) => Some(number.to_string()),

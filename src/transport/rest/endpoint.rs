@@ -1,5 +1,6 @@
 //! An endpoint, described: what its route is made from, and its part of the OpenAPI document.
 
+use axum::body::HttpBody as _;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Method, Uri};
@@ -152,6 +153,8 @@ where
                              request: Request| {
         let actor = visitor.caller.actor.clone();
         let (parts, body) = request.into_parts();
+        let (limits, is_read) = (app.limits().clone(), parts.method == Method::GET);
+        let budget = visitor.budget(&app).filter(|_| is_read);
         let call = Call::begin(app, visitor, path, parts);
         let mut response = match call {
             Ok(call) => match handler(call, body).await {
@@ -161,6 +164,10 @@ where
             Err(refusal) => refusal.into_response(),
         };
         response.extensions_mut().insert(actor);
+        if let (Some(budget), Some(bytes)) = (budget, response.body().size_hint().exact()) {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            limits.charge_read(bytes, None, Some(&budget));
+        }
         response
     };
     Admitted(on(filter(method), served))

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::meter::Meter;
+use crate::memory::{Held, MemoryBudget};
 
 /// Events and acks that may lie in the queue.
 pub(super) const MAX_PACKETS: usize = 384;
@@ -17,7 +18,8 @@ pub(super) const MAX_PACKETS: usize = 384;
 const MAX_EVENTS: usize = 256;
 /// Packets that may lie in the queue when a signal is put in.
 const MAX_SIGNALS: usize = 128;
-/// Bytes that may lie in the queue; a single packet is let in whatever its size.
+/// Bytes that may lie in the queue, or fewer if little is left of the memory for all connections; a single packet is let
+/// in whatever its size.
 const MAX_BYTES: usize = 1024 * 1024;
 /// Bytes of a polling answer that are left to pings and the like.
 const POLL_MARGIN: usize = 1024;
@@ -30,7 +32,7 @@ pub(super) struct Outbox {
     meter: Arc<Meter>,
     /// The sizes of the packets in the queue, oldest first.
     queued: VecDeque<usize>,
-    bytes: usize,
+    bytes: Held,
     /// Bytes that one polling answer carries.
     max_answer: usize,
     /// How many packets had left when last looked.
@@ -42,13 +44,13 @@ pub(super) struct Outbox {
 impl Outbox {
     /// All that lies in the queue has to fit into one polling answer: engineioxide sets the packet that does not
     /// aside for the next, and forgets it if the client changes to WebSocket meanwhile.
-    pub(super) fn new(meter: Arc<Meter>, max_answer: usize) -> Self {
+    pub(super) fn new(meter: Arc<Meter>, max_answer: usize, memory: &MemoryBudget) -> Self {
         let left = meter.left();
         Self {
             max_answer: max_answer.saturating_sub(POLL_MARGIN),
             meter,
             queued: VecDeque::new(),
-            bytes: 0,
+            bytes: memory.holder(),
             left,
             full_until: left,
         }
@@ -72,13 +74,13 @@ impl Outbox {
     /// Notes that a packet is about to be put in: before, because it may have left at once.
     pub(super) fn put(&mut self, bytes: usize) {
         self.queued.push_back(bytes);
-        self.bytes += bytes;
+        self.bytes.add(bytes);
     }
 
     /// Notes that the last packet could not be put in after all.
     pub(super) fn take_back(&mut self) {
         if let Some(bytes) = self.queued.pop_back() {
-            self.bytes -= bytes;
+            self.bytes.give_back(bytes);
         }
     }
 
@@ -100,6 +102,12 @@ impl Outbox {
         all.max(self.full_until)
     }
 
+    /// The bytes that lie in the queue.
+    pub(super) fn bytes(&mut self) -> usize {
+        self.settle();
+        self.bytes.bytes()
+    }
+
     /// Whether nothing lies in the queue.
     pub(super) fn is_empty(&mut self) -> bool {
         self.settle();
@@ -114,18 +122,22 @@ impl Outbox {
 
     fn has_room_for(&self, bytes: usize) -> bool {
         // The first limit is the same for all sizes, so that small acks do not keep a large event out for ever.
-        let has_room = self.bytes < MAX_BYTES && self.bytes + bytes <= self.max_answer;
+        let queued = self.bytes.bytes();
+        let max = MAX_BYTES.min(self.bytes.budget().fair_share());
+        let has_room = queued < max && queued + bytes <= self.max_answer;
         self.queued.is_empty() || has_room
     }
 
     fn settle(&mut self) {
         let left = self.meter.left();
+        let mut gone = 0;
         for _ in self.left..left {
             let Some(bytes) = self.queued.pop_front() else {
                 break;
             };
-            self.bytes -= bytes;
+            gone += bytes;
         }
+        self.bytes.give_back(gone);
         self.left = left;
         if self.queued.is_empty() && self.queued.capacity() > IDLE_CAPACITY {
             self.queued = VecDeque::new();
@@ -137,10 +149,37 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    fn outbox(meter: &Arc<Meter>, max_answer: usize) -> Outbox {
+        let memory = MemoryBudget::new(usize::MAX, usize::MAX);
+        Outbox::new(Arc::clone(meter), max_answer, &memory)
+    }
+
+    #[test]
+    fn a_queue_takes_less_when_all_together_hold_much() {
+        let memory = MemoryBudget::new(10 * MAX_BYTES, usize::MAX);
+        let mut others = memory.holder();
+        let meter = Arc::new(Meter::default());
+        let mut outbox = Outbox::new(Arc::clone(&meter), 4 * MAX_BYTES, &memory);
+        outbox.put(MAX_BYTES / 2);
+        assert!(outbox.takes_event(10));
+        others.set(9 * MAX_BYTES);
+        assert!(!outbox.takes_event(10));
+        meter.count(1);
+        assert!(outbox.takes_event(MAX_BYTES), "one always fits");
+        assert_eq!(memory.used(), others.bytes());
+        outbox.put(7);
+        drop(outbox);
+        assert_eq!(
+            memory.used(),
+            others.bytes(),
+            "a queue that ends gives back what is in it"
+        );
+    }
+
     #[test]
     fn events_stop_before_acks_and_room_comes_back() {
         let meter = Arc::new(Meter::default());
-        let mut outbox = Outbox::new(Arc::clone(&meter), 4 * MAX_BYTES);
+        let mut outbox = outbox(&meter, 4 * MAX_BYTES);
         while outbox.takes_event(10) {
             outbox.put(10);
         }
@@ -152,7 +191,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_but_one_packet_always_fits() {
-        let mut outbox = Outbox::new(Arc::new(Meter::default()), 4 * MAX_BYTES);
+        let mut outbox = outbox(&Arc::default(), 4 * MAX_BYTES);
         assert!(outbox.takes_event(10 * MAX_BYTES));
         outbox.put(10 * MAX_BYTES);
         assert!(!outbox.takes_event(1) && !outbox.takes_ack(1));
@@ -160,14 +199,14 @@ mod tests {
 
     #[test]
     fn what_waits_fits_into_one_polling_answer() {
-        let mut outbox = Outbox::new(Arc::new(Meter::default()), 20_000);
+        let mut outbox = outbox(&Arc::default(), 20_000);
         outbox.put(15_000);
         assert!(outbox.takes_event(3_000) && !outbox.takes_event(5_000));
     }
 
     #[test]
     fn signals_stop_before_events() {
-        let mut outbox = Outbox::new(Arc::new(Meter::default()), 4 * MAX_BYTES);
+        let mut outbox = outbox(&Arc::default(), 4 * MAX_BYTES);
         while outbox.takes_signal(10) {
             outbox.put(10);
         }
@@ -178,7 +217,7 @@ mod tests {
     #[test]
     fn a_queue_full_of_strangers_is_waited_for() {
         let meter = Arc::new(Meter::default());
-        let mut outbox = Outbox::new(Arc::clone(&meter), 4 * MAX_BYTES);
+        let mut outbox = outbox(&meter, 4 * MAX_BYTES);
         assert!(outbox.takes_event(10));
         outbox.put(10);
         outbox.take_back();

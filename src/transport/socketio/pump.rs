@@ -16,13 +16,13 @@ use crate::contract::{ErrorCode, Limits, Reply, Request, parse};
 use crate::domain::ChannelName;
 use crate::hub::Subscriber;
 use crate::session::Outcome;
-
-/// Commands of one socket that may be on their way at once.
-const MAX_IN_FLIGHT: usize = 512;
+use crate::transport::in_flight::InFlightBytes;
 
 struct InFlight {
     name: String,
     ack: Option<AckSender>,
+    /// What it counts for.
+    bytes: usize,
     answer: oneshot::Receiver<Reply>,
 }
 
@@ -40,12 +40,13 @@ async fn pump(socket: Arc<Socket>) {
     let _busy = socket.app.connections().busy();
     let mut pump = Pump {
         subscriber: Arc::clone(&socket) as Arc<dyn Subscriber>,
+        flying: InFlightBytes::new(socket.app.receive_memory()),
         socket,
         in_flight: VecDeque::new(),
         queue: None,
     };
     loop {
-        if pump.in_flight.len() >= MAX_IN_FLIGHT {
+        if pump.flying.is_full() {
             pump.settle_one().await;
         } else if let Some(message) = pump.socket.next_message() {
             pump.take(message).await;
@@ -61,6 +62,7 @@ struct Pump {
     socket: Arc<Socket>,
     subscriber: Arc<dyn Subscriber>,
     in_flight: VecDeque<InFlight>,
+    flying: InFlightBytes,
     /// The writer's queue in which the commands in flight are.
     queue: Option<usize>,
 }
@@ -108,12 +110,17 @@ impl Pump {
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;
         }
+        if request.is_read() {
+            // A client that does not take its answers must not have large ones made for it.
+            self.socket.room_for_answer().await;
+        }
         let rooms = rooms_of(&request);
         let joins = matches!(request, Request::Join(_));
         match self.socket.session.run(request, &self.subscriber).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
+                self.socket.charge_read(reply.text_bytes());
                 if rooms.is_empty() {
                     self.answer(&name, ack, reply).await;
                 } else {
@@ -129,9 +136,19 @@ impl Pump {
                 self.socket.tell_lost(&refreshed.lost).await;
                 self.answer(&name, ack, refreshed.reply).await;
             }
-            Outcome::Pending { queue, answer } => {
+            Outcome::Pending {
+                queue,
+                bytes,
+                answer,
+            } => {
                 self.queue = Some(queue);
-                self.in_flight.push_back(InFlight { name, ack, answer });
+                self.flying.begin(bytes);
+                self.in_flight.push_back(InFlight {
+                    name,
+                    ack,
+                    bytes,
+                    answer,
+                });
             }
         }
     }
@@ -167,9 +184,10 @@ impl Pump {
     }
 
     async fn settle_one(&mut self) {
-        if let Some(InFlight { name, ack, answer }) = self.in_flight.pop_front() {
-            let reply = answer.await.unwrap_or_else(|_| lost());
-            self.answer(&name, ack, reply).await;
+        if let Some(first) = self.in_flight.pop_front() {
+            let reply = first.answer.await.unwrap_or_else(|_| lost());
+            self.answer(&first.name, first.ack, reply).await;
+            self.flying.end(first.bytes);
         }
     }
 
@@ -182,8 +200,9 @@ impl Pump {
             reply = &mut first.answer => reply.unwrap_or_else(|_| lost()),
             () = self.socket.arrived.notified() => return,
         };
-        if let Some(InFlight { name, ack, .. }) = self.in_flight.pop_front() {
-            self.answer(&name, ack, reply).await;
+        if let Some(first) = self.in_flight.pop_front() {
+            self.answer(&first.name, first.ack, reply).await;
+            self.flying.end(first.bytes);
         }
     }
 

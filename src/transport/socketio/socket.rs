@@ -27,6 +27,7 @@ use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ChannelName, ClientId};
 use crate::hub::{Offer, Subscriber};
 use crate::limits::{Budget, Exceeded, Place};
+use crate::memory::Held;
 use crate::session::Session;
 use crate::transport::tenure::Tenure;
 pub(super) use limit::refusal;
@@ -51,10 +52,9 @@ pub(super) struct Incoming {
     pub(super) refused: Option<Exceeded>,
 }
 
-#[derive(Default)]
 struct Inbox {
     messages: VecDeque<Incoming>,
-    bytes: usize,
+    bytes: Held,
     /// When a message was taken out.
     moved_at: Option<Instant>,
     /// Whether a pump is at work, or will be once the client is welcome.
@@ -64,6 +64,12 @@ struct Inbox {
 }
 
 impl Inbox {
+    /// Whether there is no room for a message: less is taken of each client if all together have sent much.
+    fn is_full(&self, bytes: usize) -> bool {
+        let max = INBOX_BYTES.min(self.bytes.budget().fair_share());
+        self.messages.len() >= INBOX_MESSAGES || self.bytes.bytes() + bytes > max
+    }
+
     /// Whether somebody works on it: else the server is to blame if it is full.
     fn is_moving(&self) -> bool {
         self.moved_at
@@ -159,12 +165,19 @@ impl Socket {
             gone: AtomicBool::new(false),
             // Nothing is answered before CONNECT is.
             inbox: Mutex::new(Inbox {
+                messages: VecDeque::new(),
+                bytes: app.receive_memory().holder(),
+                moved_at: None,
                 pumping: true,
-                ..Inbox::default()
+                closed: false,
             }),
             outgoing: Mutex::new(Outgoing {
                 socket: weak,
-                outbox: Outbox::new(Arc::clone(&meter), app.config().max_message),
+                outbox: Outbox::new(
+                    Arc::clone(&meter),
+                    app.config().max_message,
+                    app.send_memory(),
+                ),
             }),
             arrived: Notify::new(),
             connection: Mutex::new(Some(app.connections().open())),
@@ -191,7 +204,7 @@ impl Socket {
         this.spend(&mut message);
         let bytes = message.bytes();
         let mut inbox = this.inbox();
-        let full = inbox.messages.len() >= INBOX_MESSAGES || inbox.bytes + bytes > INBOX_BYTES;
+        let full = inbox.is_full(bytes);
         if inbox.closed {
             // As if it had come after the end, which is near: it takes no effect, and clients that can repeat it do.
             return;
@@ -202,7 +215,7 @@ impl Socket {
             this.refuse(message, full.then_some(is_moving));
             return;
         }
-        inbox.bytes += bytes;
+        inbox.bytes.add(bytes);
         inbox.messages.push_back(message);
         if inbox.pumping {
             drop(inbox);
@@ -245,7 +258,7 @@ impl Socket {
         let mut inbox = self.inbox();
         let message = inbox.messages.pop_front()?;
         inbox.moved_at = Some(Instant::now());
-        inbox.bytes -= message.bytes();
+        inbox.bytes.give_back(message.bytes());
         Some(message)
     }
 

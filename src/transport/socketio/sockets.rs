@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use super::socket::Socket;
 use crate::domain::ClientId;
 use crate::hub::Subscriber;
+use crate::transport::backlog::Backlog;
 
 /// How long a client must have sent nothing before its connection ends: what it sent before is on its way, and is
 /// to be answered.
@@ -102,6 +103,13 @@ impl Sockets {
         });
         // Side by side: one that takes nothing keeps no other one waiting.
         join_all(closing).await;
+    }
+
+    /// The clients, with what waits for each.
+    pub(super) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        let connected = self.lock();
+        let sockets = connected.values().filter_map(Weak::upgrade);
+        sockets.map(|socket| socket as Arc<dyn Backlog>).collect()
     }
 
     /// Ends every connection at once.

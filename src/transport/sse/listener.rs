@@ -15,8 +15,11 @@ use super::streams::Streams;
 use super::take_up::{Notice, REVOKED, said_of};
 use super::wish::Manner;
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Timestamp};
-use crate::hub::{Offer, Subscriber, Wake};
+use crate::hub::{Offer, SLOW_READER, Subscriber, Wake};
+use crate::limits::{Budget, Limits};
+use crate::memory::MemoryBudget;
 use crate::session::{Delivery, Revoked, Session};
+use crate::transport::backlog::Backlog;
 use crate::transport::hangup::Hangup;
 use crate::transport::outlet::{Intake, Kind, Outlet};
 use crate::transport::tenure::{Tenant, Tenure};
@@ -40,6 +43,8 @@ pub(super) struct Listener {
     moved: AtomicBool,
     tenure: Tenure,
     hangup: Option<Hangup>,
+    /// What its user, or its address, may do; nothing if that is not limited.
+    reads: Option<(Limits, Arc<Budget>)>,
     began: Instant,
     /// Tells that nobody writes to the client any more.
     gone: CancellationToken,
@@ -60,6 +65,7 @@ impl Listener {
         manner: Manner,
         tenure: Tenure,
         hangup: Option<Hangup>,
+        (memory, reads): (&MemoryBudget, Option<(Limits, Arc<Budget>)>),
     ) -> Self {
         Self {
             form: Form {
@@ -67,12 +73,13 @@ impl Listener {
                 named: manner.named,
             },
             signals: manner.signals,
-            outlet: Outlet::default(),
+            outlet: Outlet::new(memory),
             channels,
             welcomed: AtomicBool::new(false),
             moved: AtomicBool::new(false),
             tenure,
             hangup,
+            reads,
             began: Instant::now(),
             gone: CancellationToken::new(),
             session,
@@ -81,6 +88,13 @@ impl Listener {
 
     pub(super) fn connection(&self) -> ConnectionId {
         self.session.caller.connection
+    }
+
+    /// Takes what the client was given to read out of what its user may read from now on.
+    fn charge_read(&self, bytes: usize) {
+        if let Some((limits, budget)) = &self.reads {
+            limits.charge_read(bytes, None, Some(budget));
+        }
     }
 
     /// Lets events follow at once.
@@ -103,6 +117,7 @@ impl Listener {
         for (index, notice) in notices.into_iter().enumerate() {
             // Each client has a copy of the state until it has taken it.
             let _turn = turns.acquire().await;
+            self.charge_read(notice.said.text_bytes());
             let made = || {
                 let cursor = (index == last).then(|| self.session.cursor());
                 frame::notice(notice.name, &notice.said, cursor.as_deref())
@@ -223,6 +238,10 @@ impl Subscriber for Listener {
         }
     }
 
+    fn replayed(&self, bytes: usize) {
+        self.charge_read(bytes);
+    }
+
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {
         if !self.signals || !self.session.wants(channel, &signal.signal_type) {
             return Offer::Taken;
@@ -254,6 +273,16 @@ impl Subscriber for Listener {
     fn close(&self, reason: &'static str) {
         tracing::info!(connection.id = %self.connection(), reason, "closing an event stream");
         self.cut(reason);
+    }
+}
+
+impl Backlog for Listener {
+    fn waiting(&self) -> usize {
+        self.outlet.bytes()
+    }
+
+    fn end_slow(&self) {
+        self.close(SLOW_READER);
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 
 use super::listener::Listener;
 use crate::domain::ConnectionId;
+use crate::transport::backlog::Backlog;
 
 /// Why streams end with the server; their clients come back by themselves.
 const RETIRING: &str = "retiring";
@@ -42,6 +43,13 @@ impl Streams {
         });
         // Side by side: one that takes nothing keeps no other one waiting.
         join_all(closing).await;
+    }
+
+    /// The streams, with what waits for each.
+    pub(super) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        let open = self.lock();
+        let streams = open.values().filter_map(Weak::upgrade);
+        streams.map(|stream| stream as Arc<dyn Backlog>).collect()
     }
 
     /// Ends every stream at once.

@@ -135,9 +135,9 @@ impl Connection {
             style: wishes.event_style.unwrap_or(config.event_style),
             said,
             is_deaf_to_itself: wishes.is_deaf_to_itself,
-            outlet: Outlet::default(),
+            outlet: Outlet::new(gateway.app.send_memory()),
             seat: Mutex::new(None),
-            inbox: Mutex::new(Inbox::at_work()),
+            inbox: Mutex::new(Inbox::at_work(gateway.app.receive_memory())),
             kept: Mutex::default(),
             session: Mutex::default(),
             arrived: Notify::new(),
@@ -169,6 +169,11 @@ impl Connection {
     /// The session, once it is known who the client is.
     pub(super) fn seat(&self) -> Option<Arc<Seat>> {
         lock(&self.seat).clone()
+    }
+
+    /// What the connection may still send.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Gives the client another session. Nothing more is heard by the old one.

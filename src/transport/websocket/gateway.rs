@@ -13,6 +13,7 @@ use super::timetable::Timetable;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{ConnectionId, Timestamp};
+use crate::transport::backlog::Backlog;
 use crate::transport::tenure::Tenure;
 
 /// See the module.
@@ -67,6 +68,13 @@ impl Gateway {
     /// Those who are connected now.
     pub(super) fn all(&self) -> Vec<Arc<Connection>> {
         self.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// The connections, with what waits for each.
+    pub(super) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        let all = self.all().into_iter();
+        all.map(|connection| connection as Arc<dyn Backlog>)
+            .collect()
     }
 
     /// Notes that a message has come in, or goes out.

@@ -26,9 +26,7 @@ use crate::contract::{self, ErrorCode, EventClass, Limits, Publication, Reply, R
 use crate::hub::Subscriber;
 use crate::session::Outcome;
 use crate::transport::credential::Credential;
-
-/// Commands of one connection that may be on their way at once.
-const MAX_IN_FLIGHT: usize = 512;
+use crate::transport::in_flight::InFlightBytes;
 
 /// What a type means to the gateway itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +99,8 @@ pub(super) fn class(message: Option<&Message>) -> EventClass {
 struct InFlight {
     name: String,
     id: Option<Box<RawValue>>,
+    /// What it counts for.
+    bytes: usize,
     answer: oneshot::Receiver<Reply>,
 }
 
@@ -125,6 +125,7 @@ pub(super) async fn run(connection: Arc<Connection>, first: Option<Arrival>) {
     let mut pump = Pump {
         connection: Arc::clone(&connection),
         in_flight: VecDeque::new(),
+        flying: InFlightBytes::new(connection.gateway.app.receive_memory()),
         queue: None,
         kept,
     };
@@ -138,6 +139,7 @@ pub(super) async fn run(connection: Arc<Connection>, first: Option<Arrival>) {
 struct Pump {
     connection: Arc<Connection>,
     in_flight: VecDeque<InFlight>,
+    flying: InFlightBytes,
     /// The writer's queue in which the commands in flight are.
     queue: Option<usize>,
     kept: Kept,
@@ -150,7 +152,7 @@ impl Pump {
             Box::pin(self.greet(shown)).await;
         }
         loop {
-            if self.in_flight.len() >= MAX_IN_FLIGHT {
+            if self.flying.is_full() {
                 self.settle_one().await;
             } else if let Some(incoming) = self.connection.next_message() {
                 self.take(incoming).await;
@@ -235,12 +237,17 @@ impl Pump {
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;
         }
+        if request.is_read() {
+            // A client that does not take its answers must not have large ones made for it.
+            self.connection.outlet.room_for_answer().await;
+        }
         let rooms = rooms_of(&request);
         let subscriber = Arc::clone(seat) as Arc<dyn Subscriber>;
         match seat.session.run(request, &subscriber).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
+                seat.charge_read(reply.text_bytes());
                 self.answer_with_cursor(seat, &message, reply, &rooms).await;
             }
             Outcome::Refreshed(refreshed) => {
@@ -252,10 +259,20 @@ impl Pump {
                 self.answer(&message.name, message.id.as_deref(), refreshed.reply)
                     .await;
             }
-            Outcome::Pending { queue, answer } => {
+            Outcome::Pending {
+                queue,
+                bytes,
+                answer,
+            } => {
                 self.queue = Some(queue);
+                self.flying.begin(bytes);
                 let Message { name, id, .. } = message;
-                self.in_flight.push_back(InFlight { name, id, answer });
+                self.in_flight.push_back(InFlight {
+                    name,
+                    id,
+                    bytes,
+                    answer,
+                });
             }
         }
     }

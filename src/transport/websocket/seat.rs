@@ -50,6 +50,13 @@ impl Seat {
         })
     }
 
+    /// Takes what the client was given to read out of what it may read from now on.
+    pub(super) fn charge_read(&self, bytes: usize) {
+        let own = self.connection.budget();
+        let limits = self.connection.gateway.app.limits();
+        limits.charge_read(bytes, Some(own), self.user_budget.as_deref());
+    }
+
     /// Who the client is known as; nobody, if by no name of its own.
     pub(super) fn user(&self) -> Option<String> {
         let is_named = self.session.identity().is_some() || self.connection.said.is_some();
@@ -155,6 +162,10 @@ impl Subscriber for Seat {
             intake.push(Packet::event(spelling.with_cursor(&text, &cursor)));
         }
         Offer::Taken
+    }
+
+    fn replayed(&self, bytes: usize) {
+        self.charge_read(bytes);
     }
 
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {

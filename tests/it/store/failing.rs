@@ -45,7 +45,7 @@ both_databases! {
         let channel = append(&db.store, &name, &["2"]).await;
         assert_eq!(channel.seq, 1);
         assert_eq!(seqs(&db.store, &channel).await, [1, 2]);
-        assert!(db.store.snapshot(&project("p")).await.unwrap().entities.is_empty());
+        assert!(db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap().entities.is_empty());
     }
 }
 
@@ -112,13 +112,13 @@ both_databases! {
     async fn a_row_that_nobody_can_have_written_is_named(db: &Database) {
         save(&db.store, vec![task("p", "t", json!({}))]).await;
         db.execute("UPDATE entities SET kind = 'riddle'").await;
-        let error = db.store.snapshot(&project("p")).await.unwrap_err();
+        let error = db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Inconsistent { table: "entities", column: "kind" }),
             "{error:?}"
         );
         db.execute("UPDATE entities SET kind = 'task', fields = '[1]'").await;
-        let error = db.store.snapshot(&project("p")).await.unwrap_err();
+        let error = db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap_err();
         assert!(
             matches!(error, StoreError::Inconsistent { table: "entities", column: "fields" }),
             "{error:?}"

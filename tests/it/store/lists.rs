@@ -52,7 +52,7 @@ both_databases! {
             ] {
                 let (mut all, mut page) = (Vec::new(), page(limit));
                 loop {
-                    let found = db.store.entities_page(&project("p"), kind, &page).await.unwrap();
+                    let found = db.store.entities_page(&project("p"), kind, &page, &Gather::entities()).await.unwrap();
                     assert!(found.channel.is_none() && found.entities.len() <= limit);
                     let Some(last) = found.entities.last() else { break };
                     page.after = Some(Mark::of(last));
@@ -87,7 +87,7 @@ both_databases! {
             (Filter { text: text("'"), ..none() }, &[]),
         ] {
             let page = Page { filter: filter.clone(), ..page(10) };
-            let found = db.store.entities_page(&project("p"), Kind::Task, &page).await.unwrap();
+            let found = db.store.entities_page(&project("p"), Kind::Task, &page, &Gather::entities()).await.unwrap();
             assert_eq!(ids(&found.entities), expected, "{filter:?}");
         }
     }
@@ -106,7 +106,7 @@ both_databases! {
         ])
         .await;
         let list = async |whose: &Whose, page: &Page| {
-            let found = db.store.projects_page(whose, page).await.unwrap();
+            let found = db.store.projects_page(whose, page, &Gather::entities()).await.unwrap().entities;
             found.iter().map(|project| project.id.as_str().to_owned()).collect::<Vec<_>>()
         };
         let everybodys = Whose::Everybodys;

@@ -130,7 +130,7 @@ fn every_future_can_be_sent() {
 
     fn check(store: &Store, name: &ChannelName, project: &ProjectId, batch: &Batch) {
         is_send(store.migrate());
-        is_send(store.snapshot(project));
+        is_send(store.snapshot(project, &Gather::entities()));
         is_send(store.events_page(name, NOWHERE, 0, 1, 1));
         is_send(store.channel_get(name));
         is_send(async move {

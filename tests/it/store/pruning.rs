@@ -55,7 +55,7 @@ both_databases! {
         assert_eq!(append(&db.store, &name, &["1"]).await.seq, 10, "the numbers go on");
         assert_eq!(seqs(&db.store, &channel).await, [11]);
         assert_eq!(seqs(&db.store, &other).await, [1, 2, 3]);
-        let snapshot = db.store.snapshot(&project("p")).await.unwrap();
+        let snapshot = db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap();
         assert_eq!((snapshot.channel.unwrap().seq, snapshot.entities.len()), (11, 1));
     }
 }

@@ -65,7 +65,7 @@ both_databases! {
 
 both_databases! {
     async fn a_snapshot_holds_what_lives_in_order(db: &Database) {
-        let empty = db.store.snapshot(&project("p")).await.unwrap();
+        let empty = db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap();
         assert!(empty.channel.is_none() && empty.entities.is_empty());
 
         let name = project("p").channel();
@@ -85,7 +85,7 @@ both_databases! {
             ..log_of(channel, &["1", "2"])
         })
         .await;
-        let snapshot = db.store.snapshot(&project("p")).await.unwrap();
+        let snapshot = db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap();
         assert_eq!(snapshot.channel.unwrap(), Channel { seq: 2, ..made });
         let ids: Vec<_> = snapshot.entities.iter().map(|entity| entity.id.as_str()).collect();
         assert_eq!(ids, ["p", "e", "s", "1", "2"]);
@@ -107,7 +107,7 @@ both_databases! {
         };
         let read = async {
             loop {
-                let snapshot = db.store.snapshot(&project("p")).await.unwrap();
+                let snapshot = db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap();
                 let seq = snapshot.channel.map_or(0, |channel| channel.seq);
                 let version = snapshot.entities.first().map_or(0, |task| task.version);
                 assert_eq!(seq, version);

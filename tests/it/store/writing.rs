@@ -262,6 +262,6 @@ both_databases! {
         })
         .await;
         assert_eq!(seqs(&db.store, &channel).await.len(), count);
-        assert_eq!(db.store.snapshot(&project("p")).await.unwrap().entities.len(), count);
+        assert_eq!(db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap().entities.len(), count);
     }
 }

@@ -202,6 +202,10 @@ impl Subscriber for Socket {
         told
     }
 
+    fn replayed(&self, bytes: usize) {
+        self.charge_read(bytes);
+    }
+
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {
         if self.caused(signal.origin) {
             return Offer::Taken;

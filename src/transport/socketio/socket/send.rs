@@ -11,8 +11,9 @@ use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::clock::Clock;
 use crate::contract::Reply;
 use crate::domain::{ChannelName, ConnectionId, EventType, Identity, Target, Timestamp};
-use crate::hub::{Offer, Subscriber};
+use crate::hub::{Offer, SLOW_READER, Subscriber};
 use crate::session::{Revoked, Session, unseen};
+use crate::transport::backlog::Backlog;
 use crate::transport::socketio::outbox::Outbox;
 use crate::transport::socketio::{AckSender, IoSocket};
 use crate::transport::tenure::Tenant;
@@ -37,6 +38,16 @@ impl Expiring {
             expires_at: expires_at.to_string(),
             expires_in_ms: left.max(0),
         }
+    }
+}
+
+impl Backlog for Socket {
+    fn waiting(&self) -> usize {
+        self.outgoing().outbox.bytes()
+    }
+
+    fn end_slow(&self) {
+        self.close(SLOW_READER);
     }
 }
 
@@ -150,6 +161,26 @@ impl Socket {
             self.meter.wake_at(low, &wake);
             if self.try_send(bytes, &mut send) != Offer::Full {
                 return;
+            }
+            wake.notified().await;
+        }
+    }
+
+    /// Waits until there is room for an answer, or nobody takes it.
+    pub(in super::super) async fn room_for_answer(&self) {
+        let wake = Arc::new(Notify::new());
+        loop {
+            {
+                let mut outgoing = self.outgoing();
+                if self.is_gone() || outgoing.outbox.takes_ack(PACKET_OVERHEAD) {
+                    return;
+                }
+                let low = outgoing.outbox.low_mark();
+                self.meter.wake_at(low, &wake);
+                // It may have left meanwhile.
+                if outgoing.outbox.takes_ack(PACKET_OVERHEAD) {
+                    return;
+                }
             }
             wake.notified().await;
         }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Connection, lock};
+use crate::hub::SLOW_READER;
+use crate::transport::backlog::Backlog;
 use crate::transport::websocket::close;
 
 /// How long a client must have sent nothing before its connection ends: what it sent before is to be answered.
@@ -14,6 +16,16 @@ const LINGER: Duration = Duration::from_millis(100);
 const LINGER_ROUNDS: usize = 10;
 /// A client that takes nothing for so long will not take more.
 const STALLED: Duration = Duration::from_secs(2);
+
+impl Backlog for Connection {
+    fn waiting(&self) -> usize {
+        self.outlet.bytes()
+    }
+
+    fn end_slow(&self) {
+        self.cut(close::COME_BACK, SLOW_READER);
+    }
+}
 
 impl Connection {
     /// Ends the connection after what waits was written. Nothing more is taken from the client, who may be slow to take it.

@@ -10,13 +10,14 @@ use crate::clock::Clock;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::hub::Offer;
 use crate::limits::Exceeded;
+use crate::memory::{Held, MemoryBudget};
 use crate::transport::outlet::Kind;
 use crate::transport::websocket::message::{Message, Unreadable};
 use crate::transport::websocket::pump;
 
 /// Messages that may wait in an inbox; more are not read.
 const INBOX_MESSAGES: usize = 1024;
-/// Bytes that may wait in an inbox.
+/// Bytes that may wait in an inbox; fewer if little is left of the memory for all connections.
 const INBOX_BYTES: usize = 1024 * 1024;
 /// For how long nothing is read after a message that was too much, besides what its size adds.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -35,10 +36,9 @@ impl Incoming {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Inbox {
     messages: VecDeque<Incoming>,
-    bytes: usize,
+    bytes: Held,
     /// Whether a pump is at work.
     pub(super) pumping: bool,
     /// Whether nothing more is taken.
@@ -47,15 +47,18 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// One on which a pump works from the start.
-    pub(super) fn at_work() -> Self {
+    pub(super) fn at_work(memory: &MemoryBudget) -> Self {
         Self {
+            messages: VecDeque::new(),
+            bytes: memory.holder(),
             pumping: true,
-            ..Self::default()
+            closed: false,
         }
     }
 
     fn has_room(&self) -> bool {
-        self.messages.len() < INBOX_MESSAGES && self.bytes < INBOX_BYTES
+        let max = INBOX_BYTES.min(self.bytes.budget().fair_share());
+        self.messages.len() < INBOX_MESSAGES && self.bytes.bytes() < max
     }
 }
 
@@ -107,7 +110,7 @@ impl Connection {
             // As if it had come after the end, which is near.
             return;
         }
-        inbox.bytes += incoming.bytes();
+        inbox.bytes.add(incoming.bytes());
         inbox.messages.push_back(incoming);
         if inbox.pumping {
             drop(inbox);
@@ -146,12 +149,11 @@ impl Connection {
     /// The next message, or `None` if there is none now.
     pub(in super::super) fn next_message(&self) -> Option<Incoming> {
         let mut inbox = self.inbox();
-        let had_room = inbox.has_room();
         let incoming = inbox.messages.pop_front()?;
-        inbox.bytes -= incoming.bytes();
-        if !had_room {
-            self.moved.notify_waiters();
-        }
+        inbox.bytes.give_back(incoming.bytes());
+        drop(inbox);
+        // Whether the reader waits depends on what all others have sent as well.
+        self.moved.notify_waiters();
         Some(incoming)
     }
 

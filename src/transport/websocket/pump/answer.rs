@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{InFlight, Own, Pump, lost};
+use super::{Own, Pump, lost};
 use crate::clock::Clock;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::ChannelName;
@@ -23,9 +23,10 @@ impl Pump {
     }
 
     pub(super) async fn settle_one(&mut self) {
-        if let Some(InFlight { name, id, answer }) = self.in_flight.pop_front() {
-            let reply = answer.await.unwrap_or_else(|_| lost());
-            self.answer(&name, id.as_deref(), reply).await;
+        if let Some(first) = self.in_flight.pop_front() {
+            let reply = first.answer.await.unwrap_or_else(|_| lost());
+            self.answer(&first.name, first.id.as_deref(), reply).await;
+            self.flying.end(first.bytes);
         }
     }
 
@@ -38,8 +39,9 @@ impl Pump {
             reply = &mut first.answer => reply.unwrap_or_else(|_| lost()),
             () = self.connection.arrived.notified() => return,
         };
-        if let Some(InFlight { name, id, .. }) = self.in_flight.pop_front() {
-            self.answer(&name, id.as_deref(), reply).await;
+        if let Some(first) = self.in_flight.pop_front() {
+            self.answer(&first.name, first.id.as_deref(), reply).await;
+            self.flying.end(first.bytes);
         }
     }
 

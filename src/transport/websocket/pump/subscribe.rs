@@ -292,8 +292,12 @@ impl Pump {
     /// Runs a request that is answered at once; the answer as text, if it is no refusal.
     async fn ask(&mut self, seat: &Arc<Seat>, request: Request) -> Result<Box<RawValue>, Reply> {
         let subscriber = Arc::clone(seat) as Arc<dyn Subscriber>;
+        self.connection.outlet.room_for_answer().await;
         match seat.session.run(request, &subscriber).await {
-            Outcome::Done(reply) if reply.is_ok() => Ok(reply.to_raw()),
+            Outcome::Done(reply) if reply.is_ok() => {
+                seat.charge_read(reply.text_bytes());
+                Ok(reply.to_raw())
+            }
             Outcome::Done(reply) => Err(reply),
             Outcome::Refreshed(_) | Outcome::Pending { .. } => Err(super::lost()),
         }

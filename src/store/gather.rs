@@ -1,0 +1,105 @@
+//! Reads many entities without keeping them: each is turned into what is wanted of it as its row comes in.
+//!
+//! An entity in memory may need a hundred times the memory of its text, and a project may have any number of them. So only
+//! a few are there at a time, a reader may stop after so many bytes, and the work of a large read is done off the runtime's
+//! threads.
+
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::task::spawn_blocking;
+
+use super::row::{self, Columns};
+use super::{Channel, Snapshot, StoreError};
+use crate::domain::Entity;
+
+/// Rows that are turned at once, on the thread that reads them…
+const FIRST_ROWS: usize = 16;
+/// … and off it.
+const ROWS: usize = 64;
+
+/// What is made of entities, and how much is read.
+#[derive(Debug)]
+pub struct Gather<T> {
+    /// Makes of an entity what is wanted of it, and tells how many bytes that has.
+    pub make: fn(Entity) -> (T, usize),
+    /// The bytes after which nothing more is read.
+    pub max_bytes: usize,
+}
+
+impl Gather<Entity> {
+    /// Keeps the entities themselves, whatever their size.
+    #[must_use]
+    pub fn entities() -> Self {
+        Self {
+            make: |entity| (entity, 0),
+            max_bytes: usize::MAX,
+        }
+    }
+}
+
+type Rows<'a, R> = BoxStream<'a, Result<R, sqlx::Error>>;
+
+impl<T: Send + 'static> Gather<T> {
+    /// Reads rows that have the columns of a channel as well, in the first of them at least.
+    pub(super) async fn with_channel<R: Columns + Send + 'static>(
+        &self,
+        rows: Rows<'_, R>,
+    ) -> Result<Snapshot<T>, StoreError> {
+        self.run(rows, row::channel_or_null).await
+    }
+
+    /// Reads rows that have an entity's columns alone.
+    pub(super) async fn without_channel<R: Columns + Send + 'static>(
+        &self,
+        rows: Rows<'_, R>,
+    ) -> Result<Snapshot<T>, StoreError> {
+        self.run(rows, |_| Ok(None)).await
+    }
+
+    async fn run<R: Columns + Send + 'static>(
+        &self,
+        mut rows: Rows<'_, R>,
+        channel_of: fn(&R) -> Result<Option<Channel>, StoreError>,
+    ) -> Result<Snapshot<T>, StoreError> {
+        let mut gathered = Snapshot {
+            channel: None,
+            entities: Vec::new(),
+            is_whole: true,
+        };
+        let (mut bytes, mut is_first) = (0_usize, true);
+        loop {
+            let count = if is_first { FIRST_ROWS } else { ROWS };
+            let some: Vec<R> = rows.by_ref().take(count).try_collect().await?;
+            let Some(first) = some.first() else {
+                return Ok(gathered);
+            };
+            let made = if is_first {
+                gathered.channel = channel_of(first)?;
+                self.turn(some)?
+            } else {
+                let make = Self { ..*self };
+                let turned = spawn_blocking(move || make.turn(some)).await;
+                turned.map_err(|error| StoreError::Unavailable(error.into()))??
+            };
+            is_first = false;
+            for (made, size) in made {
+                gathered.entities.push(made);
+                bytes = bytes.saturating_add(size);
+                if bytes > self.max_bytes {
+                    gathered.is_whole = false;
+                    return Ok(gathered);
+                }
+            }
+        }
+    }
+
+    fn turn<R: Columns>(&self, rows: Vec<R>) -> Result<Vec<(T, usize)>, StoreError> {
+        let mut made = Vec::with_capacity(rows.len());
+        for row in rows {
+            if let Some(entity) = row::entity_or_null(&row)? {
+                made.push((self.make)(entity));
+            }
+        }
+        Ok(made)
+    }
+}
