@@ -149,7 +149,12 @@ fn router(app: &App, doors: &Doors) -> Router {
     let operations = admin::endpoints(&doors.sockets.broadcasts());
     let polled = from_fn_with_state(doors.answers.clone(), answers::count);
     Router::new()
-        .merge(rest::router(app, doors.endpoints(), &operations, &doors.answers))
+        .merge(rest::router(
+            app,
+            doors.endpoints(),
+            &operations,
+            &doors.answers,
+        ))
         .merge(admin::router(operations))
         .merge(doors.sockets.router().layer(polled))
         .merge(doors.websockets.router())

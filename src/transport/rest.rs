@@ -20,7 +20,7 @@ mod several;
 mod table;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
