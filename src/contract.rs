@@ -43,6 +43,8 @@ pub use notification::{Audience, Notification};
 pub use packet::{Limits, check};
 pub use publication::Publication;
 pub use reply::{Accepted, Reply};
-pub use request::{CommandRequest, Join, Request, Since, Subscribe, parse};
+pub use request::{
+    CommandRequest, Join, Request, Since, Subscribe, is_about_project, parse, parse_about,
+};
 pub use signal::{SignalKind, SignalRequest};
 pub use types::{MAX_TYPES, Types};

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::plain;
 use crate::app::App;
 use crate::clock::Clock;
+use crate::contract::schema::Describe;
 use crate::contract::schema::answer::Done;
 use crate::contract::schema::http as schema;
 use crate::contract::{ErrorCode, Notification, Reply};
@@ -64,21 +65,11 @@ pub(super) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
             ..plain(path, name, summary, route)
         }
     };
-    let accepted = |schema| Answer {
-        status: StatusCode::ACCEPTED.as_u16(),
-        ..Answer::ok("It is on its way to all instances.", schema)
-    };
-    let body = |schema| {
-        Some(Body {
-            schema,
-            required: true,
-        })
-    };
     let room = "A room of Socket.IO: `project:<id>` or `user:<id>`.";
     vec![
         Endpoint {
             method: Method::POST,
-            body: body(of::<schema::Notify>),
+            body: Some(body(of::<schema::Notify>)),
             answers: vec![accepted(of::<schema::Notified>)],
             refusals: OF_BODIES,
             ..operation(
@@ -104,7 +95,7 @@ pub(super) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
         },
         Endpoint {
             method: Method::POST,
-            body: body(of::<schema::Room>),
+            body: Some(body(of::<schema::Room>)),
             answers: vec![accepted(of::<Done>)],
             refusals: OF_BODIES,
             ..operation(
@@ -115,6 +106,18 @@ pub(super) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
             )
         },
     ]
+}
+
+fn accepted(schema: Describe) -> Answer {
+    Answer {
+        status: StatusCode::ACCEPTED.as_u16(),
+        ..Answer::ok("It is on its way to all instances.", schema)
+    }
+}
+
+fn body(schema: Describe) -> Body {
+    let required = true;
+    Body { schema, required }
 }
 
 /// What is below `/admin` and none of them.

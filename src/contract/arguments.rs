@@ -51,6 +51,20 @@ impl Arguments {
         let mut rest = arguments.into_iter();
         let first = rest.next().map(|first| First::read(first, limits));
         let first = first.transpose()?.flatten();
+        Self::tell_apart(entry, first, rest)
+    }
+
+    /// Those of a command whose id stands beside it. The text of an id may be that of an object, and is an id all the same.
+    pub(super) fn about(entry: &Entry, id: &str, arguments: Vec<Value>) -> Result<Self, Reply> {
+        let id = First::Bare(id.into());
+        Self::tell_apart(entry, Some(id), arguments.into_iter())
+    }
+
+    fn tell_apart(
+        entry: &Entry,
+        first: Option<First>,
+        rest: impl Iterator<Item = Value>,
+    ) -> Result<Self, Reply> {
         let mut rest: Vec<Value> = rest.filter(|argument| !argument.is_null()).collect();
         let (bare, object) = match first {
             Some(First::Object(object)) => (None, Some(object)),

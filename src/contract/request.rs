@@ -284,6 +284,34 @@ pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Repl
     }
 }
 
+/// Understands a packet about the entity that is named beside it, whatever its id looks like.
+///
+/// # Errors
+///
+/// The answer that says what is wrong with it.
+pub fn parse_about(
+    event: &str,
+    id: &EntityId,
+    packet: &str,
+    limits: &Limits,
+) -> Result<Request, Reply> {
+    let entry = names::find(event).ok_or_else(|| unknown(event))?;
+    let Name::Command(kind, verb) = entry.name else {
+        return parse(event, packet, limits);
+    };
+    let arguments = packet::arguments(packet, *limits)?;
+    let arguments = Arguments::about(entry, id.as_str(), arguments)?;
+    let built = build(verb, kind, &arguments)?;
+    let command = command(entry, built, arguments, packet.len());
+    Ok(Request::Command(Box::new(command)))
+}
+
+/// Whether an event's name is that of a command about a project, and not about something in one.
+#[must_use]
+pub fn is_about_project(event: &str) -> bool {
+    names::find(event).is_some_and(|entry| matches!(entry.name, Name::Command(Kind::Project, _)))
+}
+
 fn command(entry: &Entry, built: Built, arguments: Arguments, sent: usize) -> CommandRequest {
     CommandRequest {
         project: built.project,

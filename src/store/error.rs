@@ -108,12 +108,12 @@ impl StoreError {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         const SILENT: &str = "the database cannot be reached";
-        let source = match self {
-            Self::Unavailable(source)
-            | Self::Refused(source)
-            | Self::Retry(source)
-            | Self::Failed(source) => source,
-            _ => return "the database is not as it should be",
+        let (Self::Unavailable(source)
+        | Self::Refused(source)
+        | Self::Retry(source)
+        | Self::Failed(source)) = self
+        else {
+            return "the database is not as it should be";
         };
         let error = source.downcast_ref::<sqlx::Error>();
         let Some(database) = error.and_then(sqlx::Error::as_database_error) else {

@@ -77,6 +77,7 @@ impl Writes {
     }
 
     /// Whether it is time to try a write; whoever is told so must call [`Writes::tried`].
+    #[must_use]
     pub fn begin_try(&self) -> bool {
         let mut known = self.known();
         let is_recent = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() < FRESH);

@@ -90,16 +90,14 @@ impl Style {
         let paint = |color: &'static str| if self.has_colors { color } else { "" };
         let (dim, reset) = (paint("\x1b[2m"), paint("\x1b[0m"));
         let bright = paint(color(*level));
-        let mut line = format!(
-            "{dim}{}{reset} {bright}{level:>5}{reset} {dim}{target}:{reset} {}",
+        let others = fields.others.iter();
+        let others = others.map(|(name, value)| format!(" {dim}{name}={reset}{value}"));
+        format!(
+            "{dim}{}{reset} {bright}{level:>5}{reset} {dim}{target}:{reset} {}{}\n",
             Clock.now(),
-            fields.message
-        );
-        for (name, value) in &fields.others {
-            line += &format!(" {dim}{name}={reset}{value}");
-        }
-        line.push('\n');
-        line
+            fields.message,
+            others.collect::<String>()
+        )
     }
 }
 

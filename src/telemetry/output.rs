@@ -105,7 +105,7 @@ impl<W: Write> Writer<W> {
         loop {
             self.next(&mut lines);
             if let Err(unwritten) = self.write(&lines) {
-                let missing = unwritten.iter().filter(|&&byte| byte == b'\n').count();
+                let missing = unwritten.split(|&byte| byte == b'\n').count() - 1;
                 let dropped = &self.output.0.dropped;
                 dropped.fetch_add(missing as u64, Ordering::Relaxed);
             }

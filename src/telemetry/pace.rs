@@ -51,7 +51,7 @@ struct Kind {
 impl Kind {
     fn take(&mut self, pace: Pace, now: Duration) -> Option<u64> {
         let rested_at = self.rested_at.max(now) + pace.every;
-        if rested_at - now > pace.every * pace.at_once {
+        if rested_at > now + pace.every * pace.at_once {
             self.suppressed += 1;
             return None;
         }

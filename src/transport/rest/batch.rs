@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use super::call::{Call, PAYLOAD};
 use super::command::{KEY, key, read};
 use super::several::answered;
-use crate::contract::{CommandRequest, EventClass, Reply, Request};
-use crate::domain::ProjectId;
+use crate::contract::{CommandRequest, EventClass, Reply, Request, is_about_project};
+use crate::domain::{EntityId, ProjectId};
 
 /// Most commands of a batch.
 pub(super) const MAX_COMMANDS: usize = 100;
@@ -70,7 +70,9 @@ fn understood(call: &Call, project: &ProjectId, text: &RawValue) -> Result<Comma
         )
     })?;
     let data = item.data.map_or("{}", RawValue::get);
-    let mut command = read(call, &item.event, &format!("[0,{data}]"))?;
+    // The path names the project: the data need not.
+    let id = is_about_project(&item.event).then(|| EntityId(project.0.clone()));
+    let mut command = read(call, &item.event, id.as_ref(), Some(data))?;
     command.set_project(project)?;
     if let Some(key) = &item.idempotency_key {
         command.set_key("idempotencyKey", key)?;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::ROOT;
 use super::call::Call;
 use super::condition::{if_match, tag};
-use crate::contract::{CommandRequest, ErrorCode, EventClass, Reply, Request, parse};
+use crate::contract::{CommandRequest, ErrorCode, EventClass, Reply, Request, parse, parse_about};
 use crate::domain::{ChannelName, EntityId, Event, Fields, Kind, Signal};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Outcome, Session};
@@ -48,18 +48,10 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
     } else {
         Some(call.id(what.kind)?)
     };
-    let packet = packet(what.event, id.as_ref(), body.as_deref());
-    let mut command = read(&call, what.event, &packet)?;
+    let body = body.as_deref().map(RawValue::get);
+    let mut command = read(&call, what.event, id.as_ref(), body)?;
     if let Some(project) = &project {
         command.set_project(project)?;
-    }
-    if let Some(id) = &id
-        && (command.subject() != (what.kind, id) || names_another(&command.echo, what.kind, id))
-    {
-        return Err(Reply::invalid(
-            what.kind.id_key(),
-            "is another one than in the path",
-        ));
     }
     if let Some(key) = key(&call)? {
         command.set_key(KEY, &key)?;
@@ -71,12 +63,35 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
     respond(what, reply)
 }
 
-/// The command that a packet asks for.
-pub(super) fn read(call: &Call, event: &str, packet: &str) -> Result<CommandRequest, Reply> {
-    match parse(event, packet, &call.limits())? {
-        Request::Command(command) => Ok(*command),
-        _ => Err(Reply::invalid("event", "names no command")),
+/// The command that an event's name, an id beside the payload and the payload ask for.
+pub(super) fn read(
+    call: &Call,
+    event: &str,
+    id: Option<&EntityId>,
+    body: Option<&str>,
+) -> Result<CommandRequest, Reply> {
+    // As a Socket.IO client would send it, but for the id.
+    let packet = match body {
+        Some(body) => format!("[0,{body}]"),
+        None => "[0]".to_owned(),
+    };
+    let request = match id {
+        Some(id) => parse_about(event, id, &packet, &call.limits()),
+        None => parse(event, &packet, &call.limits()),
+    };
+    let Request::Command(command) = request? else {
+        return Err(Reply::invalid("event", "names no command"));
+    };
+    if let Some(id) = id {
+        let (kind, subject) = command.subject();
+        if subject != id || names_another(&command.echo, kind, id) {
+            return Err(Reply::invalid(
+                kind.id_key(),
+                "is another one than in the path",
+            ));
+        }
     }
+    Ok(*command)
 }
 
 /// Sets a request off. Its effect does not depend on anybody waiting for the answer.
@@ -96,21 +111,6 @@ pub(super) async fn answer(outcome: Outcome) -> Reply {
             Reply::refused(ErrorCode::Internal, "something went wrong on the server")
         }),
     }
-}
-
-/// `["task:update", <id>, <body>]`; what is made has no id yet.
-fn packet(event: &str, id: Option<&EntityId>, body: Option<&RawValue>) -> String {
-    let id = id.map(|id| Value::from(id.as_str()).to_string());
-    let mut packet = format!("[\"{event}\"");
-    for argument in [id.as_deref(), body.map(RawValue::get)]
-        .into_iter()
-        .flatten()
-    {
-        packet.push(',');
-        packet.push_str(argument);
-    }
-    packet.push(']');
-    packet
 }
 
 /// Whether a payload says, where the server itself would say it, that it is about another entity than the path.

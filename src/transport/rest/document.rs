@@ -39,8 +39,7 @@ const ABOUT: &str = "The mirror of the commands and reads of Socket.IO, for prog
 pub(super) fn routes(document: String) -> Admitted {
     let document = Bytes::from(document);
     serve_public(&Method::GET, move |_, _| {
-        let document = document.clone();
-        async move { ([(header::CONTENT_TYPE, JSON)], document).into_response() }
+        ([(header::CONTENT_TYPE, JSON)], document.clone()).into_response()
     })
 }
 

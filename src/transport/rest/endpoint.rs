@@ -174,15 +174,13 @@ where
 }
 
 /// A route for everybody, served by a function of who asks and of what follows the path's last slash.
-pub(crate) fn serve_public<H, F>(method: &Method, handler: H) -> Admitted
+pub(crate) fn serve_public<H>(method: &Method, handler: H) -> Admitted
 where
-    H: Fn(PublicCaller, String) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response> + Send + 'static,
+    H: Fn(&PublicCaller, &str) -> Response + Clone + Send + Sync + 'static,
 {
     let served = async move |caller: PublicCaller, uri: Uri| {
         let (_, last) = uri.path().rsplit_once('/').unwrap_or_default();
-        let last = percent_decode_str(last).decode_utf8_lossy().into_owned();
-        handler(caller, last).await
+        handler(&caller, &percent_decode_str(last).decode_utf8_lossy())
     };
     Admitted(on(filter(method), served))
 }

@@ -60,7 +60,7 @@ struct Listed {
     types: Vec<&'static str>,
 }
 
-async fn list() -> Response {
+fn list() -> Response {
     let types = DATA_SCHEMAS.iter().map(|(name, _)| *name);
     let listed = Listed {
         success: true,
@@ -69,8 +69,8 @@ async fn list() -> Response {
     Json(listed).into_response()
 }
 
-async fn one(name: String) -> Response {
-    let name = name.strip_suffix(".json").unwrap_or(&name);
+fn one(name: &str) -> Response {
+    let name = name.strip_suffix(".json").unwrap_or(name);
     match DATA_SCHEMAS.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => {
             let schema = [(header::CONTENT_TYPE, SCHEMA_JSON)];

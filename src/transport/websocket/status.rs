@@ -58,29 +58,27 @@ pub(super) fn endpoints(gateway: &Arc<Gateway>) -> Vec<Endpoint> {
         refusals: &[],
         routes,
     };
-    let (of_stats, of_status) = (Arc::clone(gateway), Arc::clone(gateway));
+    let (counted, asked) = (Arc::clone(gateway), Arc::clone(gateway));
     vec![
         endpoint(
             "/ws/stats",
             "websocketStats",
             "Who is connected",
             of::<SocketStats>,
-            serve_public(&Method::GET, move |caller, _| {
-                stats(Arc::clone(&of_stats), caller)
-            }),
+            serve_public(&Method::GET, move |caller, _| stats(&counted, caller)),
         ),
         endpoint(
             "/websocket/status",
             "websocketStatus",
             "How busy the WebSockets are",
             of::<SocketStatus>,
-            serve_public(&Method::GET, move |_, _| status(Arc::clone(&of_status))),
+            serve_public(&Method::GET, move |_, _| status(&asked)),
         ),
     ]
 }
 
 /// Who is connected. The list is for administrators once people have to show who they are.
-async fn stats(gateway: Arc<Gateway>, caller: PublicCaller) -> Response {
+fn stats(gateway: &Gateway, caller: &PublicCaller) -> Response {
     let connections = gateway.all();
     let is_active = |connection: &&Arc<Connection>| !connection.outlet.is_closed();
     let active = connections.iter().filter(is_active).count();
@@ -100,7 +98,7 @@ async fn stats(gateway: Arc<Gateway>, caller: PublicCaller) -> Response {
     Json(stats).into_response()
 }
 
-async fn status(gateway: Arc<Gateway>) -> Response {
+fn status(gateway: &Gateway) -> Response {
     let last_activity = gateway.last_activity().map(|at| at.to_string());
     let status = json!({
         "success": true,

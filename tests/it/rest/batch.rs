@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::open;
+use super::{open, with_task};
 use crate::support::rest::Rest;
 use crate::support::server::Server;
 
@@ -120,4 +120,28 @@ async fn every_request_costs_something() {
     let results = results.as_array().expect("a list").iter();
     let made = results.filter(|result| result["ok"] == true).count();
     assert_eq!(made, 5, "the request itself costs nothing more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_about_the_project_need_not_name_it() {
+    let (_server, rest) = with_task().await;
+    let commands = json!({"commands": [
+        {"event": "project:update", "data": {"title": "Field"}},
+        {"event": "project:update", "data": {"projectId": "p", "color": "red"}},
+        {"event": "project:update", "data": {"projectId": "q", "title": "Other"}},
+        {"event": "project:update", "data": {"id": "q", "title": "Other"}},
+    ]});
+    let answer = rest.post(COMMANDS, &commands).await.expect(200);
+    let oks: Vec<_> = answer["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| &result["ok"])
+        .collect();
+    assert_eq!(oks, [true, true, false, false], "{answer}");
+    let project = rest.get("/projects/p").await.expect(200);
+    assert_eq!(
+        (&project["title"], &project["color"]),
+        (&json!("Field"), &json!("red"))
+    );
 }

@@ -249,3 +249,33 @@ async fn a_body_about_another_entity_than_the_path_is_refused() {
     let same = json!({"id": null, "taskId": "t", "title": "U"});
     rest.patch(task, &same).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_looks_like_json_is_an_id() {
+    let (_server, rest) = with_task().await;
+    for (id, path) in [
+        (r#"{"a":1}"#, "%7B%22a%22%3A1%7D"),
+        (r#"{"taskId":"t1"}"#, "%7B%22taskId%22%3A%22t1%22%7D"),
+        ("[1]", "%5B1%5D"),
+        (r#""t1""#, "%22t1%22"),
+        ("null", "null"),
+    ] {
+        rest.post("/projects/p/tasks", &json!({"id": id, "title": "x"}))
+            .await
+            .expect(201);
+        let one = format!("/projects/p/tasks/{path}");
+        let changed = rest.patch(&one, &json!({"title": "y"})).await.expect(200);
+        assert_eq!(changed["data"]["id"], id);
+        rest.post(&format!("{one}/status"), &json!({"status": "done"}))
+            .await
+            .expect(200);
+        assert_eq!(rest.get(&one).await.expect(200)["title"], "y");
+        rest.delete(&one).await.expect(200);
+        rest.get(&one).await.problem(410, "gone");
+    }
+    let project = "/projects/%7B%22projectId%22%3A%22p%22%7D";
+    rest.patch(project, &json!({"title": "x"}))
+        .await
+        .expect(200);
+    assert_eq!(rest.get(project).await.expect(200)["title"], "x");
+}
