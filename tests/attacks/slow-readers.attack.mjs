@@ -62,7 +62,8 @@ test('large_answers_that_nobody_reads_end_their_connections_and_no_others', asyn
   const [now, peak] = [await memory(server), await memory(server, 'VmHWM')];
   report(t, { asking, before, now, peak, write: figures });
 
-  assert.ok(peak - before < MAX + 90, `${peak - before} MiB more than before`);
+  // Besides what is counted, two answers of 12 MiB may be in the making, each in a few copies.
+  assert.ok(peak - before < MAX + 150, `${peak - before} MiB more than before`);
   assert.equal(figures.failed, 0);
   assert.equal(reader.closed, undefined);
 });
