@@ -1,6 +1,8 @@
 # Builds and runs boardcast. The cache mounts need BuildKit, which is the default from Docker 23 on.
 
 FROM rust:1.95-slim-bookworm AS build
+# The allocator, jemalloc, is built with it.
+RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 # .dockerignore lets through only what the build reads.
 COPY . .

@@ -251,6 +251,19 @@ impl Reply {
         to_raw_value(self).expect("a map with string keys is always JSON")
     }
 
+    /// The answer as JSON text, in one piece of memory from the start: it may be large.
+    ///
+    /// # Panics
+    ///
+    /// Never, as [`Reply::to_raw`].
+    #[must_use]
+    pub fn to_text(&self) -> Vec<u8> {
+        const REST: usize = 1024;
+        let mut text = Vec::with_capacity(self.text_bytes() + REST);
+        serde_json::to_writer(&mut text, self).expect("a map with string keys is always JSON");
+        text
+    }
+
     /// The argument of the `error` event for those who asked for no ack: the same object, naming the event.
     ///
     /// # Panics
@@ -300,7 +313,9 @@ mod tests {
         };
         let expected = json!({"ok": true, "success": true, "seq": 7, "cursor": "e.1:7", "version": 2,
             "data": {}, "merged": true});
-        assert_eq!(json_of(&Reply::accepted(accepted)), expected);
+        let reply = Reply::accepted(accepted);
+        assert_eq!(json_of(&reply), expected);
+        assert_eq!(reply.to_text(), reply.to_raw().get().as_bytes());
     }
 
     #[test]

@@ -206,8 +206,11 @@ impl Inlet {
 
     /// Hands a message to the feed once its mailbox has room. Whether there is still a feed.
     pub(super) async fn send(&self, message: Message) -> bool {
-        let _held = self.memory.holder();
-        self.mailbox.send(Queued { message, _held }).await.is_ok()
+        let queued = Queued {
+            message,
+            _held: self.memory.holder(),
+        };
+        self.mailbox.send(queued).await.is_ok()
     }
 
     /// Lets the feed know how far the log reaches, and from where.

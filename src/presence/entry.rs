@@ -11,6 +11,17 @@ pub(super) struct Key {
     pub(super) user: Actor,
 }
 
+/// What somebody says of themselves, as an entry keeps it; nothing if it is nothing.
+pub(super) fn text(data: &Fields) -> Option<Arc<str>> {
+    let text = serde_json::to_string(data).ok();
+    text.filter(|_| !data.is_empty()).map(Arc::from)
+}
+
+/// What an entry keeps, as it was said.
+pub(super) fn fields(text: &str) -> Fields {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
 /// What an instance says of somebody. However many instances somebody is connected to, their entries become the same:
 /// each takes over what is older of the origin and newer of the data.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +29,8 @@ pub(super) struct Entry {
     /// The connection with which the presence began, a name for it. It may have ended since.
     pub(super) connection: ConnectionId,
     pub(super) joined_at: Timestamp,
-    pub(super) data: Option<Arc<Fields>>,
+    /// JSON text of an object: as values it could take up a hundred times as much, for each of very many entries.
+    pub(super) data: Option<Arc<str>>,
     /// When the data was said: the latest counts.
     pub(super) data_at: i64,
 }
@@ -60,10 +72,7 @@ mod tests {
         let entry = |joined_at, data: &str| Entry {
             connection: ConnectionId::generate(),
             joined_at: Timestamp::from_millis(joined_at),
-            data: Some(Arc::new(Fields::from_iter([(
-                "status".to_owned(),
-                json!(data),
-            )]))),
+            data: text(&Fields::from_iter([("status".to_owned(), json!(data))])),
             data_at: 9,
         };
         let (early, late) = (entry(1, "busy"), entry(2, "away"));

@@ -1,11 +1,9 @@
 //! What instances say to one another on the topic `cluster`, as JSON.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::entry::{Entry, Key};
+use super::entry::{Entry, Key, fields, text};
 use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Timestamp};
 
 /// Bytes of a message that is read: a page of the longest entries is smaller. Understanding anything larger would take
@@ -107,7 +105,7 @@ impl Serialize for Entry {
         let json = EntryJson {
             connection: self.connection,
             joined_at: self.joined_at.as_millis(),
-            data: self.data.as_deref().cloned(),
+            data: self.data.as_deref().map(fields),
             data_at: self.data_at,
         };
         json.serialize(to)
@@ -120,7 +118,7 @@ impl<'de> Deserialize<'de> for Entry {
         Ok(Self {
             connection: json.connection,
             joined_at: Timestamp::from_millis(json.joined_at),
-            data: json.data.map(Arc::new),
+            data: json.data.as_ref().and_then(text),
             data_at: json.data_at,
         })
     }
@@ -155,7 +153,7 @@ mod tests {
         let entry = Entry {
             connection: ConnectionId::generate(),
             joined_at: Timestamp::from_millis(i64::MIN),
-            data: data.map(Arc::new),
+            data: data.as_ref().and_then(text),
             data_at: i64::MIN,
         };
         let body = Body::Page(Page {

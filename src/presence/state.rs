@@ -7,10 +7,9 @@
 mod peers;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::entry::{Entry, Key};
+use super::entry::{self, Entry, Key};
 use super::message::{Body, Message};
 use super::own::Own;
 use super::view::{Told, View};
@@ -111,7 +110,7 @@ impl State {
         let (Some(said), Some(mut entry)) = (self.own.connected(key), self.view.get(key)) else {
             return false;
         };
-        let data = (!data.is_empty()).then(|| Arc::new(data));
+        let data = entry::text(&data);
         if entry.data != data {
             entry.data = data;
             // Later than what it stands for, whatever the clocks of the instances show.

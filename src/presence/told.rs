@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::entry::Entry;
+use super::entry::{Entry, fields};
 use super::view::{Change, Told};
 use crate::domain::{Actor, EventType, Fields, Lasting, Signal};
 
@@ -22,7 +22,7 @@ pub(super) fn strip(data: &mut Fields) {
 
 /// Somebody: what they say of themselves, and over it what the server knows.
 pub(super) fn person(user: &Actor, entry: &Entry) -> Fields {
-    let mut person = entry.data.as_deref().cloned().unwrap_or_default();
+    let mut person = entry.data.as_deref().map(fields).unwrap_or_default();
     put(&mut person, "userId", user.as_str());
     put(&mut person, "connectionId", entry.connection.to_string());
     put(&mut person, "joinedAt", entry.joined_at.to_string());

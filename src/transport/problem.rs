@@ -70,7 +70,7 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let Some(code) = self.code() else {
             let json = [(header::CONTENT_TYPE, JSON)];
-            return (json, String::from(Box::<str>::from(self.to_raw()))).into_response();
+            return (json, self.to_text()).into_response();
         };
         let json = [(header::CONTENT_TYPE, PROBLEM_JSON)];
         let body = details(&self, code, None);
