@@ -30,7 +30,8 @@ mod tests;
 mod types;
 
 pub use cursor::{
-    Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_TYPES_BYTES,
+    ChannelRef, Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES,
+    MAX_CURSOR_TYPES_BYTES, Position, UNKNOWN_CHANNELS,
 };
 pub use document::Document;
 pub use error_code::ErrorCode;

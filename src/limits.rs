@@ -295,6 +295,24 @@ impl Limits {
         })
     }
 
+    /// Takes so many more units for a message that costs more than one. It is not refused for that: what is missing is
+    /// owed, and the messages after it are refused until it has come in.
+    pub fn owe(
+        &self,
+        class: EventClass,
+        units: usize,
+        own: Option<&Budget>,
+        shared: Option<&Budget>,
+    ) {
+        let (units, now) = (u64::try_from(units).unwrap_or(u64::MAX), self.now());
+        if let Some(own) = own {
+            own.owe(class, units, &self.0.own, now);
+        }
+        if let Some(shared) = shared {
+            shared.owe(class, units, &self.0.shared, now);
+        }
+    }
+
     /// Gives back what [`Limits::spend_shared`] took.
     pub fn give_back_shared(&self, class: EventClass, shared: &Budget) {
         shared.give_back(class, &self.0.shared);

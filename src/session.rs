@@ -18,9 +18,12 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::command::Caller;
-use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
+use crate::contract::{
+    CommandRequest, Document, ErrorCode, EventClass, EventStyle, Reply, Request,
+};
 use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId, Target};
 use crate::hub::Subscriber;
+use crate::limits::Budget;
 use crate::store::StoreError;
 use crate::telemetry::causes;
 
@@ -46,6 +49,9 @@ pub struct Session {
     signals: Signals,
     /// Whether the client counts as present in the projects that it is subscribed to.
     attends: bool,
+    /// Out of which the channels are paid that it subscribes to: the connection's, and that of all connections of its user.
+    own_budget: Option<Arc<Budget>>,
+    shared_budget: Option<Arc<Budget>>,
 }
 
 /// What a request leads to.
@@ -76,7 +82,24 @@ impl Session {
             style,
             signals: Signals::default(),
             attends: true,
+            own_budget: None,
+            shared_budget: None,
         }
+    }
+
+    /// One that pays for the channels that it subscribes to out of these budgets.
+    #[must_use]
+    pub fn paying(mut self, own: Option<Arc<Budget>>, shared: Option<Arc<Budget>>) -> Self {
+        self.own_budget = own;
+        self.shared_budget = shared;
+        self
+    }
+
+    /// Takes the price of so many subscriptions: one read each. The door has taken the price of the message.
+    pub fn charge(&self, channels: usize) {
+        let (own, shared) = (self.own_budget.as_deref(), self.shared_budget.as_deref());
+        let limits = self.app.limits();
+        limits.owe(EventClass::Read, channels, own, shared);
     }
 
     /// One that nobody sees in the projects that it is subscribed to.

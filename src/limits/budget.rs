@@ -44,6 +44,12 @@ impl Budget {
         }
     }
 
+    pub(super) fn owe(&self, class: EventClass, times: u64, paces: &Paces, now: u64) {
+        if let Some(pace) = paces.of(class) {
+            self.bucket(class).owe(pace, times, now);
+        }
+    }
+
     pub(super) fn wait(&self, class: EventClass, paces: &Paces, now: u64) -> Duration {
         let pace = paces.of(class);
         pace.map_or(Duration::ZERO, |pace| self.bucket(class).wait(pace, now))

@@ -120,6 +120,16 @@ impl Bucket {
         }
     }
 
+    /// Takes so many, whether they are there or not: what is missing has to come in first before anything else is taken.
+    pub(super) fn owe(&self, pace: &Pace, times: u64, now: u64) {
+        let cost = pace.interval.saturating_mul(times);
+        let next = |full_at: u64| Some(full_at.max(now).saturating_add(cost));
+        let update = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        debug_assert!(update.is_ok(), "there is always a next value");
+    }
+
     /// How long until there is one.
     pub(super) fn wait(&self, pace: &Pace, now: u64) -> Duration {
         let ahead = self.0.load(Ordering::Relaxed).saturating_sub(now);
@@ -188,6 +198,17 @@ mod tests {
             (0..9).filter(|_| bucket.take(&pace, later).is_ok()).count(),
             3
         );
+    }
+
+    #[test]
+    fn debt_is_paid_back_before_anything_is_taken() {
+        let (bucket, pace, now) = (Bucket::default(), pace("10/3"), 7 * SECOND);
+        bucket.owe(&pace, 0, now);
+        assert!(bucket.is_full(now));
+        bucket.owe(&pace, 20, now);
+        let wait = Duration::from_millis(1800);
+        assert_eq!(bucket.take(&pace, now), Err(wait));
+        assert_eq!(bucket.take(&pace, now + 18 * SECOND / 10), Ok(()));
     }
 
     #[test]

@@ -170,3 +170,18 @@ fn who_shows_nothing_shares_with_others_of_the_address() {
     assert!(refused.retry_after <= Duration::from_secs(1));
     assert_eq!(spend("192.0.2.2"), Ok(()));
 }
+
+#[test]
+fn message_that_costs_more_is_served_and_paid_back() {
+    let limits = limits(&["--read-rate=10/10", "--user-read-rate=10/1000"]);
+    let (own, shared) = (Budget::default(), Budget::default());
+    let spend = || limits.spend(EventClass::Read, &own, Some(&shared));
+    assert_eq!(spend(), Ok(()));
+    limits.owe(EventClass::Read, 254, Some(&own), Some(&shared));
+    let refused = spend().unwrap_err();
+    assert!(refused.retry_after > Duration::from_secs(23), "{refused:?}");
+    assert_eq!(
+        limits.spend(EventClass::Command, &own, Some(&shared)),
+        Ok(())
+    );
+}

@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use super::error::migrate_error;
 use super::session::Session;
 use super::{CommitError, StoreError};
-use crate::domain::Epoch;
+use crate::domain::{ChannelNo, Epoch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -43,6 +43,8 @@ pub struct Postgres {
 pub struct Tx {
     pub(super) session: Session<sqlx::Postgres>,
     pub(super) written: bool,
+    /// Channels that it has made.
+    pub(super) made: Vec<ChannelNo>,
 }
 
 impl Postgres {
@@ -114,6 +116,7 @@ impl Postgres {
         Ok(Tx {
             session,
             written: false,
+            made: Vec::new(),
         })
     }
 

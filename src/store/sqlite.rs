@@ -25,7 +25,7 @@ use sqlx::sqlite::{
 use super::error::migrate_error;
 use super::session::Session;
 use super::{CommitError, StoreError};
-use crate::domain::Epoch;
+use crate::domain::{ChannelNo, Epoch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -49,6 +49,8 @@ pub struct Sqlite {
 pub struct Tx {
     pub(super) session: Session<sqlx::Sqlite>,
     pub(super) written: bool,
+    /// Channels that it has made.
+    pub(super) made: Vec<ChannelNo>,
 }
 
 impl Sqlite {
@@ -140,6 +142,7 @@ impl Sqlite {
         Ok(Tx {
             session,
             written: false,
+            made: Vec::new(),
         })
     }
 

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::connections::Connection;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::{ClientAddress, Exceeded, Place};
 use crate::session::Session;
 use crate::transport::hangup::Hangup;
@@ -144,7 +144,10 @@ impl Server {
         let user_place = user.map(|user| self.app.limits().user_connection(user.as_str()));
         let user_place = user_place.transpose().map_err(too_much)?;
         let style = wish.style.unwrap_or(self.app.config().event_style);
+        visitor.spend(&self.app, EventClass::Read)?;
+        let budget = visitor.budget(&self.app);
         let session = Session::new(self.app.clone(), visitor.caller, style, visitor.identity);
+        let session = session.paying(None, budget);
         // Who only listens is not seen by others.
         let session = session.unattending();
         let listener = Arc::new(Listener::new(

@@ -1,5 +1,6 @@
 //! Who comes, at whatever door.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -15,7 +16,7 @@ use crate::auth::AuthError;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId};
-use crate::limits::{ClientAddress, Exceeded};
+use crate::limits::{Budget, ClientAddress, Exceeded};
 use crate::telemetry::causes;
 
 /// Where a client says who it is, on a server that verifies no tokens.
@@ -88,14 +89,20 @@ impl Visitor {
     ///
     /// The answer, `rate_limited`.
     pub(crate) fn spend(&self, app: &App, class: EventClass) -> Result<(), Reply> {
-        let limits = app.limits();
-        let budget = match (&self.identity, self.client) {
-            (Some(identity), _) => limits.budget_of(identity.actor.as_str()),
-            (None, Some(client)) => limits.budget_at(client),
-            (None, None) => None,
+        let Some(budget) = self.budget(app) else {
+            return Ok(());
         };
-        let Some(budget) = budget else { return Ok(()) };
-        limits.spend_shared(class, &budget).map_err(too_much)
+        let spent = app.limits().spend_shared(class, &budget);
+        spent.map_err(too_much)
+    }
+
+    /// What its user may still do, or its address; `None` if that is not limited.
+    pub(crate) fn budget(&self, app: &App) -> Option<Arc<Budget>> {
+        match (&self.identity, self.client) {
+            (Some(identity), _) => app.limits().budget_of(identity.actor.as_str()),
+            (None, Some(client)) => app.limits().budget_at(client),
+            (None, None) => None,
+        }
     }
 }
 

@@ -92,7 +92,7 @@ pub(super) struct Connection {
     /// Tells the reader of room in the inbox.
     moved: Notify,
     /// What the connection may still send.
-    budget: Budget,
+    pub(super) budget: Arc<Budget>,
     /// Messages that have come in.
     received: AtomicU64,
     /// Messages that were too many.
@@ -142,7 +142,7 @@ impl Connection {
             session: Mutex::default(),
             arrived: Notify::new(),
             moved: Notify::new(),
-            budget: Budget::default(),
+            budget: Arc::default(),
             received: AtomicU64::new(0),
             limited: AtomicU64::new(0),
             vitals: Vitals::default(),

@@ -41,8 +41,10 @@ impl Seat {
         // A name that anybody can take is no user: anybody could use up what its owner may do.
         let user = identity.is_some().then_some(&caller.actor);
         let user_budget = user.and_then(|user| app.limits().budget_of(user.as_str()));
+        let session = Session::new(app.clone(), caller, connection.style, identity);
+        let budget = Arc::clone(&connection.budget);
         Arc::new(Self {
-            session: Session::new(app.clone(), caller, connection.style, identity),
+            session: session.paying(Some(budget), user_budget.clone()),
             connection: Arc::clone(connection),
             user_budget,
             welcomed: AtomicBool::new(false),
