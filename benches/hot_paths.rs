@@ -105,7 +105,7 @@ fn cursors(criterion: &mut Criterion) {
             cursor.set(ChannelNo(number), 4711 + number);
         }
         criterion.bench_function(name, |bencher| {
-            bencher.iter(|| black_box(&cursor).to_string());
+            bencher.iter(|| black_box(&cursor).text());
         });
     }
 }

@@ -24,6 +24,7 @@ mod publication;
 mod reply;
 mod request;
 pub mod schema;
+mod server_word;
 mod signal;
 mod subscribe;
 #[cfg(test)]
@@ -31,7 +32,8 @@ mod tests;
 mod types;
 
 pub use cursor::{
-    Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_TYPES_BYTES,
+    ChannelRef, Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES,
+    MAX_CURSOR_TYPES_BYTES, Position, UNKNOWN_CHANNELS,
 };
 pub use data_schema::{DATA_SCHEMAS, check_data};
 pub use document::Document;
@@ -46,5 +48,6 @@ pub use reply::{Accepted, Reply};
 pub use request::{
     CommandRequest, Join, Request, Since, Subscribe, is_about_project, parse, parse_about,
 };
+pub use server_word::ServerWord;
 pub use signal::{SignalKind, SignalRequest};
 pub use types::{MAX_TYPES, Types};

@@ -10,6 +10,7 @@ mod channel;
 mod client;
 mod command;
 mod entity;
+mod epoch;
 mod event;
 mod id;
 mod identity;
@@ -28,9 +29,10 @@ pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
 pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place, Reference};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
+pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};
 pub use id::{
-    Actor, ChannelNo, ConnectionId, EntityId, Epoch, Id, IdError, InstanceId, ProjectId, RequestId,
+    Actor, ChannelNo, ConnectionId, EntityId, Id, IdError, InstanceId, ProjectId, RequestId,
 };
 pub use identity::{Grants, Holder, Identity, Membership};
 pub use list::{Filter, Mark, Page, Whose};

@@ -50,8 +50,8 @@ pub enum From {
 /// Where a new subscriber stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Joined {
-    /// The channel's number.
-    pub channel_no: ChannelNo,
+    /// The channel's number; `None` before its first event.
+    pub channel_no: Option<ChannelNo>,
     /// The seq of the channel's last event.
     pub head: Seq,
     /// The seq after which the subscriber will be told everything.
@@ -151,7 +151,7 @@ impl Hub {
 
     /// Tells the subscribers of a channel, on all instances, of events that are committed. Never blocks.
     pub fn publish(&self, channel: &ChannelName, events: &Arc<[Arc<Event>]>) {
-        self.put(channel, Message::Events(Arc::clone(events)));
+        self.put(channel, Message::Committed(Arc::clone(events)));
         if self.broker.is_shared() {
             let topic = relay::topic(channel);
             for message in relay::events(events) {
@@ -199,13 +199,13 @@ impl Hub {
         from: From,
     ) -> Result<(Subscription, Joined), SubscribeError> {
         let subscription = self.open(channel);
-        let asked = subscription.ask(&subscriber, from, 0).await;
+        let asked = subscription.ask(&subscriber, from, None).await;
         let joined = match asked {
             Err(SubscribeError::OutOfRange(OutOfRange::Ahead)) => {
                 // The client may have read what is committed and not published yet.
                 let channel = self.store.channel_get(channel).await;
                 let channel = channel.map_err(SubscribeError::Store)?;
-                let committed = channel.map_or(0, |channel| channel.seq);
+                let committed = channel.map(|channel| (channel.no, channel.seq));
                 subscription.ask(&subscriber, from, committed).await?
             }
             asked => asked?,
@@ -350,7 +350,7 @@ impl Subscription {
         &self,
         subscriber: &Arc<dyn Subscriber>,
         from: From,
-        committed: Seq,
+        committed: Option<(ChannelNo, Seq)>,
     ) -> Result<Joined, SubscribeError> {
         let (reply, joined) = oneshot::channel();
         let message = Message::Subscribe {

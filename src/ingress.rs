@@ -14,11 +14,8 @@ use serde::Serialize;
 use crate::app::App;
 use crate::broker;
 use crate::command::Caller;
-use crate::domain::{ConnectionId, PrivateId};
+use crate::domain::{Actor, ConnectionId, PrivateId};
 use worker::Worker;
-
-/// Whom the events are by.
-const ACTOR: &str = "ingress";
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -66,7 +63,7 @@ impl Ingress {
     /// Starts to put what is heard into the log.
     pub(crate) fn start(&self, app: &App) {
         let client = PrivateId::generate().client();
-        let caller = Caller::new(ConnectionId::generate(), client, Some(ACTOR));
+        let caller = Caller::new(ConnectionId::generate(), client, Some(Actor::INGRESS));
         for number in 0..self.heard.channels().len() {
             let worker = Worker::new(app, self, number, &caller);
             // Work, and no service: a shutdown waits until what was heard is in the log.

@@ -22,8 +22,8 @@ use crate::config::LimitsConfig;
 use crate::contract::EventClass;
 
 pub use address::ClientAddress;
-pub use budget::Budget;
 use budget::Paces;
+pub use budget::{Budget, READ_UNIT};
 use kept::Kept;
 pub use places::Place;
 use places::{Full, Places};

@@ -21,6 +21,7 @@ use crate::command::Caller;
 use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
 use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId, Target};
 use crate::hub::Subscriber;
+use crate::limits::{Budget, READ_UNIT};
 use crate::store::StoreError;
 use crate::telemetry::causes;
 
@@ -46,6 +47,9 @@ pub struct Session {
     signals: Signals,
     /// Whether the client counts as present in the projects that it is subscribed to.
     attends: bool,
+    /// Out of which reads are paid: the connection's, and that of all connections of its user.
+    own_budget: Option<Arc<Budget>>,
+    shared_budget: Option<Arc<Budget>>,
 }
 
 /// What a request leads to.
@@ -78,7 +82,28 @@ impl Session {
             style,
             signals: Signals::default(),
             attends: true,
+            own_budget: None,
+            shared_budget: None,
         }
+    }
+
+    /// One that pays for what it reads out of these budgets.
+    #[must_use]
+    pub fn paying(mut self, own: Option<Arc<Budget>>, shared: Option<Arc<Budget>>) -> Self {
+        self.own_budget = own;
+        self.shared_budget = shared;
+        self
+    }
+
+    /// Takes the price of so many subscriptions: one read each. The door has taken the price of the message.
+    pub fn charge_channels(&self, channels: usize) {
+        self.charge_read(channels.saturating_mul(READ_UNIT));
+    }
+
+    /// Takes the price of so many bytes that the client was given to read.
+    pub fn charge_read(&self, bytes: usize) {
+        let (own, shared) = (self.own_budget.as_deref(), self.shared_budget.as_deref());
+        self.app.limits().charge_read(bytes, own, shared);
     }
 
     /// One that nobody sees in the projects that it is subscribed to.

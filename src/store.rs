@@ -57,6 +57,22 @@ pub struct Channel {
     pub pruned_seq: Seq,
 }
 
+/// Channels that a transaction has locked.
+#[derive(Debug)]
+struct Locked {
+    channels: Vec<Channel>,
+    /// Those that it made.
+    made: Vec<ChannelNo>,
+}
+
+impl Locked {
+    /// All of them were there.
+    fn found(channels: Vec<Channel>) -> Self {
+        let made = Vec::new();
+        Self { channels, made }
+    }
+}
+
 /// A channel and the age of what it still has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptChannel {

@@ -6,8 +6,6 @@ use super::token::Claims;
 use crate::config::AuthConfig;
 use crate::domain::{Actor, Grants, Holder, Id, Identity, Timestamp};
 
-/// What users' ids must not begin with: it tells those who are no users.
-const RESERVED: [&str; 2] = ["apikey:", "anonymous:"];
 /// Above, not every integer that is no `u64` has a number of its own.
 const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
 /// The last second of the year 9999.
@@ -101,8 +99,7 @@ impl Rules {
             return Err(format!("the token's {claim} is too large for a number"));
         }
         let id = Id::from_json(value).map_err(|error| format!("the token's {claim} {error}"))?;
-        let is_reserved = RESERVED.iter().any(|start| id.as_str().starts_with(start));
-        if is_reserved || id.as_str().contains('\0') {
+        if Actor::is_reserved(id.as_str()) || id.as_str().contains('\0') {
             return Err(format!("the token's {claim} cannot be a user's id"));
         }
         Ok(Actor::new(id.as_str()))
@@ -284,6 +281,8 @@ mod tests {
             json!("an\0n"),
             json!("apikey:ci"),
             json!("anonymous:1"),
+            json!("anonymous"),
+            json!("ingress"),
             // As many, and many others, are read.
             json!(2_f64.powi(64)),
             json!(-2_f64.powi(64)),

@@ -29,11 +29,15 @@ impl Caller {
     }
 
     /// An idempotency key as it is stored: two users may well number their requests 1, 2, 3. Anonymous
-    /// callers share one scope, because nothing tells one that comes back from another.
+    /// callers share one scope, because nothing tells one that comes back from another. No two scopes and keys are
+    /// stored as the same text: with a line break in either, the text begins with one, and says where the scope ends.
     #[must_use]
     pub fn scoped_key(&self, key: &str) -> String {
-        if self.named {
-            format!("{}\n{key}", self.actor.as_str())
+        let scope = if self.named { self.actor.as_str() } else { "" };
+        if scope.contains('\n') || key.contains('\n') {
+            format!("\n{}:{scope}{key}", scope.len())
+        } else if self.named {
+            format!("{scope}\n{key}")
         } else {
             key.to_owned()
         }
@@ -45,7 +49,53 @@ impl Caller {
         if self.named {
             self.actor.clone()
         } else {
-            Actor::new("anonymous")
+            // Nobody is named so.
+            Actor::new("")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::domain::PrivateId;
+
+    #[test]
+    fn key_is_scoped_without_ambiguity() {
+        let mut stored = HashMap::new();
+        let parts = [
+            "a",
+            "a\n",
+            "\na",
+            "b\na",
+            "a\nb",
+            "\n",
+            "1:a",
+            "\n1:a",
+            "0:",
+            "a\n1:",
+            "anonymous",
+        ];
+        for user in parts.into_iter().map(Some).chain([None]) {
+            let client = PrivateId::generate().client();
+            let caller = Caller::new(ConnectionId::generate(), client, user);
+            for key in parts {
+                let other = stored.insert(caller.scoped_key(key), (user, key));
+                assert_eq!(other, None, "{user:?} {key:?}");
+            }
+        }
+    }
+
+    /// Answers that an older version has stored are found again.
+    #[test]
+    fn plain_key_is_stored_as_ever() {
+        let caller = |user| {
+            let client = PrivateId::generate().client();
+            Caller::new(ConnectionId::generate(), client, user)
+        };
+        assert_eq!(caller(Some("ann")).scoped_key("k"), "ann\nk");
+        assert_eq!(caller(None).scoped_key("k"), "k");
     }
 }

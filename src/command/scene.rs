@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Event, ProjectId, Seq, World};
+use crate::contract::{ChannelRef, Cursor};
+use crate::domain::{Epoch, Event, ProjectId, Seq, World};
 use crate::store::Channel;
 
 /// See the module.
@@ -34,6 +35,15 @@ impl Scene {
         self.events
             .last()
             .map_or(self.channel.seq, |event| event.seq)
+    }
+
+    /// Where somebody stands who has seen all of it.
+    pub(super) fn cursor(&self, epoch: &Epoch) -> String {
+        let seq = self.head();
+        // Without an event the channel's row does not outlive the transaction, nor does its number.
+        let no = (seq > 0).then_some(self.channel.no);
+        let spelled = ChannelRef::new(no, &self.channel.name);
+        Cursor::single(epoch.clone(), spelled, seq).text()
     }
 
     /// Puts an event behind the others.

@@ -15,7 +15,7 @@ use super::writer::{Job, StoredKey, Work, WriterOptions};
 use crate::contract::{Accepted, Cursor, ErrorCode, Publication, Reply, payload};
 use crate::domain::{
     Changes, ChannelName, ChannelNo, Command, Context, EntityId, Epoch, Event, EventId, Fields,
-    Kind, ProjectId, Seq, Timestamp, World, apply, policy,
+    Kind, ProjectId, Timestamp, World, apply, policy,
 };
 use crate::store::{Batch, StoredAnswer};
 
@@ -148,7 +148,7 @@ impl Stage<'_> {
         let seq = scene.head();
         Reply::accepted(Accepted {
             seq,
-            cursor: cursor(self.epoch, scene.channel.no, seq),
+            cursor: scene.cursor(self.epoch),
             version: changes.subject.version,
             data: payload::entity(&changes.subject),
             noop: changes.is_noop(),
@@ -230,11 +230,12 @@ impl Stage<'_> {
             self.batch.events.push((event, key));
         }
         let (no, seq) = at.unwrap_or((ChannelNo(0), 0));
+        let cursor = Cursor::single(self.epoch.clone(), no, seq).text();
         let mut answer = Fields::new();
         answer.insert("channel".to_owned(), channel.as_str().into());
         answer.insert("id".to_owned(), id.0.to_string().into());
         answer.insert("seq".to_owned(), seq.into());
-        answer.insert("cursor".to_owned(), cursor(self.epoch, no, seq).into());
+        answer.insert("cursor".to_owned(), cursor.into());
         Reply::done(answer)
     }
 
@@ -262,6 +263,11 @@ impl Stage<'_> {
                 self.batch.entities.push(Arc::clone(entity));
             }
         }
+        // What is refused before a channel's first event leaves no trace, not even an answer: no row is made for it.
+        let without_events = self.scenes.values().filter(|scene| scene.head() == 0);
+        let without_events: HashSet<_> = without_events.map(|scene| scene.channel.no).collect();
+        let answers = &mut self.batch.answers;
+        answers.retain(|answer| !without_events.contains(&answer.channel_no));
         let mut channels = Vec::with_capacity(self.scenes.len());
         let mut events: Vec<(ChannelName, Arc<[Arc<Event>]>)> = Vec::new();
         for scene in self.scenes.into_values() {
@@ -288,8 +294,4 @@ fn repeated(answer: &StoredAnswer, fingerprint: i64) -> Reply {
         );
     }
     Reply::duplicate_of(&answer.reply).unwrap_or_else(|| BatchError::Internal.reply())
-}
-
-fn cursor(epoch: &Epoch, no: ChannelNo, seq: Seq) -> String {
-    Cursor::single(epoch.clone(), no, seq).to_string()
 }

@@ -1,41 +1,114 @@
 //! Where a client stands: the last seq that it has seen of each of its channels.
 //!
-//! Opaque for clients, and understood without any session on the server: `<epoch>.<no>:<seq>,<no>:<seq>=<type>|<type>`.
-//! Types stand where the client wanted to hear of these alone. The dot is the form's version: another form will have
-//! another sign there, and is malformed for whoever does not know it.
+//! Opaque for clients, and understood without any session on the server:
+//! `<epoch>~<seal>.<no>:<seq>,<no>:<seq>=<type>|<type>,@<name>:<seq>`. Types stand where the client wanted to hear of
+//! these alone. The tilde is the form's version: another form will have another sign there, and is malformed for servers
+//! that do not know it, as the older form without a seal is for this one.
+//!
+//! A channel's number can be guessed, so the numbers are sealed: the server reads back only combinations of channels
+//! that it has handed out ([`Seal`]). The seqs are not sealed, for they say nothing of other channels. A channel
+//! without events has no number yet and stands there by its name, in base64url: the name is all that it takes to
+//! subscribe to it, and the rules for subscribing apply when the cursor comes back.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::Types;
-use crate::domain::{ChannelNo, Epoch, Seq};
+use crate::domain::{ChannelName, ChannelNo, Epoch, Seal, Seq};
 
 /// Longest cursor in bytes.
-pub const MAX_CURSOR_BYTES: usize = 12 * 1024 + MAX_CURSOR_TYPES_BYTES;
+pub const MAX_CURSOR_BYTES: usize = 12 * 1024 + MAX_CURSOR_TYPES_BYTES + MAX_CURSOR_NAMES_BYTES;
 /// Most bytes of types in a cursor.
 pub const MAX_CURSOR_TYPES_BYTES: usize = 4 * 1024;
+/// Most bytes that the names of channels without events take up in a cursor.
+pub const MAX_CURSOR_NAMES_BYTES: usize = 8 * 1024;
 /// Most channels of a cursor.
 pub const MAX_CURSOR_CHANNELS: usize = 256;
 const MAX_EPOCH_BYTES: usize = 64;
+/// A seal in base64.
+const SEAL_TEXT_BYTES: usize = Seal::BYTES / 3 * 4;
+/// Room for what stands before the positions.
+const MAX_USUAL_HEAD_BYTES: usize = 32;
+/// Room for a number, a seq and what is between them.
+const USUAL_POSITION_BYTES: usize = 16;
+/// Stands before the name of a channel without a number.
+const NAMED: char = '@';
+
+/// A channel as a cursor spells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChannelRef {
+    /// By the number that it has from its first event on.
+    Number(ChannelNo),
+    /// By its name, before that.
+    Name(ChannelName),
+}
+
+impl ChannelRef {
+    /// The shorter spelling that is possible.
+    #[must_use]
+    pub fn new(no: Option<ChannelNo>, name: &ChannelName) -> Self {
+        no.map_or_else(|| Self::Name(name.clone()), Self::Number)
+    }
+}
+
+impl From<ChannelNo> for ChannelRef {
+    fn from(no: ChannelNo) -> Self {
+        Self::Number(no)
+    }
+}
 
 /// Positions in the channels of one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
     epoch: Epoch,
+    /// Of all channels that have a number.
+    seal: Seal,
+    /// The seal as it is written: it stays the same from event to event.
+    written_seal: [u8; SEAL_TEXT_BYTES],
     /// Sorted by channel, each channel once.
-    positions: Vec<(ChannelNo, Seq)>,
-    /// Of channels of which not everything is wanted.
-    types: Vec<(ChannelNo, Types)>,
+    positions: Vec<Position>,
+}
+
+/// Where a client stands in one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The channel.
+    pub channel: ChannelRef,
+    /// The last seq that was seen of it.
+    pub seq: Seq,
+    /// Which of its events are wanted, if not all.
+    pub types: Option<Types>,
 }
 
 /// Why a text is no cursor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CursorError {
-    /// Longer, or of more channels, than any cursor that was given out.
-    #[error("is too long for a cursor")]
+    /// Longer, or of more channels, than any cursor that was handed out.
     TooLong,
     /// Not of a cursor's form.
-    #[error("is not a cursor")]
     Malformed,
+    /// Of another database.
+    OtherDatabase,
+    /// Of a cursor's form, and of channels that were never handed out together.
+    NotHandedOut,
+}
+
+/// Why a cursor is lost whose channels are not there, cannot be seen, or were not handed out: which of it is true is not
+/// to be told.
+pub const UNKNOWN_CHANNELS: &str = "the cursor is of channels that do not exist, or cannot be seen";
+
+impl CursorError {
+    /// Why, as clients are told.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLong | Self::Malformed => "the cursor is malformed",
+            Self::OtherDatabase => "the cursor is of another database",
+            Self::NotHandedOut => UNKNOWN_CHANNELS,
+        }
+    }
 }
 
 impl Cursor {
@@ -44,119 +117,189 @@ impl Cursor {
     pub fn new(epoch: Epoch) -> Self {
         Self {
             epoch,
+            seal: Seal::default(),
+            written_seal: written(Seal::default()),
             positions: Vec::new(),
-            types: Vec::new(),
         }
     }
 
     /// A position in one channel.
     #[must_use]
-    pub fn single(epoch: Epoch, no: ChannelNo, seq: Seq) -> Self {
-        Self {
-            epoch,
-            positions: vec![(no, seq)],
-            types: Vec::new(),
-        }
+    pub fn single(epoch: Epoch, channel: impl Into<ChannelRef>, seq: Seq) -> Self {
+        let mut cursor = Self::new(epoch);
+        cursor.set(channel, seq);
+        cursor
     }
 
-    /// Reads a cursor exactly as [`Display`](fmt::Display) writes it.
+    /// Reads a cursor exactly as [`Display`](fmt::Display) writes it, if it is one that this database's servers wrote.
     ///
     /// # Errors
     ///
     /// Fails on anything else, however long.
-    pub fn parse(text: &str) -> Result<Self, CursorError> {
+    pub fn parse(text: &str, epoch: &Epoch) -> Result<Self, CursorError> {
         if text.len() > MAX_CURSOR_BYTES {
             return Err(CursorError::TooLong);
         }
-        let (epoch, list) = text.split_once('.').ok_or(CursorError::Malformed)?;
-        let is_epoch = (1..=MAX_EPOCH_BYTES).contains(&epoch.len())
-            && epoch.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let end = text.find(['~', '.']).ok_or(CursorError::Malformed)?;
+        let (name, rest) = text.split_at(end);
+        let is_epoch = (1..=MAX_EPOCH_BYTES).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !is_epoch {
             return Err(CursorError::Malformed);
         }
-        let mut cursor = Self::new(Epoch::restore(epoch.to_owned()));
+        if name != epoch.as_str() {
+            return Err(CursorError::OtherDatabase);
+        }
+        let parts = rest.strip_prefix('~').and_then(|rest| rest.split_once('.'));
+        let (seal, list) = parts.ok_or(CursorError::Malformed)?;
+        let seal = parse_seal(seal)?;
+        let mut cursor = Self::new(epoch.clone());
         cursor.parse_positions(list)?;
-        Ok(cursor)
-    }
-
-    /// The database that it belongs to.
-    #[must_use]
-    pub fn epoch(&self) -> &Epoch {
-        &self.epoch
+        for position in &cursor.positions {
+            if let ChannelRef::Number(no) = position.channel {
+                cursor.seal.toggle(epoch.seal(no));
+            }
+        }
+        cursor.written_seal = written(cursor.seal);
+        if cursor.seal == seal {
+            Ok(cursor)
+        } else {
+            Err(CursorError::NotHandedOut)
+        }
     }
 
     /// The last seq seen of a channel.
     #[must_use]
-    pub fn get(&self, no: ChannelNo) -> Option<Seq> {
-        let index = self.index(no).ok()?;
-        Some(self.positions[index].1)
+    pub fn get(&self, channel: &ChannelRef) -> Option<Seq> {
+        let index = self.index(channel).ok()?;
+        Some(self.positions[index].seq)
     }
 
     /// Sets the last seq seen of a channel. Beyond [`MAX_CURSOR_CHANNELS`] channels the text can't be read back.
-    pub fn set(&mut self, no: ChannelNo, seq: Seq) {
-        match self.index(no) {
-            Ok(index) => self.positions[index].1 = seq,
-            Err(index) => self.positions.insert(index, (no, seq)),
+    pub fn set(&mut self, channel: impl Into<ChannelRef>, seq: Seq) {
+        let channel = channel.into();
+        match self.index(&channel) {
+            Ok(index) => self.positions[index].seq = seq,
+            Err(index) => {
+                self.toggle_seal(&channel);
+                let position = Position {
+                    channel,
+                    seq,
+                    types: None,
+                };
+                self.positions.insert(index, position);
+            }
         }
     }
 
     /// Forgets a channel.
-    pub fn remove(&mut self, no: ChannelNo) {
-        if let Ok(index) = self.index(no) {
+    pub fn remove(&mut self, channel: &ChannelRef) {
+        if let Ok(index) = self.index(channel) {
+            self.toggle_seal(channel);
             self.positions.remove(index);
         }
-        self.select(no, None);
     }
 
-    /// Notes which events of a channel are wanted; all of them without types.
-    pub fn select(&mut self, no: ChannelNo, types: Option<Types>) {
-        self.types.retain(|(known, _)| *known != no);
-        self.types.extend(types.map(|types| (no, types)));
+    /// Spells a channel by the number that it got meanwhile.
+    pub fn number(&mut self, name: &ChannelName, no: ChannelNo) {
+        let Ok(index) = self.index(&ChannelRef::Name(name.clone())) else {
+            return;
+        };
+        let position = self.positions.remove(index);
+        self.set(no, position.seq);
+        self.select(&no.into(), position.types);
+    }
+
+    /// Notes which events of a channel that is covered are wanted; all of them without types.
+    pub fn select(&mut self, channel: &ChannelRef, types: Option<Types>) {
+        if let Ok(index) = self.index(channel) {
+            self.positions[index].types = types;
+        }
     }
 
     /// Which events of a channel are wanted, if not all.
     #[must_use]
-    pub fn types(&self, no: ChannelNo) -> Option<&Types> {
-        let mut types = self.types.iter();
-        types
-            .find(|(known, _)| *known == no)
-            .map(|(_, types)| types)
+    pub fn types(&self, channel: &ChannelRef) -> Option<&Types> {
+        let index = self.index(channel).ok()?;
+        self.positions[index].types.as_ref()
     }
 
     /// All positions, sorted by channel.
     #[must_use]
-    pub fn positions(&self) -> &[(ChannelNo, Seq)] {
+    pub fn positions(&self) -> &[Position] {
         &self.positions
     }
 
-    fn index(&self, no: ChannelNo) -> Result<usize, usize> {
-        self.positions.binary_search_by_key(&no, |&(no, _)| no)
+    /// The text, as [`Display`](fmt::Display) writes it, in one allocation: this is done for every event that is
+    /// delivered.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let bytes = |position: &Position| {
+            let name = match &position.channel {
+                ChannelRef::Number(_) => 0,
+                ChannelRef::Name(name) => Self::name_bytes(name),
+            };
+            name + position.types.as_ref().map_or(0, Types::bytes) + USUAL_POSITION_BYTES
+        };
+        let positions: usize = self.positions.iter().map(bytes).sum();
+        let mut text = String::with_capacity(MAX_USUAL_HEAD_BYTES + positions);
+        write!(text, "{self}").expect("a text takes everything");
+        text
+    }
+
+    /// Bytes that a name takes up in a cursor.
+    #[must_use]
+    pub fn name_bytes(name: &ChannelName) -> usize {
+        (name.as_str().len() * 4).div_ceil(3) + NAMED.len_utf8()
+    }
+
+    fn toggle_seal(&mut self, channel: &ChannelRef) {
+        if let ChannelRef::Number(no) = channel {
+            self.seal.toggle(self.epoch.seal(*no));
+            self.written_seal = written(self.seal);
+        }
+    }
+
+    fn index(&self, channel: &ChannelRef) -> Result<usize, usize> {
+        self.positions
+            .binary_search_by(|position| position.channel.cmp(channel))
     }
 
     fn parse_positions(&mut self, list: &str) -> Result<(), CursorError> {
-        let mut types_bytes = 0;
+        let (mut types_bytes, mut names_bytes) = (0, 0);
         for part in list.split(',').filter(|_| !list.is_empty()) {
-            let (no, rest) = part.split_once(':').ok_or(CursorError::Malformed)?;
+            let (channel, rest) = part.split_once(':').ok_or(CursorError::Malformed)?;
             let (seq, types) = match rest.split_once('=') {
                 Some((seq, types)) => (seq, Some(types)),
                 None => (rest, None),
             };
-            let (no, seq) = (ChannelNo(parse_number(no)?), parse_number(seq)?);
-            if self.positions.len() == MAX_CURSOR_CHANNELS {
+            let channel = match channel.strip_prefix(NAMED) {
+                Some(name) => {
+                    names_bytes += channel.len();
+                    ChannelRef::Name(parse_name(name).ok_or(CursorError::Malformed)?)
+                }
+                None => ChannelRef::Number(ChannelNo(parse_number(channel)?)),
+            };
+            types_bytes += types.map_or(0, str::len);
+            let is_too_long = self.positions.len() == MAX_CURSOR_CHANNELS
+                || types_bytes > MAX_CURSOR_TYPES_BYTES
+                || names_bytes > MAX_CURSOR_NAMES_BYTES;
+            if is_too_long {
                 return Err(CursorError::TooLong);
             }
-            if self.positions.last().is_some_and(|last| last.0 >= no) {
+            let before = self.positions.last();
+            if before.is_some_and(|before| before.channel >= channel) {
                 return Err(CursorError::Malformed);
             }
-            self.positions.push((no, seq));
-            if let Some(text) = types {
-                types_bytes += text.len();
-                if types_bytes > MAX_CURSOR_TYPES_BYTES {
-                    return Err(CursorError::TooLong);
-                }
+            let types = types.map(|text| {
                 let types = Types::parse(text).filter(|types| types.to_string() == text);
-                self.types.push((no, types.ok_or(CursorError::Malformed)?));
-            }
+                types.ok_or(CursorError::Malformed)
+            });
+            self.positions.push(Position {
+                channel,
+                seq: parse_number(seq)?,
+                types: types.transpose()?,
+            });
         }
         Ok(())
     }
@@ -172,116 +315,57 @@ fn parse_number(text: &str) -> Result<i64, CursorError> {
     text.parse().map_err(|_| CursorError::Malformed)
 }
 
+fn parse_name(text: &str) -> Option<ChannelName> {
+    let name = URL_SAFE_NO_PAD.decode(text).ok()?;
+    ChannelName::parse(std::str::from_utf8(&name).ok()?).ok()
+}
+
+fn written(seal: Seal) -> [u8; SEAL_TEXT_BYTES] {
+    let mut text = [0; SEAL_TEXT_BYTES];
+    let length = URL_SAFE_NO_PAD.encode_slice(seal.to_bytes(), &mut text);
+    debug_assert_eq!(
+        length,
+        Ok(SEAL_TEXT_BYTES),
+        "a seal is a multiple of three bytes"
+    );
+    text
+}
+
+fn parse_seal(text: &str) -> Result<Seal, CursorError> {
+    let mut bytes = [0; Seal::BYTES];
+    match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+        Ok(Seal::BYTES) => Ok(Seal::from_bytes(bytes)),
+        _ => Err(CursorError::Malformed),
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.", self.epoch.as_str())?;
-        for (index, (no, seq)) in self.positions.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{}:{seq}", no.0)?;
-            if let Some(types) = self.types(*no) {
+        let seal = std::str::from_utf8(&self.written_seal).map_err(|_| fmt::Error)?;
+        f.write_str(self.epoch.as_str())?;
+        f.write_char('~')?;
+        f.write_str(seal)?;
+        for (index, position) in self.positions.iter().enumerate() {
+            f.write_char(if index == 0 { '.' } else { ',' })?;
+            match &position.channel {
+                ChannelRef::Number(no) => no.0.fmt(f)?,
+                ChannelRef::Name(name) => {
+                    f.write_char(NAMED)?;
+                    f.write_str(&URL_SAFE_NO_PAD.encode(name.as_str()))?;
+                }
+            }
+            f.write_char(':')?;
+            position.seq.fmt(f)?;
+            if let Some(types) = &position.types {
                 write!(f, "={types}")?;
             }
+        }
+        if self.positions.is_empty() {
+            f.write_char('.')?;
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn is_read_back_as_it_was_written(
-            epoch in "[0-9a-f]{12}",
-            positions in prop::collection::btree_map(0..i64::MAX, 0..i64::MAX, 0..90),
-        ) {
-            let mut cursor = Cursor::new(Epoch::restore(epoch));
-            for (&no, &seq) in positions.iter().rev() {
-                cursor.set(ChannelNo(no), seq);
-            }
-            prop_assert_eq!(Cursor::parse(&cursor.to_string()), Ok(cursor.clone()));
-            for (no, seq) in positions {
-                prop_assert_eq!(cursor.get(ChannelNo(no)), Some(seq));
-            }
-        }
-
-        #[test]
-        fn garbage_is_refused_or_means_itself(text in prop_oneof![any::<String>(), "[0-9a-f]{1,3}\\.[0-9:,+=|a-]{0,12}"]) {
-            if let Ok(cursor) = Cursor::parse(&text) {
-                prop_assert_eq!(cursor.to_string(), text);
-            }
-        }
-    }
-
-    #[test]
-    fn refuses_what_is_not_exactly_a_cursor() {
-        for text in [
-            "",
-            "a",
-            ".1:1",
-            "a.1",
-            "a.1:",
-            "a.01:1",
-            "a.1:+1",
-            "a.1:-1",
-            "a.1:1,",
-            "a.2:1,1:1",
-        ] {
-            assert_eq!(Cursor::parse(text), Err(CursorError::Malformed), "{text}");
-        }
-        let positions: Vec<_> = (0..257).map(|no| format!("{no}:1")).collect();
-        let many = format!("a.{}", positions.join(","));
-        assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
-        // More types than are given out: the next cursor might be too long.
-        let one = "x".repeat(64);
-        let many = (0..=MAX_CURSOR_TYPES_BYTES / 64).map(|no| format!("{no}:1={one}"));
-        let many: Vec<_> = many.collect();
-        let many = format!("a.{}", many.join(","));
-        assert!(many.len() < MAX_CURSOR_BYTES);
-        assert_eq!(Cursor::parse(&many), Err(CursorError::TooLong));
-        let long = "a".repeat(MAX_CURSOR_BYTES + 1);
-        assert_eq!(Cursor::parse(&long), Err(CursorError::TooLong));
-    }
-
-    /// Whatever a connection may be subscribed to.
-    #[test]
-    fn the_longest_that_is_given_out_is_read_back() {
-        let mut cursor = Cursor::new(Epoch::restore("e".repeat(MAX_EPOCH_BYTES)));
-        let each = MAX_CURSOR_TYPES_BYTES / MAX_CURSOR_CHANNELS;
-        for index in 0..256 {
-            let no = ChannelNo(i64::MAX - index);
-            cursor.set(no, Seq::MAX);
-            cursor.select(no, Types::parse(&"x".repeat(each)));
-        }
-        assert_eq!(cursor.positions().len(), MAX_CURSOR_CHANNELS);
-        let read = Cursor::parse(&cursor.to_string()).unwrap();
-        assert_eq!(read.to_string(), cursor.to_string());
-    }
-
-    #[test]
-    fn types_stand_beside_their_channel() {
-        let text = "e.1:2,3:4=task:updated|ai_progress,9:1";
-        let mut cursor = Cursor::parse(text).unwrap();
-        assert_eq!(cursor.to_string(), text);
-        assert!(cursor.types(ChannelNo(3)).is_some() && cursor.types(ChannelNo(1)).is_none());
-        cursor.set(ChannelNo(3), 5);
-        assert_eq!(cursor.to_string(), "e.1:2,3:5=task:updated|ai_progress,9:1");
-        cursor.remove(ChannelNo(3));
-        assert_eq!(cursor.to_string(), "e.1:2,9:1");
-        for bad in ["e.1:2=", "e.1:2=a|", "e.1:2=a|a", "e.1:2=a b", "e.1=a:2"] {
-            assert_eq!(Cursor::parse(bad), Err(CursorError::Malformed), "{bad}");
-        }
-    }
-
-    #[test]
-    fn set_replaces() {
-        let mut cursor = Cursor::single(Epoch::restore("e".to_owned()), ChannelNo(4), 1);
-        cursor.set(ChannelNo(4), 9);
-        cursor.set(ChannelNo(2), 3);
-        assert_eq!(cursor.to_string(), "e.2:3,4:9");
-        assert_eq!(cursor.get(ChannelNo(3)), None);
-    }
-}
+mod tests;

@@ -235,24 +235,12 @@ macro_rules! text_type {
 }
 
 text_type! {
-    /// Tells one database from another, so that a cursor of another one is noticed. Lower-case hexadecimal.
-    Epoch
-}
-text_type! {
     /// Tells one HTTP request from another, in answers and in the log.
     RequestId
 }
 text_type! {
     /// One running server among several, made anew at every start. Twelve characters of lower-case hexadecimal.
     InstanceId
-}
-
-impl Epoch {
-    /// A fresh one: twelve characters are enough to tell databases apart.
-    #[must_use]
-    pub fn generate() -> Self {
-        Self::restore(short_random())
-    }
 }
 
 impl RequestId {
@@ -308,6 +296,18 @@ impl Actor {
         Self(text.into())
     }
 
+    /// Whom events are by that backends publish through Redis.
+    pub const INGRESS: &'static str = "ingress";
+
+    /// Whether a text names somebody who is no user, so that no token may be of that name: programs with an API key, those
+    /// who have shown nothing, and the server's own.
+    #[must_use]
+    pub fn is_reserved(text: &str) -> bool {
+        const KINDS: [&str; 3] = ["apikey", "anonymous", "boardcast"];
+        let kind = text.split_once(':').map_or(text, |(kind, _)| kind);
+        text == Self::INGRESS || KINDS.contains(&kind)
+    }
+
     /// The actor's text, as shown in `createdBy` and `updatedBy`.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -316,7 +316,7 @@ impl Actor {
 }
 
 /// Twelve characters from a fresh UUID's random part.
-fn short_random() -> String {
+pub(super) fn short_random() -> String {
     fresh_uuid().simple().to_string().split_off(20)
 }
 
@@ -370,6 +370,30 @@ mod tests {
             let id = Id::from_json(&number).unwrap();
             assert_eq!(id.as_str(), text);
             assert!(id.is_named_by(&number));
+        }
+    }
+
+    #[test]
+    fn actors_that_are_no_users_are_reserved() {
+        for name in [
+            "ingress",
+            "anonymous",
+            "anonymous:1",
+            "apikey:ci",
+            "apikey",
+            "boardcast",
+        ] {
+            assert!(Actor::is_reserved(name), "{name}");
+        }
+        for name in [
+            "ann",
+            "ingress2",
+            "Ingress",
+            "apikeys",
+            "7",
+            "user:apikey:ci",
+        ] {
+            assert!(!Actor::is_reserved(name), "{name}");
         }
     }
 

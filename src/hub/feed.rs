@@ -32,6 +32,9 @@ const TICKS_PER_READ: u32 = 8;
 
 /// What a feed is told.
 pub(super) enum Message {
+    /// Events that this instance has committed.
+    Committed(Arc<[Arc<Event>]>),
+    /// Events, as another instance says.
     Events(Arc<[Arc<Event>]>),
     Announced,
     Signal(Arc<Signal>),
@@ -39,8 +42,8 @@ pub(super) enum Message {
         id: u64,
         subscriber: Arc<dyn Subscriber>,
         from: From,
-        /// How far the log reaches at least.
-        committed: Seq,
+        /// The channel's number, and how far its log reaches at least, if that was read.
+        committed: Option<(ChannelNo, Seq)>,
         reply: oneshot::Sender<Result<Joined, SubscribeError>>,
     },
     Unsubscribe {
@@ -54,7 +57,9 @@ pub(super) enum Message {
 
 /// What is known of the channel, once its head has been read.
 struct Log {
-    no: ChannelNo,
+    /// Missing before the channel's first event. It is taken from what was committed here or from the log, and never from
+    /// what another instance says.
+    no: Option<ChannelNo>,
     head: Seq,
 }
 
@@ -166,6 +171,10 @@ impl Feed {
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
+                Message::Committed(events) => {
+                    self.know_number(events.first().map(|event| event.channel_no));
+                    self.take_events(&events);
+                }
                 Message::Events(events) => self.take_events(&events),
                 Message::Announced => {}
                 Message::Signal(signal) => self.tell_all(&signal),
@@ -183,7 +192,9 @@ impl Feed {
                 } => {
                     // Those who are here already get what came before; the newcomer does not.
                     self.deliver();
-                    self.heard.head.fetch_max(committed, Ordering::AcqRel);
+                    if let Some((_, seq)) = committed {
+                        self.heard.head.fetch_max(seq, Ordering::AcqRel);
+                    }
                     let joined = self.subscribe(id, subscriber, from, committed).await;
                     if reply.send(joined).is_err() {
                         self.slots.retain(|slot| slot.id != id);
@@ -206,14 +217,16 @@ impl Feed {
         id: u64,
         subscriber: Arc<dyn Subscriber>,
         from: From,
-        committed: Seq,
+        committed: Option<(ChannelNo, Seq)>,
     ) -> Result<Joined, SubscribeError> {
         let log = match self.log.take() {
             Some(log) => log,
             None => self.read_head().await?,
         };
         let log = self.log.insert(log);
-        let head = log.head.max(committed);
+        let (no, seq) = committed.unzip();
+        log.no = log.no.or(no);
+        let head = log.head.max(seq.unwrap_or(0));
         let pruned = self.heard.pruned.load(Ordering::Acquire);
         let position = match from {
             From::Now => log.head,
@@ -244,15 +257,24 @@ impl Feed {
         // What is committed before is in the head that is read, and what is committed after is heard of.
         self.confirmation.wait().await;
         // Boxed, because a feed would have room for it as long as it lives, and it is large.
-        let read = Box::pin(self.store.channel_open(&self.channel)).await;
+        let read = Box::pin(self.store.channel_get(&self.channel)).await;
         self.unreadable = read.is_err().then(Instant::now);
-        let channel = read.map_err(SubscribeError::Store)?;
+        let Some(channel) = read.map_err(SubscribeError::Store)? else {
+            return Ok(Log { no: None, head: 0 });
+        };
         let pruned = channel.pruned_seq;
         self.heard.pruned.fetch_max(pruned, Ordering::AcqRel);
         Ok(Log {
-            no: channel.no,
+            no: Some(channel.no),
             head: channel.seq,
         })
+    }
+
+    /// Learns the number that the channel got with its first event.
+    fn know_number(&mut self, no: Option<ChannelNo>) {
+        if let Some(log) = &mut self.log {
+            log.no = log.no.or(no);
+        }
     }
 
     /// Appends what follows the head. A gap is left for the log to fill.
@@ -261,7 +283,7 @@ impl Feed {
         self.footprint.touch();
         for event in events {
             // Another number is of another log, whoever says so.
-            if log.no == event.channel_no && event.seq == log.head + 1 {
+            if log.no == Some(event.channel_no) && event.seq == log.head + 1 {
                 log.head = event.seq;
                 self.ring.push(Arc::clone(event));
             }
@@ -271,10 +293,12 @@ impl Feed {
     /// Takes a page over. After one that did not help comes a pause.
     fn take_page(&mut self, page: Page) -> Option<PageRead> {
         let Page {
+            no,
             after,
             claimed,
             found,
         } = page;
+        self.know_number(no);
         match found {
             Ok(Found::Next(events)) => {
                 self.take_events(&events);

@@ -17,6 +17,8 @@ pub(super) const READ_RETRY: Duration = Duration::from_millis(500);
 
 /// What was found after a seq.
 pub(super) struct Page {
+    /// The channel's number, unless it has no event yet.
+    pub(super) no: Option<ChannelNo>,
     pub(super) after: Seq,
     /// How far the log was said to reach before it was read.
     pub(super) claimed: Seq,
@@ -72,17 +74,18 @@ impl Turns {
 /// Nothing comes of a pause.
 pub(super) type PageRead = Pin<Box<dyn Future<Output = Option<Page>> + Send>>;
 
-/// Reads the page after a seq.
+/// Reads the page after a seq. Of a channel whose number is not known, the number first.
 pub(super) fn read(
     store: Store,
     channel: ChannelName,
-    no: ChannelNo,
+    mut no: Option<ChannelNo>,
     after: Seq,
     claimed: Seq,
 ) -> PageRead {
     Box::pin(async move {
-        let found = look(&store, &channel, no, after).await;
+        let found = look(&store, &channel, &mut no, after).await;
         Some(Page {
+            no,
             after,
             claimed,
             found,
@@ -93,9 +96,15 @@ pub(super) fn read(
 async fn look(
     store: &Store,
     channel: &ChannelName,
-    no: ChannelNo,
+    number: &mut Option<ChannelNo>,
     after: Seq,
 ) -> Result<Found, StoreError> {
+    if number.is_none() {
+        *number = store.channel_get(channel).await?.map(|channel| channel.no);
+    }
+    let Some(no) = *number else {
+        return Ok(Found::End);
+    };
     let page = store.events_page(channel, no, after, PAGE_EVENTS, PAGE_BYTES);
     let events = page.await?;
     if events.first().is_some_and(|event| event.seq == after + 1) {

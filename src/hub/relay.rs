@@ -180,7 +180,7 @@ impl Inlet {
     /// Hands a message to the feed. One that finds no room in the mailbox, or in the memory for events, is repaired from
     /// the log if it is of events, and lost if it is a signal.
     pub(super) fn put(&self, message: Message) {
-        if let Message::Events(events) = &message
+        if let Message::Committed(events) | Message::Events(events) = &message
             && let Some(last) = events.last()
         {
             self.heard.head.fetch_max(last.seq, Ordering::AcqRel);

@@ -147,7 +147,13 @@ impl Stage {
 
     /// Removes so many events.
     async fn prune(&self, events: i64) {
-        let no = self.store.channel_open(&self.channel).await.unwrap().no;
+        let no = self
+            .store
+            .channel_get(&self.channel)
+            .await
+            .unwrap()
+            .unwrap()
+            .no;
         let limits = PruneLimits {
             events,
             bytes: i64::MAX,
@@ -390,4 +396,75 @@ async fn signals_are_for_those_who_were_told_what_happened_before() {
         .await
         .unwrap();
     assert_eq!(*slow.signals.lock().unwrap(), [3], "the one that lasts");
+}
+
+/// Born on another instance, of which nothing was heard: the comparison of heads finds it by its name.
+#[tokio::test]
+async fn feed_without_events_learns_of_the_first_ones_from_the_log() {
+    let stage = Stage::new(100).await;
+    let reader = Reader::new(usize::MAX);
+    let (_kept, joined) = stage.subscribe(&reader, From::Now).await.unwrap();
+    assert_eq!(
+        (joined.channel_no, joined.head, joined.position),
+        (None, 0, 0)
+    );
+    let written = stage.store.channel_get(&stage.channel).await.unwrap();
+    assert_eq!(written, None, "a subscription writes nothing");
+    let events = stage.append(3).await;
+    stage.hub.check_heads().await.unwrap();
+    until("what was born elsewhere is told", || {
+        reader.told() == seqs(1, 3)
+    })
+    .await;
+    let late = Reader::new(usize::MAX);
+    let (_late, joined) = stage.subscribe(&late, From::Seen(0)).await.unwrap();
+    assert_eq!(joined.channel_no, Some(events[0].channel_no));
+    until("the newcomer is told", || late.told() == seqs(1, 3)).await;
+}
+
+/// A first event that another instance tells with a number of its own is not believed.
+#[tokio::test]
+async fn first_event_of_another_log_is_not_told() {
+    let stage = Stage::new(100).await;
+    let reader = Reader::new(usize::MAX);
+    let (_kept, _) = stage.subscribe(&reader, From::Now).await.unwrap();
+    let elsewhere = Stage::new(100).await;
+    let other = Stage {
+        channel: ChannelName::restore("other"),
+        store: elsewhere.store.clone(),
+        hub: Arc::clone(&elsewhere.hub),
+    };
+    other.append(1).await;
+    let foreign = elsewhere.append(1).await;
+    stage
+        .hub
+        .put(&stage.channel, Message::Events(Arc::clone(&foreign)));
+    stage.hub.settle().await;
+    let own = stage.append(2).await;
+    assert_ne!(own[0].channel_no, foreign[0].channel_no);
+    stage.hub.publish(&stage.channel, &own);
+    until("the channel's own events are told", || {
+        reader.told() == seqs(1, 2)
+    })
+    .await;
+}
+
+/// Those who subscribe while the first event is on its way hear of it once, whether they came before it or after.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_event_reaches_those_who_subscribe_meanwhile() {
+    for round in 0..50 {
+        let stage = Arc::new(Stage::new(100).await);
+        let writer = Arc::clone(&stage);
+        let writing = async move {
+            for _ in 0..round % 5 {
+                tokio::task::yield_now().await;
+            }
+            let events = writer.append(1).await;
+            writer.hub.publish(&writer.channel, &events);
+        };
+        let reader = Reader::new(usize::MAX);
+        let ((), subscribed) = tokio::join!(writing, stage.subscribe(&reader, From::Seen(0)));
+        let (_kept, _) = subscribed.unwrap();
+        until("the first event is told", || reader.told() == seqs(1, 1)).await;
+    }
 }

@@ -6,7 +6,7 @@ use super::rate::{Bucket, Pace};
 use crate::contract::EventClass;
 
 /// Bytes of an answer that cost as much as a read.
-const READ_UNIT: usize = 64 * 1024;
+pub const READ_UNIT: usize = 64 * 1024;
 
 /// How quickly budgets fill up; what has no pace is not limited.
 #[derive(Debug)]

@@ -176,10 +176,25 @@ fn a_read_costs_by_the_size_of_its_answer() {
     let limits = limits(&["--read-rate=1/100", "--user-read-rate=1/50"]);
     let (own, shared) = (Budget::default(), Budget::default());
     let spend = || limits.spend(EventClass::Read, &own, Some(&shared));
-    limits.charge_read(39 * 64 * 1024, Some(&own), Some(&shared));
+    limits.charge_read(39 * READ_UNIT, Some(&own), Some(&shared));
     let done = (0..100).filter(|_| spend().is_ok()).count();
     assert_eq!(done, 11);
     assert_eq!(spend().unwrap_err().limit, Limit::UserReads);
+    assert_eq!(
+        limits.spend(EventClass::Command, &own, Some(&shared)),
+        Ok(())
+    );
+}
+
+#[test]
+fn message_that_costs_more_is_served_and_paid_back() {
+    let limits = limits(&["--read-rate=10/10", "--user-read-rate=10/1000"]);
+    let (own, shared) = (Budget::default(), Budget::default());
+    let spend = || limits.spend(EventClass::Read, &own, Some(&shared));
+    assert_eq!(spend(), Ok(()));
+    limits.charge_read(254 * READ_UNIT, Some(&own), Some(&shared));
+    let refused = spend().unwrap_err();
+    assert!(refused.retry_after > Duration::from_secs(23), "{refused:?}");
     assert_eq!(
         limits.spend(EventClass::Command, &own, Some(&shared)),
         Ok(())

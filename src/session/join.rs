@@ -9,7 +9,7 @@ use super::access::{Standing, unseen};
 use super::read::Listing;
 use super::revoke::Revoked;
 use crate::contract::{Document, ErrorCode, Join, Reply, Types};
-use crate::domain::{ChannelName, Fields, ProjectId, Seq, Target};
+use crate::domain::{ChannelName, Fields, Kind, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -21,6 +21,8 @@ const JOIN_EVENTS: usize = 500;
 pub(super) enum JoinError {
     /// The client cannot see it.
     Unseen,
+    /// It has no events yet, and the cursor has no room for its name.
+    TooManyUnused,
     /// It cannot be subscribed to.
     Subscribe(SubscribeError),
 }
@@ -91,6 +93,7 @@ impl Session {
         match followed.await {
             Ok(followed) => Ok(self.joined(&join, &channel, followed, answer)),
             Err(JoinError::Unseen) => Ok(unseen()),
+            Err(JoinError::TooManyUnused) => Ok(too_many_unused(Kind::Project.id_key())),
             Err(JoinError::Subscribe(SubscribeError::Store(error))) => Err(error),
             Err(JoinError::Subscribe(SubscribeError::Closing | SubscribeError::OutOfRange(_))) => {
                 Ok(closing())
@@ -163,11 +166,15 @@ impl Session {
                 return Err(error.into());
             }
         };
-        self.rooms.settle(channel, subscription, joined, || {
+        let settled = self.rooms.settle(channel, subscription, joined, || {
             let project = target.project.as_ref().filter(|_| self.attends)?;
             let (presence, caller) = (self.app.presence(), &self.caller);
             Some(presence.enter(project, &caller.actor, caller.connection))
         });
+        if !settled {
+            self.let_go_of(channel);
+            return Err(JoinError::TooManyUnused);
+        }
         self.vet(target, joined.position, standing).await?;
         Ok(joined)
     }
@@ -206,7 +213,7 @@ impl Session {
         answer.insert("room", channel.as_str());
         answer.insert("projectId", join.project.to_json());
         answer.insert("seq", joined.head);
-        let cursor = self.cursor_at(joined.channel_no, joined.head);
+        let cursor = self.cursor_at(channel, joined.channel_no, joined.head);
         answer.insert("cursor", cursor);
         let roster = self
             .app
@@ -253,6 +260,13 @@ impl Session {
 
 pub(super) fn seq_of(answer: &Document) -> Seq {
     answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// A channel without events stands in the cursor by its name, for which there is a limit of bytes.
+pub(super) fn too_many_unused(field: &'static str) -> Reply {
+    let message = "this connection is subscribed to too many channels without events: \
+                   leave one, or open another connection";
+    Reply::refused(ErrorCode::ValidationFailed, message).with_field(field)
 }
 
 pub(super) fn closing() -> Reply {

@@ -96,12 +96,12 @@ impl Session {
     /// Where a project's log stood, and whether there is such a project.
     fn as_of<T>(&self, found: &Snapshot<T>) -> (Document, bool) {
         let mut answer = Document::default();
-        let Some(Channel { no, seq, .. }) = found.channel else {
+        let Some(Channel { no, name, seq, .. }) = &found.channel else {
             return (answer, false);
         };
-        answer.insert("seq", seq);
-        answer.insert("cursor", self.cursor_at(no, seq));
-        (answer, seq > NOTHING_HAPPENED)
+        answer.insert("seq", *seq);
+        answer.insert("cursor", self.cursor_at(name, Some(*no), *seq));
+        (answer, *seq > NOTHING_HAPPENED)
     }
 }
 

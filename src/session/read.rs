@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
 
 use super::Session;
-use crate::contract::{Cursor, Document, Since, payload};
+use crate::contract::{ChannelRef, Cursor, Document, Since, payload};
 use crate::domain::{ChannelName, ChannelNo, Event, Kind, ProjectId, Seq, Target};
 use crate::hub::OutOfRange;
-use crate::store::{Channel, Gather, StoreError};
+use crate::store::{Gather, StoreError};
 
 /// A state of at most this many bytes is small: it is read without waiting for others.
 const SMALL_STATE: usize = 1024 * 1024;
@@ -28,7 +28,8 @@ pub(super) enum Listing {
 
 /// Part of a channel's log.
 pub(super) struct Stretch {
-    no: ChannelNo,
+    /// The channel's number; `None` before its first event.
+    no: Option<ChannelNo>,
     /// Its events come after this seq.
     after: Seq,
     head: Seq,
@@ -89,8 +90,27 @@ impl Session {
         Ok(extra)
     }
 
-    pub(super) fn cursor_at(&self, no: ChannelNo, seq: Seq) -> String {
-        Cursor::single(self.app.epoch().clone(), no, seq).to_string()
+    pub(super) fn cursor_at(
+        &self,
+        channel: &ChannelName,
+        no: Option<ChannelNo>,
+        seq: Seq,
+    ) -> String {
+        let spelled = ChannelRef::new(no, channel);
+        Cursor::single(self.app.epoch().clone(), spelled, seq).text()
+    }
+
+    /// The seq at which a cursor stands in a channel.
+    pub(super) async fn position_of(
+        &self,
+        cursor: &Cursor,
+        channel: &ChannelName,
+    ) -> Result<Option<Seq>, StoreError> {
+        // It may have been made before the channel's first event.
+        let by_name = cursor.get(&ChannelRef::Name(channel.clone()));
+        let found = self.app.store().channel_get(channel).await?;
+        let by_number = found.and_then(|channel| cursor.get(&channel.no.into()));
+        Ok(by_number.or(by_name))
     }
 
     /// The seq that a `since` means in this channel, or why it cannot be served.
@@ -103,16 +123,12 @@ impl Session {
             Since::Seq(seq) => return Ok(Ok(*seq)),
             Since::Cursor(text) => text,
         };
-        let Ok(cursor) = Cursor::parse(text) else {
-            return Ok(Err("the cursor is malformed"));
+        let cursor = match Cursor::parse(text, self.app.epoch()) {
+            Ok(cursor) => cursor,
+            Err(error) => return Ok(Err(error.reason())),
         };
-        if cursor.epoch() != self.app.epoch() {
-            return Ok(Err("the cursor is of another database"));
-        }
-        let no = self.app.store().channel_open(channel).await?.no;
-        Ok(cursor
-            .get(no)
-            .ok_or("the cursor does not cover this channel"))
+        let seq = self.position_of(&cursor, channel).await?;
+        Ok(seq.ok_or("the cursor does not cover this channel"))
     }
 
     /// The state now. It is read and rendered once for all who ask at about the same time.
@@ -144,15 +160,13 @@ impl Session {
             let whole = store.snapshot(project, &rendered(usize::MAX)).await?;
             (whole, Some(turn))
         };
-        let (no, seq) = match &state.channel {
-            Some(Channel { no, seq, .. }) => (*no, *seq),
-            // Nothing had happened yet, whatever happens meanwhile.
-            None => (store.channel_open(&project.channel()).await?.no, 0),
-        };
+        let channel = state.channel.as_ref();
+        let (no, seq) = channel.map(|channel| (channel.no, channel.seq)).unzip();
+        let seq = seq.unwrap_or(0);
         let mut document = Document::default();
         document.insert("projectId", project.to_json());
         document.insert("seq", seq);
-        document.insert("cursor", self.cursor_at(no, seq));
+        document.insert("cursor", self.cursor_at(&project.channel(), no, seq));
         let mut document = if turn.is_some() {
             let inserted = spawn_blocking(move || with_lists(document, &state.entities)).await;
             inserted.map_err(|error| StoreError::Unavailable(error.into()))?
@@ -171,12 +185,19 @@ impl Session {
         limit: usize,
     ) -> Result<Result<Stretch, OutOfRange>, StoreError> {
         let store = self.app.store();
-        let Channel { no, seq: head, .. } = store.channel_open(channel).await?;
+        let found = store.channel_get(channel).await?;
+        let (no, head) = found.map(|found| (found.no, found.seq)).unzip();
+        let head = head.unwrap_or(0);
         if after > head {
             return Ok(Err(OutOfRange::Ahead));
         }
-        let page = store.events_page(channel, no, after, limit, SYNC_BYTES);
-        let events = page.await?;
+        let events = match no {
+            Some(no) => {
+                let page = store.events_page(channel, no, after, limit, SYNC_BYTES);
+                page.await?
+            }
+            None => Vec::new(),
+        };
         // Asked of the page: events may have been removed since the channel was read.
         let first = events.first().map(|event| event.seq);
         if first.map_or(after < head, |first| first != after + 1) {
@@ -238,7 +259,8 @@ impl Session {
         limit: usize,
     ) -> Result<Stretch, StoreError> {
         loop {
-            let after = self.app.store().channel_open(channel).await?.pruned_seq;
+            let found = self.app.store().channel_get(channel).await?;
+            let after = found.map_or(0, |found| found.pruned_seq);
             // Unless more was removed meanwhile.
             if let Ok(stretch) = self.events_after(channel, after, limit).await? {
                 return Ok(stretch);
@@ -261,7 +283,7 @@ impl Session {
         }
         answer.insert_text("events", &self.listed(events, listing));
         answer.insert("seq", seq);
-        answer.insert("cursor", self.cursor_at(no, seq));
+        answer.insert("cursor", self.cursor_at(&target.channel, no, seq));
         answer.insert("hasMore", seq < head);
         answer
     }

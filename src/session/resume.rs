@@ -1,5 +1,6 @@
 //! Going on where a client was when its connection ended.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -9,8 +10,8 @@ use super::access::Standing;
 use super::join::{JoinError, seq_of};
 use super::revoke::Revoked;
 use super::subscribe::Continued;
-use crate::contract::{Cursor, Document, Types};
-use crate::domain::{ChannelName, EventType, ProjectId, Seq, Target};
+use crate::contract::{ChannelRef, Cursor, Document, Position, UNKNOWN_CHANNELS};
+use crate::domain::{ChannelName, EventType, ProjectId, Target};
 use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};
 
 /// What became of a cursor with which a client came back.
@@ -61,21 +62,15 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Resumed, SubscribeError> {
         let mut resumed = Resumed::default();
-        let Ok(cursor) = Cursor::parse(cursor) else {
-            resumed.lost("the cursor is malformed");
-            return Ok(resumed);
+        let cursor = match Cursor::parse(cursor, self.app.epoch()) {
+            Ok(cursor) => cursor,
+            Err(error) => {
+                resumed.lost(error.reason());
+                return Ok(resumed);
+            }
         };
-        if cursor.epoch() != self.app.epoch() {
-            resumed.lost("the cursor is of another database");
-            return Ok(resumed);
-        }
-        let numbers: Vec<_> = cursor.positions().iter().map(|(no, _)| *no).collect();
-        let targets = self.app.channels().targets(&numbers).await;
-        let targets = targets.map_err(SubscribeError::Store)?;
-        let positions = cursor.positions().iter();
-        let (rooms, seqs): (Vec<_>, Vec<_>) = positions
-            .filter_map(|(no, seq)| Some((targets.get(no)?.clone(), (*no, *seq))))
-            .unzip();
+        self.charge_channels(cursor.positions().len());
+        let (rooms, positions): (Vec<_>, Vec<_>) = self.places(&cursor).await?.into_iter().unzip();
         if rooms.len() > self.rooms.max {
             resumed.lost("the cursor is of more channels than a connection may be in");
             return Ok(resumed);
@@ -88,15 +83,14 @@ impl Session {
             .iter()
             .filter(|standing| is_known(standing))
             .count()
-            < numbers.len()
+            < cursor.positions().len()
         {
-            resumed.lost("the cursor is of channels that do not exist, or cannot be seen");
+            resumed.lost(UNKNOWN_CHANNELS);
         }
-        let joins = rooms.iter().zip(seqs).zip(standings);
+        let joins = rooms.iter().zip(positions).zip(standings);
         let joins = joins.filter(|(_, standing)| is_known(standing)).map(
-            |((target, (no, seq)), standing)| {
-                let types = cursor.types(no);
-                self.resume_room(target, (seq, types), standing, subscriber)
+            |((target, position), standing)| {
+                self.resume_room(target, position, standing, subscriber)
             },
         );
         for (channel, reset) in try_join_all(joins).await? {
@@ -106,13 +100,51 @@ impl Session {
         Ok(resumed)
     }
 
+    /// The channels of a cursor that exist, or may come to exist, each once.
+    async fn places<'a>(
+        &self,
+        cursor: &'a Cursor,
+    ) -> Result<Vec<(Target, &'a Position)>, SubscribeError> {
+        let (mut numbers, mut names) = (Vec::new(), Vec::new());
+        for position in cursor.positions() {
+            match &position.channel {
+                ChannelRef::Number(no) => numbers.push(*no),
+                ChannelRef::Name(name) => names.push(name.clone()),
+            }
+        }
+        // What was without events may have some now. Whether a project's id is a number is known by its number alone.
+        let born = self.app.store().channel_heads(&names).await;
+        let born = born.map_err(SubscribeError::Store)?;
+        let born: HashMap<_, _> = born
+            .into_iter()
+            .map(|found| (found.name, found.no))
+            .collect();
+        numbers.extend(born.values());
+        let targets = self.app.channels().targets(&numbers).await;
+        let targets = targets.map_err(SubscribeError::Store)?;
+        let mut seen = HashSet::new();
+        let positions = cursor.positions().iter().filter_map(|position| {
+            let target = match &position.channel {
+                ChannelRef::Number(no) => targets.get(no)?.clone(),
+                ChannelRef::Name(name) => {
+                    let known = born.get(name).and_then(|no| targets.get(no)).cloned();
+                    known.unwrap_or_else(|| Target::from(name.clone()))
+                }
+            };
+            seen.insert(target.channel.clone())
+                .then_some((target, position))
+        });
+        Ok(positions.collect())
+    }
+
     async fn resume_room(
         &self,
         target: &Target,
-        (seq, types): (Seq, Option<&Types>),
+        position: &Position,
         standing: Standing,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(Option<ChannelName>, Option<Reset>), SubscribeError> {
+        let (seq, types) = (position.seq, position.types.as_ref());
         let from = |from| self.subscribe(target, types, subscriber, from, standing);
         let resumed = async {
             if !standing.sees() {
@@ -139,7 +171,7 @@ impl Session {
             (Err(JoinError::Unseen), Some(project)) => {
                 Ok((None, Some(Reset::Revoked(project.clone()))))
             }
-            (Err(JoinError::Unseen), None) => Ok((None, None)),
+            (Err(JoinError::Unseen), None) | (Err(JoinError::TooManyUnused), _) => Ok((None, None)),
             (Err(JoinError::Subscribe(error)), _) => Err(error),
         }
     }
@@ -177,6 +209,7 @@ impl Session {
                 Revoked::Removed,
                 None,
             )),
+            Err(JoinError::TooManyUnused) => Err(SubscribeError::Closing),
             Err(JoinError::Subscribe(error)) => Err(error),
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::contract::{Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_TYPES_BYTES, Types};
+use crate::contract::{
+    ChannelRef, Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES, MAX_CURSOR_TYPES_BYTES, Types,
+};
 use crate::domain::{ChannelName, ChannelNo, Epoch, Event, EventType, ProjectId, Seq, Target};
 use crate::hub::{self, Subscription};
 use crate::presence::Attendance;
@@ -17,8 +19,8 @@ struct Room {
     subscription: Option<Subscription>,
     /// From the first subscription on, until the room is left.
     attendance: Option<Attendance>,
-    /// Known from the first subscription or event on.
-    no: Option<ChannelNo>,
+    /// How the cursor spells the channel: known from the first subscription or event on.
+    spelled: Option<ChannelRef>,
     /// From where on events follow, as long as the state before them is not on its way: they are held back.
     held: Option<Seq>,
     /// As of which event it is certain that the client may be here; until that is known nothing is delivered.
@@ -69,7 +71,37 @@ struct Joined {
     closed: bool,
 }
 
+impl Room {
+    /// How the cursor spells the room's channel from now on: by its number as soon as that is known.
+    fn spell(
+        &mut self,
+        told: &mut Cursor,
+        channel: &ChannelName,
+        no: Option<ChannelNo>,
+    ) -> ChannelRef {
+        let spelled = match (self.spelled.take(), no) {
+            (Some(ChannelRef::Name(name)), Some(no)) => {
+                told.number(&name, no);
+                ChannelRef::Number(no)
+            }
+            (Some(known), _) => known,
+            (None, no) => ChannelRef::new(no, channel),
+        };
+        self.spelled.insert(spelled).clone()
+    }
+}
+
 impl Joined {
+    /// Whether cursors have room for the name of a channel without events.
+    fn has_place_for_name(&self, channel: &ChannelName) -> bool {
+        let positions = self.told.positions().iter();
+        let names = positions.filter_map(|position| match &position.channel {
+            ChannelRef::Name(name) if name != channel => Some(Cursor::name_bytes(name)),
+            _ => None,
+        });
+        names.sum::<usize>() + Cursor::name_bytes(channel) <= MAX_CURSOR_NAMES_BYTES
+    }
+
     fn room(&mut self, target: &Target) -> &mut Room {
         let room = self.by_channel.entry(target.channel.clone());
         room.or_insert_with(|| Room {
@@ -77,7 +109,7 @@ impl Joined {
             types: None,
             subscription: None,
             attendance: None,
-            no: None,
+            spelled: None,
             held: None,
             vetted: None,
             revoked: false,
@@ -120,8 +152,8 @@ impl Rooms {
         room.types = types.cloned();
         room.vetted = vetted;
         room.revoked = false;
-        if let Some(no) = room.no {
-            rooms.told.select(no, types.cloned());
+        if let Some(channel) = room.spelled.clone() {
+            rooms.told.select(&channel, types.cloned());
         }
     }
 
@@ -200,19 +232,24 @@ impl Rooms {
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
         let rooms = self.lock();
-        rooms.told.get(rooms.by_channel.get(channel)?.no?)
+        let room = rooms.by_channel.get(channel)?;
+        rooms.told.get(room.spelled.as_ref()?)
     }
 
     /// Keeps a room's new subscription. What was delivered meanwhile lies after its position. Who is not in the room
-    /// yet, attends from now on; who has gone meanwhile, does not.
+    /// yet, attends from now on; who has gone meanwhile, does not. `false` if the channel has no event yet and cursors
+    /// have no room for its name: then nothing is kept.
     pub(super) fn settle(
         &self,
         channel: &ChannelName,
         subscription: Subscription,
         joined: hub::Joined,
         attend: impl FnOnce() -> Option<Attendance>,
-    ) {
+    ) -> bool {
         let mut rooms = self.lock();
+        if joined.channel_no.is_none() && !rooms.has_place_for_name(channel) {
+            return false;
+        }
         let Joined {
             by_channel,
             told,
@@ -220,24 +257,25 @@ impl Rooms {
             closed: false,
         } = &mut *rooms
         else {
-            return;
+            return true;
         };
         if let Some(room) = by_channel.get_mut(channel) {
             room.subscription = Some(subscription);
             if room.attendance.is_none() {
                 room.attendance = attend();
             }
-            room.no = Some(joined.channel_no);
-            told.select(joined.channel_no, room.types.clone());
+            let spelled = room.spell(told, channel, joined.channel_no);
             let position = if let Some(held) = &mut room.held {
                 *held = joined.position;
                 UNCERTAIN
             } else {
-                let delivered = told.get(joined.channel_no).unwrap_or(joined.position);
+                let delivered = told.get(&spelled).unwrap_or(joined.position);
                 delivered.max(joined.position)
             };
-            told.set(joined.channel_no, position);
+            told.set(spelled.clone(), position);
+            told.select(&spelled, room.types.clone());
         }
+        true
     }
 
     /// Starts a room over at another position.
@@ -255,8 +293,8 @@ impl Rooms {
         let rooms = &mut *self.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.held = held;
-            if let Some(no) = room.no {
-                rooms.told.set(no, position);
+            if let Some(channel) = &room.spelled {
+                rooms.told.set(channel.clone(), position);
             }
         }
     }
@@ -265,10 +303,11 @@ impl Rooms {
     pub(super) fn release(&self, channel: &ChannelName) -> bool {
         let rooms = &mut *self.lock();
         let room = rooms.by_channel.get_mut(channel);
-        let Some((no, position)) = room.and_then(|room| room.no.zip(room.held.take())) else {
+        let released = room.and_then(|room| room.spelled.clone().zip(room.held.take()));
+        let Some((channel, position)) = released else {
             return false;
         };
-        rooms.told.set(no, position);
+        rooms.told.set(channel, position);
         true
     }
 
@@ -291,8 +330,8 @@ impl Rooms {
     pub(super) fn forget(&self, channel: &ChannelName) -> Option<Attendance> {
         let mut rooms = self.lock();
         let forgotten = rooms.by_channel.remove(channel)?;
-        if let Some(no) = forgotten.no {
-            rooms.told.remove(no);
+        if let Some(channel) = &forgotten.spelled {
+            rooms.told.remove(channel);
         }
         drop(rooms);
         forgotten.attendance
@@ -323,24 +362,26 @@ impl Rooms {
 
     /// The cursor of all rooms.
     pub(super) fn cursor(&self) -> String {
-        self.lock().told.to_string()
+        self.lock().told.text()
     }
 
     /// The cursor of all rooms but one.
     pub(super) fn cursor_without(&self, channel: &ChannelName) -> String {
         let rooms = self.lock();
         let mut told = rooms.told.clone();
-        if let Some(no) = rooms.by_channel.get(channel).and_then(|room| room.no) {
-            told.remove(no);
+        let room = rooms.by_channel.get(channel);
+        if let Some(channel) = room.and_then(|room| room.spelled.as_ref()) {
+            told.remove(channel);
         }
-        told.to_string()
+        told.text()
     }
 
     /// Covers a room no longer: the client was told that it is not there any more.
     pub(super) fn uncover(&self, channel: &ChannelName) {
         let rooms = &mut *self.lock();
-        if let Some(no) = rooms.by_channel.get(channel).and_then(|room| room.no) {
-            rooms.told.remove(no);
+        let room = rooms.by_channel.get(channel);
+        if let Some(channel) = room.and_then(|room| room.spelled.as_ref()) {
+            rooms.told.remove(channel);
         }
     }
 
@@ -356,10 +397,15 @@ impl Rooms {
         if room.held.is_some() || room.vetted.is_none() {
             return Delivery::Wait;
         }
-        if room.no.replace(event.channel_no).is_none() {
-            rooms.told.select(event.channel_no, room.types.clone());
+        let number = ChannelRef::Number(event.channel_no);
+        if room.spelled.as_ref() == Some(&number) {
+            rooms.told.set(number, event.seq);
+        } else {
+            // The first event that is delivered here, and perhaps the channel's first one.
+            room.spell(&mut rooms.told, &event.channel, Some(event.channel_no));
+            rooms.told.set(number.clone(), event.seq);
+            rooms.told.select(&number, room.types.clone());
         }
-        rooms.told.set(event.channel_no, event.seq);
         match &room.types {
             Some(types) if !types.contain(&event.event_type) => {
                 rooms.skipped += 1;
@@ -367,7 +413,7 @@ impl Rooms {
             }
             _ => {
                 rooms.skipped = 0;
-                Delivery::Told(rooms.told.to_string())
+                Delivery::Told(rooms.told.text())
             }
         }
     }
@@ -379,7 +425,7 @@ impl Rooms {
             return None;
         }
         rooms.skipped = 0;
-        Some(rooms.told.to_string())
+        Some(rooms.told.text())
     }
 
     /// Notes that an event could not be delivered after all: no cursor may cover it yet.

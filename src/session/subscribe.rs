@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::access::Standing;
-use super::join::{JoinError, closing, seq_of};
+use super::join::{JoinError, closing, seq_of, too_many_unused};
 use super::read::Listing;
 use super::rooms::UNCERTAIN;
 use super::{Outcome, Session};
@@ -59,6 +59,8 @@ impl Session {
         wish: Subscribe,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Reply, StoreError> {
+        // The message itself has paid for one of them.
+        self.charge_channels(wish.channels.len().saturating_sub(1));
         let targets: Vec<_> = wish.channels.iter().cloned().map(Target::from).collect();
         let standings = self.standings(&targets).await?;
         if let Some(refusal) = self.refusal_of(&wish, &targets, &standings) {
@@ -82,6 +84,7 @@ impl Session {
                     }
                     return match error {
                         JoinError::Unseen => Ok(not_heard(target, None)),
+                        JoinError::TooManyUnused => Ok(too_many_unused("channels")),
                         JoinError::Subscribe(SubscribeError::Store(error)) => Err(error),
                         JoinError::Subscribe(_) => Ok(closing()),
                     };
@@ -124,11 +127,8 @@ impl Session {
         match since {
             None => Start::Now,
             Some(Since::Seq(seq)) => Start::Seq(*seq),
-            Some(Since::Cursor(text)) => match Cursor::parse(text) {
-                Err(_) => Start::Lost("the cursor is malformed"),
-                Ok(cursor) if cursor.epoch() != self.app.epoch() => {
-                    Start::Lost("the cursor is of another database")
-                }
+            Some(Since::Cursor(text)) => match Cursor::parse(text, self.app.epoch()) {
+                Err(error) => Start::Lost(error.reason()),
                 Ok(cursor) => Start::Cursor(cursor),
             },
         }
@@ -151,7 +151,8 @@ impl Session {
         let mut document = told.unwrap_or_default();
         document.insert("channel", target.channel.as_str());
         document.insert("seq", joined.head);
-        document.insert("cursor", self.cursor_at(joined.channel_no, joined.head));
+        let cursor = self.cursor_at(&target.channel, joined.channel_no, joined.head);
+        document.insert("cursor", cursor);
         Ok(document)
     }
 
@@ -165,9 +166,9 @@ impl Session {
             Start::Now | Start::Lost(_) => From::Now,
             Start::Seq(seq) => From::Seen(*seq),
             Start::Cursor(cursor) => {
-                let channel = self.app.store().channel_open(channel).await;
-                let no = channel.map_err(SubscribeError::Store)?.no;
-                cursor.get(no).map_or(From::Now, From::Seen)
+                let seq = self.position_of(cursor, channel).await;
+                let seq = seq.map_err(SubscribeError::Store)?;
+                seq.map_or(From::Now, From::Seen)
             }
         })
     }
@@ -255,12 +256,12 @@ impl Session {
         let limit = self.app.config().replay_limit;
         let limit = Seq::try_from(limit).unwrap_or(Seq::MAX);
         loop {
-            let channel = self.app.store().channel_open(&target.channel).await;
-            let channel = channel.map_err(SubscribeError::Store)?;
-            continued.seq = match rest {
-                Rest::Kept => channel.pruned_seq.max(channel.seq.saturating_sub(limit)),
-                Rest::None => channel.seq,
-            };
+            let found = self.app.store().channel_get(&target.channel).await;
+            let found = found.map_err(SubscribeError::Store)?;
+            continued.seq = found.map_or(0, |found| match rest {
+                Rest::Kept => found.pruned_seq.max(found.seq.saturating_sub(limit)),
+                Rest::None => found.seq,
+            });
             let from = From::After(continued.seq);
             let begun = self.subscribe(target, types, subscriber, from, standing);
             match begun.await {

@@ -19,7 +19,7 @@ use super::error::migrate_error;
 use super::session::Session;
 use super::writes::Writes;
 use super::{CommitError, StoreError};
-use crate::domain::Epoch;
+use crate::domain::{ChannelNo, Epoch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -45,6 +45,8 @@ pub struct Postgres {
 pub struct Tx {
     pub(super) session: Session<sqlx::Postgres>,
     pub(super) written: bool,
+    /// Channels that it has made.
+    pub(super) made: Vec<ChannelNo>,
 }
 
 impl Postgres {
@@ -117,6 +119,7 @@ impl Postgres {
         Ok(Tx {
             session,
             written: false,
+            made: Vec::new(),
         })
     }
 

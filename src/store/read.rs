@@ -66,7 +66,7 @@ impl Store {
         with!(reader of self, meta::ping())
     }
 
-    /// A channel; `None` if it has never been locked for a commit.
+    /// A channel; `None` before its first event.
     ///
     /// # Errors
     ///
@@ -74,18 +74,6 @@ impl Store {
     pub async fn channel_get(&self, name: &ChannelName) -> Result<Option<Channel>, StoreError> {
         let channels = self.channel_heads(std::slice::from_ref(name)).await?;
         Ok(channels.into_iter().next())
-    }
-
-    /// A channel, made if it is missing: whoever follows it has a number for it from the start.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn channel_open(&self, name: &ChannelName) -> Result<Channel, StoreError> {
-        if let Some(found) = self.channel_get(name).await? {
-            return Ok(found);
-        }
-        with!(writer of self, channel::make(name))
     }
 
     /// The channels that have these numbers, as far as there are any.

@@ -91,6 +91,10 @@ pub(super) fn channel(row: &impl Columns) -> Result<Channel, StoreError> {
     })
 }
 
+pub(super) fn channel_no(row: &impl Columns) -> Result<ChannelNo, StoreError> {
+    row.integer(CHANNELS, "no").map(ChannelNo)
+}
+
 pub(super) fn target(row: &impl Columns) -> Result<(ChannelNo, Target), StoreError> {
     let no = ChannelNo(row.integer(CHANNELS, "no")?);
     let channel = ChannelName::restore(row.text(CHANNELS, "name")?);

@@ -26,7 +26,7 @@ use super::error::migrate_error;
 use super::session::Session;
 use super::writes::Writes;
 use super::{CommitError, StoreError};
-use crate::domain::Epoch;
+use crate::domain::{ChannelNo, Epoch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -51,6 +51,8 @@ pub struct Sqlite {
 pub struct Tx {
     pub(super) session: Session<sqlx::Sqlite>,
     pub(super) written: bool,
+    /// Channels that it has made.
+    pub(super) made: Vec<ChannelNo>,
 }
 
 impl Sqlite {
@@ -144,6 +146,7 @@ impl Sqlite {
         Ok(Tx {
             session,
             written: false,
+            made: Vec::new(),
         })
     }
 

@@ -1,6 +1,8 @@
 //! The writer's transaction.
 
-use super::{Batch, Channel, CommitError, EntityKey, Store, StoreError, StoredAnswer};
+use std::collections::HashSet;
+
+use super::{Batch, Channel, CommitError, EntityKey, Locked, Store, StoreError, StoredAnswer};
 use super::{postgres, sqlite};
 use crate::domain::{ChannelName, ChannelNo, Entity, EntityId, OrderEntry, ProjectId, Reference};
 
@@ -48,7 +50,8 @@ impl Store {
 }
 
 impl Tx {
-    /// Locks channels until the end of the transaction and makes those that are missing.
+    /// Locks channels until the end of the transaction and makes those that are missing. One that was made and gets
+    /// neither an event nor an answer leaves no row behind.
     ///
     /// This is the first thing a transaction does: rows are made before any lock is held and locks are
     /// taken in the order of the names, so that two instances cannot wait for each other.
@@ -68,7 +71,12 @@ impl Tx {
                 "channels are locked before anything is written".into(),
             ));
         }
-        in_tx!(self, channel::lock(names))
+        let locked: Locked = in_tx!(self, channel::lock(names))?;
+        match self {
+            Self::Sqlite(tx) => tx.made = locked.made,
+            Self::Postgres(tx) => tx.made = locked.made,
+        }
+        Ok(locked.channels)
     }
 
     /// The entities that exist among these, tombstones included, in no order.
@@ -160,7 +168,26 @@ impl Tx {
         if !batch.answers.is_empty() {
             in_tx!(self, answer::insert(&batch.answers, batch.now))?;
         }
+        let unused = self.take_unused(batch);
+        if !unused.is_empty() {
+            in_tx!(self, channel::unmake(&unused))?;
+        }
         Ok(())
+    }
+
+    /// The channels that were made for nothing.
+    fn take_unused(&mut self, batch: &Batch) -> Vec<ChannelNo> {
+        let mut made = match self {
+            Self::Sqlite(tx) => std::mem::take(&mut tx.made),
+            Self::Postgres(tx) => std::mem::take(&mut tx.made),
+        };
+        if !made.is_empty() {
+            let used = batch.heads.iter().map(|(no, _)| *no);
+            let answered = batch.answers.iter().map(|answer| answer.channel_no);
+            let used: HashSet<_> = used.chain(answered).collect();
+            made.retain(|no| !used.contains(no));
+        }
+        made
     }
 
     /// Makes everything durable. Without an error, it is.

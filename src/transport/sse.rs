@@ -150,9 +150,9 @@ impl Server {
         let user_place = user.map(|user| self.app.limits().user_connection(user.as_str()));
         let user_place = user_place.transpose().map_err(too_much)?;
         let style = wish.style.unwrap_or(self.app.config().event_style);
-        let reads = visitor.budget(&self.app);
-        let reads = reads.map(|budget| (self.app.limits().clone(), budget));
+        let budget = visitor.budget(&self.app);
         let session = Session::new(self.app.clone(), visitor.caller, style, visitor.identity);
+        let session = session.paying(None, budget);
         // Who only listens is not seen by others.
         let session = session.unattending();
         let listener = Arc::new(Listener::new(
@@ -161,7 +161,7 @@ impl Server {
             wish.manner,
             self.tenure.clone(),
             request.extensions.get::<Hangup>().cloned(),
-            (self.app.send_memory(), reads),
+            self.app.send_memory(),
         ));
         tracing::debug!(
             connection.id = %listener.connection(),

@@ -10,9 +10,9 @@ const encode = (part) => Buffer.from(JSON.stringify(part)).toString('base64url')
 
 export const now = () => Math.floor(Date.now() / 1000);
 
-/** A token of somebody who may do everything, for so many seconds. */
-export function tokenOf(user, seconds = 3600, secret = SECRET) {
-  const claims = { sub: user, iat: now(), exp: now() + seconds, projects: { '*': 'owner' } };
+/** A token of somebody who may do everything, or has only the roles in `projects`, for so many seconds. */
+export function tokenOf(user, seconds = 3600, secret = SECRET, projects = { '*': 'owner' }) {
+  const claims = { sub: user, iat: now(), exp: now() + seconds, projects };
   const signed = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }

@@ -39,7 +39,7 @@ async fn redis_cli(address: &str, command: &[&str]) -> String {
 async fn topic(client: &Client, project: &str) -> String {
     let joined = client.join(project).await;
     let cursor = joined["cursor"].as_str().unwrap();
-    let (epoch, _) = cursor.split_once('.').unwrap();
+    let (epoch, _) = cursor.split_once('~').unwrap();
     format!("boardcast:{epoch}:channel:project:{project}")
 }
 

@@ -2,6 +2,7 @@
 
 mod going_on;
 mod publishing;
+mod unused;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -58,8 +58,8 @@ struct DryServer {
 
 const CHANNEL: ChannelNo = ChannelNo(1);
 
-fn epoch() -> Epoch {
-    Epoch::restore("abc123".to_owned())
+pub(super) fn epoch() -> Epoch {
+    Epoch::restore("abc123".to_owned(), &"5e".repeat(32)).expect("this is a key")
 }
 
 impl DryServer {
@@ -96,7 +96,9 @@ impl DryServer {
     fn join(&mut self, join: Join) -> Reply {
         let since = match join.since {
             Some(Since::Seq(seq)) => Some(seq),
-            Some(Since::Cursor(text)) => Cursor::parse(&text).unwrap().get(CHANNEL),
+            Some(Since::Cursor(text)) => {
+                Cursor::parse(&text, &epoch()).unwrap().get(&CHANNEL.into())
+            }
             None => None,
         };
         let missed = since.and_then(|since| {

@@ -263,13 +263,14 @@ proptest! {
     }
 
     #[test]
-    fn any_cursor_costs_little(bytes in any_bytes(&["abc123.", ".", ":", ",", "1:1", "1:1,", "0", "9223372036854775807", "9223372036854775808", "é", "-"])) {
+    fn any_cursor_costs_little(bytes in any_bytes(&["abc123~AAAAAAAAAAAAAAAA.", "@dWk:0", "@", "~", ".", ":", ",", "1:1", "1:1,", "0", "9223372036854775807", "9223372036854775808", "é", "-"])) {
         cursor_costs_little(&String::from_utf8_lossy(&bytes));
     }
 }
 
 fn cursor_costs_little(text: &str) {
-    let measured = measured(|| Cursor::parse(text));
+    let epoch = super::fixtures::epoch();
+    let measured = measured(|| Cursor::parse(text, &epoch));
     assert!(
         measured.held <= 4 * text.len() + 256,
         "{} for {}",
@@ -284,14 +285,14 @@ fn cursor_costs_little(text: &str) {
 
 #[test]
 fn long_cursors_cost_little() {
-    for unit in ["1:1,", "0:0,", ",", ":", ".", "9", "e."] {
+    for unit in ["1:1,", "0:0,", "@dWk:0,", ",", ":", ".", "9", "e."] {
         for length in [MAX_CURSOR_BYTES, LARGE] {
-            cursor_costs_little(&filled(("abc123.", ""), unit, length));
+            cursor_costs_little(&filled(("abc123~AAAAAAAAAAAAAAAA.", ""), unit, length));
         }
     }
     let rising: Vec<_> = (1..2000).map(|no| format!("{no}:1,")).collect();
     let rising = rising.concat();
-    cursor_costs_little(&format!("abc123.{rising}2000:1"));
+    cursor_costs_little(&format!("abc123~AAAAAAAAAAAAAAAA.{rising}2000:1"));
 }
 
 /// A name is looked at as long as it can be one.

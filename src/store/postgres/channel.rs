@@ -4,7 +4,7 @@ use sqlx::{Executor as _, PgConnection};
 
 use crate::domain::{ChannelName, ChannelNo, Seq, Target};
 use crate::store::row::{self, CHANNELS, heads_moved, sorted};
-use crate::store::{Channel, KeptChannel, StoreError};
+use crate::store::{Channel, KeptChannel, Locked, StoreError};
 
 /// Locks the channels in the order of their names, and makes those that are missing.
 ///
@@ -14,28 +14,44 @@ use crate::store::{Channel, KeptChannel, StoreError};
 pub(crate) async fn lock(
     conn: &mut PgConnection,
     names: &[ChannelName],
-) -> Result<Vec<Channel>, StoreError> {
+) -> Result<Locked, StoreError> {
     let names = sorted(names);
     let found = lock_existing(conn, &names).await?;
     if found.len() == names.len() {
-        return Ok(found);
+        return Ok(Locked::found(found));
     }
     conn.execute("ROLLBACK").await?;
     conn.execute(super::BEGIN).await?;
-    sqlx::query(
+    let made = sqlx::query(
         "INSERT INTO channels (name) SELECT name FROM UNNEST($1::text[]) AS wanted (name)
          WHERE NOT EXISTS (SELECT FROM channels WHERE channels.name = wanted.name)
          ORDER BY name COLLATE \"C\"
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO NOTHING RETURNING no",
     )
     .bind(&names)
-    .execute(&mut *conn)
+    .fetch_all(&mut *conn)
     .await?;
     let found = lock_existing(conn, &names).await?;
     if found.len() < names.len() {
         return Err(CHANNELS.inconsistent("name"));
     }
-    Ok(found)
+    Ok(Locked {
+        channels: found,
+        made: row::all(&made, row::channel_no)?,
+    })
+}
+
+/// Removes rows that this transaction made and does not need.
+pub(crate) async fn unmake(
+    conn: &mut PgConnection,
+    numbers: &[ChannelNo],
+) -> Result<(), StoreError> {
+    let numbers: Vec<_> = numbers.iter().map(|no| no.0).collect();
+    sqlx::query("DELETE FROM channels WHERE no = ANY($1)")
+        .bind(numbers)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 async fn lock_existing(
@@ -62,19 +78,6 @@ pub(crate) async fn get(
     .fetch_all(conn)
     .await?;
     row::all(&rows, row::channel)
-}
-
-/// Somebody else may have made it meanwhile.
-pub(crate) async fn make(
-    conn: &mut PgConnection,
-    name: &ChannelName,
-) -> Result<Channel, StoreError> {
-    sqlx::query("INSERT INTO channels (name) VALUES ($1) ON CONFLICT DO NOTHING")
-        .bind(name.as_str())
-        .execute(&mut *conn)
-        .await?;
-    let made = get(conn, std::slice::from_ref(name)).await?;
-    made.into_iter().next().ok_or(CHANNELS.inconsistent("name"))
 }
 
 /// Whether a project's id is a number is known from what lies in the project. The names are those of `ProjectId::channel`.

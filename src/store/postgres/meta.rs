@@ -6,20 +6,27 @@ use crate::domain::Epoch;
 use crate::store::StoreError;
 use crate::store::row::{Columns as _, META};
 
+/// Keeps what is there already: a database of an older version has an epoch, and gets a key.
 pub(crate) async fn epoch_insert(conn: &mut PgConnection, epoch: &Epoch) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO meta (epoch) VALUES ($1) ON CONFLICT DO NOTHING")
+    sqlx::query("INSERT INTO meta (epoch, cursor_key) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(epoch.as_str())
+        .bind(epoch.reveal_key())
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("UPDATE meta SET cursor_key = $1 WHERE cursor_key IS NULL")
+        .bind(epoch.reveal_key())
         .execute(conn)
         .await?;
     Ok(())
 }
 
 pub(crate) async fn epoch(conn: &mut PgConnection) -> Result<Epoch, StoreError> {
-    let row = sqlx::query("SELECT epoch FROM meta")
+    let row = sqlx::query("SELECT epoch, cursor_key FROM meta")
         .fetch_optional(conn)
         .await?
         .ok_or_else(|| META.inconsistent("epoch"))?;
-    Ok(Epoch::restore(row.text(META, "epoch")?))
+    let key = row.text(META, "cursor_key")?;
+    Epoch::restore(row.text(META, "epoch")?, &key).ok_or_else(|| META.inconsistent("cursor_key"))
 }
 
 pub(crate) async fn ping(conn: &mut PgConnection) -> Result<(), StoreError> {

@@ -3,26 +3,43 @@
 use sqlx::SqliteConnection;
 
 use crate::domain::{ChannelName, ChannelNo, Seq, Target};
-use crate::store::row::{self, CHANNELS, heads_moved, sorted};
-use crate::store::{Channel, KeptChannel, StoreError};
+use crate::store::row::{self, heads_moved, sorted};
+use crate::store::{Channel, KeptChannel, Locked, StoreError};
 
 /// Makes the channels that are missing. Nothing is locked: there is one writer.
 pub(crate) async fn lock(
     conn: &mut SqliteConnection,
     names: &[ChannelName],
-) -> Result<Vec<Channel>, StoreError> {
+) -> Result<Locked, StoreError> {
     let names = sorted(names);
     let found = select(conn, &names).await?;
     if found.len() == names.len() {
-        return Ok(found);
+        return Ok(Locked::found(found));
     }
-    sqlx::query(
-        "INSERT INTO channels (name) SELECT value FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+    let made = sqlx::query(
+        "INSERT INTO channels (name) SELECT value FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING
+         RETURNING no",
     )
     .bind(super::json(&names))
-    .execute(&mut *conn)
+    .fetch_all(&mut *conn)
     .await?;
-    select(conn, &names).await
+    Ok(Locked {
+        channels: select(conn, &names).await?,
+        made: row::all(&made, row::channel_no)?,
+    })
+}
+
+/// Removes rows that this transaction made and does not need.
+pub(crate) async fn unmake(
+    conn: &mut SqliteConnection,
+    numbers: &[ChannelNo],
+) -> Result<(), StoreError> {
+    let numbers: Vec<_> = numbers.iter().map(|no| no.0).collect();
+    sqlx::query("DELETE FROM channels WHERE no IN (SELECT value FROM json_each(?1))")
+        .bind(super::json(&numbers))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 pub(crate) async fn get(
@@ -42,14 +59,6 @@ async fn select(conn: &mut SqliteConnection, names: &[&str]) -> Result<Vec<Chann
     .fetch_all(conn)
     .await?;
     row::all(&rows, row::channel)
-}
-
-pub(crate) async fn make(
-    conn: &mut SqliteConnection,
-    name: &ChannelName,
-) -> Result<Channel, StoreError> {
-    let made = lock(conn, std::slice::from_ref(name)).await?;
-    made.into_iter().next().ok_or(CHANNELS.inconsistent("name"))
 }
 
 /// Whether a project's id is a number is known from what lies in the project. The names are those of `ProjectId::channel`.

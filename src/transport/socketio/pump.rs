@@ -120,7 +120,7 @@ impl Pump {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
-                self.socket.charge_read(reply.text_bytes());
+                self.socket.session.charge_read(reply.text_bytes());
                 if rooms.is_empty() {
                     self.answer(&name, ack, reply).await;
                 } else {

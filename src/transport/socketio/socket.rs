@@ -105,7 +105,7 @@ pub(super) struct Socket {
     /// Tells the pump of new messages.
     pub(super) arrived: Notify,
     /// What the connection may still send, …
-    budget: Budget,
+    budget: Arc<Budget>,
     /// … and its user, over all connections.
     user_budget: Option<Arc<Budget>>,
     /// Messages that were too many.
@@ -150,12 +150,15 @@ impl Socket {
         );
         // A name that anybody can take is no user: anybody could use up what its owner may do.
         let user = identity.is_some().then_some(&caller.actor);
+        let user_budget = user.and_then(|user| app.limits().budget_of(user.as_str()));
+        let budget = Arc::<Budget>::default();
+        let session = Session::new(app.clone(), caller, style, identity);
         Arc::new(Self {
-            budget: Budget::default(),
-            user_budget: user.and_then(|user| app.limits().budget_of(user.as_str())),
+            session: session.paying(Some(Arc::clone(&budget)), user_budget.clone()),
+            budget,
+            user_budget,
             limited: AtomicU64::new(0),
             place: Mutex::new(None),
-            session: Session::new(app.clone(), caller, style, identity),
             echo: handshake.echo,
             client,
             recoverable: socket.protocol() == ProtocolVersion::V5,

@@ -16,7 +16,6 @@ use super::take_up::{Notice, REVOKED, said_of};
 use super::wish::Manner;
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Timestamp};
 use crate::hub::{Offer, SLOW_READER, Subscriber, Wake};
-use crate::limits::{Budget, Limits};
 use crate::memory::MemoryBudget;
 use crate::session::{Delivery, Revoked, Session};
 use crate::transport::backlog::Backlog;
@@ -43,8 +42,6 @@ pub(super) struct Listener {
     moved: AtomicBool,
     tenure: Tenure,
     hangup: Option<Hangup>,
-    /// What its user, or its address, may do; nothing if that is not limited.
-    reads: Option<(Limits, Arc<Budget>)>,
     began: Instant,
     /// Tells that nobody writes to the client any more.
     gone: CancellationToken,
@@ -65,7 +62,7 @@ impl Listener {
         manner: Manner,
         tenure: Tenure,
         hangup: Option<Hangup>,
-        (memory, reads): (&MemoryBudget, Option<(Limits, Arc<Budget>)>),
+        memory: &MemoryBudget,
     ) -> Self {
         Self {
             form: Form {
@@ -79,7 +76,6 @@ impl Listener {
             moved: AtomicBool::new(false),
             tenure,
             hangup,
-            reads,
             began: Instant::now(),
             gone: CancellationToken::new(),
             session,
@@ -88,13 +84,6 @@ impl Listener {
 
     pub(super) fn connection(&self) -> ConnectionId {
         self.session.caller.connection
-    }
-
-    /// Takes what the client was given to read out of what its user may read from now on.
-    fn charge_read(&self, bytes: usize) {
-        if let Some((limits, budget)) = &self.reads {
-            limits.charge_read(bytes, None, Some(budget));
-        }
     }
 
     /// Lets events follow at once.
@@ -117,7 +106,7 @@ impl Listener {
         for (index, notice) in notices.into_iter().enumerate() {
             // Each client has a copy of the state until it has taken it.
             let _turn = turns.acquire().await;
-            self.charge_read(notice.said.text_bytes());
+            self.session.charge_read(notice.said.text_bytes());
             let made = || {
                 let cursor = (index == last).then(|| self.session.cursor());
                 frame::notice(notice.name, &notice.said, cursor.as_deref())
@@ -231,7 +220,7 @@ impl Subscriber for Listener {
                 self.session.expel(&event.channel, Revoked::Removed);
                 if self.hears_nothing() {
                     // A browser comes back, is refused, and stops.
-                    self.outlet.finish(REVOKED);
+                    self.outlet.finish(REVOKED.as_str());
                 }
                 Offer::Gone
             }
@@ -239,7 +228,7 @@ impl Subscriber for Listener {
     }
 
     fn replayed(&self, bytes: usize) {
-        self.charge_read(bytes);
+        self.session.charge_read(bytes);
     }
 
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {

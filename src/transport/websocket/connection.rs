@@ -92,7 +92,7 @@ pub(super) struct Connection {
     /// Tells the reader of room in the inbox.
     moved: Notify,
     /// What the connection may still send.
-    budget: Budget,
+    pub(super) budget: Arc<Budget>,
     /// Messages that have come in.
     received: AtomicU64,
     /// Messages that were too many.
@@ -142,7 +142,7 @@ impl Connection {
             session: Mutex::default(),
             arrived: Notify::new(),
             moved: Notify::new(),
-            budget: Budget::default(),
+            budget: Arc::default(),
             received: AtomicU64::new(0),
             limited: AtomicU64::new(0),
             vitals: Vitals::default(),
@@ -169,11 +169,6 @@ impl Connection {
     /// The session, once it is known who the client is.
     pub(super) fn seat(&self) -> Option<Arc<Seat>> {
         lock(&self.seat).clone()
-    }
-
-    /// What the connection may still send.
-    pub(super) fn budget(&self) -> &Budget {
-        &self.budget
     }
 
     /// Gives the client another session. Nothing more is heard by the old one.

@@ -41,20 +41,15 @@ impl Seat {
         // A name that anybody can take is no user: anybody could use up what its owner may do.
         let user = identity.is_some().then_some(&caller.actor);
         let user_budget = user.and_then(|user| app.limits().budget_of(user.as_str()));
+        let session = Session::new(app.clone(), caller, connection.style, identity);
+        let budget = Arc::clone(&connection.budget);
         Arc::new(Self {
-            session: Session::new(app.clone(), caller, connection.style, identity),
+            session: session.paying(Some(budget), user_budget.clone()),
             connection: Arc::clone(connection),
             user_budget,
             welcomed: AtomicBool::new(false),
             _place: place,
         })
-    }
-
-    /// Takes what the client was given to read out of what it may read from now on.
-    pub(super) fn charge_read(&self, bytes: usize) {
-        let own = self.connection.budget();
-        let limits = self.connection.gateway.app.limits();
-        limits.charge_read(bytes, Some(own), self.user_budget.as_deref());
     }
 
     /// Who the client is known as; nobody, if by no name of its own.
@@ -165,7 +160,7 @@ impl Subscriber for Seat {
     }
 
     fn replayed(&self, bytes: usize) {
-        self.charge_read(bytes);
+        self.session.charge_read(bytes);
     }
 
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {

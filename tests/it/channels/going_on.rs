@@ -7,7 +7,7 @@ use boardcast::store::PruneLimits;
 /// Removes a channel's oldest events.
 async fn prune(app: &App, channel: &str, events: i64) {
     let name = ChannelName::parse(channel).unwrap();
-    let channel = app.store().channel_open(&name).await.unwrap();
+    let channel = app.store().channel_get(&name).await.unwrap().unwrap();
     let limits = PruneLimits {
         events,
         bytes: 1 << 20,

@@ -68,7 +68,10 @@ async fn an_id_that_means_nothing_is_a_reset() {
     create(&client, "p", "Sow").await;
     for (id, reason) in [
         ("nonsense", "the cursor is malformed"),
-        ("0123456789ab.1:1", "the cursor is of another database"),
+        (
+            "0123456789ab~AAAAAAAAAAAAAAAA.1:1",
+            "the cursor is of another database",
+        ),
     ] {
         let mut stream = EventStream::open(&server.address, BOTH, Some(id)).await;
         for channel in ["c", "project:p"] {

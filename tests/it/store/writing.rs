@@ -265,3 +265,31 @@ both_databases! {
         assert_eq!(db.store.snapshot(&project("p"), &Gather::entities()).await.unwrap().entities.len(), count);
     }
 }
+
+both_databases! {
+    async fn channel_that_is_made_for_nothing_leaves_no_row(db: &Database) {
+        let names = ["used", "answered", "unused"].map(|name| project(name).channel());
+        let mut tx = db.store.begin().await.unwrap();
+        let locked = tx.channels_lock(&names).await.unwrap();
+        let by_name = |name: &ChannelName| locked.iter().find(|channel| channel.name == *name).unwrap();
+        let answer = StoredAnswer {
+            channel_no: by_name(&names[1]).no,
+            key: "k".to_owned(),
+            fingerprint: 1,
+            reply: "{}".to_owned(),
+        };
+        let batch = Batch { answers: vec![answer], ..log_of(by_name(&names[0]), &["1"]) };
+        tx.write(&batch).await.unwrap();
+        tx.commit().await.unwrap();
+        let found = db.store.channel_heads(&names).await.unwrap();
+        let mut found: Vec<_> = found.into_iter().map(|channel| channel.name).collect();
+        found.sort_unstable();
+        assert_eq!(found, [names[1].clone(), names[0].clone()]);
+        // One that was there before stays, whatever is written.
+        let mut tx = db.store.begin().await.unwrap();
+        tx.channels_lock(&names).await.unwrap();
+        tx.write(&Batch::default()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(db.store.channel_heads(&names).await.unwrap().len(), 2);
+    }
+}

@@ -30,14 +30,6 @@ impl Socket {
         }
     }
 
-    /// Takes what the client was given to read out of what it may read from now on.
-    pub(in super::super) fn charge_read(&self, bytes: usize) {
-        let user = self.user_budget.as_deref();
-        self.app
-            .limits()
-            .charge_read(bytes, Some(&self.budget), user);
-    }
-
     /// Counts a message that was too much. The first one is logged, the others only in number: whoever floods the server
     /// must not flood the log.
     pub(in super::super) fn note_limited(&self, limit: &str) {

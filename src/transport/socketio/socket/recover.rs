@@ -96,7 +96,7 @@ impl Socket {
             // It covers all of them: a client that is cut off in between has the old one, and is told all anew.
             let cursor = (index == last).then(|| self.session.cursor());
             let bytes = payload.get().len();
-            self.charge_read(bytes);
+            self.session.charge_read(bytes);
             let emit = |socket: &IoSocket| match &cursor {
                 Some(cursor) => socket.emit(&name, &(&payload, cursor)),
                 None => socket.emit(&name, &payload),

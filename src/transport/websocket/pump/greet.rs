@@ -8,7 +8,9 @@ use tokio::time::timeout;
 use super::Pump;
 use crate::clock::Clock;
 use crate::command::Caller;
-use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, Since, Subscribe};
+use crate::contract::{
+    ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, ServerWord, Since, Subscribe,
+};
 use crate::domain::{Holder, Identity};
 use crate::hub::Subscriber;
 use crate::session::{Outcome, Reset};
@@ -214,6 +216,8 @@ impl Pump {
         cursor: Option<String>,
     ) -> Result<(), Reply> {
         let wish = Subscribe::new([name], [], cursor.map(Since::Cursor))?;
+        // No message has paid for it.
+        seat.session.charge_channels(1);
         let subscriber = Arc::clone(seat) as Arc<dyn Subscriber>;
         match seat
             .session
@@ -309,7 +313,9 @@ impl Pump {
         let id = asked.and_then(|message| message.id.as_deref());
         if self.connection.spelling == Spelling::Envelope && asked.is_some() {
             let said = reply.to_raw();
-            let make = |spelling: Spelling| spelling.object("auth_failure", Clock.now(), id, &said);
+            let make = |spelling: Spelling| {
+                spelling.object(ServerWord::AuthFailure, Clock.now(), id, &said)
+            };
             self.connection.say(make).await;
         } else {
             let name = asked.map_or("connection", |message| &message.name);
