@@ -251,7 +251,7 @@ async fn a_body_about_another_entity_than_the_path_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_looks_like_json_is_an_id() {
+async fn an_id_that_is_the_text_of_an_object_can_be_changed() {
     let (_server, rest) = with_task().await;
     for (id, path) in [
         (r#"{"a":1}"#, "%7B%22a%22%3A1%7D"),
