@@ -142,10 +142,11 @@ impl Hub {
             memory: shrink::budget(options.event_memory),
             store,
             broker,
-            lifecycle: lifecycle.clone(),
+            lifecycle,
             options,
         });
-        lifecycle.spawn_service(shrink::watch(Arc::downgrade(&hub), hub.memory.clone()));
+        let watching = shrink::watch(Arc::downgrade(&hub), hub.memory.clone());
+        hub.lifecycle.spawn_service(watching);
         hub
     }
 

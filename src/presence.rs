@@ -139,7 +139,7 @@ impl Presence {
             return Err(UpdateError::TooLarge);
         }
         let key = key(project, actor);
-        let is_there = self.change(|state| state.update(&key, connection, data, Clock.now()));
+        let is_there = self.change(|state| state.update(&key, connection, &data, Clock.now()));
         is_there.then_some(()).ok_or(UpdateError::Absent)
     }
 

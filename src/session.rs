@@ -13,6 +13,7 @@ mod subscribe;
 mod throttle;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -22,6 +23,7 @@ use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Re
 use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId, Target};
 use crate::hub::Subscriber;
 use crate::limits::{Budget, READ_UNIT};
+use crate::memory::FLOOR;
 use crate::store::StoreError;
 use crate::telemetry::causes;
 
@@ -33,6 +35,11 @@ pub use revoke::Revoked;
 pub use rooms::Delivery;
 use rooms::Rooms;
 use signal::Signals;
+
+/// How often it is looked whether there is memory for a large answer…
+const MEMORY_LOOKS: u32 = 20;
+/// … and how long it is waited in between.
+const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// See the module.
 #[derive(Debug)]
@@ -205,6 +212,10 @@ impl Session {
 
     /// Serves a request.
     pub async fn run(&self, request: Request, subscriber: &Arc<dyn Subscriber>) -> Outcome {
+        let is_plain_read = matches!(
+            request,
+            Request::Snapshot { .. } | Request::Sync { .. } | Request::Replay { .. }
+        );
         let reply = match request {
             Request::Command(command) => return self.submit(*command).await,
             Request::Publish(publication) => return Box::pin(self.publish(publication)).await,
@@ -235,7 +246,25 @@ impl Session {
             Request::Refresh { token } => return Outcome::Refreshed(self.refresh(&token).await),
             Request::Signal(signal) => Ok(self.signal(signal)),
         };
-        Outcome::Done(reply.unwrap_or_else(|error| unavailable(&error)))
+        let reply = reply.unwrap_or_else(|error| unavailable(&error));
+        Outcome::Done(if is_plain_read && reply.text_bytes() > FLOOR {
+            Box::pin(self.if_there_is_memory(reply)).await
+        } else {
+            reply
+        })
+    }
+
+    /// A large answer, unless so much waits for clients that none may be rendered now, even after a moment.
+    async fn if_there_is_memory(&self, reply: Reply) -> Reply {
+        let memory = self.app.send_memory();
+        for _ in 0..MEMORY_LOOKS {
+            if !memory.is_exceeded() {
+                return reply;
+            }
+            tokio::time::sleep(MEMORY_LOOK).await;
+        }
+        let message = "too much waits for clients; try again in a moment";
+        Reply::refused(ErrorCode::Unavailable, message)
     }
 
     async fn submit(&self, command: CommandRequest) -> Outcome {

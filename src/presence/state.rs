@@ -104,13 +104,13 @@ impl State {
         &mut self,
         key: &Key,
         connection: ConnectionId,
-        data: Fields,
+        data: &Fields,
         at: Timestamp,
     ) -> bool {
         let (Some(said), Some(mut entry)) = (self.own.connected(key), self.view.get(key)) else {
             return false;
         };
-        let data = entry::text(&data);
+        let data = entry::text(data);
         if entry.data != data {
             entry.data = data;
             // Later than what it stands for, whatever the clocks of the instances show.

@@ -180,7 +180,7 @@ impl World {
         let at = self.clock(node);
         if let Some(node) = self.running(node) {
             let data = Fields::from_iter([("n".to_owned(), json!(data))]);
-            node.state.update(key, connection(0), data, at);
+            node.state.update(key, connection(0), &data, at);
         }
         self.settle(node);
     }
@@ -352,7 +352,7 @@ fn who_moves_to_another_instance_was_never_away() {
     for node in world.nodes.iter().flatten() {
         assert_eq!(node.log, [Change::Joined, Change::Updated]);
         let data = node.heard[&user].data.as_deref();
-        assert_eq!(super::entry::fields(&data.unwrap())["n"], json!(7));
+        assert_eq!(super::entry::fields(data.unwrap())["n"], json!(7));
     }
 }
 

@@ -257,7 +257,7 @@ mod tests {
         let (connection, at) = (ConnectionId::generate(), Timestamp::from_millis(9));
         state.enter(&ben(), connection, at);
         let data = Fields::from_iter([("status".to_owned(), json!("away"))]);
-        assert!(state.update(&ben(), connection, data, at));
+        assert!(state.update(&ben(), connection, &data, at));
     }
 
     #[test]
