@@ -127,7 +127,7 @@ impl App {
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
-            limits: Limits::new(&config.limits),
+            limits: Limits::new(&config.limits, config.max_message),
             config,
             instance,
             auth,

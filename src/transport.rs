@@ -1,6 +1,7 @@
 //! The doors: each is a codec plus a connection, and none contains rules.
 
 mod credential;
+mod flow;
 mod gate;
 pub(crate) mod hangup;
 mod outlet;
@@ -11,6 +12,7 @@ pub(crate) mod rest;
 pub mod socketio;
 pub mod sse;
 mod tenure;
+mod upgrade;
 pub(crate) mod visitor;
 pub mod websocket;
 

@@ -11,7 +11,10 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
         "socketioxide",
         &["transport/socketio", "transport/socketio.rs"],
     ),
-    ("axum", &["transport", "admin", "serve.rs", "config"]),
+    (
+        "axum",
+        &["transport", "admin", "serve", "serve.rs", "config"],
+    ),
     ("SystemTime::now", &["clock.rs"]),
     ("jsonwebtoken", &["auth", "auth.rs"]),
 ];
