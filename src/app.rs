@@ -136,7 +136,7 @@ impl App {
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
-            limits: Limits::new(&config.limits),
+            limits: Limits::new(&config.limits, config.max_message),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,

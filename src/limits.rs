@@ -5,10 +5,12 @@
 
 mod address;
 mod budget;
+pub mod descriptors;
 mod kept;
 mod places;
 mod rate;
 mod refusals;
+mod unfinished;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -31,6 +33,7 @@ use rate::{Bucket, Pace};
 pub use rate::{Rate, RateError};
 pub use refusals::Limit;
 use refusals::Refusals;
+pub use unfinished::{GivenUp, UnfinishedMessage, UnfinishedMessages};
 
 /// When to try again where it is not known when there will be room.
 pub const FULL_RETRY: Duration = Duration::from_secs(5);
@@ -56,6 +59,7 @@ struct Parts {
     /// Guards what users may still do: of those who are connected, or were lately. So nobody has more by coming anew.
     budgets: Mutex<Kept<String, Arc<Budget>>>,
     refusals: Refusals,
+    unfinished: UnfinishedMessages,
     started: Instant,
 }
 
@@ -103,18 +107,22 @@ pub struct Report {
     sessions: usize,
     /// Users whose messages are counted.
     users: usize,
+    /// Bytes of large messages that have begun and not ended.
+    unfinished_bytes: usize,
+    /// How many of them were given up since the start.
+    unfinished_given_up: u64,
 }
 
 impl Limits {
     /// Nobody is here yet.
     #[must_use]
-    pub fn new(config: &LimitsConfig) -> Self {
+    pub fn new(config: &LimitsConfig, max_message: usize) -> Self {
         let per_ip = config.max_connections_per_ip;
         let knocks = config.connect_rate_per_ip;
         let streams_per_ip = per_ip.map(|max| max.saturating_mul(STREAMS_PER_SESSION));
         Self(Arc::new(Parts {
             trusted: config.trusted_proxies.clone(),
-            streams: Arc::new(Places::new(None, streams_per_ip)),
+            streams: Arc::new(Places::new(descriptors::max_streams(), streams_per_ip)),
             sessions: Arc::new(Places::new(config.max_connections, per_ip)),
             users: Arc::new(Places::new(None, config.max_connections_per_user)),
             stream_knocks: Knocks::new(knocks.times(STREAMS_PER_SESSION as u64)),
@@ -131,6 +139,7 @@ impl Limits {
             },
             budgets: Mutex::default(),
             refusals: Refusals::default(),
+            unfinished: UnfinishedMessages::new(max_message),
             started: Instant::now(),
         }))
     }
@@ -148,7 +157,7 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// The address has too many, or too many new ones.
+    /// There are as many as the system lets the server have, or the address has too many, or too many new ones.
     pub fn stream(&self, peer: IpAddr) -> Result<Place<IpAddr>, Exceeded> {
         let peer = ClientAddress::new(peer);
         let key = (!peer.is_in(&self.0.trusted)).then(|| peer.key());
@@ -157,7 +166,8 @@ impl Limits {
         {
             return Err(self.exceeded(Limit::TcpConnectRatePerIp, retry_after, peer));
         }
-        self.take(&self.0.streams, key, Limit::TcpConnectionsPerIp, peer)
+        let limits = (Limit::TcpConnections, Limit::TcpConnectionsPerIp);
+        self.take(&self.0.streams, key, limits, peer)
     }
 
     /// Counts a session until the place is dropped.
@@ -171,18 +181,19 @@ impl Limits {
             return Err(self.exceeded(Limit::ConnectRatePerIp, retry_after, client));
         }
         let key = Some(client.key());
-        self.take(&self.0.sessions, key, Limit::ConnectionsPerIp, client)
+        let limits = (Limit::Connections, Limit::ConnectionsPerIp);
+        self.take(&self.0.sessions, key, limits, client)
     }
 
     fn take(
         &self,
         places: &Arc<Places<IpAddr>>,
         key: Option<IpAddr>,
-        per_key: Limit,
+        (total, per_key): (Limit, Limit),
         client: ClientAddress,
     ) -> Result<Place<IpAddr>, Exceeded> {
         places.take(key).map_err(|full| match full {
-            Full::Total => self.exceeded(Limit::Connections, FULL_RETRY, client),
+            Full::Total => self.exceeded(total, FULL_RETRY, client),
             Full::Key => self.exceeded(per_key, FULL_RETRY, client),
         })
     }
@@ -324,6 +335,12 @@ impl Limits {
         }
     }
 
+    /// The messages of all connections that have begun and not ended.
+    #[must_use]
+    pub fn unfinished(&self) -> &UnfinishedMessages {
+        &self.0.unfinished
+    }
+
     /// How it stands.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -332,6 +349,8 @@ impl Limits {
             tcp_connections: self.0.streams.total(),
             sessions: self.0.sessions.total(),
             users: lock(&self.0.budgets).len(),
+            unfinished_bytes: self.0.unfinished.bytes(),
+            unfinished_given_up: self.0.unfinished.given_up(),
         }
     }
 

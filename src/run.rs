@@ -13,6 +13,7 @@ use crate::app::{App, StartError};
 use crate::auth::issue::IssueError;
 use crate::cli::Command;
 use crate::config::Config;
+use crate::limits::descriptors;
 use crate::serve::serve;
 use crate::store::{Store, StoreError};
 use crate::telemetry::TelemetryError;
@@ -87,6 +88,7 @@ fn with_logs(
     run: impl Future<Output = Result<(), RunError>>,
 ) -> Result<(), RunError> {
     let _flush = telemetry::start(config)?;
+    descriptors::raise();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

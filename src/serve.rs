@@ -1,5 +1,7 @@
 //! Accepts connections, shows the whole URL space, and shuts down without losing anything.
 
+mod host;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -231,7 +233,18 @@ async fn accept(app: &App, listener: &TcpListener, router: &Router) {
 async fn connection(app: App, stream: Counted, peer: IpAddr, router: Router) {
     let service = TowerToHyperService::new(router);
     let hangup = Hangup::default();
-    let served = service_fn(|request| service.call(prepare(&app, peer, &hangup, request)));
+    let served = service_fn(|request| {
+        let served = match host::refusal(&request) {
+            Some(refusal) => Err(refusal),
+            None => Ok(service.call(prepare(&app, peer, &hangup, request))),
+        };
+        async move {
+            match served {
+                Ok(served) => served.await,
+                Err(refusal) => Ok(refusal),
+            }
+        }
+    });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -261,7 +274,7 @@ fn prepare(
     peer: IpAddr,
     hangup: &Hangup,
     mut request: Request<Incoming>,
-) -> Request<PatientBody> {
+) -> Request<PatientBody<Incoming>> {
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
     let client = app
         .limits()
@@ -270,7 +283,9 @@ fn prepare(
     request.extensions_mut().insert(hangup.clone());
     // No longer than a client may be silent.
     let patience = app.config().max_silence();
-    request.map(|body| PatientBody::new(body, patience))
+    let most = app.config().max_message;
+    let unfinished = app.limits().unfinished().message();
+    request.map(|body| PatientBody::new(body, patience, most, unfinished))
 }
 
 /// Sends the clients to other instances, a few at a time, and serves those who are still here. The listener stays

@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod backlog;
 mod credential;
+mod flow;
 pub(crate) mod gate;
 pub(crate) mod hangup;
 mod in_flight;
@@ -14,6 +15,7 @@ pub(crate) mod rest;
 pub mod socketio;
 pub mod sse;
 mod tenure;
+mod upgrade;
 pub(crate) mod visitor;
 pub mod websocket;
 

@@ -17,6 +17,8 @@ const LOGGED: Rate = Rate::At {
 pub enum Limit {
     /// `CORS_ORIGINS`.
     Origins,
+    /// What the system lets the server open.
+    TcpConnections,
     /// What belongs to `MAX_CONNECTIONS_PER_IP` below the sessions.
     TcpConnectionsPerIp,
     /// What belongs to `CONNECT_RATE_PER_IP` below the sessions.
@@ -51,8 +53,9 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Origins,
+        Self::TcpConnections,
         Self::TcpConnectionsPerIp,
         Self::TcpConnectRatePerIp,
         Self::Connections,
@@ -75,6 +78,7 @@ impl Limit {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Origins => "origins",
+            Self::TcpConnections => "tcp_connections",
             Self::TcpConnectionsPerIp => "tcp_connections_per_ip",
             Self::TcpConnectRatePerIp => "tcp_connect_rate_per_ip",
             Self::Connections => "connections",
@@ -101,7 +105,9 @@ impl Limit {
             Self::TcpConnectionsPerIp | Self::ConnectionsPerIp => {
                 "too many connections from this address"
             }
-            Self::Connections => "the server has as many connections as it takes",
+            Self::TcpConnections | Self::Connections => {
+                "the server has as many connections as it takes"
+            }
             Self::ConnectionsPerUser => "too many connections of this user",
             Self::ConnectRate => "too many clients connect at once; try again in a moment",
             Self::TcpConnectRatePerIp | Self::ConnectRatePerIp => {

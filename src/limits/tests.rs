@@ -5,7 +5,7 @@ use crate::cli::Cli;
 
 fn limits(flags: &[&str]) -> Limits {
     let cli = Cli::try_parse_from(["boardcast"].iter().chain(flags)).unwrap();
-    Limits::new(&cli.config.limits)
+    Limits::new(&cli.config.limits, cli.config.max_message)
 }
 
 fn client(address: &str) -> ClientAddress {

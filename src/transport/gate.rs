@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::config::Origin;
 use crate::contract::{ErrorCode, Reply};
-use crate::limits::{ClientAddress, Exceeded, Limit, Place};
+use crate::limits::{ClientAddress, Exceeded, Limit, Place, UnfinishedMessage};
+use crate::transport::flow::Flow;
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -60,6 +61,21 @@ impl Gate {
         place.map_err(|exceeded| Box::new(too_much(exceeded)))
     }
 
+    /// What a connection receives counts as this, until it is whole.
+    pub(crate) fn unfinished(&self) -> UnfinishedMessage {
+        self.0.limits().unfinished().message()
+    }
+
+    /// The stream under a WebSocket, whose messages are told of.
+    pub(crate) fn flow<S, M>(&self, stream: S, messages: M) -> Flow<S, M> {
+        Flow::new(stream, messages, self.unfinished(), self.patience())
+    }
+
+    /// Bytes that a message may have.
+    pub(crate) fn max_message(&self) -> usize {
+        self.0.config().max_message
+    }
+
     /// Notes that somebody has met a limit of the door's.
     pub(crate) fn refused(&self, limit: Limit, client: Option<ClientAddress>) {
         if let Some(client) = client {
@@ -68,7 +84,7 @@ impl Gate {
     }
 
     /// How long a client on long-polling may go without a poll: at the latest after that it gets a ping, or has missed
-    /// one.
+    /// one. No longer may a large message take.
     pub(crate) fn patience(&self) -> Duration {
         self.0.config().max_silence()
     }

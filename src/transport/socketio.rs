@@ -7,6 +7,7 @@
 
 mod adapter;
 mod admission;
+mod attachments;
 mod broadcasts;
 mod door;
 mod entrance;
@@ -19,11 +20,13 @@ mod outbox;
 mod pid;
 mod polls;
 mod posted;
+mod probe;
 mod pump;
 mod said;
 mod socket;
 mod sockets;
 mod takeover;
+mod upgrading;
 
 use std::io;
 use std::sync::Arc;
@@ -34,7 +37,7 @@ use axum::routing::any;
 use serde_json::value::RawValue;
 use socketioxide::extract::TryData;
 use socketioxide::handler::ConnectHandler;
-use socketioxide::{SocketIo, SocketIoBuilder};
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use tokio::sync::Semaphore;
 
 use crate::app::App;
@@ -54,6 +57,9 @@ use sockets::Sockets;
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;
+
+/// Attachments that a packet may have. Events with any are refused, but answered.
+const MAX_ATTACHMENTS: usize = 1000;
 
 /// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a
 /// whole project.
@@ -157,7 +163,11 @@ impl Server {
 
 fn builder(app: &App) -> SocketIoBuilder<ClusterAdapter> {
     let config = app.config();
+    let parser = ParserConfig::common()
+        .max_incoming_binary_buf_size(config.max_message)
+        .max_incoming_binaries(MAX_ATTACHMENTS);
     SocketIo::builder()
+        .with_parser(parser)
         .with_adapter::<ClusterAdapter>(adapter::adapters(app.broker().clone()))
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)

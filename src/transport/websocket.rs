@@ -42,6 +42,7 @@ use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
 use crate::transport::rest::endpoint::Endpoint;
 use crate::transport::tenure::Tenure;
+use crate::transport::upgrade;
 use door::Door;
 use gateway::Gateway;
 use spelling::Spelling;
@@ -75,9 +76,10 @@ impl Server {
         };
         let at_root = self.door.clone();
         let root = move |request: Request| async move {
-            match door::upgrade_key(&request) {
-                Some(_) => at_root.serve(Spelling::Flat, request).await,
-                None => nothing(),
+            if upgrade::asks(request.headers()) {
+                at_root.serve(Spelling::Flat, request).await
+            } else {
+                nothing()
             }
         };
         Router::new()

@@ -13,7 +13,14 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
     ),
     (
         "axum",
-        &["transport", "admin", "admin.rs", "serve.rs", "config"],
+        &[
+            "transport",
+            "admin",
+            "admin.rs",
+            "serve",
+            "serve.rs",
+            "config",
+        ],
     ),
     ("SystemTime::now", &["clock.rs"]),
     ("jsonwebtoken", &["auth", "auth.rs"]),

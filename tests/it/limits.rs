@@ -3,6 +3,7 @@
 mod abuse;
 mod chatter;
 mod connections;
+mod handshakes;
 mod messages;
 mod origins;
 mod patience;

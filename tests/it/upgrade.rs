@@ -1,11 +1,14 @@
 //! From long-polling to WebSocket while events are under way.
 
-use futures_util::SinkExt;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::client::{Client, next_text};
 use crate::support::http;
+use crate::support::polling::Polling;
 use crate::support::server::Server;
 
 const EVENTS: i64 = 100;
@@ -50,4 +53,41 @@ async fn an_upgrade_in_the_middle_of_a_backlog_loses_nothing() {
 fn seq(packet: &str) -> Option<i64> {
     let event: Value = serde_json::from_str(packet.strip_prefix("42")?).ok()?;
     event[1]["seq"].as_i64()
+}
+
+/// An unmodified client polls on if its WebSocket comes to nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_attempt_is_ended_and_its_session_polls_on() {
+    let server = Server::start("sqlite::memory:").await;
+    let session = Polling::connect(&server.address).await;
+    let url = format!(
+        "ws://{}/socket.io/?EIO=4&transport=websocket&sid={}",
+        server.address, session.sid
+    );
+    let begun = Instant::now();
+    let (mut silent, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+    assert!(
+        tokio_tungstenite::connect_async(&url).await.is_err(),
+        "one at a time"
+    );
+    let ended = async { while let Some(Ok(_)) = silent.next().await {} };
+    tokio::time::timeout(Duration::from_secs(15), ended)
+        .await
+        .expect("it is ended");
+    assert!(
+        begun.elapsed() > Duration::from_secs(9),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(session.post(r#"421["nothing"]"#).await.0, 200);
+    while !session.poll().await.1.contains("431[") {}
+    let (mut stream, _) = tokio_tungstenite::connect_async(&url).await.unwrap();
+    stream.send(Message::text("2probe")).await.unwrap();
+    assert_eq!(next_text(&mut stream).await, "3probe");
+    stream.send(Message::text("5")).await.unwrap();
+    stream
+        .send(Message::text(r#"422["nothing"]"#))
+        .await
+        .unwrap();
+    assert!(next_text(&mut stream).await.starts_with("432["));
 }

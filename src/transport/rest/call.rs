@@ -1,5 +1,8 @@
 //! A request that is being served: its parameters and its body, and the session in which it is served.
 
+use std::error::Error;
+use std::io;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -133,15 +136,9 @@ impl Call {
     /// The body, which is JSON; nothing if there is no body.
     pub(super) async fn json(&self, body: Body) -> Result<Option<Box<RawValue>>, Reply> {
         let most = self.app.config().max_message;
-        let bytes = to_bytes(body, most).await.map_err(|error| {
-            let is_too_large = std::error::Error::source(&error)
-                .is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
-            if is_too_large {
-                too_large(most)
-            } else {
-                Reply::invalid(PAYLOAD, "could not be read to its end")
-            }
-        })?;
+        let bytes = to_bytes(body, most)
+            .await
+            .map_err(|error| unread(&error, most))?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -164,6 +161,20 @@ impl Call {
         let message = "the body must be JSON, with Content-Type: application/json";
         let code = ErrorCode::UnsupportedMediaType;
         Err(Reply::refused(code, message).with_field("Content-Type"))
+    }
+}
+
+/// Why a body was not read to its end.
+fn unread(error: &axum::Error, most: usize) -> Reply {
+    let mut causes = std::iter::successors(error.source(), |&error| error.source());
+    let kind = |error: &(dyn Error + 'static)| Some(error.downcast_ref::<io::Error>()?.kind());
+    if causes.clone().any(<dyn Error>::is::<LengthLimitError>) {
+        too_large(most)
+    } else if causes.any(|error| kind(error) == Some(io::ErrorKind::QuotaExceeded)) {
+        let message = "too many bodies are under way; try again in a moment";
+        Reply::refused(ErrorCode::Unavailable, message)
+    } else {
+        Reply::invalid(PAYLOAD, "could not be read to its end")
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engineioxide::service::NotFoundService;
 use http_body_util::BodyExt;
@@ -16,7 +16,8 @@ use hyper::service::Service;
 use hyper_util::rt::TokioIo;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
-use tungstenite::handshake::derive_accept_key;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 
 use super::adapter::ClusterAdapter;
 use super::frames::count_payload;
@@ -24,17 +25,24 @@ use super::meter::{Meter, Metered};
 use super::pid;
 use super::polls::Polling;
 use super::posted;
+use super::probe::{self, Replay};
+use super::upgrading::Attempt;
 use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
 use crate::limits::{ClientAddress, Exceeded, Limit};
 use crate::transport::credential::Heads;
 use crate::transport::gate::{self, Gate};
 use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
+use crate::transport::upgrade::{self, Refusal};
 
 type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
 
 /// When to try again another instance; this one will be gone.
 const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
+/// How long a client may take to change to a WebSocket, as in Node.
+const UPGRADE_TIME: Duration = Duration::from_secs(10);
+/// How long the end of an upgrade that came to nothing may take.
+const LAST_WORD: Duration = Duration::from_millis(250);
 
 /// Where Socket.IO requests come in.
 #[derive(Clone)]
@@ -100,11 +108,18 @@ impl Door {
         if let Some(refusal) = self.gate.origin(&request) {
             return refusal;
         }
-        let key = upgrade_key(request.headers_mut());
         let query = request.uri().query();
         let sid = parameter(query, "sid").map(str::to_owned);
         let websocket = parameter(query, "transport") == Some("websocket");
         let known_protocol = matches!(parameter(query, "EIO"), Some("3" | "4"));
+        let key = match upgrade::key(&request) {
+            Err(Refusal::NotAsked) if websocket && known_protocol => return bad_request(),
+            Err(refusal) if websocket && known_protocol => return refusal.into_response(),
+            key => key.ok(),
+        };
+        // Without it, engineioxide does not upgrade what we have not: it would go on with a stream that nobody counts,
+        // and that nobody can end.
+        request.headers_mut().remove(header::SEC_WEBSOCKET_KEY);
         let meter = match &sid {
             Some(sid) => self.meters.get(sid),
             None => match self.begin(gate::client(&request)).await {
@@ -117,8 +132,13 @@ impl Door {
             (None, _) if self.lifecycle.is_retiring() => retiring(),
             (Some(meter), _) if meter.is_closed() => session_unknown(),
             (Some(meter), Some(key)) if websocket && known_protocol => {
-                self.upgrade(request, &key, meter)
+                let attempt = sid.map(|_| Attempt::begin(&meter).ok_or(()));
+                match attempt.transpose() {
+                    Ok(attempt) => self.upgrade(request, &key, meter, attempt),
+                    Err(()) => bad_request(),
+                }
             }
+            (None, Some(_)) if websocket && known_protocol => session_unknown(),
             (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
             _ => self.pass(request).await,
         }
@@ -130,7 +150,7 @@ impl Door {
         if self.lifecycle.is_retiring() {
             return Err(Box::new(retiring()));
         }
-        let meter = Meter::new(self.gate.place(client)?);
+        let meter = Meter::new(self.gate.place(client)?, self.gate.unfinished());
         let turn = async {
             match &self.pacer {
                 Some(pacer) => pacer.turn().await,
@@ -149,8 +169,15 @@ impl Door {
         }
     }
 
-    /// Goes on as a WebSocket, with our stream under it.
-    fn upgrade(self, mut request: Request, key: &HeaderValue, meter: Arc<Meter>) -> Response {
+    /// Goes on as a WebSocket, with our stream under it. With an `attempt`, a session that is on long-polling does so once its
+    /// client has changed.
+    fn upgrade(
+        self,
+        mut request: Request,
+        key: &HeaderValue,
+        meter: Arc<Meter>,
+        attempt: Option<Attempt>,
+    ) -> Response {
         let upgrading = hyper::upgrade::on(&mut request);
         // The session keeps the request for as long as it lives: only what is needed goes in.
         let mut kept = axum::http::Request::new(());
@@ -162,21 +189,44 @@ impl Door {
         self.lifecycle.clone().spawn_service(async move {
             match upgrading.await {
                 Ok(upgraded) => {
-                    let stream = Metered::new(TokioIo::new(upgraded), meter);
-                    if let Err(error) = self.service.call((stream, kept)).await {
-                        tracing::debug!(error = %error, "websocket request refused");
-                    }
+                    let stream = self.gate.flow(TokioIo::new(upgraded), Arc::clone(&meter));
+                    self.go_on(stream, kept, meter, attempt).await;
                 }
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }
         });
-        let accept = derive_accept_key(key.as_bytes());
-        let headers = [
-            (header::CONNECTION, "Upgrade".to_owned()),
-            (header::UPGRADE, "websocket".to_owned()),
-            (header::SEC_WEBSOCKET_ACCEPT, accept),
-        ];
-        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+        upgrade::accepted(key)
+    }
+
+    /// Hands a WebSocket to engineioxide, with an `attempt` after its probe. If that fails the session stays as it is.
+    async fn go_on<S>(
+        &self,
+        mut stream: S,
+        kept: axum::http::Request<()>,
+        meter: Arc<Meter>,
+        attempt: Option<Attempt>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = if let Some(attempt) = attempt {
+            let probing = timeout(UPGRADE_TIME, probe::wait(&mut stream, &attempt));
+            let said = tokio::select! {
+                () = meter.closed() => return,
+                said = probing => said,
+            };
+            let Ok(Ok(said)) = said else {
+                drop(attempt);
+                drop(timeout(LAST_WORD, probe::part(&mut stream)).await);
+                return;
+            };
+            attempt.succeed();
+            Replay::probe(Metered::new(stream, meter), said)
+        } else {
+            Replay::nothing(Metered::new(stream, meter))
+        };
+        if let Err(error) = self.service.call((stream, kept)).await {
+            tracing::debug!(error = %error, "websocket request refused");
+        }
     }
 
     /// Serves a polling request and counts what its answer carries.
@@ -191,20 +241,18 @@ impl Door {
         }
         let separated = parameter(request.uri().query(), "EIO") != Some("3");
         if sid.is_none() {
-            let shown = self.heads.find(request.headers(), request.uri().query());
-            request.headers_mut().clear();
-            request.extensions_mut().clear();
-            request.extensions_mut().insert(Arc::clone(&meter));
-            if let Some(shown) = shown {
-                request.extensions_mut().insert(shown);
-            }
+            self.keep_little(&mut request, &meter);
         }
         let door = self.clone();
+        let most = self.gate.max_message();
+        let request = posted::by_packets(request, separated, most, Arc::clone(&meter));
         let response = tokio::select! {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
             () = meter.closed() => return session_unknown(),
-            response = self.pass(posted::bounded(request, separated)) => response,
+            response = self.pass(request) => response,
+            // Last: whatever there is leaves with this poll. While one waits there is nothing that could be lost with it.
+            () = meter.upgrading.poll_is_over(), if counted && sid.is_some() => return noop(separated),
         };
         if let Some(pause) = meter.take_pause() {
             tokio::time::sleep(pause).await;
@@ -242,6 +290,17 @@ impl Door {
         Response::from_parts(parts, Body::from(body))
     }
 
+    /// Takes out of a request that begins a session what that needs not: it keeps the request for as long as it lives.
+    fn keep_little(&self, request: &mut Request, meter: &Arc<Meter>) {
+        let shown = self.heads.find(request.headers(), request.uri().query());
+        request.headers_mut().clear();
+        request.extensions_mut().clear();
+        request.extensions_mut().insert(Arc::clone(meter));
+        if let Some(shown) = shown {
+            request.extensions_mut().insert(shown);
+        }
+    }
+
     async fn pass(self, request: Request) -> Response {
         match self.service.call(request).await {
             Ok(response) => response.map(Body::new),
@@ -250,10 +309,8 @@ impl Door {
     }
 }
 
-/// Ends a session that began on polling, when it is dropped. There is no stream to close; and if an upgrade breaks off,
-/// engineioxide leaves the session between two transports: no event reaches its client, every poll is answered at once
-/// with nothing, and its heartbeat pauses for ever. A session that did change its transport, or has ended, does not take
-/// what is posted here.
+/// Ends a session that began on polling, when it is dropped: there is no stream to close. A session that did change its
+/// transport, or has ended, does not take what is posted here.
 #[derive(Debug)]
 pub(super) struct Goodbye {
     door: Door,
@@ -284,14 +341,6 @@ fn parameter<'a>(query: Option<&'a str>, key: &str) -> Option<&'a str> {
     pairs.find_map(|mut pair| (pair.next() == Some(key)).then(|| pair.next().unwrap_or_default()))
 }
 
-/// Takes the key out of a request that asks to go on as a WebSocket. Without it, engineioxide does not upgrade what we
-/// have not: it would go on with a stream that nobody counts, and that nobody can end.
-fn upgrade_key(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    let key = headers.remove(header::SEC_WEBSOCKET_KEY)?;
-    let upgrade = headers.get(header::UPGRADE)?.to_str().ok()?;
-    upgrade.eq_ignore_ascii_case("websocket").then_some(key)
-}
-
 /// The session id in an Engine.IO open packet.
 fn opened_sid(body: &str) -> Option<Sid> {
     let (_, after) = body.split_once("\"sid\":\"")?;
@@ -310,6 +359,21 @@ fn too_many() -> Response {
         limit: Limit::ConnectRate,
         retry_after: MAX_WAIT,
     })
+}
+
+/// The answer to a poll whose client waits for it to end.
+fn noop(separated: bool) -> Response {
+    let packet = if separated { "6" } else { "1:6" };
+    let text = [(header::CONTENT_TYPE, "text/plain; charset=UTF-8")];
+    (text, packet).into_response()
+}
+
+/// What Engine.IO says of a request that makes no sense: a change to a WebSocket that is no handshake, or one that is being
+/// made or was made already.
+fn bad_request() -> Response {
+    let body = r#"{"code":3,"message":"Bad request"}"#;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::BAD_REQUEST, json, body).into_response()
 }
 
 /// What Engine.IO says of a session that is over; clients connect anew.

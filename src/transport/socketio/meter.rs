@@ -14,11 +14,14 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::attachments::Attachments;
 use super::door::Goodbye;
 use super::polls::Polls;
+use super::upgrading::Upgrading;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
-use crate::limits::Place;
+use crate::limits::{Place, UnfinishedMessage};
+use crate::transport::flow::{Messages, Received};
 pub(super) use stream::Metered;
 
 /// How often a session may enter the namespace.
@@ -41,12 +44,25 @@ pub(super) struct Meter {
     pause: AtomicU64,
     /// How often the client has asked to enter the namespace.
     entries: AtomicU32,
+    /// Whether the client was let into the namespace.
+    was_let_in: AtomicBool,
     /// When the client polled, if it is on long-polling.
     pub(super) polls: Polls,
+    /// Where the client stands with its change to a WebSocket.
+    pub(super) upgrading: Upgrading,
+    /// Guards the packet that waits for its attachments.
+    unfinished: Mutex<Option<Unfinished>>,
     /// Counts the session for as long as anything is kept for it.
     _place: Option<Place<IpAddr>>,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
+}
+
+/// A packet that waits for its attachments, and that it counts.
+#[derive(Debug)]
+struct Unfinished {
+    attachments: Attachments,
+    message: UnfinishedMessage,
 }
 
 #[derive(Debug, Default)]
@@ -57,12 +73,50 @@ struct Waiting {
 }
 
 impl Meter {
-    /// The meter of a session that begins, in its place.
-    pub(super) fn new(place: Option<Place<IpAddr>>) -> Self {
+    /// The meter of a session that begins, in its place. What waits for attachments counts as `message`.
+    pub(super) fn new(place: Option<Place<IpAddr>>, message: UnfinishedMessage) -> Self {
+        let attachments = Attachments::default();
+        let unfinished = Unfinished {
+            attachments,
+            message,
+        };
         Self {
             _place: place,
+            unfinished: Mutex::new(Some(unfinished)),
             ..Self::default()
         }
+    }
+
+    /// Notes a message that socketioxide is about to get.
+    pub(super) fn note_message(self: &Arc<Self>, received: &Received<'_>) {
+        if !Attachments::concern(received) {
+            return;
+        }
+        if !self.was_let_in.load(Ordering::Acquire) {
+            // Nobody can have sent it to the namespace, and socketioxide would keep it until the time to enter is over,
+            // also if the session ends.
+            self.close();
+            return;
+        }
+        let mut unfinished = self
+            .unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(Unfinished {
+            attachments,
+            message,
+        }) = &mut *unfinished
+        else {
+            return;
+        };
+        let meter = Arc::downgrade(self);
+        attachments.received(received, message, || {
+            move || {
+                if let Some(meter) = meter.upgrade() {
+                    meter.close();
+                }
+            }
+        });
     }
 
     /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs
@@ -157,8 +211,9 @@ impl Meter {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// The next answer to CONNECT carries this id.
+    /// The client is let in, and the next answer to CONNECT carries this id.
     pub(super) fn give_pid(&self, pid: PrivateId) {
+        self.was_let_in.store(true, Ordering::Release);
         *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
         self.lacks_pid.store(true, Ordering::Release);
     }
@@ -185,5 +240,12 @@ impl Meter {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Messages for Arc<Meter> {
+    fn received(&mut self, message: &Received<'_>) -> bool {
+        self.note_message(message);
+        message.is_text && !matches!(message.start, [b'4', b'2' | b'5', ..])
     }
 }

@@ -1,119 +1,354 @@
-//! The body of a polling request, with so many packets and no more. engineioxide takes them all in at once, and
-//! socketioxide starts a task for each: of the smallest, a single request can hold more than a million.
+//! The body of a polling request, which engineioxide gets packet by packet: it looks at all that is left of a body for each
+//! packet, and for each piece in which the body comes, so that its work would grow with the square of a body's size.
+//!
+//! The packets are told apart here, once the body is whole, in one pass. What is wrong with a body breaks it off, and
+//! engineioxide ends the session; it never sees packets of version 3 whose lengths are wrong, of which some make it spin.
+//! There are so many packets in a request and no more: socketioxide starts a task for each.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
 use axum::http::header;
+use bytes::BytesMut;
 use futures_util::Stream;
+
+use super::meter::Meter;
+use crate::transport::flow::Received;
 
 /// Packets in one request: more than an inbox takes.
 const MAX_PACKETS: usize = 8192;
+/// What stands between packets.
+const SEPARATOR: u8 = 0x1e;
+/// What ends the length of a packet among bytes.
+const END_OF_LENGTH: u8 = 0xff;
+/// Most digits of a length.
+const MAX_DIGITS: usize = 8;
 
-/// Counts the packets that pass; the body breaks off where they are too many, and engineioxide ends the session.
-pub(super) fn bounded(request: Request, separated: bool) -> Request {
+/// Hands on a body of up to `most` bytes packet by packet, and tells `meter` of what each packet is.
+pub(super) fn by_packets(
+    request: Request,
+    separated: bool,
+    most: usize,
+    meter: Arc<Meter>,
+) -> Request {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
-    let packets = match (separated, is_binary) {
-        (true, _) => Packets::Begun(0x1e),
-        (false, true) => Packets::Begun(0xff),
-        (false, false) => Packets::Counted {
-            length: 0,
-            units: 0,
-        },
+    let encoding = match (separated, is_binary) {
+        (true, _) => Encoding::Separated,
+        (false, true) => Encoding::Bytes,
+        (false, false) => Encoding::Counted,
     };
     request.map(|body| {
         let body = body.into_data_stream();
-        Body::from_stream(Bounded {
-            body,
-            packets,
+        let reading = Reading::Body(body, BytesMut::new(), None);
+        Body::from_stream(ByPackets {
+            reading,
+            encoding,
+            most,
             count: 0,
+            body: None,
+            meter,
         })
     })
 }
 
 /// How packets are told apart.
-#[derive(Debug)]
-enum Packets {
-    /// By a byte before each of them, or between them, that stands nowhere in a text.
-    Begun(u8),
-    /// By `<length>:` before each of them. The length is in UTF-16 units.
-    Counted { length: usize, units: usize },
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    /// Version 4: by a byte between them, that stands nowhere in a text.
+    Separated,
+    /// Version 3: by `<length>:` before each of them. The length is in UTF-16 units.
+    Counted,
+    /// Version 3, as bytes: by what each of them is, the digits of its length as bytes, and 255.
+    Bytes,
 }
 
-impl Packets {
-    /// How many begin in these bytes.
-    fn count(&mut self, bytes: &[u8]) -> usize {
+/// A packet in a body.
+#[derive(Debug, PartialEq, Eq)]
+struct Packet {
+    /// With all that tells it apart.
+    whole: Bytes,
+    /// Where in that the packet itself begins.
+    start: usize,
+    is_text: bool,
+}
+
+impl Encoding {
+    /// Takes the next packet out of a body; `None` if there is none.
+    fn next(self, rest: &mut Bytes) -> io::Result<Option<Packet>> {
         match self {
-            Self::Begun(mark) => bytes.split(|byte| byte == mark).skip(1).count(),
-            Self::Counted { length, units } => {
-                let mut count = 0;
-                for &byte in bytes {
-                    if *units > 0 {
-                        // Of a character the first byte tells: JavaScript counts an emoji as two.
-                        let width = usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0);
-                        *units = units.saturating_sub(width);
-                    } else if byte == b':' {
-                        *units = std::mem::take(length);
-                        count += 1;
-                    } else if byte.is_ascii_digit() {
-                        *length = length
-                            .saturating_mul(10)
-                            .saturating_add(usize::from(byte - b'0'));
-                    }
-                }
-                count
-            }
+            Self::Separated => Ok(separated(rest)),
+            Self::Counted => counted(rest),
+            Self::Bytes => among_bytes(rest),
         }
+    }
+
+    /// Looks at a body as a whole.
+    fn check(self, body: &[u8]) -> io::Result<()> {
+        if self == Self::Counted {
+            std::str::from_utf8(body).map_err(|_| invalid("no UTF-8"))?;
+        }
+        Ok(())
     }
 }
 
-struct Bounded {
-    body: BodyDataStream,
-    packets: Packets,
-    count: usize,
+fn separated(rest: &mut Bytes) -> Option<Packet> {
+    if rest.is_empty() {
+        return None;
+    }
+    let end = rest.iter().position(|&byte| byte == SEPARATOR);
+    let whole = rest.split_to(end.map_or(rest.len(), |end| end + 1));
+    let is_text = whole.first() != Some(&b'b');
+    let start = 0;
+    Some(Packet {
+        whole,
+        start,
+        is_text,
+    })
 }
 
-impl Stream for Bounded {
+fn counted(rest: &mut Bytes) -> io::Result<Option<Packet>> {
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let (length, start) = length(rest, b'0', b':').ok_or(invalid("no length"))?;
+    let bytes = utf16(&rest[start..], length).filter(|&bytes| bytes > 0);
+    let whole = rest.split_to(start + bytes.ok_or(invalid("a wrong length"))?);
+    let is_text = whole.get(start) != Some(&b'b');
+    Ok(Some(Packet {
+        whole,
+        start,
+        is_text,
+    }))
+}
+
+fn among_bytes(rest: &mut Bytes) -> io::Result<Option<Packet>> {
+    let is_text = match rest.first() {
+        None => return Ok(None),
+        Some(0) => true,
+        Some(1) => false,
+        Some(_) => return Err(invalid("neither text nor bytes")),
+    };
+    let (length, start) = length(&rest[1..], 0, END_OF_LENGTH).ok_or(invalid("no length"))?;
+    let (start, end) = (start + 1, start + 1 + length);
+    if length == 0 || end > rest.len() {
+        return Err(invalid("a wrong length"));
+    }
+    let whole = rest.split_to(end);
+    Ok(Some(Packet {
+        whole,
+        start,
+        is_text,
+    }))
+}
+
+/// The number at the beginning, and where it ends: its digits from `zero` on, and what stands after them.
+fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
+    let mut number = 0;
+    for (at, &byte) in bytes.iter().take(MAX_DIGITS + 1).enumerate() {
+        if byte == after && at > 0 {
+            return Some((number, at + 1));
+        }
+        let digit = byte.checked_sub(zero).filter(|digit| *digit < 10)?;
+        number = number * 10 + usize::from(digit);
+    }
+    None
+}
+
+/// The bytes of so many UTF-16 units of a text: JavaScript counts an emoji as two. `None` if there are fewer, or one would
+/// be cut in two.
+fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
+    let mut at = 0;
+    while units > 0 {
+        let (bytes, width) = match text.get(at)? {
+            0..0x80 => (1, 1),
+            0x80..0xe0 => (2, 1),
+            0xe0..0xf0 => (3, 1),
+            0xf0.. => (4, 2),
+        };
+        at += bytes;
+        units = units.checked_sub(width)?;
+    }
+    (at <= text.len()).then_some(at)
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// Whether a body is whole.
+enum Reading {
+    /// What comes of it, what is there, and what came first: most bodies come as one.
+    Body(BodyDataStream, BytesMut, Option<Bytes>),
+    Packets(Bytes),
+}
+
+struct ByPackets {
+    reading: Reading,
+    encoding: Encoding,
+    most: usize,
+    count: usize,
+    /// What comes after the length that was handed on last.
+    body: Option<Bytes>,
+    meter: Arc<Meter>,
+}
+
+impl ByPackets {
+    /// The whole body, or as much of it as is too much.
+    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let Reading::Body(body, buffer, first) = &mut self.reading else {
+            return Poll::Ready(Ok(Bytes::new()));
+        };
+        while let Some(piece) = ready!(Pin::new(&mut *body).poll_next(cx)) {
+            let piece = piece.map_err(io::Error::other)?;
+            if first.is_none() && buffer.is_empty() {
+                *first = Some(piece);
+            } else {
+                buffer.extend_from_slice(&first.take().unwrap_or_default());
+                buffer.extend_from_slice(&piece);
+            }
+            let length = buffer.len() + first.as_ref().map_or(0, Bytes::len);
+            if length > self.most {
+                break;
+            }
+        }
+        let whole = first.take();
+        Poll::Ready(Ok(whole.unwrap_or_else(|| std::mem::take(buffer).freeze())))
+    }
+
+    fn next_packet(&mut self) -> Option<io::Result<Bytes>> {
+        let Reading::Packets(rest) = &mut self.reading else {
+            return None;
+        };
+        if let Some(body) = self.body.take() {
+            return Some(Ok(body));
+        }
+        let mut packet = match self.encoding.next(rest) {
+            Ok(packet) => packet?,
+            Err(error) => return Some(Err(error)),
+        };
+        self.count += 1;
+        if self.count > MAX_PACKETS {
+            return Some(Err(invalid("too many packets")));
+        }
+        self.meter.note_message(&Received {
+            is_text: packet.is_text,
+            start: &packet.whole[packet.start..],
+            length: packet.whole.len(),
+        });
+        if self.encoding == Encoding::Bytes {
+            // Between the two engineioxide asks for more: with the next packet, packets would pile up there.
+            self.body = Some(packet.whole.split_off(packet.start));
+        }
+        Some(Ok(packet.whole))
+    }
+}
+
+impl Stream for ByPackets {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(read) = ready!(Pin::new(&mut self.body).poll_next(cx)) else {
-            return Poll::Ready(None);
-        };
-        let bytes = read.map_err(io::Error::other)?;
-        self.count += self.packets.count(&bytes);
-        if self.count > MAX_PACKETS {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "too many packets");
-            return Poll::Ready(Some(Err(error)));
+        let this = &mut *self;
+        if let Reading::Body(..) = this.reading {
+            let whole = ready!(this.poll_whole(cx))?;
+            if whole.len() > this.most {
+                // engineioxide says so.
+                this.reading = Reading::Packets(Bytes::new());
+                return Poll::Ready(Some(Ok(whole)));
+            }
+            this.encoding.check(&whole)?;
+            this.reading = Reading::Packets(whole);
         }
-        Poll::Ready(Some(Ok(bytes)))
+        Poll::Ready(this.next_packet())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn packets(encoding: Encoding, body: &[u8]) -> io::Result<Vec<Bytes>> {
+        encoding.check(body)?;
+        let (mut rest, mut packets) = (Bytes::copy_from_slice(body), Vec::new());
+        while let Some(packet) = encoding.next(&mut rest)? {
+            packets.push(packet.whole);
+        }
+        Ok(packets)
+    }
+
     #[test]
-    fn packets_are_told_apart_in_any_pieces() {
-        let three = || Packets::Counted {
-            length: 0,
-            units: 0,
-        };
-        for (text, mut packets, expected) in [
-            ("40\u{1e}42[\"a:1\"]\u{1e}3", Packets::Begun(0x1e), 2),
-            ("2:409:42[\"é:1\"]1:3", three(), 3),
-            ("8:42[\"😀\"]2:40", three(), 2),
-            ("2:40", three(), 1),
-            ("x:y", three(), 1),
+    fn packets_are_told_apart() {
+        for (encoding, body, expected) in [
+            (
+                Encoding::Separated,
+                "40\u{1e}42[\"a:1\"]\u{1e}3".as_bytes(),
+                &["40\u{1e}", "42[\"a:1\"]\u{1e}", "3"][..],
+            ),
+            (Encoding::Separated, b"\x1e", &["\u{1e}"]),
+            (
+                Encoding::Counted,
+                "2:409:42[\"é:1\"]1:3".as_bytes(),
+                &["2:40", "9:42[\"é:1\"]", "1:3"],
+            ),
+            (
+                Encoding::Counted,
+                "8:42[\"😀\"]2:40".as_bytes(),
+                &["8:42[\"😀\"]", "2:40"],
+            ),
+            (Encoding::Bytes, b"", &[]),
         ] {
-            let pieces = text.as_bytes().chunks(1);
-            let counted: usize = pieces.map(|piece| packets.count(piece)).sum();
-            assert_eq!(counted, expected, "{text}");
+            let found = packets(encoding, body).unwrap();
+            assert_eq!(found, expected, "{encoding:?} {body:?}");
+        }
+        let bytes = [&[0, 2, 255][..], b"40", &[1, 1, 0, 255], &[4; 10]].concat();
+        let found = packets(Encoding::Bytes, &bytes).unwrap();
+        assert_eq!(found, [&bytes[..5], &bytes[5..]]);
+    }
+
+    #[test]
+    fn bodies_with_wrong_lengths_break_off() {
+        for (encoding, body) in [
+            (Encoding::Counted, "x:y".as_bytes()),
+            (Encoding::Counted, b":40"),
+            (Encoding::Counted, b"0:2:40"),
+            (Encoding::Counted, b"3:40"),
+            (Encoding::Counted, b"2:402"),
+            (Encoding::Counted, b"999999999:40"),
+            // Half of an emoji, and more after it.
+            (Encoding::Counted, "1:😀x".as_bytes()),
+            (Encoding::Counted, b"2:4\xff"),
+            (Encoding::Bytes, &[0, 0, 255, 1]),
+            (Encoding::Bytes, &[0, 3, 255, b'4', b'0']),
+            (Encoding::Bytes, &[2, 1, 255, b'4']),
+            (Encoding::Bytes, &[0, 255, b'4']),
+        ] {
+            packets(encoding, body).expect_err(&format!("{encoding:?} {body:?}"));
+        }
+    }
+
+    proptest! {
+        /// Nothing of a body is lost or made up.
+        #[test]
+        fn packets_are_the_body(body in prop::collection::vec(any::<u8>(), 0..300), text in ".{0,100}") {
+            for body in [&body[..], text.as_bytes()] {
+                prop_assert_eq!(packets(Encoding::Separated, body).unwrap().concat(), body);
+                for encoding in [Encoding::Counted, Encoding::Bytes] {
+                    if let Ok(found) = packets(encoding, body) {
+                        prop_assert!(found.concat().len() <= body.len());
+                    }
+                }
+            }
+            let units = text.encode_utf16().count();
+            let whole = format!("{units}:{text}");
+            let found = packets(Encoding::Counted, whole.as_bytes()).ok();
+            let expected = (units > 0).then(|| vec![Bytes::from(whole.clone())]);
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
-use tungstenite::handshake::derive_accept_key;
 
 use super::connection::{Connection, Guest};
 use super::gateway::Gateway;
@@ -21,12 +19,10 @@ use crate::transport::credential::{Credential, Heads, IN_QUERY};
 use crate::transport::gate::{self, Gate};
 use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
 use crate::transport::query::from_query;
-use crate::transport::visitor;
+use crate::transport::{upgrade, visitor};
 
 /// When to try again another instance; this one will be gone.
 const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
-/// The version of the protocol, the only one there is.
-const VERSION: &str = "13";
 
 /// Where requests come in.
 #[derive(Debug, Clone)]
@@ -41,8 +37,9 @@ pub(super) struct Door {
 impl Door {
     /// Serves a request to go on as a WebSocket.
     pub(super) async fn serve(self, spelling: Spelling, mut request: Request) -> Response {
-        let Some(key) = upgrade_key(&request) else {
-            return upgrade_required();
+        let key = match upgrade::key(&request) {
+            Ok(key) => key,
+            Err(refusal) => return refusal.into_response(),
         };
         if let Some(refusal) = self.gate.origin(&request) {
             return refusal;
@@ -73,20 +70,12 @@ impl Door {
             match upgrading.await {
                 Ok(upgraded) => {
                     let connection = Connection::open(&self.gateway, spelling, guest);
-                    line::run(connection, TokioIo::new(upgraded)).await;
+                    line::run(connection, self.gate.flow(TokioIo::new(upgraded), ())).await;
                 }
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }
         });
-        let headers = [
-            (header::CONNECTION, "Upgrade".to_owned()),
-            (header::UPGRADE, "websocket".to_owned()),
-            (
-                header::SEC_WEBSOCKET_ACCEPT,
-                derive_accept_key(key.as_bytes()),
-            ),
-        ];
-        (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+        upgrade::accepted(&key)
     }
 
     /// Waits for a new connection's turn; why it cannot begin, if it cannot. Who waits has a place already.
@@ -119,36 +108,4 @@ impl Door {
 fn retiring() -> Response {
     let message = "the server is shutting down";
     gate::refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
-}
-
-/// The key of a request that asks to go on as a WebSocket.
-pub(super) fn upgrade_key(request: &Request) -> Option<HeaderValue> {
-    let headers = request.headers();
-    let asks = request.method() == Method::GET
-        && lists(headers, &header::CONNECTION, "upgrade")
-        && lists(headers, &header::UPGRADE, "websocket")
-        && headers.get(header::SEC_WEBSOCKET_VERSION)? == VERSION;
-    headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|_| asks)
-        .cloned()
-}
-
-fn lists(headers: &HeaderMap, name: &header::HeaderName, wanted: &str) -> bool {
-    let lines = headers.get_all(name).into_iter();
-    let mut words = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    words.any(|word| word.trim().eq_ignore_ascii_case(wanted))
-}
-
-fn upgrade_required() -> Response {
-    let body = r#"{"ok":false,"success":false,"code":"validation_failed","error":"connect with a WebSocket, version 13","retryable":false}"#;
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::UPGRADE, "websocket"),
-        (header::CONNECTION, "Upgrade"),
-        (header::SEC_WEBSOCKET_VERSION, VERSION),
-    ];
-    (StatusCode::UPGRADE_REQUIRED, headers, body).into_response()
 }

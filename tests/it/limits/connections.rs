@@ -200,10 +200,12 @@ async fn an_upgrade_is_one_session() {
             "ws://{}/socket.io/?EIO=4&transport=websocket&sid={}",
             server.address, polling.sid
         );
-        tokio_tungstenite::connect_async(url).await.unwrap().0
+        tokio_tungstenite::connect_async(url)
+            .await
+            .map(|(stream, _)| stream)
     };
     let probe = async |polling: &Polling| {
-        let mut stream = upgrade(polling).await;
+        let mut stream = upgrade(polling).await.unwrap();
         stream.send(Message::text("2probe")).await.unwrap();
         let (answer, _) = tokio::join!(client::next_text(&mut stream), polling.poll());
         assert_eq!(answer, "3probe");
@@ -220,7 +222,7 @@ async fn an_upgrade_is_one_session() {
     assert!(client::next_text(&mut stream).await.starts_with("437"));
     assert_eq!(sessions(&server).await, 1);
     // Somebody who tries the same once more changes nothing.
-    drop(upgrade(&polling).await);
+    assert!(upgrade(&polling).await.is_err());
     stream
         .send(Message::text(r#"428["nothing"]"#))
         .await
@@ -235,7 +237,7 @@ async fn an_upgrade_is_one_session() {
     nobody_is_left(&server).await;
     // One on which nothing is said.
     let polling = Polling::connect(&server.address).await;
-    let silent = upgrade(&polling).await;
+    let silent = upgrade(&polling).await.unwrap();
     nobody_is_left(&server).await;
     drop(silent);
 }

@@ -1,0 +1,176 @@
+//! The opening handshake of a WebSocket (RFC 6455, section 4.2), the same at every door.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::response::{IntoResponse, Response};
+use tungstenite::handshake::derive_accept_key;
+
+/// The version of the protocol, the only one there is.
+const VERSION: &str = "13";
+/// Characters of a key: 16 bytes in base64.
+const KEY_LENGTH: usize = 24;
+
+/// Why a request does not go on as a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It does not ask for one.
+    NotAsked,
+    /// It asks for another version.
+    Version,
+    /// Its key is missing, or none.
+    Key,
+}
+
+/// The key of a request that asks to go on as a WebSocket, or why it cannot.
+pub(crate) fn key(request: &Request) -> Result<HeaderValue, Refusal> {
+    let headers = request.headers();
+    let asks = request.method() == Method::GET
+        && request.version() >= Version::HTTP_11
+        && lists(headers, &header::CONNECTION, "upgrade")
+        && asks(headers);
+    if !asks {
+        return Err(Refusal::NotAsked);
+    }
+    match only(headers, &header::SEC_WEBSOCKET_VERSION) {
+        Some(version) if version == VERSION => {}
+        _ => return Err(Refusal::Version),
+    }
+    let key = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
+    key.cloned().ok_or(Refusal::Key)
+}
+
+/// Whether a request wants to be a WebSocket, right or wrong.
+pub(crate) fn asks(headers: &HeaderMap) -> bool {
+    lists(headers, &header::UPGRADE, "websocket")
+}
+
+/// The answer after which both ends speak WebSocket.
+pub(crate) fn accepted(key: &HeaderValue) -> Response {
+    let headers = [
+        (header::CONNECTION, "Upgrade".to_owned()),
+        (header::UPGRADE, "websocket".to_owned()),
+        (
+            header::SEC_WEBSOCKET_ACCEPT,
+            derive_accept_key(key.as_bytes()),
+        ),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let json = (header::CONTENT_TYPE, "application/json");
+        if self == Self::Key {
+            let body = r#"{"ok":false,"success":false,"code":"validation_failed","error":"Sec-WebSocket-Key must be 16 bytes in base64","retryable":false}"#;
+            return (StatusCode::BAD_REQUEST, [json], body).into_response();
+        }
+        let body = r#"{"ok":false,"success":false,"code":"validation_failed","error":"connect with a WebSocket, version 13","retryable":false}"#;
+        let headers = [
+            json,
+            (header::UPGRADE, "websocket"),
+            (header::CONNECTION, "Upgrade"),
+            (header::SEC_WEBSOCKET_VERSION, VERSION),
+        ];
+        (StatusCode::UPGRADE_REQUIRED, headers, body).into_response()
+    }
+}
+
+/// A header that stands there once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut lines = headers.get_all(name).into_iter();
+    let first = lines.next()?;
+    lines.next().is_none().then_some(first)
+}
+
+fn is_key(key: &HeaderValue) -> bool {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let digits = key.as_bytes().strip_suffix(b"==");
+    digits.is_some_and(|digits| digits.len() + 2 == KEY_LENGTH && digits.iter().all(is_base64))
+}
+
+fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    let lines = headers.get_all(name).into_iter();
+    let mut words = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    words.any(|word| word.trim().eq_ignore_ascii_case(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    const RIGHT: [(&str, &str); 4] = [
+        ("connection", "keep-alive, Upgrade"),
+        ("upgrade", "WebSocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    fn request(headers: &[(&str, &str)]) -> Request {
+        let mut request = axum::http::Request::get("/ws");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    #[test]
+    fn a_handshake_by_the_book_is_accepted() {
+        assert_eq!(key(&request(&RIGHT)).unwrap(), RIGHT[3].1);
+        let answer = accepted(&HeaderValue::from_static(RIGHT[3].1));
+        let accept = answer.headers().get("sec-websocket-accept").unwrap();
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn a_handshake_with_something_wrong_is_refused() {
+        for (name, wrong, refusal) in [
+            ("connection", "close", Refusal::NotAsked),
+            ("upgrade", "h2c", Refusal::NotAsked),
+            ("sec-websocket-version", "8", Refusal::Version),
+            ("sec-websocket-version", "13, 8", Refusal::Version),
+            ("sec-websocket-key", "", Refusal::Key),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ", Refusal::Key),
+            (
+                "sec-websocket-key",
+                "dGhlIHNhbXBsZSBub25jZQAAAA==",
+                Refusal::Key,
+            ),
+            (
+                "sec-websocket-key",
+                "dGhlIHNhbXBsZSB*b25jZQ==",
+                Refusal::Key,
+            ),
+        ] {
+            let headers =
+                RIGHT.map(|(known, right)| (known, if known == name { wrong } else { right }));
+            assert_eq!(key(&request(&headers)), Err(refusal), "{name}: {wrong}");
+            let missing: Vec<_> = RIGHT
+                .into_iter()
+                .filter(|(known, _)| *known != name)
+                .collect();
+            assert_eq!(key(&request(&missing)), Err(refusal), "no {name}");
+        }
+        for (name, refusal) in [
+            ("sec-websocket-version", Refusal::Version),
+            ("sec-websocket-key", Refusal::Key),
+        ] {
+            let again = RIGHT.into_iter().find(|(known, _)| *known == name);
+            let twice: Vec<_> = RIGHT.into_iter().chain(again).collect();
+            assert_eq!(key(&request(&twice)), Err(refusal), "{name} twice");
+        }
+    }
+
+    #[test]
+    fn only_a_get_of_http_1_1_becomes_a_websocket() {
+        let mut posted = request(&RIGHT);
+        *posted.method_mut() = Method::POST;
+        assert_eq!(key(&posted), Err(Refusal::NotAsked));
+        let mut old = request(&RIGHT);
+        *old.version_mut() = Version::HTTP_10;
+        assert_eq!(key(&old), Err(Refusal::NotAsked));
+    }
+}
