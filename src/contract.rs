@@ -23,6 +23,7 @@ mod publication;
 mod reply;
 mod request;
 pub mod schema;
+mod server_word;
 mod signal;
 mod subscribe;
 #[cfg(test)]
@@ -43,5 +44,6 @@ pub use packet::{Limits, check};
 pub use publication::Publication;
 pub use reply::{Accepted, Reply};
 pub use request::{CommandRequest, Join, Request, Since, Subscribe, parse};
+pub use server_word::ServerWord;
 pub use signal::{SignalKind, SignalRequest};
 pub use types::{MAX_TYPES, Types};

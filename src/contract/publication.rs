@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::fingerprint::Fingerprint;
-use super::{Limits, Reply, idempotency, packet};
+use super::{Limits, Reply, ServerWord, idempotency, packet};
 use crate::domain::{ChannelName, EventType};
 
 /// Longest type in bytes.
@@ -142,10 +142,15 @@ impl Publication {
             return Self::new(channel, MESSAGE, Some(&text), limits);
         };
         let said = serde_json::from_str::<Said<'_>>(text);
+        let said = said.ok();
+        if let Some(said) = said
+            .as_ref()
+            .filter(|said| ServerWord::is_meant(&said.r#type))
+        {
+            return Err(ServerWord::refusal(&said.r#type));
+        }
         // A name that no event can have says nothing about what happened.
-        let said = said
-            .ok()
-            .filter(|said| event_type_of(&channel, &said.r#type).is_ok());
+        let said = said.filter(|said| event_type_of(&channel, &said.r#type).is_ok());
         match said {
             Some(said) => Self::new(channel, &said.r#type, said.data.or(Some(json)), limits),
             None => Self::new(channel, MESSAGE, Some(json), limits),
@@ -197,6 +202,9 @@ fn event_type_of(channel: &ChannelName, text: &str) -> Result<EventType, Reply> 
     if !text.chars().all(is_fine) {
         return invalid("must consist of letters, digits and _ . : / -");
     }
+    if ServerWord::is_meant(text) {
+        return Err(ServerWord::refusal(text));
+    }
     let event_type = EventType::restore(text.to_owned());
     if event_type.is_ours() || (channel.is_project() && event_type.sounds_like_ours()) {
         return invalid("is one of the server's own: send a command, or choose another name");
@@ -242,6 +250,8 @@ mod tests {
             (r#"{"channel":"c","type":""}"#, "type"),
             (r#"{"channel":"c","type":"a b"}"#, "type"),
             (r#"{"channel":"c","type":"task.updated"}"#, "type"),
+            (r#"{"channel":"c","type":"ack"}"#, "type"),
+            (r#"{"channel":"session:s","type":"sessionReset"}"#, "type"),
             (r#"{"channel":"project:p","type":"taskUpdated"}"#, "type"),
             (r#"{"channel":"project:p","type":"task:updated"}"#, "type"),
             (
@@ -311,6 +321,8 @@ mod tests {
         for text in [
             &"x".repeat(200),
             "a\0b",
+            r#"{"type":"ack","data":{"id":"7"}}"#,
+            r#"{"type":"project:access_revoked"}"#,
             r#"{"type":"x","data":"\u0000"}"#,
             r#""\ud800""#,
             r#"{"a":[[[1]]]}"#,

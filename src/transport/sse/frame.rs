@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::contract::{Document, EventStyle};
+use crate::contract::{Document, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Signal};
 
 /// After how many milliseconds a client that was cut off is to come back.
@@ -83,7 +83,8 @@ impl Form {
     }
 
     fn told(self, told: &Told<'_>, cursor: Option<&str>) -> Bytes {
-        let name = self.named.then_some(told.message.r#type);
+        let name =
+            Some(told.message.r#type).filter(|name| self.named && !ServerWord::is_spelled(name));
         let bytes = told.message.data.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
         let mut frame = Frame::new(bytes);
         frame.fields(name, cursor);
@@ -111,9 +112,9 @@ pub(super) fn come_back(after: Duration, why: &str) -> Bytes {
 }
 
 /// Something that is said about the stream itself.
-pub(super) fn notice(name: &str, said: &Document, cursor: Option<&str>) -> Bytes {
+pub(super) fn notice(word: ServerWord, said: &Document, cursor: Option<&str>) -> Bytes {
     let mut frame = Frame::new(cursor.map_or(0, str::len) + ENVELOPE);
-    frame.fields(Some(name), cursor);
+    frame.fields(Some(word.as_str()), cursor);
     frame.data(said);
     frame.end()
 }

@@ -216,7 +216,7 @@ impl Subscriber for Listener {
                 self.session.expel(&event.channel, Revoked::Removed);
                 if self.hears_nothing() {
                     // A browser comes back, is refused, and stops.
-                    self.outlet.finish(REVOKED);
+                    self.outlet.finish(REVOKED.as_str());
                 }
                 Offer::Gone
             }

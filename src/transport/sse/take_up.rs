@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use super::listener::Listener;
-use crate::contract::{Document, ErrorCode, Reply, Request, Subscribe};
+use crate::contract::{Document, ErrorCode, Reply, Request, ServerWord, Subscribe};
 use crate::domain::{ChannelName, Seq, Target};
 use crate::hub::Subscriber;
 use crate::session::{Outcome, Revoked, Session};
 
 /// What a client is told in place of events that it does not get.
-const RESET: &str = "reset";
+const RESET: ServerWord = ServerWord::Reset;
 /// What a client is told of a channel that it may not hear any more.
-pub(super) const REVOKED: &str = "access_revoked";
+pub(super) const REVOKED: ServerWord = ServerWord::AccessRevoked;
 
 /// Something that a client is told before any event.
 #[derive(Debug)]
 pub(super) struct Notice {
-    pub(super) name: &'static str,
+    pub(super) name: ServerWord,
     /// Not rendered before it is told: the states of many clients may be more than fits into memory.
     pub(super) said: Document,
 }

@@ -23,7 +23,9 @@ use super::schemas;
 use super::seat::Seat;
 use super::spelling::Spelling;
 use super::subscriptions::Subscriptions;
-use crate::contract::{self, ErrorCode, EventClass, Limits, Publication, Reply, Request};
+use crate::contract::{
+    self, ErrorCode, EventClass, Limits, Publication, Reply, Request, ServerWord,
+};
 use crate::hub::Subscriber;
 use crate::session::Outcome;
 use crate::transport::credential::Credential;
@@ -58,29 +60,9 @@ fn own(spelling: Spelling, name: &str) -> Option<Own> {
         "auth_request" if !flat => Own::Introduction,
         "connect" if !flat => Own::Connect,
         "disconnect" if !flat => Own::Disconnect,
-        name if reserved(spelling).contains(&name) => Own::Reserved,
+        name if ServerWord::is_meant(name) => Own::Reserved,
         _ => return None,
     })
-}
-
-/// Types of messages that only the server says.
-const fn reserved(spelling: Spelling) -> [&'static str; 5] {
-    match spelling {
-        Spelling::Flat => [
-            "connection",
-            "welcome",
-            "subscribed",
-            "unsubscribed",
-            "batchUpdate",
-        ],
-        Spelling::Envelope => [
-            "connect",
-            "auth_success",
-            "auth_failure",
-            "subscription_update",
-            "batchUpdate",
-        ],
-    }
 }
 
 /// What a message counts as.
@@ -209,8 +191,7 @@ impl Pump {
                 Box::pin(self.unsubscribe(&seat, &message)).await;
             }
             (Some(Own::Reserved), Some(_)) => {
-                let what = "is what the server says; choose another type";
-                self.answer_own(own, &message, &Reply::invalid("type", what))
+                self.answer_own(own, &message, &ServerWord::refusal(&message.name))
                     .await;
             }
             (None, Some(seat)) => self.serve(&seat, message).await,

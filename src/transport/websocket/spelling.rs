@@ -6,8 +6,8 @@ mod tests;
 use serde_json::value::RawValue;
 
 use super::members::{Members, put, quoted};
-use crate::contract::Reply;
-use crate::domain::{ChannelName, Event, EventId, Family, Signal, Timestamp};
+use crate::contract::{Reply, ServerWord};
+use crate::domain::{ChannelName, Event, EventId, EventType, Family, Signal, Timestamp};
 
 /// Which envelope a client and the server use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,26 +25,45 @@ const SOURCE: &str = "boardcast";
 /// What is told of something that no client has sent as JSON.
 const UNREADABLE: &str = "Invalid message format";
 
-/// Members of all flat messages, which a payload's own do not take the place of.
-const FLAT: [&str; 6] = ["type", "timestamp", "channel", "seq", "data", "cursor"];
+/// What the server says of a flat message, of who sent it and of the connection. The members of a payload that are named
+/// like these stand under `data` alone: nobody could tell whose word they are.
+const FLAT: [&str; 17] = [
+    "type",
+    "timestamp",
+    "id",
+    "eventId",
+    "channel",
+    "channels",
+    "pattern",
+    "seq",
+    "data",
+    "cursor",
+    "sessionId",
+    "userId",
+    "clientId",
+    "expiresAt",
+    "server",
+    "messages",
+    "metadata",
+];
 
 impl Spelling {
     /// The first message on a connection.
-    pub(super) fn connected(self) -> &'static str {
-        self.either("connection", "connect")
+    pub(super) fn connected(self) -> ServerWord {
+        self.either(ServerWord::Connection, ServerWord::Connect)
     }
 
     /// What whoever shows who they are is told, if they are believed.
-    pub(super) fn welcome(self) -> &'static str {
-        self.either("welcome", "auth_success")
+    pub(super) fn welcome(self) -> ServerWord {
+        self.either(ServerWord::Welcome, ServerWord::AuthSuccess)
     }
 
     /// What those are told who asked to hear that the connection is there.
-    pub(super) fn heartbeat(self) -> &'static str {
-        self.either("heartbeat", "ping")
+    pub(super) fn heartbeat(self) -> ServerWord {
+        self.either(ServerWord::Heartbeat, ServerWord::Ping)
     }
 
-    fn either(self, flat: &'static str, envelope: &'static str) -> &'static str {
+    fn either(self, flat: ServerWord, envelope: ServerWord) -> ServerWord {
         match self {
             Self::Flat => flat,
             Self::Envelope => envelope,
@@ -54,7 +73,7 @@ impl Spelling {
     /// A message of the server's own: its type, its members as JSON, and the id of what it answers.
     pub(super) fn say(
         self,
-        name: &str,
+        word: ServerWord,
         now: Timestamp,
         answers: Option<&RawValue>,
         members: &[(&str, String)],
@@ -63,13 +82,13 @@ impl Spelling {
         for (key, raw) in members {
             put(&mut fields, key, raw);
         }
-        self.wrap(name, now, answers, &fields[1..])
+        self.wrap(word.as_str(), now, answers, &fields[1..])
     }
 
     /// The answer to a message that carried an id. It is the same in both spellings but for the time.
     pub(super) fn ack(self, now: Timestamp, id: &RawValue, reply: &RawValue) -> String {
         let mut message = "{".to_owned();
-        put(&mut message, "type", "\"ack\"");
+        put(&mut message, "type", &quoted(ServerWord::Ack.as_str()));
         put(&mut message, "id", id.get());
         put(&mut message, "timestamp", &self.time(now));
         let reply = Members::read(reply.get()).unwrap_or_default();
@@ -104,23 +123,24 @@ impl Spelling {
         } else {
             reply.to_error_event(name)
         };
-        self.object("error", now, id, &said)
+        self.object(ServerWord::Error, now, id, &said)
     }
 
     /// A message of the server's own, whose members are those of an object.
     pub(super) fn object(
         self,
-        name: &str,
+        word: ServerWord,
         now: Timestamp,
         answers: Option<&RawValue>,
         said: &RawValue,
     ) -> String {
-        self.wrap(name, now, answers, inner(said.get()))
+        self.wrap(word.as_str(), now, answers, inner(said.get()))
     }
 
     /// What is told of a text that is no message.
     pub(super) fn unreadable(self, now: Timestamp) -> String {
-        self.say("error", now, None, &[("error", quoted(UNREADABLE))])
+        let error = [("error", quoted(UNREADABLE))];
+        self.say(ServerWord::Error, now, None, &error)
     }
 
     /// An event without its end, which is the receiver's: see [`Spelling::with_cursor`].
@@ -132,9 +152,9 @@ impl Spelling {
             Self::Flat => {
                 put(&mut message, "type", &quoted(name));
                 put(&mut message, "timestamp", &self.time(event.created_at));
-                let place = put_place(&mut message, event);
+                put_place(&mut message, event);
                 put(&mut message, "data", payload);
-                lift(&mut message, payload, &place);
+                lift(&mut message, payload, of_the_server(&event.event_type));
             }
             Self::Envelope => {
                 put(&mut message, "id", &quoted(&event.id.0.to_string()));
@@ -143,7 +163,7 @@ impl Spelling {
                 put(&mut message, "data", payload);
                 let mut metadata = metadata(event.actor.as_str(), None);
                 metadata.pop();
-                let _ = put_place(&mut metadata, event);
+                put_place(&mut metadata, event);
                 put(&mut message, "metadata", &metadata);
             }
         }
@@ -178,7 +198,7 @@ impl Spelling {
                 put(&mut message, "timestamp", &self.time(now));
                 put(&mut message, "channel", &quoted(channel.as_str()));
                 put(&mut message, "data", payload);
-                lift(&mut message, payload, &[]);
+                lift(&mut message, payload, &["userId"]);
                 message.push('}');
                 message
             }
@@ -213,7 +233,8 @@ impl Spelling {
     /// Several messages as one.
     pub(super) fn batch(self, now: Timestamp, messages: &[String]) -> String {
         let messages = format!("[{}]", messages.join(","));
-        self.say("batchUpdate", now, None, &[("messages", messages)])
+        let messages = [("messages", messages)];
+        self.say(ServerWord::BatchUpdate, now, None, &messages)
     }
 
     /// `fields` are the members of an object, without its braces.
@@ -252,9 +273,8 @@ impl Spelling {
     }
 }
 
-/// Where an event stands: what it is about, and its place among the events of what was subscribed to. The members that
-/// not every event has.
-fn put_place(message: &mut String, event: &Event) -> Vec<&'static str> {
+/// Where an event stands: what it is about, and its place among the events of what was subscribed to.
+fn put_place(message: &mut String, event: &Event) {
     let subject = event.subject();
     put(message, "channel", &quoted(subject.as_str()));
     let pattern = event
@@ -266,14 +286,21 @@ fn put_place(message: &mut String, event: &Event) -> Vec<&'static str> {
         Family::User(id) => Some(("userId", id)),
         _ => None,
     };
-    let own = pattern.into_iter().chain(of);
-    let own = own.map(|(key, text)| {
+    for (key, text) in pattern.into_iter().chain(of) {
         put(message, key, &quoted(text));
-        key
-    });
-    let own = own.collect();
+    }
     put(message, "seq", &event.seq.to_string());
-    own
+}
+
+/// Members of a payload that the server has put there, so that they may stand beside it whatever they are named.
+fn of_the_server(event_type: &EventType) -> &'static [&'static str] {
+    if event_type.is_about_members() {
+        &["id", "userId"]
+    } else if event_type.is_ours() {
+        &["id"]
+    } else {
+        &[]
+    }
 }
 
 fn metadata(source: &str, answers: Option<&RawValue>) -> String {
@@ -290,13 +317,13 @@ fn metadata(source: &str, answers: Option<&RawValue>) -> String {
     metadata
 }
 
-/// Repeats the members of a payload beside it, those that do not collide with those of all messages, or this one's own.
-fn lift(message: &mut String, payload: &str, own: &[&str]) {
+/// Repeats the members of a payload beside it, without those that could be taken for the server's own word: except these.
+fn lift(message: &mut String, payload: &str, except: &[&str]) {
     let Some(members) = Members::read(payload) else {
         return;
     };
     for (key, raw) in &members.0 {
-        if !FLAT.contains(&&**key) && !own.contains(&&**key) {
+        if !FLAT.contains(&&**key) || except.contains(&&**key) {
             put(message, key, raw.get());
         }
     }

@@ -5,8 +5,8 @@ use socketioxide::{SendError, SocketError};
 
 use super::send::take_back;
 use super::{IoSocket, Outgoing, PACKET_OVERHEAD, Socket};
-use crate::contract::payload;
 use crate::contract::schema::is_our_name;
+use crate::contract::{ServerWord, payload};
 use crate::domain::{ChannelName, ConnectionId, Event, EventType, Signal, Target};
 use crate::hub::{Offer, Subscriber, Wake};
 use crate::session::{Delivery, Revoked, Session};
@@ -77,7 +77,9 @@ impl Socket {
             payload::message(event, style),
             style.name(&event.event_type),
         );
-        if RESERVED.contains(&&*name) || is_our_name(&name) {
+        // Those of the server's own are refused when they are published; the log may have some of before.
+        let is_taken = OF_THE_LIBRARY.contains(&&*name) || ServerWord::is_spelled(&name);
+        if is_taken || is_our_name(&name) {
             return emit(socket, outbox, EVENT, &message, Some(cursor));
         }
         // Both or none: the first one by itself would be told again.
@@ -92,17 +94,18 @@ impl Socket {
 }
 
 /// The event under which clients hear of all that happens in channels that are no projects'.
-const EVENT: &str = "event";
-/// What clients of Socket.IO would take for something else, besides our own events.
-const RESERVED: [&str; 8] = [
-    "error",
-    "connect",
+const EVENT: &str = ServerWord::Event.as_str();
+/// What the client library says itself, so that clients would take it for its word.
+const OF_THE_LIBRARY: [&str; 9] = [
     "connect_error",
     "disconnect",
     "disconnecting",
     "newListener",
     "removeListener",
     "reconnect",
+    "reconnect_attempt",
+    "reconnect_error",
+    "reconnect_failed",
 ];
 
 /// Sends an event if there is room for it.

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::{Outgoing, PACKET_OVERHEAD, Socket};
 use crate::clock::Clock;
-use crate::contract::Reply;
+use crate::contract::{Reply, ServerWord};
 use crate::domain::{ChannelName, ConnectionId, EventType, Identity, Target, Timestamp};
 use crate::hub::{Offer, Subscriber};
 use crate::session::{Revoked, Session, unseen};
@@ -199,7 +199,7 @@ pub(super) fn answering(
 ) -> impl FnMut(&IoSocket) -> Result<(), SendError> {
     move |socket| match ack.take() {
         Some(ack) => ack.send(raw),
-        None => socket.emit("error", raw),
+        None => socket.emit(ServerWord::Error.as_str(), raw),
     }
 }
 

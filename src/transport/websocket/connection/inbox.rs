@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Connection, Packet, lock};
 use crate::clock::Clock;
-use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::contract::{ErrorCode, EventClass, Reply, ServerWord};
 use crate::hub::Offer;
 use crate::limits::Exceeded;
 use crate::transport::outlet::Kind;
@@ -88,7 +88,7 @@ impl Connection {
     /// Answers a ping, if there is room for that.
     fn pong(&self, message: &Message) -> bool {
         let id = message.id.as_deref();
-        let text = self.spelling.say("pong", Clock.now(), id, &[]);
+        let text = self.spelling.say(ServerWord::Pong, Clock.now(), id, &[]);
         self.outlet.try_push(Kind::Answer, Packet::other(text)) != Offer::Full
     }
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{InFlight, Own, Pump, lost};
 use crate::clock::Clock;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::{ErrorCode, Reply, ServerWord};
 use crate::domain::ChannelName;
 use crate::session::unseen;
 use crate::transport::outlet::Kind;
@@ -77,7 +77,7 @@ impl Pump {
 
     pub(super) async fn pong(&self, message: &Message) {
         let id = message.id.as_deref();
-        let make = |spelling: Spelling| spelling.say("pong", Clock.now(), id, &[]);
+        let make = |spelling: Spelling| spelling.say(ServerWord::Pong, Clock.now(), id, &[]);
         self.connection.say(make).await;
     }
 

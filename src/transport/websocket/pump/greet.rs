@@ -8,7 +8,9 @@ use tokio::time::timeout;
 use super::Pump;
 use crate::clock::Clock;
 use crate::command::Caller;
-use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, Since, Subscribe};
+use crate::contract::{
+    ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, ServerWord, Since, Subscribe,
+};
 use crate::domain::{Holder, Identity};
 use crate::hub::Subscriber;
 use crate::session::{Outcome, Reset};
@@ -194,6 +196,8 @@ impl Pump {
             begun.refused.push(Reply::invalid("channels", what));
             channels.truncate(MAX_CURSOR_CHANNELS);
         }
+        // A connection's first one is free, as is the first one of a message, which has paid for itself.
+        seat.session.charge(channels.len().saturating_sub(1));
         for name in channels {
             if begun.channels.contains(&name) {
                 continue;
@@ -309,7 +313,9 @@ impl Pump {
         let id = asked.and_then(|message| message.id.as_deref());
         if self.connection.spelling == Spelling::Envelope && asked.is_some() {
             let said = reply.to_raw();
-            let make = |spelling: Spelling| spelling.object("auth_failure", Clock.now(), id, &said);
+            let make = |spelling: Spelling| {
+                spelling.object(ServerWord::AuthFailure, Clock.now(), id, &said)
+            };
             self.connection.say(make).await;
         } else {
             let name = asked.map_or("connection", |message| &message.name);

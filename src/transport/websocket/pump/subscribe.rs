@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Pump;
 use crate::clock::Clock;
-use crate::contract::{ErrorCode, Reply, Request, Since, Subscribe};
+use crate::contract::{ErrorCode, Reply, Request, ServerWord, Since, Subscribe};
 use crate::domain::ChannelName;
 use crate::hub::Subscriber;
 use crate::session::Outcome;
@@ -124,8 +124,13 @@ impl Pump {
         }
         let said = Members::read(reply.get())
             .and_then(|reply| reply.get("channels").map(RawValue::get).map(str::to_owned));
-        self.say_flat(seat, ("subscribed", message), &wanted, said.as_deref())
-            .await;
+        self.say_flat(
+            seat,
+            (ServerWord::Subscribed, message),
+            &wanted,
+            said.as_deref(),
+        )
+        .await;
         self.release_all(seat, &channels).await;
         Ok(())
     }
@@ -144,7 +149,7 @@ impl Pump {
         if self.connection.session_id() == wanted.session {
             self.connection.set_session_id(None);
         }
-        self.say_flat(seat, ("unsubscribed", message), &wanted, None)
+        self.say_flat(seat, (ServerWord::Unsubscribed, message), &wanted, None)
             .await;
         Ok(())
     }
@@ -152,7 +157,7 @@ impl Pump {
     async fn say_flat(
         &self,
         seat: &Arc<Seat>,
-        (name, message): (&str, &Message),
+        (word, message): (ServerWord, &Message),
         wanted: &Wanted,
         channels: Option<&str>,
     ) {
@@ -166,7 +171,7 @@ impl Pump {
         if let Some(channels) = channels {
             members.push(("channels", channels.to_owned()));
         }
-        self.say_with_cursor(seat, name, message.id.as_deref(), members)
+        self.say_with_cursor(seat, word, message.id.as_deref(), members)
             .await;
     }
 
@@ -320,7 +325,7 @@ impl Pump {
             members.extend(found.map(|raw| (key, raw.get().to_owned())));
         }
         let id = message.id.as_deref();
-        self.say_with_cursor(seat, "subscription_update", id, members)
+        self.say_with_cursor(seat, ServerWord::SubscriptionUpdate, id, members)
             .await;
     }
 
@@ -328,14 +333,14 @@ impl Pump {
     pub(super) async fn say_with_cursor(
         &self,
         seat: &Arc<Seat>,
-        name: &str,
+        word: ServerWord,
         answers: Option<&RawValue>,
         mut members: Vec<(&str, String)>,
     ) {
         let spelling = self.connection.spelling;
         let make = || {
             members.push(("cursor", quoted(&seat.session.cursor())));
-            Packet::other(spelling.say(name, Clock.now(), answers, &members))
+            Packet::other(spelling.say(word, Clock.now(), answers, &members))
         };
         self.connection.outlet.push(Kind::Answer, make).await;
     }

@@ -86,15 +86,20 @@ fn what_is_said_in_both_spellings() {
     let id = raw("\"x\"");
     let flat = Spelling::Flat;
     let pong = json!({"type": "pong", "timestamp": ISO});
-    assert_eq!(read(&flat.say("pong", NOW, None, &[])), pong);
+    assert_eq!(read(&flat.say(ServerWord::Pong, NOW, None, &[])), pong);
     let error = json!({"type": "error", "timestamp": ISO, "error": "Invalid message format"});
     assert_eq!(read(&flat.unreadable(NOW)), error);
-    let said = read(&flat.say("subscribed", NOW, Some(&id), &[("sessionId", quoted("s"))]));
+    let said = read(&flat.say(
+        ServerWord::Subscribed,
+        NOW,
+        Some(&id),
+        &[("sessionId", quoted("s"))],
+    ));
     assert_eq!(
         said,
         json!({"type": "subscribed", "timestamp": ISO, "id": "x", "sessionId": "s"})
     );
-    let mut enveloped = read(&Spelling::Envelope.say("pong", NOW, Some(&id), &[]));
+    let mut enveloped = read(&Spelling::Envelope.say(ServerWord::Pong, NOW, Some(&id), &[]));
     assert_eq!(enveloped["id"].as_str().unwrap().len(), 36);
     enveloped["id"].take();
     let metadata =
