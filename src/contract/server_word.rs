@@ -50,7 +50,6 @@ words! {
     BatchUpdate = "batchUpdate",
     // `/ws/v1`
     Connect = "connect",
-    Disconnect = "disconnect",
     AuthSuccess = "auth_success",
     AuthFailure = "auth_failure",
     SubscriptionUpdate = "subscription_update",
@@ -58,15 +57,8 @@ words! {
     Open = "open",
     Reset = "reset",
     AccessRevoked = "access_revoked",
-    // Socket.IO: the client library's own words, and the wrapper of what is published.
-    ConnectError = "connect_error",
-    Disconnecting = "disconnecting",
-    NewListener = "newListener",
-    RemoveListener = "removeListener",
-    Reconnect = "reconnect",
-    ReconnectAttempt = "reconnect_attempt",
-    ReconnectError = "reconnect_error",
-    ReconnectFailed = "reconnect_failed",
+    // Socket.IO: the wrapper of what is published. The words of its client library (`disconnect`) are no server's: what
+    // is published under these reaches such clients in the wrapper alone.
     Event = "event",
     // Where a client stands, at every door.
     ProjectAccessRevoked = "project.access_revoked",
@@ -148,7 +140,6 @@ mod tests {
             "_ack_",
             "auth_success",
             "authSuccess",
-            "newListener",
         ] {
             assert!(ServerWord::is_meant(name), "{name}");
         }

@@ -69,7 +69,7 @@ impl Session {
                 return Ok(resumed);
             }
         };
-        self.charge_channels(cursor.positions().len());
+        self.charge_channels(cursor.positions().len().saturating_sub(1));
         let (rooms, positions): (Vec<_>, Vec<_>) = self.places(&cursor).await?.into_iter().unzip();
         if rooms.len() > self.rooms.max {
             resumed.lost("the cursor is of more channels than a connection may be in");

@@ -239,7 +239,7 @@ async fn events_are_spelled_as_the_client_wants_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_payload_says_of_users_and_sessions_stands_beside_it_where_nothing_else_does() {
+async fn payload_that_names_users_and_sessions_stands_under_data_alone() {
     let server = start(&[]).await;
     let mut ws = Ws::connect(&server.address, "/ws?sessionId=s&channels=ui:a").await;
     let mut other = Ws::connect(&server.address, "/ws/v1").await;
@@ -247,21 +247,17 @@ async fn what_a_payload_says_of_users_and_sessions_stands_beside_it_where_nothin
         json!({"channel": "ui:a", "userId": "u", "sessionId": "t", "pattern": "p", "seq": -1});
     other.call("note", data).await;
     let heard = ws.next().await;
-    assert_eq!(
-        [&heard["userId"], &heard["sessionId"], &heard["pattern"]],
-        ["u", "t", "p"],
-        "{heard}"
-    );
+    for key in ["userId", "sessionId", "pattern"] {
+        assert_eq!(heard.get(key), None, "{heard}");
+    }
+    assert_eq!(heard["data"]["userId"], "u", "{heard}");
     assert_eq!(heard["seq"], 1);
     let mut sender = Ws::connect(&server.address, "/ws?sessionId=s").await;
     let message = json!({"type": "codeContext", "userId": "u", "data": {"sessionId": "t"}});
     sender.send(message).await;
     let heard = ws.next().await;
-    assert_eq!(
-        [&heard["userId"], &heard["sessionId"]],
-        ["u", "s"],
-        "{heard}"
-    );
+    assert_eq!(heard.get("userId"), None, "{heard}");
+    assert_eq!(heard["sessionId"], "s", "{heard}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,8 @@ impl Socket {
             style.name(&event.event_type),
         );
         // Those of the server's own are refused when they are published; the log may have some of before.
-        if ServerWord::is_spelled(&name) || is_our_name(&name) {
+        let is_taken = OF_THE_LIBRARY.contains(&&*name) || ServerWord::is_spelled(&name);
+        if is_taken || is_our_name(&name) {
             return emit(socket, outbox, EVENT, &message, Some(cursor));
         }
         // Both or none: the first one by itself would be told again.
@@ -94,6 +95,18 @@ impl Socket {
 
 /// The event under which clients hear of all that happens in channels that are no projects'.
 const EVENT: &str = ServerWord::Event.as_str();
+/// What the client library says itself, so that clients would take it for its word.
+const OF_THE_LIBRARY: [&str; 9] = [
+    "connect_error",
+    "disconnect",
+    "disconnecting",
+    "newListener",
+    "removeListener",
+    "reconnect",
+    "reconnect_attempt",
+    "reconnect_error",
+    "reconnect_failed",
+];
 
 /// Sends an event if there is room for it.
 fn emit(

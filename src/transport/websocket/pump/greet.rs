@@ -196,6 +196,8 @@ impl Pump {
             begun.refused.push(Reply::invalid("channels", what));
             channels.truncate(MAX_CURSOR_CHANNELS);
         }
+        // A connection's first one is free, as is the first one of a message, which has paid for itself.
+        seat.session.charge(channels.len().saturating_sub(1));
         for name in channels {
             if begun.channels.contains(&name) {
                 continue;
