@@ -39,6 +39,8 @@ pub struct Accepted {
     pub noop: bool,
     /// It was made against an older version and did not collide.
     pub merged: bool,
+    /// The number of tasks that have yet to follow.
+    pub pending: usize,
 }
 
 impl Reply {
@@ -54,6 +56,9 @@ impl Reply {
             if holds {
                 rest.insert(key, true);
             }
+        }
+        if accepted.pending > 0 {
+            rest.insert("pending", accepted.pending);
         }
         Self::done(rest)
     }

@@ -137,8 +137,8 @@ fn every_future_can_be_sent() {
             let mut tx = store.begin().await.unwrap();
             tx.channels_lock(std::slice::from_ref(name)).await.unwrap();
             tx.entities_get(&[]).await.unwrap();
-            tx.tasks_of(&[]).await.unwrap();
-            tx.order_get(&[]).await.unwrap();
+            tx.other_owner(project, &id("ann")).await.unwrap();
+            tx.entities_put(&[]).await.unwrap();
             tx.answers_get(&[]).await.unwrap();
             tx.write(batch).await.unwrap();
             tx.commit().await.unwrap();
