@@ -92,6 +92,7 @@ fn writer_options(config: &Config, store: &Store) -> WriterOptions {
         max_batch: config.max_batch,
         writers: store.writers(),
         timeout: config.database_timeout,
+        slow_commit: config.slow_commit,
         strict: config.strict,
         chosen_ids: config.auth.client_project_ids,
     }

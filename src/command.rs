@@ -3,9 +3,13 @@
 
 mod batch;
 mod caller;
+mod cascades;
+mod fair;
 mod scene;
 mod stage;
+mod watch;
 mod writer;
 
 pub use caller::Caller;
+pub use watch::WriterReport;
 pub use writer::{Writer, WriterOptions};

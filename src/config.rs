@@ -180,6 +180,13 @@ pub struct Config {
     #[arg(long, env = "MAX_BATCH", default_value_t = 512, value_parser = count, value_name = "NUMBER", global = true)]
     pub max_batch: usize,
 
+    /// A transaction of commands that takes longer is told of in the log and in `/health`.
+    #[arg(
+        long, env = "SLOW_COMMIT", default_value = "1s", value_parser = duration,
+        value_name = "DURATION", global = true
+    )]
+    pub slow_commit: Duration,
+
     /// How long a client may take nothing of what waits for it before its connection is closed.
     #[arg(
         long, env = "SLOW_READER_TIMEOUT", default_value = "60s", value_parser = duration,

@@ -5,6 +5,7 @@
 //! a refused command leaves no trace.
 
 mod apply;
+mod cascade;
 mod change;
 mod channel;
 mod client;
@@ -15,6 +16,7 @@ mod event;
 mod id;
 mod identity;
 mod list;
+mod place;
 pub mod policy;
 mod rank;
 mod refusal;
@@ -23,8 +25,9 @@ mod signal;
 mod timestamp;
 mod world;
 
-pub use apply::{Context, apply};
-pub use change::{Changes, Draft};
+pub use apply::{Context, apply, place_query, step};
+pub use cascade::{Cascade, CascadeKey, Cause, STEP_TASKS};
+pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
 pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place, Reference};
@@ -36,9 +39,10 @@ pub use id::{
 };
 pub use identity::{Grants, Holder, Identity, Membership};
 pub use list::{Filter, Mark, Page, Whose};
+pub use place::{Column, Neighbours, OrderEntry, PlaceQuery, Wanted};
 pub use rank::Rank;
 pub use refusal::Refusal;
 pub use role::{Role, UnknownRole};
 pub use signal::{Lasting, Signal};
 pub use timestamp::Timestamp;
-pub use world::{OrderEntry, World};
+pub use world::World;

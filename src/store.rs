@@ -7,9 +7,11 @@
 //! behind, and a connection that was left in the middle of something is not used again as it is.
 
 mod api_key;
+mod cascade;
 mod error;
 mod gather;
 mod list;
+mod order;
 mod postgres;
 mod prune;
 mod read;
@@ -23,11 +25,12 @@ mod writes;
 use std::sync::Arc;
 
 use crate::domain::{
-    ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, Kind, Membership, ProjectId, Seq,
-    Timestamp,
+    Cascade, ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, Kind, Membership, ProjectId,
+    Seq, Timestamp,
 };
 
 pub use api_key::ApiKey;
+pub use cascade::{Matching, TaskLimits};
 pub use error::{CommitError, Source, StoreError};
 pub use gather::Gather;
 pub use prune::{PruneLimits, Pruned};
@@ -115,6 +118,15 @@ pub struct Snapshot<T = Entity> {
     pub is_whole: bool,
 }
 
+/// Entities that were found.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// They, tombstones included, in no order.
+    pub entities: Vec<Entity>,
+    /// Bytes of their fields and histories, as texts.
+    pub bytes: usize,
+}
+
 /// Names an entity.
 pub type EntityKey = (ProjectId, Kind, EntityId);
 
@@ -125,12 +137,22 @@ pub struct Batch {
     pub events: Vec<(Arc<Event>, Option<String>)>,
     /// Entities as they are now, each once.
     pub entities: Vec<Arc<Entity>>,
+    /// Cascades that have begun, have made a step, or have come to their end.
+    pub cascades: Vec<Cascade>,
     /// The new heads of the channels that got events.
     pub heads: Vec<(ChannelNo, Seq)>,
     /// Answers to be found again by their keys. An answer that is there already stays.
     pub answers: Vec<StoredAnswer>,
     /// When the batch is written: the age of the answers counts from here.
     pub now: Option<Timestamp>,
+}
+
+impl Batch {
+    /// Whether nothing has happened.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.answers.is_empty() && self.cascades.is_empty()
+    }
 }
 
 impl Store {

@@ -129,6 +129,7 @@ impl Bench {
             max_batch: options.max_batch.unwrap_or_else(|| app.config().max_batch),
             writers: options.writers.unwrap_or_else(|| app.store().writers()),
             timeout: app.config().database_timeout,
+            slow_commit: app.config().slow_commit,
             strict: false,
         };
         let single = WriterOptions {

@@ -274,6 +274,11 @@ export interface DeletedEpicAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -324,6 +329,11 @@ export interface DeletedMemberAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -374,6 +384,11 @@ export interface DeletedProjectAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -432,6 +447,11 @@ export interface DeletedSprintAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -500,6 +520,11 @@ export interface DeletedTaskAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -589,6 +614,11 @@ export interface EpicAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -1028,6 +1058,11 @@ export interface MemberAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -1246,6 +1281,11 @@ export interface ProjectAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -1648,6 +1688,11 @@ export interface SprintAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */
@@ -1960,6 +2005,11 @@ export interface TaskAccepted {
   noop?: true;
   /** Always. */
   ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
   /** Of the command's last event, or of the project's last event if there was none. */
   seq: number;
   /** The same. */

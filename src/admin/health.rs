@@ -12,6 +12,7 @@ use super::{ask_store, ask_writes, plain};
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
+use crate::command::WriterReport;
 use crate::contract::schema::http as schema;
 use crate::ingress::{self, Ingress};
 use crate::limits::Report;
@@ -32,6 +33,7 @@ struct Health {
     /// Pages that these have read from the log since the start.
     log_reads: u64,
     store: StoreHealth,
+    writer: WriterReport,
     broker: BrokerHealth,
     #[serde(skip_serializing_if = "Option::is_none")]
     ingress: Option<ingress::Report>,
@@ -80,6 +82,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
         feeds: app.hub().feed_count(),
         log_reads: app.hub().log_reads(),
         store,
+        writer: app.writer().report(),
         broker: broker(&app),
         ingress: app.ingress().map(Ingress::report),
         limits: app.limits().report(),

@@ -7,7 +7,7 @@ use super::stage::{Drafted, Stage};
 use super::writer::{Job, WriterOptions};
 use crate::clock::Clock;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::{ChannelName, Epoch, Event};
+use crate::domain::{Cascade, ChannelName, Epoch, Event};
 use crate::store::{CommitError, Store, StoreError, Tx};
 use crate::telemetry::causes;
 
@@ -19,10 +19,14 @@ const PROBE_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 /// What a batch led to.
 #[derive(Debug)]
 pub(super) struct Committed {
-    /// One reply per job, in their order.
+    /// One reply per job, in their order. The jobs at the end for which the transaction had no room have none.
     pub(super) replies: Vec<Reply>,
     /// The events of each channel.
     pub(super) events: Vec<(ChannelName, Arc<[Arc<Event>]>)>,
+    /// The number of rows that were written.
+    pub(super) rows: usize,
+    /// Cascades that began.
+    pub(super) cascades: Vec<Cascade>,
 }
 
 /// Why a batch was not committed.
@@ -102,7 +106,7 @@ impl Committer {
         }
     }
 
-    /// Commits a batch, as one transaction.
+    /// Commits a batch, or as much of its beginning as one transaction has room for.
     pub(super) async fn commit(&self, jobs: &[Job]) -> Result<Committed, BatchError> {
         let committed = self.try_commit(jobs).await;
         if let Err(BatchError::Unavailable | BatchError::Unknown) = committed {
@@ -149,12 +153,16 @@ impl Committer {
         let mut tx = self.store.begin().await?;
         let now = self.clock.now();
         let mut stage = Stage::load(&mut tx, jobs, &self.epoch, now).await?;
-        let replies = jobs
-            .iter()
-            .map(|job| stage.apply(job, &self.options))
-            .collect();
+        let mut replies = Vec::with_capacity(jobs.len());
+        for job in &jobs[..stage.jobs()] {
+            stage.load_more(&mut tx, job, &self.options).await?;
+            replies.push(stage.apply(job, &self.options));
+            if stage.is_full() {
+                break;
+            }
+        }
         let drafted = stage.draft(replies);
-        if drafted.batch.events.is_empty() && drafted.batch.answers.is_empty() {
+        if drafted.batch.is_empty() {
             if let Err(error) = tx.rollback().await {
                 tracing::debug!(
                     error = %causes(&error),

@@ -1,21 +1,27 @@
 //! The work of a batch, done in memory: load what it touches, apply it one after the other, gather what is to be
 //! written.
 //!
-//! A command that a rule refuses, or whose rule panics, leaves no trace and fails no neighbour.
+//! A command that a rule refuses, or whose rule panics, leaves no trace and fails no neighbour. A transaction has an upper
+//! bound of what it changes and loads; the commands that it has no room for are left for the next one.
 
 mod load;
+mod more;
+mod step;
+
+pub(super) use step::LEFT;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::batch::{BatchError, Committed};
 use super::scene::Scene;
 use super::writer::{Job, StoredKey, Work, WriterOptions};
 use crate::contract::{Accepted, Cursor, ErrorCode, Publication, Reply, payload};
 use crate::domain::{
-    Changes, ChannelName, ChannelNo, Command, Context, EntityId, Epoch, Event, EventId, Fields,
-    Kind, ProjectId, Timestamp, World, apply, policy,
+    Cascade, Changes, ChannelName, ChannelNo, Command, Context, Entity, EntityId, Epoch, Event,
+    EventId, Fields, Kind, ProjectId, STEP_TASKS, Timestamp, World, apply, policy,
 };
 use crate::store::{Batch, StoredAnswer};
 
@@ -33,10 +39,40 @@ pub(super) struct Stage<'a> {
     scenes: HashMap<ChannelName, Scene>,
     answers: HashMap<(ChannelNo, String), StoredAnswer>,
     batch: Batch,
+    /// Entities that were changed and are not in the transaction yet.
     touched: HashSet<(ChannelName, Kind, EntityId)>,
+    /// The number of tasks that were changed besides the subjects of commands.
+    dragged: usize,
+    /// How long the loads for single commands took.
+    extra_time: Duration,
+    /// Bytes of the events' payloads.
+    event_bytes: usize,
+    /// Rows that are in the transaction already.
+    written: usize,
+    /// Cascades that begin.
+    cascades: Vec<Cascade>,
+    /// The number of jobs, from the first one, whose entities are loaded.
+    jobs: usize,
 }
 
+/// How long the loads for single commands may take in one transaction.
+const MAX_EXTRA_TIME: Duration = Duration::from_millis(20);
+/// Bytes of events in one transaction; a single command may lead to more.
+const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+
 impl Stage<'_> {
+    /// Whether the transaction has enough to do: what comes next is left for another one.
+    pub(super) fn is_full(&self) -> bool {
+        self.dragged >= STEP_TASKS
+            || self.extra_time >= MAX_EXTRA_TIME
+            || self.event_bytes >= MAX_EVENT_BYTES
+    }
+
+    /// The number of jobs that can be applied.
+    pub(super) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
     fn world(&mut self, project: &ProjectId) -> Option<&mut World> {
         let scene = self.scenes.get_mut(&project.channel())?;
         scene.world.as_mut()
@@ -49,6 +85,7 @@ impl Stage<'_> {
                 channel,
                 publications,
             } => self.publish(job, channel, publications),
+            Work::Step(key) => self.step(key),
         }
     }
 
@@ -59,6 +96,42 @@ impl Stage<'_> {
         Some(repeated(answer, *fingerprint))
     }
 
+    /// The channel and the project of a command that is going to be applied; else the answer to it.
+    fn admit(
+        &self,
+        job: &Job,
+        command: &Command,
+        key: Option<&StoredKey>,
+        options: &WriterOptions,
+    ) -> Result<(ChannelNo, &World), Reply> {
+        let scene = self.scenes.get(&command.project.channel());
+        let Some((no, world)) =
+            scene.and_then(|scene| Some((scene.channel.no, scene.world.as_ref()?)))
+        else {
+            return Err(BatchError::Internal.reply());
+        };
+        if let Some(answer) = self.answered(no, key) {
+            return Err(answer);
+        }
+        let free_id = command.made_id || options.chosen_ids;
+        if let Some(identity) = &job.identity
+            && let Err(refusal) = policy::check(identity, world, &command.action, free_id)
+        {
+            // Not kept under the command's key: it may be allowed tomorrow.
+            return Err(Reply::from_refusal(&refusal));
+        }
+        Ok((no, world))
+    }
+
+    fn context(&self, job: &Job, options: &WriterOptions) -> Context {
+        Context {
+            actor: job.caller.actor.clone(),
+            now: self.now,
+            strict: options.strict,
+            founder: job.identity.as_deref().and_then(policy::founder),
+        }
+    }
+
     fn command(
         &mut self,
         job: &Job,
@@ -66,29 +139,12 @@ impl Stage<'_> {
         key: Option<&StoredKey>,
         options: &WriterOptions,
     ) -> Reply {
+        let (no, world) = match self.admit(job, command, key, options) {
+            Ok(admitted) => admitted,
+            Err(reply) => return reply,
+        };
         let channel = command.project.channel();
-        let scene = self.scenes.get(&channel);
-        let Some((no, world)) =
-            scene.and_then(|scene| Some((scene.channel.no, scene.world.as_ref()?)))
-        else {
-            return BatchError::Internal.reply();
-        };
-        if let Some(answer) = self.answered(no, key) {
-            return answer;
-        }
-        let free_id = command.made_id || options.chosen_ids;
-        if let Some(identity) = &job.identity
-            && let Err(refusal) = policy::check(identity, world, &command.action, free_id)
-        {
-            // Not kept under the command's key: it may be allowed tomorrow.
-            return Reply::from_refusal(&refusal);
-        }
-        let context = Context {
-            actor: job.caller.actor.clone(),
-            now: self.now,
-            strict: options.strict,
-            founder: job.identity.as_deref().and_then(policy::founder),
-        };
+        let context = self.context(job, options);
         let applied = catch_unwind(AssertUnwindSafe(|| {
             let changes = apply(world, command, &context)?;
             let first = world.seq() + 1;
@@ -124,6 +180,7 @@ impl Stage<'_> {
         };
         let mut key = key.map(|(key, _)| key.clone());
         for (draft, payload) in changes.events.iter().zip(payloads) {
+            self.event_bytes += payload.get().len();
             let event = scene.append(Event {
                 channel: channel.clone(),
                 channel_no: scene.channel.no,
@@ -141,19 +198,27 @@ impl Stage<'_> {
         if let Some(world) = &mut scene.world {
             world.accept(changes);
         }
-        for entity in &changes.entities {
-            self.touched
-                .insert((channel.clone(), entity.kind, entity.id.clone()));
-        }
-        let seq = scene.head();
+        let (seq, cursor) = (scene.head(), scene.cursor(self.epoch));
+        self.touch(channel, &changes.entities);
+        self.dragged += changes.entities.len().saturating_sub(1);
+        self.batch.cascades.extend(changes.cascade.clone());
+        self.cascades.extend(changes.cascade.clone());
         Reply::accepted(Accepted {
             seq,
-            cursor: scene.cursor(self.epoch),
+            cursor,
             version: changes.subject.version,
             data: payload::entity(&changes.subject),
             noop: changes.is_noop(),
             merged: changes.merged,
+            pending: changes.cascade.as_ref().map_or(0, |cascade| cascade.left),
         })
+    }
+
+    fn touch(&mut self, channel: &ChannelName, entities: &[Arc<Entity>]) {
+        for entity in entities {
+            self.touched
+                .insert((channel.clone(), entity.kind, entity.id.clone()));
+        }
     }
 
     fn publish(
@@ -254,15 +319,19 @@ impl Stage<'_> {
         self.batch.answers.push(answer);
     }
 
+    /// The entities that are to be written, each in its last state.
+    fn take_touched(&mut self) -> Vec<Arc<Entity>> {
+        let touched = std::mem::take(&mut self.touched);
+        let entities = touched.into_iter().filter_map(|(channel, kind, id)| {
+            let world = self.scenes.get(&channel)?.world.as_ref()?;
+            world.get(kind, &id).cloned()
+        });
+        entities.collect()
+    }
+
     /// Gathers what is to be written: of each entity its last state.
     pub(super) fn draft(mut self, replies: Vec<Reply>) -> Drafted {
-        for (channel, kind, id) in std::mem::take(&mut self.touched) {
-            let world = self.scenes.get(&channel);
-            let world = world.and_then(|scene| scene.world.as_ref());
-            if let Some(entity) = world.and_then(|world| world.get(kind, &id)) {
-                self.batch.entities.push(Arc::clone(entity));
-            }
-        }
+        self.batch.entities = self.take_touched();
         // What is refused before a channel's first event leaves no trace, not even an answer: no row is made for it.
         let without_events = self.scenes.values().filter(|scene| scene.head() == 0);
         let without_events: HashSet<_> = without_events.map(|scene| scene.channel.no).collect();
@@ -279,8 +348,13 @@ impl Stage<'_> {
         }
         Drafted {
             channels,
+            committed: Committed {
+                replies,
+                events,
+                rows: self.written + self.batch.entities.len() + self.batch.events.len(),
+                cascades: self.cascades,
+            },
             batch: self.batch,
-            committed: Committed { replies, events },
         }
     }
 }

@@ -2,7 +2,8 @@
 //! is committed as one transaction.
 //!
 //! While one commit is in flight the next batch gathers: load makes batches grow by itself, and an idle
-//! server commits a single command at once. Queues are bounded; one that is full refuses with
+//! server commits a single command at once. In a queue those who ask take turns ([`Lines`]), and a transaction has an upper
+//! bound of what it does, so nobody waits for all that somebody else has asked for. Queues are bounded; one that is full refuses with
 //! `unavailable`, and so does a database that cannot be reached. Nothing is retried that may have had an
 //! effect.
 
@@ -10,16 +11,19 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::Caller;
-use super::batch::{BatchError, Committer};
+use super::batch::{BatchError, Committed, Committer};
+use super::cascades::Runner;
+use super::fair::Lines;
+use super::watch::{Watch, WriterReport};
 use crate::clock::Clock;
 use crate::contract::{CommandRequest, ErrorCode, Publication, Reply};
-use crate::domain::{ChannelName, Command, Epoch, Identity, ProjectId};
+use crate::domain::{Cascade, CascadeKey, ChannelName, Command, Epoch, Identity, ProjectId};
 use crate::hub::Hub;
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
@@ -28,6 +32,8 @@ use crate::store::Store;
 const QUEUED_BYTES: usize = 256 * 1024 * 1024;
 /// Bytes of packets in one transaction; a single command may have more.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Cascades that begin while the one who carries them on is busy; it finds the others in the database.
+const BEGUN_CASCADES: usize = 256;
 
 /// How the writer works.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +46,8 @@ pub struct WriterOptions {
     pub writers: usize,
     /// How long a transaction may take, and how long a broken commit's outcome is looked for.
     pub timeout: Duration,
+    /// A transaction that takes longer is told of in the log.
+    pub slow_commit: Duration,
     /// Whether what is changed must exist already.
     pub strict: bool,
     /// Whether users choose the ids of projects that they create.
@@ -61,6 +69,8 @@ pub(super) enum Work {
         /// Each perhaps with its scoped key.
         publications: Vec<(Publication, Option<StoredKey>)>,
     },
+    /// The next tasks of a cascade.
+    Step(CascadeKey),
 }
 
 impl Work {
@@ -69,6 +79,25 @@ impl Work {
         match self {
             Self::Command { command, .. } => command.project.channel(),
             Self::Publish { channel, .. } => channel.clone(),
+            Self::Step(key) => key.project.channel(),
+        }
+    }
+
+    /// Whether something must be loaded for it alone.
+    pub(super) fn needs_more(&self) -> bool {
+        match self {
+            Self::Command { command, .. } => command.needs_more(),
+            Self::Publish { .. } => false,
+            Self::Step(_) => true,
+        }
+    }
+
+    /// What it is called in the log.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Command { command, .. } => command.name(),
+            Self::Publish { .. } => "publish".to_owned(),
+            Self::Step(key) => format!("step of {}", key.reference.field()),
         }
     }
 
@@ -77,6 +106,7 @@ impl Work {
         let (key, publications): (_, &[_]) = match self {
             Self::Command { key, .. } => (key.as_ref(), &[]),
             Self::Publish { publications, .. } => (None, publications),
+            Self::Step(_) => (None, &[]),
         };
         let keys = publications.iter().filter_map(|(_, key)| key.as_ref());
         key.into_iter().chain(keys).map(|(key, _)| key.as_str())
@@ -94,7 +124,7 @@ pub(super) struct Job {
     /// Whose rights it is judged by; without one everything is allowed.
     pub(super) identity: Option<Arc<Identity>>,
     /// The size of its packet, and its share of what may wait at all.
-    bytes: usize,
+    pub(super) bytes: usize,
     _share: OwnedSemaphorePermit,
     reply: oneshot::Sender<Reply>,
 }
@@ -102,6 +132,13 @@ pub(super) struct Job {
 /// Takes commands and promises answers.
 #[derive(Debug)]
 pub struct Writer {
+    intake: Arc<Intake>,
+    watch: Arc<Watch>,
+}
+
+/// The way into the queues.
+#[derive(Debug)]
+pub(super) struct Intake {
     queues: Vec<mpsc::Sender<Job>>,
     /// Bytes that may still be taken.
     room: Arc<Semaphore>,
@@ -134,6 +171,8 @@ impl Writer {
         options: WriterOptions,
     ) -> Self {
         let pending = Arc::new(Pending::default());
+        let watch = Arc::new(Watch::new(options.slow_commit));
+        let (begun, cascades) = mpsc::channel(BEGUN_CASCADES);
         let queues = (0..options.writers.max(1))
             .map(|_| {
                 let (queue, jobs) = mpsc::channel(options.queue);
@@ -141,26 +180,35 @@ impl Writer {
                     committer: Committer::new(store.clone(), epoch.clone(), Clock, options),
                     hub: Arc::clone(hub),
                     pending: Arc::clone(&pending),
+                    watch: Arc::clone(&watch),
+                    begun: begun.clone(),
                     max_batch: options.max_batch.max(1),
+                    max_waiting: options.queue,
                 };
                 lifecycle.spawn_service(worker.run(jobs));
                 queue
             })
             .collect();
-        Self {
+        let intake = Arc::new(Intake {
             queues,
             room: Arc::new(Semaphore::new(QUEUED_BYTES)),
             pending,
-        }
+        });
+        let runner = Runner::new(store, &intake, &watch, lifecycle);
+        lifecycle.spawn_service(runner.run(cascades));
+        Self { intake, watch }
+    }
+
+    /// How it went.
+    #[must_use]
+    pub fn report(&self) -> WriterReport {
+        self.watch.report()
     }
 
     /// The queue that serves a channel.
     #[must_use]
     pub fn queue_of(&self, channel: &ChannelName) -> usize {
-        let mut hasher = DefaultHasher::new();
-        channel.hash(&mut hasher);
-        let queues = self.queues.len() as u64;
-        usize::try_from(hasher.finish() % queues).unwrap_or(0)
+        self.intake.queue_of(channel)
     }
 
     /// Takes a command; the answer comes through the receiver after the commit.
@@ -176,17 +224,11 @@ impl Writer {
         identity: Option<Arc<Identity>>,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
         let bytes = request.bytes;
-        let queue = self.queue_of(&project.channel());
         let key = request.key.as_deref();
         let key = key.map(|key| (caller.scoped_key(key), request.fingerprint));
         let command = Box::new(request.into_command(project));
-        self.take(
-            queue,
-            Work::Command { command, key },
-            bytes,
-            caller,
-            identity,
-        )
+        let work = Work::Command { command, key };
+        self.intake.take(work, bytes, caller, identity)
     }
 
     /// Takes what is to be published on one channel. All of it is committed together, except for what has been
@@ -203,7 +245,6 @@ impl Writer {
         identity: Option<Arc<Identity>>,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
         let bytes = publications.iter().map(Publication::bytes).sum();
-        let queue = self.queue_of(&channel);
         let publications = publications.into_iter().map(|publication| {
             let key = publication.key.as_deref();
             let key = key.map(|key| (caller.scoped_key(key), publication.fingerprint()));
@@ -214,17 +255,39 @@ impl Writer {
             channel,
             publications,
         };
-        self.take(queue, work, bytes, caller, identity)
+        self.intake.take(work, bytes, caller, identity)
     }
 
-    fn take(
+    /// Resolves when everything that was taken has been answered.
+    pub async fn idle(&self) {
+        let pending = &self.intake.pending;
+        loop {
+            let idle = pending.idle.notified();
+            if pending.jobs.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}
+
+impl Intake {
+    fn queue_of(&self, channel: &ChannelName) -> usize {
+        let mut hasher = DefaultHasher::new();
+        channel.hash(&mut hasher);
+        let queues = self.queues.len() as u64;
+        usize::try_from(hasher.finish() % queues).unwrap_or(0)
+    }
+
+    /// Takes work; the answer comes through the receiver after the commit.
+    pub(super) fn take(
         &self,
-        queue: usize,
         work: Work,
         bytes: usize,
         caller: &Caller,
         identity: Option<Arc<Identity>>,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
+        let queue = self.queue_of(&work.channel());
         let share = u32::try_from(bytes)
             .ok()
             .and_then(|bytes| Arc::clone(&self.room).try_acquire_many_owned(bytes).ok())
@@ -245,17 +308,6 @@ impl Writer {
         })?;
         Ok(answer)
     }
-
-    /// Resolves when everything that was taken has been answered.
-    pub async fn idle(&self) {
-        loop {
-            let idle = self.pending.idle.notified();
-            if self.pending.jobs.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            idle.await;
-        }
-    }
 }
 
 fn overloaded() -> Reply {
@@ -269,35 +321,55 @@ struct Worker {
     committer: Committer,
     hub: Arc<Hub>,
     pending: Arc<Pending>,
+    watch: Arc<Watch>,
+    begun: mpsc::Sender<Cascade>,
     max_batch: usize,
+    max_waiting: usize,
 }
 
 impl Worker {
     async fn run(self, mut queue: mpsc::Receiver<Job>) {
-        let mut jobs = Vec::with_capacity(self.max_batch);
-        while queue.recv_many(&mut jobs, self.max_batch).await > 0 {
+        let mut lines = Lines::new();
+        loop {
+            if lines.is_empty() {
+                let Some(job) = queue.recv().await else {
+                    return;
+                };
+                lines.push(job);
+            }
+            while lines.len() < self.max_waiting
+                && let Ok(job) = queue.try_recv()
+            {
+                lines.push(job);
+            }
+            let jobs = lines.take(self.max_batch, BATCH_BYTES);
             let taken = jobs.len();
-            let settled = AssertUnwindSafe(self.settle(std::mem::take(&mut jobs)));
-            if settled.catch_unwind().await.is_err() {
+            let settled = AssertUnwindSafe(self.settle(jobs)).catch_unwind().await;
+            let left = settled.unwrap_or_else(|_| {
                 // Those who asked learn it from their dropped receivers; the queue goes on for all others.
                 tracing::error!("a batch caused a panic; its commands are refused");
-            }
-            self.pending.done(taken);
+                Vec::new()
+            });
+            self.pending.done(taken - left.len());
+            lines.put_back(left);
         }
     }
 
-    /// Answers every job. If the database refuses a batch for the sake of one row, the batch is halved until
-    /// the bad row stands alone.
-    async fn settle(&self, jobs: Vec<Job>) {
-        let mut batches = by_size(jobs, |job| job.bytes);
+    /// Answers the jobs, but for those at the end for which the transaction had no room. If the database refuses a batch
+    /// for the sake of one row, the batch is halved until the bad row stands alone.
+    async fn settle(&self, jobs: Vec<Job>) -> Vec<Job> {
+        let mut batches = vec![jobs];
         while let Some(mut jobs) = batches.pop() {
-            match self.committer.commit(&jobs).await {
+            let started = Instant::now();
+            let outcome = self.committer.commit(&jobs).await;
+            self.watch.committed(started.elapsed(), &jobs, &outcome);
+            match outcome {
                 Ok(committed) => {
-                    for (channel, events) in &committed.events {
-                        self.hub.publish(channel, events);
-                    }
-                    for (job, reply) in jobs.into_iter().zip(committed.replies) {
-                        answer(job, reply);
+                    let left = jobs.split_off(committed.replies.len());
+                    self.publish(jobs, committed);
+                    if !left.is_empty() {
+                        batches.push(left);
+                        return batches.into_iter().rev().flatten().collect();
                     }
                 }
                 Err(BatchError::Refused) if jobs.len() > 1 => {
@@ -313,49 +385,27 @@ impl Worker {
                 }
             }
         }
+        Vec::new()
     }
-}
 
-/// Parts that are not too large for one transaction, the first one last.
-fn by_size<T>(jobs: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
-    let mut parts = vec![Vec::new()];
-    let mut bytes = 0;
-    for job in jobs {
-        let more = size(&job);
-        if bytes + more > BATCH_BYTES && bytes > 0 {
-            parts.insert(0, Vec::new());
-            bytes = 0;
+    fn publish(&self, jobs: Vec<Job>, committed: Committed) {
+        for (channel, events) in &committed.events {
+            self.hub.publish(channel, events);
         }
-        bytes += more;
-        parts[0].push(job);
+        for cascade in committed.cascades {
+            // If there is no room, the row is found later.
+            if self.begun.try_send(cascade).is_err() {
+                tracing::debug!("many cascades begin at once; this one has to wait");
+            }
+        }
+        for (job, reply) in jobs.into_iter().zip(committed.replies) {
+            answer(job, reply);
+        }
     }
-    parts
 }
 
 fn answer(job: Job, reply: Reply) {
     if job.reply.send(reply).is_err() {
         tracing::debug!(channel = %job.work.channel(), "the asker has gone; its command is done all the same");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_keep_the_order_and_their_limit() {
-        let half = BATCH_BYTES / 2;
-        let jobs = vec![half, half, 1, 2 * BATCH_BYTES, half, half + 1];
-        let mut parts = by_size(jobs, |&bytes| bytes);
-        parts.reverse();
-        let expected = [
-            vec![half, half],
-            vec![1],
-            vec![2 * BATCH_BYTES],
-            vec![half],
-            vec![half + 1],
-        ];
-        assert_eq!(parts, expected);
-        assert_eq!(by_size(vec![1, 2, 3], |&bytes| bytes), [vec![1, 2, 3]]);
     }
 }

@@ -46,6 +46,8 @@ pub struct Accepted {
     pub noop: bool,
     /// It was made against an older version and did not collide.
     pub merged: bool,
+    /// The number of tasks that have yet to follow.
+    pub pending: usize,
 }
 
 impl Reply {
@@ -61,6 +63,9 @@ impl Reply {
             if holds {
                 rest.insert(key, true);
             }
+        }
+        if accepted.pending > 0 {
+            rest.insert("pending", accepted.pending);
         }
         Self::done(rest)
     }

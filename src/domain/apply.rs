@@ -3,6 +3,7 @@
 //! A refused command returns before anything was changed; the caller hands accepted changes to
 //! [`World::accept`] so that the next command sees them.
 
+mod cascade;
 mod member;
 mod merge;
 mod placing;
@@ -13,9 +14,12 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use cascade::step;
+pub use placing::place_query;
+
 use super::{
-    Action, Actor, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch, Kind,
-    Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
+    Action, Actor, Cause, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch,
+    Kind, Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -154,12 +158,8 @@ fn create(
     let mut entity = Fresh::of(world, kind, id, cx);
     merge::set(&mut entity, fields, cx)?;
     let entity = Arc::new(entity);
-    let mut changes = Changes {
-        events: vec![Draft::new(kind_event(kind, Verb::Created), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
-        merged: false,
-    };
+    let created = Draft::new(kind_event(kind, Verb::Created), &entity);
+    let mut changes = Changes::of(entity, vec![created]);
     if kind == Kind::Project
         && world.project_entity().is_none()
         && let Some(founder) = &cx.founder
@@ -202,11 +202,12 @@ fn update(
     };
     let entity = Arc::new(entity);
     let events = changed(&before, &entity, vec![kind_event(kind, Verb::Updated)]);
+    if kind == Kind::Sprint && before.fields.get("status") != entity.fields.get("status") {
+        cascade::none_from(world, id)?;
+    }
     Ok(Changes {
-        events,
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
         merged,
+        ..Changes::of(entity, events)
     })
 }
 
@@ -217,14 +218,11 @@ fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Chan
     };
     let mut changes = bury(&before, cx);
     if let Some(reference) = Reference::to(kind) {
-        for task in world.tasks_of(reference, id) {
-            let cleared = merge::assign(task, reference.field(), serde_json::Value::Null, cx);
-            changes.events.push(Draft::dragged(
-                kind_event(Kind::Task, Verb::Updated),
-                &cleared,
-            ));
-            changes.entities.push(cleared);
+        if reference == Reference::Sprint {
+            cascade::none_from(world, id)?;
         }
+        let tasks = cascade::key(world, reference, id);
+        cascade::start(world, tasks, Cause::Deleted, None, &mut changes, cx);
     }
     Ok(changes)
 }
@@ -236,12 +234,8 @@ fn bury(before: &Entity, cx: &Context) -> Changes {
     entity.updated = cx.stamp();
     entity.deleted = Some(cx.stamp());
     let entity = Arc::new(entity);
-    Changes {
-        events: vec![Draft::new(kind_event(entity.kind, Verb::Deleted), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
-        merged: false,
-    }
+    let deleted = Draft::new(kind_event(entity.kind, Verb::Deleted), &entity);
+    Changes::of(entity, vec![deleted])
 }
 
 fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
@@ -257,12 +251,8 @@ fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusa
     entity.deleted = None;
     entity.rank = placing::free_rank(world, &entity);
     let entity = Arc::new(entity);
-    Ok(Changes {
-        events: vec![Draft::new(kind_event(Kind::Task, Verb::Restored), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
-        merged: false,
-    })
+    let restored = Draft::new(kind_event(Kind::Task, Verb::Restored), &entity);
+    Ok(Changes::of(entity, vec![restored]))
 }
 
 /// The entity that a change is about. Existing frontends often create things elsewhere and only announce

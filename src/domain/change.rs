@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Entity, EventType, Fields};
+use super::{Cascade, Entity, EventType, Fields};
 
 /// An event that has no place in the log yet.
 #[derive(Debug, Clone)]
@@ -58,6 +58,19 @@ pub struct Changes {
     pub events: Vec<Draft>,
     /// The command was made against an older version and did not collide.
     pub merged: bool,
+    /// What follows from it in steps of their own.
+    pub cascade: Option<Cascade>,
+}
+
+/// What one step of a cascade changes.
+#[derive(Debug, Clone)]
+pub struct Dragged {
+    /// The tasks.
+    pub entities: Vec<Arc<Entity>>,
+    /// An event for each, in order.
+    pub events: Vec<Draft>,
+    /// What is left; nothing if no task is.
+    pub cascade: Cascade,
 }
 
 impl Changes {
@@ -69,6 +82,19 @@ impl Changes {
             entities: Vec::new(),
             events: Vec::new(),
             merged: false,
+            cascade: None,
+        }
+    }
+
+    /// One entity changes, and that is what the command was about.
+    #[must_use]
+    pub fn of(subject: Arc<Entity>, events: Vec<Draft>) -> Self {
+        Self {
+            entities: vec![Arc::clone(&subject)],
+            subject,
+            events,
+            merged: false,
+            cascade: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a client may ask for, after its payload has been understood.
 
-use super::{EntityId, Fields, Kind, ProjectId};
+use super::{Cause, EntityId, Fields, Kind, ProjectId};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,7 +134,7 @@ pub enum MoveTo {
 }
 
 /// A field by which tasks belong to something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
     /// `epicId`
     Epic,
@@ -168,12 +168,14 @@ impl Reference {
 pub enum Needs<'a> {
     /// This entity.
     Entity(Kind, &'a EntityId),
-    /// Every live task that refers to this id.
-    TasksOf(Reference, &'a EntityId),
-    /// The ranks of all live tasks.
-    Order,
-    /// Every owner of the project.
-    Owners,
+    /// The live tasks that refer to this id, those that the cause changes.
+    TasksOf(Cause, Reference, &'a EntityId),
+    /// The cascades that are under way from this sprint, or into it.
+    Cascades(&'a EntityId),
+    /// The neighbours of the place that the task is to get.
+    Place,
+    /// An owner of the project other than this member.
+    OtherOwner(&'a EntityId),
 }
 
 impl Command {
@@ -188,27 +190,68 @@ impl Command {
     pub fn needs(&self) -> Vec<Needs<'_>> {
         match &self.action {
             Action::Update {
-                kind: Kind::Member, ..
+                kind: Kind::Member,
+                id,
+                ..
             }
             | Action::Delete {
-                kind: Kind::Member, ..
-            } => vec![Needs::Owners],
-            Action::Delete { kind, id } => Reference::to(*kind)
-                .map(|reference| Needs::TasksOf(reference, id))
-                .into_iter()
-                .collect(),
-            Action::SprintComplete { id, move_to, .. } => match move_to {
-                MoveTo::Keep => Vec::new(),
-                MoveTo::Backlog => vec![Needs::TasksOf(Reference::Sprint, id)],
-                MoveTo::Sprint(target) => vec![
-                    Needs::TasksOf(Reference::Sprint, id),
-                    Needs::Entity(Kind::Sprint, target),
+                kind: Kind::Member,
+                id,
+            } => vec![Needs::OtherOwner(id)],
+            Action::Delete { kind, id } => match Reference::to(*kind) {
+                Some(reference @ Reference::Epic) => {
+                    vec![Needs::TasksOf(Cause::Deleted, reference, id)]
+                }
+                Some(reference @ Reference::Sprint) => vec![
+                    Needs::TasksOf(Cause::Deleted, reference, id),
+                    Needs::Cascades(id),
                 ],
+                None => Vec::new(),
             },
+            Action::SprintComplete { id, move_to, .. } => {
+                let mut needs = vec![Needs::Cascades(id)];
+                if let MoveTo::Sprint(target) = move_to {
+                    needs.push(Needs::Entity(Kind::Sprint, target));
+                    needs.push(Needs::Cascades(target));
+                }
+                if *move_to != MoveTo::Keep {
+                    needs.push(Needs::TasksOf(Cause::Completed, Reference::Sprint, id));
+                }
+                needs
+            }
+            Action::SprintStart { id, .. } => vec![Needs::Cascades(id)],
+            Action::Update {
+                kind: Kind::Sprint,
+                id,
+                fields,
+            } if fields.contains_key("status") => vec![Needs::Cascades(id)],
             Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
-                vec![Needs::Order]
+                vec![Needs::Place]
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Whether something must be loaded for this command alone, right before it.
+    #[must_use]
+    pub fn needs_more(&self) -> bool {
+        let needs = self.needs();
+        needs.iter().any(|need| !matches!(need, Needs::Entity(..)))
+    }
+
+    /// The command's name, such as `task:move`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let (kind, _) = self.subject();
+        let verb = match &self.action {
+            Action::Create { .. } => "create",
+            Action::Update { .. } => "update",
+            Action::Delete { .. } => "delete",
+            Action::TaskRestore { .. } => "restore",
+            Action::TaskMove { .. } => "move",
+            Action::SprintStart { .. } => "start",
+            Action::SprintComplete { .. } => "complete",
+        };
+        format!("{kind}:{verb}")
     }
 }

@@ -5,28 +5,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::{Changes, Entity, EntityId, Kind, ProjectId, Rank, Reference, Role, Seq};
+use super::{
+    Cascade, Changes, Dragged, Entity, EntityId, Kind, Neighbours, OrderEntry, ProjectId, Rank,
+    Reference, Role, Seq,
+};
 
-/// A live task in the order of its project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderEntry {
-    /// The task.
-    pub id: EntityId,
-    /// Its place.
-    pub rank: Rank,
-    /// Its column.
-    pub status: Option<String>,
-    /// Its sprint's id.
-    pub sprint: Option<String>,
-}
-
-/// The part of a project that a batch of commands can see.
+/// The part of a project that a batch of commands can see. Its order, its cascades and the number of tasks that follow are
+/// loaded for one command at a time, right before it.
 #[derive(Debug)]
 pub struct World {
     project: ProjectId,
     seq: Seq,
     entities: HashMap<(Kind, EntityId), Arc<Entity>>,
     order: BTreeMap<(Rank, EntityId), OrderEntry>,
+    skipped: usize,
+    cascades: Vec<Cascade>,
+    matching: usize,
+    has_more: bool,
 }
 
 impl World {
@@ -38,6 +33,10 @@ impl World {
             seq,
             entities: HashMap::new(),
             order: BTreeMap::new(),
+            skipped: 0,
+            cascades: Vec::new(),
+            matching: 0,
+            has_more: false,
         }
     }
 
@@ -51,8 +50,29 @@ impl World {
             .insert((entity.kind, entity.id.clone()), Arc::new(entity));
     }
 
-    /// Adds a task's place as the store has it.
-    pub fn load_order(&mut self, entry: OrderEntry) {
+    /// Takes the part of the order in which the next command's place lies, as the store has it, instead of what was
+    /// known of the order before.
+    pub fn load_neighbours(&mut self, neighbours: Neighbours) {
+        self.order.clear();
+        self.skipped = neighbours.skipped;
+        for entry in neighbours.entries {
+            self.load_order(entry);
+        }
+    }
+
+    /// Takes the cascades that the next command must know of, as the store has them.
+    pub fn load_cascades(&mut self, cascades: Vec<Cascade>) {
+        self.cascades = cascades;
+    }
+
+    /// Takes the number of tasks in the store that the next command, or step, changes besides its subject, and whether
+    /// some of them are not loaded.
+    pub fn load_matching(&mut self, tasks: usize, has_more: bool) {
+        self.matching = tasks;
+        self.has_more = has_more;
+    }
+
+    fn load_order(&mut self, entry: OrderEntry) {
         self.order
             .insert((entry.rank.clone(), entry.id.clone()), entry);
     }
@@ -94,11 +114,41 @@ impl World {
         tasks
     }
 
+    /// The number of tasks that are left for steps after a command, or a step, has changed so many.
+    #[must_use]
+    pub fn left_after(&self, tasks: usize) -> usize {
+        if self.matching >= Cascade::MAX_COUNTED {
+            return Cascade::MAX_COUNTED;
+        }
+        let left = self.matching.saturating_sub(tasks);
+        left.max(usize::from(self.has_more))
+    }
+
+    /// The cascade that is under way from an epic or sprint.
+    #[must_use]
+    pub fn cascade_from(&self, reference: Reference, id: &EntityId) -> Option<&Cascade> {
+        let mut cascades = self.cascades.iter();
+        cascades.find(|cascade| cascade.key.reference == reference && cascade.key.id == *id)
+    }
+
+    /// A cascade that is under way into this sprint.
+    #[must_use]
+    pub fn cascade_into(&self, id: &EntityId) -> Option<&Cascade> {
+        let mut cascades = self.cascades.iter();
+        cascades.find(|cascade| cascade.target.as_ref() == Some(id))
+    }
+
     /// The owners of the project.
     pub fn owners(&self) -> impl Iterator<Item = &EntityId> {
         let owners = self.entities.values();
         let owners = owners.filter(|entity| entity.role() == Some(Role::Owner));
         owners.map(|owner| &owner.id)
+    }
+
+    /// The number of tasks of the command's column before the first one that is known.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
     }
 
     /// The live tasks of the project in their order, without one of them.
@@ -147,8 +197,17 @@ impl World {
 
     /// Takes the changes over, so that the next command of the batch sees them.
     pub fn accept(&mut self, changes: &Changes) {
-        self.seq += Seq::try_from(changes.events.len()).unwrap_or(Seq::MAX);
-        for entity in &changes.entities {
+        self.take(changes.events.len(), &changes.entities);
+    }
+
+    /// Takes over what a step of a cascade changes.
+    pub fn accept_dragged(&mut self, dragged: &Dragged) {
+        self.take(dragged.events.len(), &dragged.entities);
+    }
+
+    fn take(&mut self, events: usize, entities: &[Arc<Entity>]) {
+        self.seq += Seq::try_from(events).unwrap_or(Seq::MAX);
+        for entity in entities {
             let key = (entity.kind, entity.id.clone());
             let before = self.entities.insert(key, Arc::clone(entity));
             if entity.kind == Kind::Task {

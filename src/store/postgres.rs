@@ -2,12 +2,14 @@
 
 pub(super) mod answer;
 pub(super) mod api_key;
+pub(super) mod cascade;
 pub(super) mod channel;
 pub(super) mod entity;
 pub(super) mod event;
 pub(super) mod list;
 pub(super) mod member;
 pub(super) mod meta;
+pub(super) mod order;
 
 use std::time::Duration;
 

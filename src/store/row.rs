@@ -16,8 +16,9 @@ use uuid::Uuid;
 use super::prune::Expiring;
 use super::{ApiKey, Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
-    Actor, ChannelName, ChannelNo, Entity, EntityId, Event, EventId, EventType, Grants, Id,
-    Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Target, Timestamp,
+    Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Entity, EntityId, Event, EventId,
+    EventType, Grants, Id, Kind, Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp,
+    Target, Timestamp,
 };
 
 /// A row of either database, with the table's name for errors.
@@ -35,6 +36,8 @@ pub(super) trait Columns {
         column: &'static str,
     ) -> Result<Option<i64>, StoreError>;
     fn flag(&self, table: Table, column: &'static str) -> Result<bool, StoreError>;
+    /// The length of a text in bytes.
+    fn length(&self, table: Table, column: &'static str) -> Result<usize, StoreError>;
 }
 
 /// A table's name.
@@ -46,6 +49,7 @@ pub(super) const EVENTS: Table = Table("events");
 pub(super) const ENTITIES: Table = Table("entities");
 pub(super) const ANSWERS: Table = Table("answers");
 pub(super) const META: Table = Table("meta");
+pub(super) const CASCADES: Table = Table("cascades");
 pub(super) const API_KEYS: Table = Table("api_keys");
 
 impl Table {
@@ -64,6 +68,11 @@ macro_rules! columns {
             $(fn $method(&self, table: Table, column: &'static str) -> Result<$type, StoreError> {
                 self.try_get(column).map_err(|_| table.inconsistent(column))
             })*
+
+            fn length(&self, table: Table, column: &'static str) -> Result<usize, StoreError> {
+                let text: &str = self.try_get(column).map_err(|_| table.inconsistent(column))?;
+                Ok(text.len())
+            }
         }
     };
     ($($row:ty),*) => {
@@ -171,6 +180,16 @@ pub(super) fn event_id(row: &impl Columns) -> Result<EventId, StoreError> {
         .map_err(|_| EVENTS.inconsistent("id"))
 }
 
+/// Entities, and the bytes of their fields and histories.
+pub(super) fn loaded(rows: &[impl Columns]) -> Result<super::Loaded, StoreError> {
+    let mut loaded = super::Loaded::default();
+    for row in rows {
+        loaded.bytes += row.length(ENTITIES, "fields")? + row.length(ENTITIES, "history")?;
+        loaded.entities.push(entity(row)?);
+    }
+    Ok(loaded)
+}
+
 pub(super) fn entity(row: &impl Columns) -> Result<Entity, StoreError> {
     let stamp = |at, by| -> Result<Stamp, StoreError> {
         Ok(Stamp {
@@ -216,14 +235,46 @@ fn entity_id(row: &impl Columns) -> Result<EntityId, StoreError> {
     Ok(EntityId(Id::restore(row.text(ENTITIES, "id")?, numeric)))
 }
 
-pub(super) fn order_entry(row: &impl Columns) -> Result<(ProjectId, OrderEntry), StoreError> {
-    let entry = OrderEntry {
+pub(super) fn order_entry(row: &impl Columns) -> Result<OrderEntry, StoreError> {
+    Ok(OrderEntry {
         id: entity_id(row)?,
         rank: Rank::restore(row.text(ENTITIES, "rank")?),
         status: row.text_or_null(ENTITIES, "status")?,
         sprint: row.text_or_null(ENTITIES, "sprint_id")?,
+    })
+}
+
+pub(super) fn remaining(row: &impl Columns) -> Result<usize, StoreError> {
+    let remaining = row.integer(CASCADES, "remaining")?;
+    usize::try_from(remaining).map_err(|_| CASCADES.inconsistent("remaining"))
+}
+
+pub(super) fn cascade(row: &impl Columns) -> Result<Cascade, StoreError> {
+    let project_is_numeric = row.flag(CASCADES, "project_id_numeric")?;
+    let target_is_numeric = row.flag(CASCADES, "target_id_numeric")?;
+    let target = row.text_or_null(CASCADES, "target_id")?;
+    let reference = match row.text(CASCADES, "reference")?.as_str() {
+        "epicId" => Reference::Epic,
+        "sprintId" => Reference::Sprint,
+        _ => return Err(CASCADES.inconsistent("reference")),
     };
-    Ok((project_id(row)?, entry))
+    Ok(Cascade {
+        key: CascadeKey {
+            project: ProjectId(Id::restore(
+                row.text(CASCADES, "project_id")?,
+                project_is_numeric,
+            )),
+            reference,
+            id: EntityId(Id::restore(row.text(CASCADES, "entity_id")?, false)),
+        },
+        cause: row
+            .text(CASCADES, "cause")?
+            .parse()
+            .map_err(|()| CASCADES.inconsistent("cause"))?,
+        target: target.map(|target| EntityId(Id::restore(target, target_is_numeric))),
+        actor: Actor::new(&row.text(CASCADES, "actor")?),
+        left: remaining(row)?,
+    })
 }
 
 /// An entity that may be missing.
@@ -286,16 +337,18 @@ pub(super) fn scopes_text(scopes: &Grants) -> String {
 }
 
 /// The columns of an entity that have to be made first.
-pub(super) struct EntityTexts {
+pub(super) struct EntityTexts<'a> {
     pub(super) fields: String,
     pub(super) history: String,
     pub(super) status: Option<String>,
     pub(super) epic_id: Option<String>,
     pub(super) sprint_id: Option<String>,
+    /// Of a member.
+    pub(super) role: Option<&'a str>,
 }
 
-impl EntityTexts {
-    pub(super) fn of(entity: &Entity) -> Self {
+impl<'a> EntityTexts<'a> {
+    pub(super) fn of(entity: &'a Entity) -> Self {
         const MAP: &str = "a map with text keys is JSON";
         let history: &BTreeMap<_, _> = &entity.history;
         Self {
@@ -304,28 +357,8 @@ impl EntityTexts {
             status: entity.plain("status"),
             epic_id: entity.plain(Reference::Epic.field()),
             sprint_id: entity.plain(Reference::Sprint.field()),
+            role: entity.text("role").filter(|_| entity.kind == Kind::Member),
         }
-    }
-}
-
-/// References and the ids to which they lead, apart for epics and sprints.
-#[derive(Default)]
-pub(super) struct References<'a> {
-    pub(super) epics: Vec<(&'a str, &'a str)>,
-    pub(super) sprints: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> References<'a> {
-    pub(super) fn of(wanted: &'a [(ProjectId, Reference, EntityId)]) -> Self {
-        let mut references = Self::default();
-        for (project, reference, id) in wanted {
-            let list = match reference {
-                Reference::Epic => &mut references.epics,
-                Reference::Sprint => &mut references.sprints,
-            };
-            list.push((project.as_str(), id.as_str()));
-        }
-        references
     }
 }
 

@@ -1,19 +1,21 @@
 //! SQLite: one file, one process, one writing connection; readers never wait for the writer (WAL).
 //!
-//! `synchronous=FULL`: a commit that returned survives a power cut. A lock file keeps a second process
-//! from opening the same database, because seqs are also remembered in memory.
+//! `synchronous=FULL`: a commit that returned survives a power cut. A lock keeps a second process from opening the same
+//! database, because seqs are also remembered in memory.
 
 pub(super) mod answer;
 pub(super) mod api_key;
+pub(super) mod cascade;
 pub(super) mod channel;
 pub(super) mod entity;
 pub(super) mod event;
 pub(super) mod list;
+mod lock;
 pub(super) mod member;
 pub(super) mod meta;
+pub(super) mod order;
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use self::lock::Lock;
 use super::error::migrate_error;
 use super::session::Session;
 use super::writes::Writes;
@@ -41,9 +44,10 @@ const MAX_READERS: u32 = 8;
 pub struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
-    /// Locked as long as the database is open; nothing for one in memory.
-    lock: Option<Arc<File>>,
     pub(super) writes: Writes,
+    /// Locked as long as the database is open; nothing for one in memory. The last field: it is dropped after the
+    /// connections.
+    lock: Option<Arc<Lock>>,
 }
 
 /// A transaction on the writing connection.
@@ -59,18 +63,23 @@ impl Sqlite {
     pub(super) async fn open(path: &Path, max_connections: u32) -> Result<Self, StoreError> {
         // The file's own name, so that two paths to it find the same lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let lock = lock(&path)?;
-        Self::connect(&path, max_connections, Some(Arc::new(lock))).await
+        let lock = Lock::take(&path)?;
+        let db = Self::connect(&path, max_connections, Some(Arc::new(lock))).await?;
+        db.check()?;
+        Ok(db)
     }
 
     /// The same database beside a server that may have it open, whose memory knows nothing of what is changed here.
     pub(super) async fn open_beside(path: &Path) -> Result<Self, StoreError> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let db = Self::connect(&path, 1, None).await?;
+        let mut db = Self::connect(&path, 1, None).await?;
         if db.migration().await?.is_none() {
             // It is new. A server that is about to migrate it has the lock.
-            let _lock = lock(&path)?;
-            db.migrate(&Epoch::generate()).await?;
+            let lock = Lock::take(&path)?;
+            let migrated = db.migrate(&Epoch::generate()).await;
+            Self::release(&lock);
+            db.lock = Some(Arc::new(lock));
+            migrated?;
         }
         Ok(db)
     }
@@ -78,7 +87,7 @@ impl Sqlite {
     async fn connect(
         path: &Path,
         max_connections: u32,
-        lock: Option<Arc<File>>,
+        lock: Option<Arc<Lock>>,
     ) -> Result<Self, StoreError> {
         let options = options()
             .filename(path)
@@ -135,7 +144,13 @@ impl Sqlite {
         session.finish(result)
     }
 
+    /// Makes sure that what is written goes to the file that has the database's name.
+    fn check(&self) -> Result<(), StoreError> {
+        self.lock.as_ref().map_or(Ok(()), |lock| lock.check())
+    }
+
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.check()?;
         let mut session = self.writer().await?;
         // IMMEDIATE: whoever else writes to the file is waited for here, not in the middle.
         let begun = sqlx::query("BEGIN IMMEDIATE")
@@ -161,9 +176,13 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-        if let Some(lock) = &self.lock
-            && let Err(error) = lock.unlock()
-        {
+        if let Some(lock) = &self.lock {
+            Self::release(lock);
+        }
+    }
+
+    fn release(lock: &Lock) {
+        if let Err(error) = lock.release() {
             tracing::warn!(%error, "the lock of the database file could not be given back");
         }
     }
@@ -215,24 +234,6 @@ fn pool(connections: u32) -> SqlitePoolOptions {
                 Ok(!matches!(ended, Err(sqlx::Error::WorkerCrashed)))
             })
         })
-}
-
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(PathBuf::from(lock_path))
-        .map_err(|error| cannot_open(path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-            path: path.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(cannot_open(path, error)),
-    }
 }
 
 fn cannot_open(path: &Path, source: impl Into<super::Source>) -> StoreError {

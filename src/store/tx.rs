@@ -1,10 +1,13 @@
 //! The writer's transaction.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::{Batch, Channel, CommitError, EntityKey, Locked, Store, StoreError, StoredAnswer};
+use super::{
+    Batch, Channel, CommitError, EntityKey, Loaded, Locked, Store, StoreError, StoredAnswer,
+};
 use super::{postgres, sqlite};
-use crate::domain::{ChannelName, ChannelNo, Entity, EntityId, OrderEntry, ProjectId, Reference};
+use crate::domain::{ChannelName, ChannelNo, Entity, EntityId, ProjectId};
 
 /// A transaction of the writer. Dropped without [`Tx::commit`], it leaves nothing behind.
 ///
@@ -85,52 +88,45 @@ impl Tx {
     ///
     /// Fails when the database does.
     pub async fn entities_get(&mut self, keys: &[EntityKey]) -> Result<Vec<Entity>, StoreError> {
+        Ok(self.entities_load(keys).await?.entities)
+    }
+
+    /// The same, and how large they are.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn entities_load(&mut self, keys: &[EntityKey]) -> Result<Loaded, StoreError> {
         if keys.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Loaded::default());
         }
         in_tx!(self, entity::get(keys))
     }
 
-    /// The live tasks that refer to any of these epics and sprints, each once, in no order.
+    /// An owner of a project other than this member.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
-    pub async fn tasks_of(
+    pub async fn other_owner(
         &mut self,
-        wanted: &[(ProjectId, Reference, EntityId)],
-    ) -> Result<Vec<Entity>, StoreError> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        in_tx!(self, entity::tasks_of(wanted))
+        project: &ProjectId,
+        member: &EntityId,
+    ) -> Result<Option<Entity>, StoreError> {
+        in_tx!(self, member::other_owner(project, member))
     }
 
-    /// The owners of these projects, in no order.
+    /// Writes entities before the rest of the batch, so that what is read next sees them.
     ///
     /// # Errors
     ///
-    /// Fails when the database does.
-    pub async fn owners_get(&mut self, projects: &[ProjectId]) -> Result<Vec<Entity>, StoreError> {
-        if projects.is_empty() {
-            return Ok(Vec::new());
+    /// As [`Tx::write`].
+    pub async fn entities_put(&mut self, entities: &[Arc<Entity>]) -> Result<(), StoreError> {
+        if entities.is_empty() {
+            return Ok(());
         }
-        in_tx!(self, member::owners(projects))
-    }
-
-    /// The places of all live tasks of these projects, by project and rank.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn order_get(
-        &mut self,
-        projects: &[ProjectId],
-    ) -> Result<Vec<(ProjectId, OrderEntry)>, StoreError> {
-        if projects.is_empty() {
-            return Ok(Vec::new());
-        }
-        in_tx!(self, entity::order_get(projects))
+        self.set_written();
+        in_tx!(self, entity::upsert(entities))
     }
 
     /// The answers that are stored under these keys, in no order.
@@ -159,9 +155,8 @@ impl Tx {
         if !batch.events.is_empty() {
             in_tx!(self, event::insert(&batch.events))?;
         }
-        if !batch.entities.is_empty() {
-            in_tx!(self, entity::upsert(&batch.entities))?;
-        }
+        self.entities_put(&batch.entities).await?;
+        self.cascades_put(&batch.cascades, batch.now).await?;
         if !batch.heads.is_empty() {
             in_tx!(self, channel::set_heads(&batch.heads))?;
         }
@@ -222,7 +217,7 @@ impl Tx {
         }
     }
 
-    fn set_written(&mut self) {
+    pub(super) fn set_written(&mut self) {
         match self {
             Self::Sqlite(tx) => tx.written = true,
             Self::Postgres(tx) => tx.written = true,

@@ -10,6 +10,7 @@ mod architecture;
 mod auth;
 mod bad_input;
 mod broker;
+mod cascades;
 mod channels;
 mod cluster;
 mod connect_rate;

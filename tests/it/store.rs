@@ -1,9 +1,11 @@
 //! The store: every test runs on both databases.
 
 mod api_keys;
+mod cascades;
 mod failing;
 mod lists;
 mod opening;
+mod order;
 mod postgres_only;
 mod pruning;
 mod reading;

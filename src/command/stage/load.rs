@@ -1,12 +1,18 @@
 //! What a batch touches, loaded with a few queries for all of it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use super::Stage;
 use crate::command::scene::Scene;
 use crate::command::writer::{Job, Work};
 use crate::domain::{EntityId, Epoch, Kind, Needs, Timestamp, policy};
-use crate::store::{Batch, StoreError, Tx};
+use crate::store::{Batch, EntityKey, StoreError, Tx};
+
+/// The number of jobs whose entities are loaded at first.
+const FIRST_JOBS: usize = 64;
+/// When so many bytes of entities are loaded, there will be enough to do.
+const LOADED_BYTES: usize = 8 * 1024 * 1024;
 
 impl<'a> Stage<'a> {
     pub(in crate::command) async fn load(
@@ -25,6 +31,12 @@ impl<'a> Stage<'a> {
                 ..Batch::default()
             },
             touched: HashSet::new(),
+            dragged: 0,
+            extra_time: Duration::ZERO,
+            event_bytes: 0,
+            written: 0,
+            cascades: Vec::new(),
+            jobs: 0,
         };
         stage.load_channels(tx, jobs).await?;
         stage.load_entities(tx, jobs).await?;
@@ -55,62 +67,24 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Loads the entities of jobs, of some at first and then of more and more. Those that come after very large ones are
+    /// left for another transaction.
     async fn load_entities(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
-        let mut keys = BTreeSet::new();
-        let mut references = Vec::new();
-        let mut orders = BTreeSet::new();
-        let mut owned = BTreeSet::new();
-        for Job { work, identity, .. } in jobs {
-            let project = match work {
-                Work::Command { command, .. } => Some(command.project.clone()),
-                Work::Publish { channel, .. } => channel.project(),
-            };
-            let Some(project) = project else { continue };
-            keys.insert((project.clone(), Kind::Project, EntityId(project.0.clone())));
-            if let Some(identity) = identity {
-                keys.insert((project.clone(), Kind::Member, policy::member_id(identity)));
+        let mut known = HashSet::new();
+        let (mut bytes, mut some) = (0, FIRST_JOBS);
+        while self.jobs < jobs.len() && bytes < LOADED_BYTES {
+            let next = self.jobs.saturating_add(some).min(jobs.len());
+            let keys: BTreeSet<_> = jobs[self.jobs..next].iter().flat_map(keys_of).collect();
+            let keys: Vec<_> = keys
+                .into_iter()
+                .filter(|key| known.insert(key.clone()))
+                .collect();
+            let loaded = tx.entities_load(&keys).await?;
+            bytes += loaded.bytes;
+            for entity in loaded.entities {
+                self.load_entity(entity);
             }
-            let Work::Command { command, .. } = work else {
-                continue;
-            };
-            let (kind, id) = command.subject();
-            keys.insert((project.clone(), kind, id.clone()));
-            for need in command.needs() {
-                match need {
-                    Needs::Entity(kind, id) => {
-                        keys.insert((project.clone(), kind, id.clone()));
-                    }
-                    Needs::TasksOf(reference, id) => {
-                        references.push((project.clone(), reference, id.clone()));
-                    }
-                    Needs::Order => {
-                        orders.insert(project.clone());
-                    }
-                    Needs::Owners => {
-                        owned.insert(project.clone());
-                    }
-                }
-            }
-        }
-        let keys: Vec<_> = keys.into_iter().collect();
-        let mut entities = tx.entities_get(&keys).await?;
-        if !references.is_empty() {
-            entities.extend(tx.tasks_of(&references).await?);
-        }
-        let owned: Vec<_> = owned.into_iter().collect();
-        entities.extend(tx.owners_get(&owned).await?);
-        for entity in entities {
-            if let Some(world) = self.world(&entity.project) {
-                world.load(entity);
-            }
-        }
-        if !orders.is_empty() {
-            let orders: Vec<_> = orders.into_iter().collect();
-            for (project, entry) in tx.order_get(&orders).await? {
-                if let Some(world) = self.world(&project) {
-                    world.load_order(entry);
-                }
-            }
+            (self.jobs, some) = (next, some * 4);
         }
         Ok(())
     }
@@ -132,4 +106,30 @@ impl<'a> Stage<'a> {
         }
         Ok(())
     }
+}
+
+/// The entities that a job touches for sure.
+fn keys_of(job: &Job) -> Vec<EntityKey> {
+    let project = match &job.work {
+        Work::Command { command, .. } => Some(command.project.clone()),
+        Work::Publish { channel, .. } => channel.project(),
+        Work::Step(_) => None,
+    };
+    let Some(project) = project else {
+        return Vec::new();
+    };
+    let mut keys = vec![(project.clone(), Kind::Project, EntityId(project.0.clone()))];
+    if let Some(identity) = &job.identity {
+        keys.push((project.clone(), Kind::Member, policy::member_id(identity)));
+    }
+    if let Work::Command { command, .. } = &job.work {
+        let (kind, id) = command.subject();
+        keys.push((project.clone(), kind, id.clone()));
+        for need in command.needs() {
+            if let Needs::Entity(kind, id) = need {
+                keys.push((project.clone(), kind, id.clone()));
+            }
+        }
+    }
+    keys
 }

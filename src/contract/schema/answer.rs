@@ -26,6 +26,9 @@ pub struct Accepted<T> {
     pub noop: Option<True>,
     /// It was made against an older version and did not collide.
     pub merged: Option<True>,
+    /// The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+    /// done.
+    pub pending: Option<u64>,
     /// It is the first answer once more, because of the idempotency key.
     pub duplicate: Option<True>,
 }

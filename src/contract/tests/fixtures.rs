@@ -180,6 +180,7 @@ impl DryServer {
             data: payload::entity(&changes.subject),
             noop: changes.is_noop(),
             merged: changes.merged,
+            pending: 0,
         }))
     }
 

@@ -35,12 +35,8 @@ pub(super) fn add(
     };
     merge::set(&mut entity, &fields, cx)?;
     let entity = Arc::new(entity);
-    Ok(Changes {
-        events: vec![Draft::new(kind_event(Kind::Member, Verb::Created), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
-        merged: false,
-    })
+    let added = Draft::new(kind_event(Kind::Member, Verb::Created), &entity);
+    Ok(Changes::of(entity, vec![added]))
 }
 
 /// Gives a member another role.
@@ -60,11 +56,10 @@ pub(super) fn update(
         return Ok(Changes::noop(Arc::clone(before)));
     };
     let entity = Arc::new(entity);
+    let updated = Draft::new(kind_event(Kind::Member, Verb::Updated), &entity);
     Ok(Changes {
-        events: vec![Draft::new(kind_event(Kind::Member, Verb::Updated), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
         merged,
+        ..Changes::of(entity, vec![updated])
     })
 }
 

@@ -45,6 +45,9 @@ pub(super) fn set(entity: &mut Entity, fields: &Fields, cx: &Context) -> Result<
             stamp(entity, field, was, cx);
         }
     }
+    if entity.version > 1 {
+        limit_history(entity);
+    }
     let size = serde_json::to_string(&entity.fields).map_or(usize::MAX, |text| text.len());
     if size > MAX_FIELDS_BYTES {
         return Err(Refusal::TooLarge {
@@ -74,6 +77,35 @@ fn stamp(entity: &mut Entity, field: &str, was: Option<Value>, cx: &Context) {
         was_version,
     };
     entity.history.insert(field.to_owned(), stamp);
+}
+
+/// Forgets what fields were before, those first that were changed longest ago, until the rest is no larger than an
+/// entity's fields may be. A whole object that repeats such a value then collides with a change that it did not mean.
+fn limit_history(entity: &mut Entity) {
+    let size = |stamp: &FieldStamp| stamp.was.as_ref().map_or(0, |was| was.to_string().len());
+    let mut sizes: Vec<_> = entity
+        .history
+        .values()
+        .map(|stamp| (stamp.version, size(stamp)))
+        .collect();
+    let mut total: usize = sizes.iter().map(|(_, size)| size).sum();
+    if total <= MAX_FIELDS_BYTES {
+        return;
+    }
+    sizes.sort_unstable();
+    let mut forgotten = 0;
+    for (version, size) in sizes {
+        if total <= MAX_FIELDS_BYTES {
+            break;
+        }
+        total -= size;
+        forgotten = version;
+    }
+    for stamp in entity.history.values_mut() {
+        if stamp.version <= forgotten {
+            stamp.was = None;
+        }
+    }
 }
 
 enum Intent {

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Context, changed, existing_or_fresh, merge, next_seq};
 use crate::domain::{
-    Changes, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place, Rank,
-    Reference, Refusal, World,
+    Action, Changes, Column, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place,
+    PlaceQuery, Rank, Reference, Refusal, Wanted, World,
 };
 
 const POSITION: &str = "position";
@@ -21,11 +21,12 @@ pub(super) fn task_move(
     command: &Command,
     cx: &Context,
 ) -> Result<Changes, Refusal> {
-    let before = existing_or_fresh(world, Kind::Task, id, cx)?;
-    let fields = numbered(&before, fields, place);
-    let merged = merge::merge(&before, &fields, command, cx)?;
-    let moved_fields = merged.is_some();
-    let (mut entity, merged) = merged.unwrap_or_else(|| ((*before).clone(), false));
+    let Moved {
+        before,
+        mut entity,
+        fields: moved_fields,
+        merged,
+    } = Moved::of(world, id, fields, place, command, cx)?;
     if let Some(place) = place {
         entity.rank = Some(rank_at(world, &entity, place, cx)?);
     }
@@ -37,12 +38,75 @@ pub(super) fn task_move(
         entity.updated = cx.stamp();
     }
     let entity = Arc::new(entity);
+    let events = changed(&before, &entity, vec![EventType::known("task.moved")]);
     Ok(Changes {
-        events: changed(&before, &entity, vec![EventType::known("task.moved")]),
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
         merged,
+        ..Changes::of(entity, events)
     })
+}
+
+/// A task with the fields that a move gives it, and still in its old place.
+struct Moved {
+    before: Arc<Entity>,
+    entity: Entity,
+    /// Whether a field changes.
+    fields: bool,
+    merged: bool,
+}
+
+impl Moved {
+    fn of(
+        world: &World,
+        id: &EntityId,
+        fields: &Fields,
+        place: Option<&Place>,
+        command: &Command,
+        cx: &Context,
+    ) -> Result<Self, Refusal> {
+        let before = existing_or_fresh(world, Kind::Task, id, cx)?;
+        let numbered = numbered(&before, fields, place);
+        let merged = merge::merge(&before, &numbered, command, cx)?;
+        let fields = merged.is_some();
+        let (entity, merged) = merged.unwrap_or_else(|| ((*before).clone(), false));
+        Ok(Self {
+            before,
+            entity,
+            fields,
+            merged,
+        })
+    }
+}
+
+/// What must be known of the project's order before the command is applied; nothing if it is going to be refused.
+#[must_use]
+pub fn place_query(world: &World, command: &Command, cx: &Context) -> Option<PlaceQuery> {
+    let (card, wanted) = match &command.action {
+        Action::TaskMove {
+            id,
+            fields,
+            place: Some(place),
+        } => {
+            let moved = Moved::of(world, id, fields, Some(place), command, cx).ok()?;
+            (id, Wanted::Place(place.clone(), column_of(&moved.entity)))
+        }
+        Action::TaskRestore { id } => {
+            let task = world.get(Kind::Task, id)?;
+            (id, Wanted::Rank(task.rank.clone()?))
+        }
+        _ => return None,
+    };
+    Some(PlaceQuery {
+        project: world.project().clone(),
+        card: card.clone(),
+        wanted,
+    })
+}
+
+fn column_of(task: &Entity) -> Column {
+    Column {
+        status: task.plain("status"),
+        sprint: task.plain(Reference::Sprint.field()),
+    }
 }
 
 /// The fields that change, and the number of a card in a frontend that numbers its cards: the event must
@@ -117,16 +181,21 @@ fn gap_before(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
     (previous, Some(entry.rank.clone()))
 }
 
-/// The gap at an index of the task's column: the tasks with the same status and sprint.
+/// The gap at an index of the task's column: the tasks with the same status and sprint. The first ones of them may not be
+/// loaded.
 fn gap_at(world: &World, task: &Entity, index: usize) -> Gap {
-    let status = task.plain("status");
-    let sprint = task.plain(Reference::Sprint.field());
+    let Column { status, sprint } = column_of(task);
     let column: Vec<_> = world
         .order_without(&task.id)
         .filter(|entry| entry.status == status && entry.sprint == sprint)
         .collect();
-    match index.min(column.len()).checked_sub(1) {
-        Some(previous) => gap_after(world, task, Some(column[previous])),
+    let skipped = world.skipped();
+    match index.min(skipped + column.len()).checked_sub(1) {
+        Some(previous) => gap_after(
+            world,
+            task,
+            column.get(previous.saturating_sub(skipped)).copied(),
+        ),
         None => gap_before(world, task, column.first().copied()),
     }
 }

@@ -2,26 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use super::{Context, existing_or_fresh, merge};
+use super::{Context, cascade, existing_or_fresh, merge};
 use crate::domain::{
-    Changes, Command, Draft, Entity, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal,
+    Cause, Changes, Command, Draft, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal,
     World,
 };
-
-/// Statuses, in lower case, with which a task needs no new home when its sprint is completed.
-const FINISHED: [&str; 9] = [
-    "done",
-    "completed",
-    "complete",
-    "closed",
-    "finished",
-    "resolved",
-    "cancelled",
-    "canceled",
-    "archived",
-];
 
 /// Makes the sprint's status `active`.
 pub(super) fn start(
@@ -31,10 +16,13 @@ pub(super) fn start(
     command: &Command,
     cx: &Context,
 ) -> Result<Changes, Refusal> {
-    turn(world, id, fields, command, cx, "active", "sprint.started")
+    let changes = turn(world, id, fields, command, cx, "active", "sprint.started")?;
+    cascade::none_from(world, id)?;
+    Ok(changes)
 }
 
-/// Makes the sprint's status `completed` and moves its unfinished tasks, each by an event of its own.
+/// Makes the sprint's status `completed` and moves its unfinished tasks, each by an event of its own. While tasks are on
+/// their way from it or into it, a sprint is not completed: they would be neither here nor there.
 pub(super) fn complete(
     world: &World,
     id: &EntityId,
@@ -52,29 +40,27 @@ pub(super) fn complete(
         "completed",
         "sprint.completed",
     )?;
-    let home = match move_to {
-        MoveTo::Keep => return Ok(changes),
-        MoveTo::Backlog => Value::Null,
+    let target = match move_to {
+        MoveTo::Keep | MoveTo::Backlog => None,
         MoveTo::Sprint(target) if target == id => return Err(same_sprint()),
         MoveTo::Sprint(target) => {
             require_open(world, target, cx)?;
-            let known = world.get(Kind::Sprint, target);
-            known.map_or(target, |sprint| &sprint.id).to_json()
+            Some(target.clone())
         }
     };
     if changes.is_noop() {
         return Ok(changes);
     }
-    for task in world.tasks_of(Reference::Sprint, id) {
-        if is_finished(task) {
-            continue;
-        }
-        let moved = merge::assign(task, Reference::Sprint.field(), home.clone(), cx);
-        changes
-            .events
-            .push(Draft::dragged(EventType::known("task.moved"), &moved));
-        changes.entities.push(moved);
+    cascade::none_from(world, id)?;
+    cascade::none_into(world, id)?;
+    if let Some(target) = &target {
+        cascade::none_from(world, target)?;
     }
+    if *move_to == MoveTo::Keep {
+        return Ok(changes);
+    }
+    let tasks = cascade::key(world, Reference::Sprint, id);
+    cascade::start(world, tasks, Cause::Completed, target, &mut changes, cx);
     Ok(changes)
 }
 
@@ -94,17 +80,11 @@ fn turn(
         return Ok(Changes::noop(before));
     };
     let entity = Arc::new(entity);
+    let turned = Draft::new(EventType::known(event), &entity);
     Ok(Changes {
-        events: vec![Draft::new(EventType::known(event), &entity)],
-        entities: vec![Arc::clone(&entity)],
-        subject: entity,
         merged,
+        ..Changes::of(entity, vec![turned])
     })
-}
-
-fn is_finished(task: &Entity) -> bool {
-    task.text("status")
-        .is_some_and(|status| FINISHED.contains(&status.to_lowercase().as_str()))
 }
 
 fn same_sprint() -> Refusal {

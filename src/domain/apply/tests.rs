@@ -308,6 +308,26 @@ fn entities_do_not_grow_without_end() {
 }
 
 #[test]
+fn histories_do_not_grow_without_end_and_keep_what_is_new() {
+    let mut board = Board::new();
+    board.create(Kind::Task, "t", &json!({}));
+    let text = "x".repeat(MAX_FIELDS_BYTES / 3);
+    for n in 0..20 {
+        let field = format!("f{n}");
+        for value in [json!(text), Value::Null] {
+            let mut patch = Fields::new();
+            patch.insert(field.clone(), value);
+            board.send(update("t", &patch.into())).unwrap();
+        }
+    }
+    let history = &board.task("t").history;
+    assert_eq!(history.len(), 20);
+    let size = serde_json::to_string(history).unwrap().len();
+    assert!(size < MAX_FIELDS_BYTES * 11 / 10, "{size}");
+    assert!(history["f19"].was.is_some() && history["f0"].was.is_none());
+}
+
+#[test]
 fn deleting_an_epic_or_sprint_frees_its_tasks() {
     for (kind, field) in [(Kind::Epic, "epicId"), (Kind::Sprint, "sprintId")] {
         let mut board = Board::new();
@@ -318,6 +338,21 @@ fn deleting_an_epic_or_sprint_frees_its_tasks() {
         assert_eq!(types(&changes)[1..], ["task.updated"]);
         assert_eq!(board.task("a").fields[field], Value::Null);
         assert_eq!(board.task("b").fields[field], json!("8"));
+    }
+}
+
+#[test]
+fn what_is_left_is_counted_up_to_a_limit_and_not_nothing_as_long_as_there_is_more() {
+    let mut board = Board::new();
+    for (found, has_more, changed, left) in [
+        (3, false, 3, 0),
+        (201, true, 200, 1),
+        (201, true, 201, 1),
+        (9_999, true, 200, 9_799),
+        (10_000, true, 200, 10_000),
+    ] {
+        board.world.load_matching(found, has_more);
+        assert_eq!(board.world.left_after(changed), left);
     }
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use sqlx::PgConnection;
 
-use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Rank, Reference, Stamp};
-use crate::store::row::{self, EntityTexts, References};
-use crate::store::{EntityKey, Gather, Snapshot, StoreError};
+use crate::domain::{Entity, EntityId, Kind, ProjectId, Rank, Stamp};
+use crate::store::row::{self, EntityTexts};
+use crate::store::{EntityKey, Gather, Loaded, Snapshot, StoreError};
 
 macro_rules! columns {
     () => {
@@ -20,21 +20,21 @@ pub(super) use columns;
 
 const UPSERT: &str = "
     INSERT INTO entities (project_id, project_id_numeric, kind, id, id_numeric, fields, history,
-        version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
+        version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at, updated_by,
         deleted_at, deleted_by)
     SELECT project_id, project_id_numeric, kind, id, id_numeric, fields::jsonb, history::jsonb,
-        version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
+        version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at, updated_by,
         deleted_at, deleted_by
     FROM UNNEST($1::text[], $2::boolean[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
-        $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
-        $15::bigint[], $16::text[], $17::bigint[], $18::text[])
+        $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
+        $15::text[], $16::bigint[], $17::text[], $18::bigint[], $19::text[])
         AS entity (project_id, project_id_numeric, kind, id, id_numeric, fields, history,
-        version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
+        version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at, updated_by,
         deleted_at, deleted_by)
     ON CONFLICT (project_id, kind, id) DO UPDATE SET
         fields = excluded.fields, history = excluded.history, version = excluded.version,
         rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
-        sprint_id = excluded.sprint_id, created_at = excluded.created_at,
+        sprint_id = excluded.sprint_id, role = excluded.role, created_at = excluded.created_at,
         created_by = excluded.created_by, updated_at = excluded.updated_at,
         updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
         deleted_by = excluded.deleted_by";
@@ -50,7 +50,9 @@ pub(crate) async fn upsert(
     let text = |of: fn(&Entity) -> &str| list(entities, of);
     let flag = |of: fn(&Entity) -> bool| list(entities, of);
     let number = |of: fn(&Entity) -> i64| list(entities, of);
-    let plain = |of: fn(&EntityTexts) -> Option<&str>| texts.iter().map(of).collect::<Vec<_>>();
+    let plain = |of: for<'a> fn(&'a EntityTexts<'_>) -> Option<&'a str>| {
+        texts.iter().map(of).collect::<Vec<_>>()
+    };
     let deleted = |entity: &Entity| {
         entity
             .deleted
@@ -77,6 +79,7 @@ pub(crate) async fn upsert(
         .bind(plain(|texts| texts.status.as_deref()))
         .bind(plain(|texts| texts.epic_id.as_deref()))
         .bind(plain(|texts| texts.sprint_id.as_deref()))
+        .bind(plain(|texts| texts.role))
         .bind(number(|entity| entity.created.at.as_millis()))
         .bind(text(|entity| entity.created.by.as_str()))
         .bind(number(|entity| entity.updated.at.as_millis()))
@@ -95,10 +98,7 @@ fn list<'a, T>(entities: &'a [Arc<Entity>], of: impl Fn(&'a Entity) -> T) -> Vec
     entities.iter().map(|entity| of(entity)).collect()
 }
 
-pub(crate) async fn get(
-    conn: &mut PgConnection,
-    keys: &[EntityKey],
-) -> Result<Vec<Entity>, StoreError> {
+pub(crate) async fn get(conn: &mut PgConnection, keys: &[EntityKey]) -> Result<Loaded, StoreError> {
     let projects: Vec<_> = keys.iter().map(|(project, ..)| project.as_str()).collect();
     let kinds: Vec<_> = keys.iter().map(|(_, kind, _)| kind.as_str()).collect();
     let ids: Vec<_> = keys.iter().map(|(.., id)| id.as_str()).collect();
@@ -111,53 +111,7 @@ pub(crate) async fn get(
     .bind(ids)
     .fetch_all(conn)
     .await?;
-    row::all(&rows, row::entity)
-}
-
-pub(crate) async fn tasks_of(
-    conn: &mut PgConnection,
-    wanted: &[(ProjectId, Reference, EntityId)],
-) -> Result<Vec<Entity>, StoreError> {
-    let References { epics, sprints } = References::of(wanted);
-    let (epic_projects, epics): (Vec<_>, Vec<_>) = epics.into_iter().unzip();
-    let (sprint_projects, sprints): (Vec<_>, Vec<_>) = sprints.into_iter().unzip();
-    let rows = sqlx::query(concat!(
-        "SELECT ", columns!(), " FROM entities
-         WHERE kind = 'task' AND (project_id, id) IN (
-             SELECT task.project_id, task.id
-             FROM UNNEST($1::text[], $2::text[]) AS epic (project_id, id)
-             JOIN entities AS task ON task.project_id = epic.project_id AND task.epic_id = epic.id
-             WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(task.epic_id) <= 128
-             UNION
-             SELECT task.project_id, task.id
-             FROM UNNEST($3::text[], $4::text[]) AS sprint (project_id, id)
-             JOIN entities AS task ON task.project_id = sprint.project_id AND task.sprint_id = sprint.id
-             WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(task.sprint_id) <= 128
-         )"
-    ))
-    .bind(epic_projects)
-    .bind(epics)
-    .bind(sprint_projects)
-    .bind(sprints)
-    .fetch_all(conn)
-    .await?;
-    row::all(&rows, row::entity)
-}
-
-pub(crate) async fn order_get(
-    conn: &mut PgConnection,
-    projects: &[ProjectId],
-) -> Result<Vec<(ProjectId, OrderEntry)>, StoreError> {
-    let projects: Vec<_> = projects.iter().map(ProjectId::as_str).collect();
-    let rows = sqlx::query(
-        "SELECT project_id, project_id_numeric, id, id_numeric, rank, status, sprint_id FROM entities
-         WHERE project_id = ANY($1) AND kind = 'task' AND deleted_at IS NULL AND rank IS NOT NULL
-         ORDER BY project_id, rank, id",
-    )
-    .bind(projects)
-    .fetch_all(conn)
-    .await?;
-    row::all(&rows, row::order_entry)
+    row::loaded(&rows)
 }
 
 /// One statement, because one statement sees one state.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
-use crate::domain::{Entity, EntityId, Kind, OrderEntry, ProjectId, Rank, Reference};
-use crate::store::row::{self, EntityTexts, References};
-use crate::store::{EntityKey, Gather, Snapshot, StoreError};
+use crate::domain::{Entity, EntityId, Kind, ProjectId, Rank};
+use crate::store::row::{self, EntityTexts};
+use crate::store::{EntityKey, Gather, Loaded, Snapshot, StoreError};
 
 macro_rules! columns {
     () => {
@@ -32,6 +32,7 @@ struct EntityRow<'a> {
     status: Option<String>,
     epic_id: Option<String>,
     sprint_id: Option<String>,
+    role: Option<&'a str>,
     created_at: i64,
     created_by: &'a str,
     updated_at: i64,
@@ -57,6 +58,7 @@ impl<'a> From<&'a Arc<Entity>> for EntityRow<'a> {
             status: texts.status,
             epic_id: texts.epic_id,
             sprint_id: texts.sprint_id,
+            role: texts.role,
             created_at: entity.created.at.as_millis(),
             created_by: entity.created.by.as_str(),
             updated_at: entity.updated.at.as_millis(),
@@ -74,11 +76,12 @@ pub(crate) async fn upsert(
     let rows: Vec<_> = entities.iter().map(EntityRow::from).collect();
     sqlx::query(
         "INSERT INTO entities (project_id, project_id_numeric, kind, id, id_numeric, fields, history,
-             version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
-             deleted_at, deleted_by)
+             version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at,
+             updated_by, deleted_at, deleted_by)
          SELECT value ->> 'project_id', value ->> 'project_id_numeric', value ->> 'kind', value ->> 'id',
              value ->> 'id_numeric', value ->> 'fields', value ->> 'history', value ->> 'version',
              value ->> 'rank', value ->> 'status', value ->> 'epic_id', value ->> 'sprint_id',
+             value ->> 'role',
              value ->> 'created_at', value ->> 'created_by', value ->> 'updated_at',
              value ->> 'updated_by', value ->> 'deleted_at', value ->> 'deleted_by'
          FROM json_each(?1)
@@ -86,7 +89,7 @@ pub(crate) async fn upsert(
          ON CONFLICT (project_id, kind, id) DO UPDATE SET
              fields = excluded.fields, history = excluded.history, version = excluded.version,
              rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
-             sprint_id = excluded.sprint_id, created_at = excluded.created_at,
+             sprint_id = excluded.sprint_id, role = excluded.role, created_at = excluded.created_at,
              created_by = excluded.created_by, updated_at = excluded.updated_at,
              updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
              deleted_by = excluded.deleted_by",
@@ -100,7 +103,7 @@ pub(crate) async fn upsert(
 pub(crate) async fn get(
     conn: &mut SqliteConnection,
     keys: &[EntityKey],
-) -> Result<Vec<Entity>, StoreError> {
+) -> Result<Loaded, StoreError> {
     let keys: Vec<_> = keys
         .iter()
         .map(|(project, kind, id)| (project.as_str(), kind.as_str(), id.as_str()))
@@ -116,50 +119,7 @@ pub(crate) async fn get(
     .bind(super::json(&keys))
     .fetch_all(conn)
     .await?;
-    row::all(&rows, row::entity)
-}
-
-pub(crate) async fn tasks_of(
-    conn: &mut SqliteConnection,
-    wanted: &[(ProjectId, Reference, EntityId)],
-) -> Result<Vec<Entity>, StoreError> {
-    let References { epics, sprints } = References::of(wanted);
-    let rows = sqlx::query(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM entities
-         WHERE rowid IN (
-             SELECT task.rowid FROM json_each(?1) AS epic CROSS JOIN entities AS task
-             WHERE task.project_id = epic.value ->> 0 AND task.epic_id = epic.value ->> 1
-                 AND task.kind = 'task' AND task.deleted_at IS NULL
-             UNION
-             SELECT task.rowid FROM json_each(?2) AS sprint CROSS JOIN entities AS task
-             WHERE task.project_id = sprint.value ->> 0 AND task.sprint_id = sprint.value ->> 1
-                 AND task.kind = 'task' AND task.deleted_at IS NULL
-         )"
-    ))
-    .bind(super::json(&epics))
-    .bind(super::json(&sprints))
-    .fetch_all(conn)
-    .await?;
-    row::all(&rows, row::entity)
-}
-
-pub(crate) async fn order_get(
-    conn: &mut SqliteConnection,
-    projects: &[ProjectId],
-) -> Result<Vec<(ProjectId, OrderEntry)>, StoreError> {
-    let projects: Vec<_> = projects.iter().map(ProjectId::as_str).collect();
-    let rows = sqlx::query(
-        "SELECT project_id, project_id_numeric, id, id_numeric, rank, status, sprint_id FROM entities
-         WHERE project_id IN (SELECT value FROM json_each(?1))
-             AND kind = 'task' AND deleted_at IS NULL AND rank IS NOT NULL
-         ORDER BY project_id, rank, id",
-    )
-    .bind(super::json(&projects))
-    .fetch_all(conn)
-    .await?;
-    row::all(&rows, row::order_entry)
+    row::loaded(&rows)
 }
 
 /// One statement, because one statement sees one state.

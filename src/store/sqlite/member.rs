@@ -29,20 +29,21 @@ pub(crate) async fn standings(
     row::all(&rows, row::standing)
 }
 
-pub(crate) async fn owners(
+pub(crate) async fn other_owner(
     conn: &mut SqliteConnection,
-    projects: &[ProjectId],
-) -> Result<Vec<Entity>, StoreError> {
-    let projects: Vec<_> = projects.iter().map(ProjectId::as_str).collect();
-    let rows = sqlx::query(concat!(
+    project: &ProjectId,
+    member: &EntityId,
+) -> Result<Option<Entity>, StoreError> {
+    let row = sqlx::query(concat!(
         "SELECT ",
         columns!(),
         " FROM entities
-         WHERE project_id IN (SELECT value FROM json_each(?1)) AND kind = 'member'
-             AND deleted_at IS NULL AND fields ->> 'role' = 'owner'"
+         WHERE project_id = ?1 AND id <> ?2 AND kind = 'member' AND deleted_at IS NULL AND role = 'owner'
+         LIMIT 1"
     ))
-    .bind(super::json(&projects))
-    .fetch_all(conn)
+    .bind(project.as_str())
+    .bind(member.as_str())
+    .fetch_optional(conn)
     .await?;
-    row::all(&rows, row::entity)
+    row.as_ref().map(row::entity).transpose()
 }

@@ -82,6 +82,40 @@ async fn a_file_is_opened_by_one_process_only() {
 }
 
 #[tokio::test]
+async fn a_file_is_opened_once_whatever_name_it_is_opened_by() {
+    let db = Database::sqlite().await.migrated().await;
+    let path = std::path::PathBuf::from(db.url.strip_prefix("sqlite:").unwrap());
+    let [hard, soft] = ["hard.db", "soft.db"].map(|name| path.with_file_name(name));
+    std::fs::hard_link(&path, &hard).unwrap();
+    std::os::unix::fs::symlink(&path, &soft).unwrap();
+    std::fs::remove_file(path.with_file_name("board.db.lock")).unwrap();
+    for name in [&path, &hard, &soft] {
+        let url = format!("sqlite:{}", name.display());
+        let error = Store::open(&url.parse().unwrap(), 4).await.unwrap_err();
+        assert!(matches!(error, StoreError::InUse { .. }), "{error:?}");
+    }
+    // What was refused has taken no lock away from who has it.
+    append(&db.store, &project("p").channel(), &["1"]).await;
+    db.store.close().await;
+    let again = open(&db.url).await;
+    let channel = again.channel_get(&project("p").channel()).await.unwrap();
+    assert_eq!(channel.unwrap().seq, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_file_that_has_lost_its_name() {
+    let db = Database::sqlite().await.migrated().await;
+    let path = std::path::PathBuf::from(db.url.strip_prefix("sqlite:").unwrap());
+    let away = path.with_file_name("away.db");
+    std::fs::rename(&path, &away).unwrap();
+    assert!(db.store.begin().await.unwrap_err().is_unavailable());
+    std::fs::write(&path, "").unwrap();
+    assert!(db.store.begin().await.unwrap_err().is_unavailable());
+    std::fs::rename(&away, &path).unwrap();
+    append(&db.store, &project("p").channel(), &["1"]).await;
+}
+
+#[tokio::test]
 async fn says_why_it_cannot_open() {
     for url in [
         "sqlite:/nowhere/at/all/board.db".to_owned(),
@@ -137,8 +171,8 @@ fn every_future_can_be_sent() {
             let mut tx = store.begin().await.unwrap();
             tx.channels_lock(std::slice::from_ref(name)).await.unwrap();
             tx.entities_get(&[]).await.unwrap();
-            tx.tasks_of(&[]).await.unwrap();
-            tx.order_get(&[]).await.unwrap();
+            tx.other_owner(project, &id("ann")).await.unwrap();
+            tx.entities_put(&[]).await.unwrap();
             tx.answers_get(&[]).await.unwrap();
             tx.write(batch).await.unwrap();
             tx.commit().await.unwrap();

@@ -35,7 +35,10 @@ async fn a_server_that_dies_is_unavailable_and_heals() {
     write.write(&log_of(&locked[0], &["3"])).await.unwrap();
 
     server.kill9();
-    let error = read.order_get(&[project("p")]).await.unwrap_err();
+    let error = read
+        .other_owner(&project("p"), &id("ann"))
+        .await
+        .unwrap_err();
     assert!(error.is_unavailable(), "{error:?}");
     let error = write.commit().await.unwrap_err();
     assert!(matches!(error, CommitError::Unknown(_)), "{error:?}");

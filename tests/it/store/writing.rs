@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boardcast::domain::{FieldStamp, Reference};
+use boardcast::domain::FieldStamp;
 use boardcast::store::{StoreError, StoredAnswer};
 use futures_util::future::join_all;
 
@@ -158,61 +158,6 @@ both_databases! {
             let StoreError::Inconsistent { table, .. } = error else { panic!("{error:?}") };
             assert_eq!(table, "channels");
         }
-    }
-}
-
-both_databases! {
-    async fn finds_the_live_tasks_of_epics_and_sprints(db: &Database) {
-        let mut dead = task("p", "dead", json!({"epicId": "e"}));
-        dead.deleted = Some(stamp(2));
-        save(&db.store, vec![
-            task("p", "both", json!({"epicId": "e", "sprintId": 7})),
-            task("p", "sprint", json!({"sprintId": "7"})),
-            task("p", "other", json!({"epicId": "f", "sprintId": "8"})),
-            task("p", "long", json!({"epicId": "e".repeat(10_000)})),
-            task("q", "elsewhere", json!({"epicId": "e"})),
-            entity("p", Kind::Sprint, "no task", json!({"epicId": "e"})),
-            dead,
-        ])
-        .await;
-        let mut tx = db.store.begin().await.unwrap();
-        let mut tasks_of = async |wanted: &[_]| {
-            let tasks = tx.tasks_of(wanted).await.unwrap();
-            tasks.iter().map(|task| task.id.to_string()).collect::<BTreeSet<_>>()
-        };
-        let epic = (project("p"), Reference::Epic, id("e"));
-        let sprint = (project("p"), Reference::Sprint, EntityId(number(7)));
-        assert_eq!(tasks_of(std::slice::from_ref(&epic)).await, ["both".to_owned()].into());
-        let both = ["both", "sprint"].map(str::to_owned);
-        assert_eq!(tasks_of(&[epic.clone(), sprint, epic]).await, both.into());
-        assert!(tasks_of(&[(project("q"), Reference::Sprint, id("7"))]).await.is_empty());
-        assert!(tasks_of(&[]).await.is_empty());
-    }
-}
-
-both_databases! {
-    async fn the_order_is_by_bytes_and_of_live_tasks(db: &Database) {
-        let mut dead = task("p", "dead", json!({}));
-        dead.deleted = Some(stamp(2));
-        let mut unplaced = task("p", "unplaced", json!({}));
-        unplaced.rank = None;
-        let mut tasks = vec![dead, unplaced, entity("p", Kind::Epic, "epic", json!({}))];
-        for (id, rank) in [("1", "b0V"), ("2", "Z1V"), ("3", "a1V"), ("4", "B1V"), ("5", "a-V")] {
-            let mut task = task("p", id, json!({"status": "todo", "sprintId": 7}));
-            task.rank = Some(Rank::restore(rank.to_owned()));
-            tasks.push(task);
-        }
-        tasks.push(task("q", "6", json!({"status": {"no": "text"}, "sprintId": ""})));
-        save(&db.store, tasks).await;
-
-        let mut tx = db.store.begin().await.unwrap();
-        let order = tx.order_get(&[project("q"), project("p"), project("none")]).await.unwrap();
-        let ids: Vec<_> = order.iter().map(|(_, entry)| entry.id.as_str()).collect();
-        assert_eq!(ids, ["4", "2", "5", "3", "1", "6"]);
-        assert_eq!((&order[0].0, &order[5].0), (&project("p"), &project("q")));
-        let (first, last) = (&order[0].1, &order[5].1);
-        assert_eq!((first.status.as_deref(), first.sprint.as_deref()), (Some("todo"), Some("7")));
-        assert_eq!((last.status.as_deref(), last.sprint.as_deref()), (None, None));
     }
 }
 

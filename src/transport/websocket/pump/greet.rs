@@ -197,7 +197,8 @@ impl Pump {
             channels.truncate(MAX_CURSOR_CHANNELS);
         }
         // A connection's first one is free, as is the first one of a message, which has paid for itself.
-        seat.session.charge(channels.len().saturating_sub(1));
+        seat.session
+            .charge_channels(channels.len().saturating_sub(1));
         for name in channels {
             if begun.channels.contains(&name) {
                 continue;
@@ -218,8 +219,6 @@ impl Pump {
         cursor: Option<String>,
     ) -> Result<(), Reply> {
         let wish = Subscribe::new([name], [], cursor.map(Since::Cursor))?;
-        // No message has paid for it.
-        seat.session.charge_channels(1);
         let subscriber = Arc::clone(seat) as Arc<dyn Subscriber>;
         match seat
             .session

@@ -1,0 +1,49 @@
+-- The place of a card among the live tasks of its project, and among those with the same status and sprint, is found
+-- without reading the others. A text of any length does not fit into an index; the few cards with a rank that long are
+-- looked at one by one.
+DROP INDEX entities_order;
+CREATE INDEX entities_order ON entities (project_id, rank, id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(rank) <= 512;
+CREATE INDEX entities_column ON entities (project_id, status, sprint_id, rank, id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(rank) <= 512
+        AND octet_length(coalesce(status, '')) <= 128 AND octet_length(coalesce(sprint_id, '')) <= 128;
+CREATE INDEX entities_long_ranks ON entities (project_id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(rank) > 512;
+
+-- The tasks of an epic or a sprint are read a few at a time, by id.
+DROP INDEX entities_tasks_of_epic;
+CREATE INDEX entities_tasks_of_epic ON entities (project_id, epic_id, id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(epic_id) <= 128;
+DROP INDEX entities_tasks_of_sprint;
+CREATE INDEX entities_tasks_of_sprint ON entities (project_id, sprint_id, id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(sprint_id) <= 128;
+-- The statuses are those of a finished task (FINISHED in src/domain/cascade.rs).
+CREATE INDEX entities_unfinished_of_sprint ON entities (project_id, sprint_id, id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(sprint_id) <= 128
+        AND (status IS NULL OR lower(status COLLATE "C") NOT IN ('done', 'completed', 'complete', 'closed', 'finished',
+            'resolved', 'cancelled', 'canceled', 'archived'));
+
+-- A member's role is a copy from fields, made by the writer of the row.
+ALTER TABLE entities ADD COLUMN role text;
+UPDATE entities SET role = fields ->> 'role' WHERE kind = 'member';
+CREATE INDEX entities_owners ON entities (project_id, id)
+    WHERE kind = 'member' AND deleted_at IS NULL AND role = 'owner';
+
+-- What an accepted command still has to do to the tasks that refer to its epic or sprint. The row is written with the
+-- command and removed with the last of its events.
+CREATE TABLE cascades (
+    project_id text COLLATE "C" NOT NULL,
+    project_id_numeric boolean NOT NULL,
+    reference text COLLATE "C" NOT NULL,
+    entity_id text COLLATE "C" NOT NULL,
+    cause text NOT NULL,
+    target_id text COLLATE "C",
+    target_id_numeric boolean NOT NULL,
+    actor text NOT NULL,
+    remaining bigint NOT NULL,
+    stepped_at bigint NOT NULL,
+    PRIMARY KEY (project_id, reference, entity_id)
+);
+
+CREATE INDEX cascades_target ON cascades (project_id, target_id) WHERE target_id IS NOT NULL;
+CREATE INDEX cascades_stepped_at ON cascades (stepped_at);

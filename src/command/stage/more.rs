@@ -1,0 +1,177 @@
+//! What must be loaded for one command alone, right before it: the neighbours of a card's place, the tasks of an epic.
+//! How much that is does not depend on how much the project holds.
+//!
+//! The database is asked, and not what is in memory, because that is only a part of the project. So what the commands
+//! before have changed is written first; it stays part of the same transaction.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::Stage;
+use crate::command::writer::{Job, StoredKey, Work, WriterOptions};
+use crate::domain::{
+    Cascade, CascadeKey, Cause, Command, Entity, Kind, Needs, ProjectId, STEP_TASKS, place_query,
+};
+use crate::store::{StoreError, TaskLimits, Tx};
+
+/// What is loaded of an epic's or sprint's tasks at once.
+const STEP: TaskLimits = TaskLimits {
+    tasks: STEP_TASKS,
+    bytes: 4 * 1024 * 1024,
+};
+
+impl Stage<'_> {
+    /// Loads what only this job needs.
+    pub(in crate::command) async fn load_more(
+        &mut self,
+        tx: &mut Tx,
+        job: &Job,
+        options: &WriterOptions,
+    ) -> Result<(), StoreError> {
+        if !job.work.needs_more() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        match &job.work {
+            Work::Command { command, key } => {
+                self.load_for_command(tx, job, command, key.as_ref(), options)
+                    .await?;
+            }
+            Work::Step(key) => self.load_for_step(tx, key).await?,
+            Work::Publish { .. } => {}
+        }
+        self.extra_time += started.elapsed();
+        Ok(())
+    }
+
+    async fn load_for_command(
+        &mut self,
+        tx: &mut Tx,
+        job: &Job,
+        command: &Command,
+        key: Option<&StoredKey>,
+        options: &WriterOptions,
+    ) -> Result<(), StoreError> {
+        let context = self.context(job, options);
+        let Ok((_, world)) = self.admit(job, command, key, options) else {
+            return Ok(());
+        };
+        let (kind, id) = command.subject();
+        let is_deleted = world.get(kind, id).is_some_and(|it| it.deleted.is_some());
+        // A rule that panics does so again when it is applied, and is noticed there.
+        let query = AssertUnwindSafe(|| place_query(world, command, &context));
+        let place = catch_unwind(query).ok().flatten();
+        self.flush(tx, &command.project).await?;
+        if let Some(world) = self.world(&command.project) {
+            world.load_matching(0, false);
+        }
+        let mut cascades = Vec::new();
+        for need in command.needs() {
+            match need {
+                Needs::Entity(..) => {}
+                Needs::TasksOf(..) if is_deleted => {}
+                Needs::TasksOf(cause, reference, id) => {
+                    let key = CascadeKey {
+                        project: command.project.clone(),
+                        reference,
+                        id: id.clone(),
+                    };
+                    self.load_tasks(tx, &key, cause, Cascade::MAX_COUNTED, 0)
+                        .await?;
+                }
+                Needs::Cascades(id) => {
+                    cascades.extend(tx.cascades_about(&command.project, id).await?);
+                }
+                Needs::Place => {
+                    if let Some(query) = &place {
+                        let neighbours = tx.neighbours(query).await?;
+                        if let Some(world) = self.world(&command.project) {
+                            world.load_neighbours(neighbours);
+                        }
+                    }
+                }
+                Needs::OtherOwner(id) => {
+                    if let Some(owner) = tx.other_owner(&command.project, id).await? {
+                        self.load_entity(owner);
+                    }
+                }
+            }
+        }
+        if let Some(world) = self.world(&command.project) {
+            world.load_cascades(cascades);
+        }
+        Ok(())
+    }
+
+    async fn load_for_step(&mut self, tx: &mut Tx, key: &CascadeKey) -> Result<(), StoreError> {
+        self.flush(tx, &key.project).await?;
+        let Some(cascade) = tx.cascade_get(key).await? else {
+            if let Some(world) = self.world(&key.project) {
+                world.load_cascades(Vec::new());
+            }
+            return Ok(());
+        };
+        if let Some(target) = &cascade.target {
+            let sprint = (key.project.clone(), Kind::Sprint, target.clone());
+            for entity in tx.entities_get(&[sprint]).await? {
+                self.load_entity(entity);
+            }
+        }
+        // Not counted again once the number is known: it is nearly right, and whether there are more is exact.
+        let (max_count, left) = match cascade.left {
+            Cascade::MAX_COUNTED.. => (Cascade::MAX_COUNTED, 0),
+            left => (STEP.tasks + 1, left),
+        };
+        self.load_tasks(tx, key, cascade.cause, max_count, left)
+            .await?;
+        if let Some(world) = self.world(&key.project) {
+            world.load_cascades(vec![cascade]);
+        }
+        Ok(())
+    }
+
+    /// Loads the next tasks that change. If there are more, they are at least so many as are said to be left.
+    async fn load_tasks(
+        &mut self,
+        tx: &mut Tx,
+        key: &CascadeKey,
+        cause: Cause,
+        max_count: usize,
+        left: usize,
+    ) -> Result<(), StoreError> {
+        let found = tx.tasks_of(key, cause, STEP, max_count).await?;
+        let has_more = found.count > found.tasks.len();
+        let count = if has_more {
+            found.count.max(left)
+        } else {
+            found.count
+        };
+        if let Some(world) = self.world(&key.project) {
+            world.load_matching(count, has_more);
+        }
+        for task in found.tasks {
+            self.load_entity(task);
+        }
+        Ok(())
+    }
+
+    pub(super) fn load_entity(&mut self, entity: Entity) {
+        if let Some(world) = self.world(&entity.project) {
+            world.load(entity);
+        }
+    }
+
+    /// Writes what the commands before have changed, if they have changed something in this project.
+    async fn flush(&mut self, tx: &mut Tx, project: &ProjectId) -> Result<(), StoreError> {
+        let channel = project.channel();
+        if !self.touched.iter().any(|(touched, ..)| *touched == channel) {
+            return Ok(());
+        }
+        let entities = self.take_touched();
+        let cascades = std::mem::take(&mut self.batch.cascades);
+        tx.entities_put(&entities).await?;
+        tx.cascades_put(&cascades, self.batch.now).await?;
+        self.written += entities.len() + cascades.len();
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! One step of a cascade: events like those of a command, of the author whose command began it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Stage;
+use crate::command::batch::BatchError;
+use crate::contract::{Reply, payload};
+use crate::domain::{CascadeKey, Context, Event, EventId, Fields, step};
+
+/// The key under which the answer to a step says how many tasks are left.
+pub(in crate::command) const LEFT: &str = "left";
+
+impl Stage<'_> {
+    /// Changes the next tasks. Nothing happens if the cascade has come to its end meanwhile, by another instance.
+    pub(super) fn step(&mut self, key: &CascadeKey) -> Reply {
+        let channel = key.project.channel();
+        let now = self.now;
+        let Some(scene) = self.scenes.get_mut(&channel) else {
+            return BatchError::Internal.reply();
+        };
+        let Some(world) = &scene.world else {
+            return BatchError::Internal.reply();
+        };
+        let Some(cascade) = world.cascade_from(key.reference, &key.id).cloned() else {
+            return left(0);
+        };
+        let context = Context {
+            actor: cascade.actor.clone(),
+            now,
+            strict: false,
+            founder: None,
+        };
+        let stepped = catch_unwind(AssertUnwindSafe(|| {
+            let dragged = step(world, cascade, &context);
+            let nothing = Fields::new();
+            let payloads: Vec<_> = (world.seq() + 1..)
+                .zip(&dragged.events)
+                .map(|(seq, draft)| payload::event(draft, &nothing, seq))
+                .collect();
+            (dragged, payloads)
+        }));
+        let Ok((mut dragged, payloads)) = stepped else {
+            tracing::error!(project.id = %key.project, "a rule panicked; its cascade waits");
+            return BatchError::Internal.reply();
+        };
+        if dragged.entities.is_empty() && dragged.cascade.left > 0 {
+            // The database finds tasks that the rule does not change. The next step would find them again.
+            tracing::error!(project.id = %key.project, "a cascade cannot go on; it ends here");
+            dragged.cascade.left = 0;
+        }
+        for (draft, payload) in dragged.events.iter().zip(payloads) {
+            self.event_bytes += payload.get().len();
+            let event = scene.append(Event {
+                channel: channel.clone(),
+                channel_no: scene.channel.no,
+                seq: scene.head() + 1,
+                id: EventId::generate(),
+                source: None,
+                event_type: draft.event_type.clone(),
+                payload: payload.into(),
+                actor: context.actor.clone(),
+                created_at: now,
+                origin: None,
+            });
+            self.batch.events.push((event, None));
+        }
+        if let Some(world) = &mut scene.world {
+            world.accept_dragged(&dragged);
+        }
+        self.touch(&channel, &dragged.entities);
+        self.dragged += dragged.entities.len();
+        let reply = left(dragged.cascade.left);
+        self.batch.cascades.push(dragged.cascade);
+        reply
+    }
+}
+
+fn left(tasks: usize) -> Reply {
+    let mut answer = Fields::new();
+    answer.insert(LEFT.to_owned(), tasks.into());
+    Reply::done(answer)
+}

@@ -1,0 +1,127 @@
+//! What a command does to the tasks that refer to its epic or sprint. There may be any number of them, so the command
+//! changes the first ones itself, and the rest follows in steps.
+
+use super::{Actor, Entity, EntityId, EventType, ProjectId, Reference};
+
+/// The most tasks that one command, or one step, changes besides its subject.
+pub const STEP_TASKS: usize = 200;
+
+/// Statuses, in lower case, with which a task needs no new home when its sprint is completed. The databases have an index
+/// of all other tasks, and compare as [`is_finished`] does: regardless of the case of the letters A to Z.
+const FINISHED: [&str; 9] = [
+    "done",
+    "completed",
+    "complete",
+    "closed",
+    "finished",
+    "resolved",
+    "cancelled",
+    "canceled",
+    "archived",
+];
+
+/// Why tasks lose the epic or sprint that they refer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It was deleted: all its tasks refer to nothing from now on.
+    Deleted,
+    /// The sprint was completed: its unfinished tasks go into another one, or into none.
+    Completed,
+}
+
+impl Cause {
+    /// The name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// Whether a task changes that refers to what was deleted or completed.
+    #[must_use]
+    pub fn changes(self, task: &Entity) -> bool {
+        match self {
+            Self::Deleted => true,
+            Self::Completed => !is_finished(task),
+        }
+    }
+
+    /// The event that says so of a task.
+    #[must_use]
+    pub const fn event(self) -> EventType {
+        EventType::known(match self {
+            Self::Deleted => "task.updated",
+            Self::Completed => "task.moved",
+        })
+    }
+}
+
+impl std::str::FromStr for Cause {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        match name {
+            "deleted" => Ok(Self::Deleted),
+            "completed" => Ok(Self::Completed),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Tasks that refer to something: those that a [`Cause`] changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CascadeKey {
+    /// The project.
+    pub project: ProjectId,
+    /// The field by which the tasks refer to it.
+    pub reference: Reference,
+    /// The epic's or sprint's id.
+    pub id: EntityId,
+}
+
+/// What an accepted command does to the tasks of its epic or sprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cascade {
+    /// Which tasks.
+    pub key: CascadeKey,
+    /// Why.
+    pub cause: Cause,
+    /// The sprint into which they go; without one they go into none.
+    pub target: Option<EntityId>,
+    /// The author of the command, and so of what follows from it.
+    pub actor: Actor,
+    /// The number of tasks that have not been changed yet; [`MAX_COUNTED`](Self::MAX_COUNTED) if it is not lower. 0 is a
+    /// cascade that has come to its end.
+    pub left: usize,
+}
+
+impl Cascade {
+    /// Tasks are counted up to this number.
+    pub const MAX_COUNTED: usize = 10_000;
+}
+
+fn is_finished(task: &Entity) -> bool {
+    task.text("status").is_some_and(|status| {
+        FINISHED
+            .iter()
+            .any(|finished| status.eq_ignore_ascii_case(finished))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The databases know no letters beyond ASCII; a status was compared in Unicode's lower case before.
+    #[test]
+    fn finished_statuses_are_the_same_in_ascii_and_unicode() {
+        let others = (char::MIN..=char::MAX).filter(|char| !char.is_ascii());
+        for other in others {
+            let lower = other.to_lowercase().to_string();
+            let differs = FINISHED.iter().any(|status| status.contains(&lower));
+            assert!(!differs, "{other}");
+        }
+    }
+}
