@@ -76,14 +76,13 @@ impl Request {
     /// Whether the answer may be large: it carries a state, or events.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(
-            self,
-            Self::Join(_)
-                | Self::Snapshot { .. }
-                | Self::Sync { .. }
-                | Self::Subscribe(_)
-                | Self::Replay { .. }
-        )
+        match self {
+            Self::Join(join) => join.snapshot || join.events || join.since.is_some(),
+            // With `since` the client may be told a reset, which carries a state.
+            Self::Subscribe(subscribe) => subscribe.since.is_some(),
+            Self::Snapshot { .. } | Self::Sync { .. } | Self::Replay { .. } => true,
+            _ => false,
+        }
     }
 }
 
