@@ -23,11 +23,9 @@ CREATE INDEX entities_unfinished_of_sprint ON entities (project_id, sprint_id, i
         AND (status IS NULL OR lower(status COLLATE "C") NOT IN ('done', 'completed', 'complete', 'closed', 'finished',
             'resolved', 'cancelled', 'canceled', 'archived'));
 
--- A member's role is a copy from fields, made by the writer of the row.
-ALTER TABLE entities ADD COLUMN role text;
-UPDATE entities SET role = fields ->> 'role' WHERE kind = 'member';
+-- An owner of a project is found without reading its other members.
 CREATE INDEX entities_owners ON entities (project_id, id)
-    WHERE kind = 'member' AND deleted_at IS NULL AND role = 'owner';
+    WHERE kind = 'member' AND deleted_at IS NULL AND fields ->> 'role' = 'owner';
 
 -- What an accepted command still has to do to the tasks that refer to its epic or sprint. The row is written with the
 -- command and removed with the last of its events.

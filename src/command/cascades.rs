@@ -130,8 +130,8 @@ impl Runner {
             Err(_) => None,
         };
         let Some(left) = left else {
-            // The row is still there, and is found again.
-            self.turns.push_back(key);
+            // The row is still there, and is found again once it is abandoned: a step that fails each time must not
+            // hold up the others.
             tokio::time::sleep(FAILED).await;
             return;
         };

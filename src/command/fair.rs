@@ -3,7 +3,7 @@
 //!
 //! Within a line the order is kept, and that is what a connection is promised: all that comes over it has one actor.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::writer::Job;
 use crate::domain::Actor;
@@ -39,6 +39,11 @@ pub(super) struct Lines<J> {
     /// Those who have a line, by whose turn it is.
     turns: VecDeque<Actor>,
     len: usize,
+    /// The number of heavy jobs that were taken last.
+    heavy: usize,
+    /// Whose heavy job was taken last and not done, nor any other heavy one: it goes first, or light ones could fill every
+    /// batch.
+    overdue: Option<Actor>,
 }
 
 impl<J: Waiting> Lines<J> {
@@ -47,6 +52,8 @@ impl<J: Waiting> Lines<J> {
             by_actor: HashMap::new(),
             turns: VecDeque::new(),
             len: 0,
+            heavy: 0,
+            overdue: None,
         }
     }
 
@@ -63,10 +70,23 @@ impl<J: Waiting> Lines<J> {
         self.line(&job).push_back(job);
     }
 
-    /// Puts jobs that were taken and not done back to the beginning of their lines.
+    /// Puts jobs that were taken last and not done back to the beginning of their lines, whose turn comes first.
     pub(super) fn put_back(&mut self, jobs: Vec<J>) {
+        let is_heavy_left = |job: &&J| job.is_heavy();
+        let heavy_left = jobs.iter().filter(is_heavy_left).count();
+        if heavy_left == self.heavy {
+            let first = jobs.iter().find(is_heavy_left);
+            self.overdue = first.map(|job| job.actor().clone());
+        }
+        let mut seen = HashSet::new();
+        let actors = jobs.iter().map(|job| job.actor().clone());
+        let first: Vec<_> = actors.filter(|actor| seen.insert(actor.clone())).collect();
         for job in jobs.into_iter().rev() {
             self.line(&job).push_front(job);
+        }
+        self.turns.retain(|actor| !seen.contains(actor));
+        for actor in first.into_iter().rev() {
+            self.turns.push_front(actor);
         }
     }
 
@@ -88,9 +108,29 @@ impl<J: Waiting> Lines<J> {
             max_jobs,
             max_bytes,
         };
+        if let Some(actor) = self.overdue.take() {
+            self.take_first(&actor, &mut taken);
+        }
         self.rounds(&mut taken, |job| !job.is_heavy());
         self.rounds(&mut taken, |_| true);
+        self.heavy = taken.jobs.iter().filter(|job| job.is_heavy()).count();
         taken.jobs
+    }
+
+    /// Takes the first job of a line, whatever it is.
+    fn take_first(&mut self, actor: &Actor, taken: &mut Taken<J>) {
+        let Some(line) = self.by_actor.get_mut(actor) else {
+            return;
+        };
+        if let Some(job) = line.pop_front() {
+            taken.bytes += job.bytes();
+            taken.jobs.push(job);
+            self.len -= 1;
+        }
+        if line.is_empty() {
+            self.by_actor.remove(actor);
+            self.turns.retain(|other| other != actor);
+        }
     }
 
     /// Goes round until nobody in turn has a job that may be taken.
@@ -211,28 +251,56 @@ mod tests {
         assert_eq!(shown(&lines.take(5, 1000)), ["a3"]);
     }
 
-    #[test]
-    fn jobs_that_are_put_back_come_first_again() {
+    fn filled(jobs: impl IntoIterator<Item = Vec<Test>>) -> Lines<Test> {
         let mut lines = Lines::new();
-        for job in [jobs("a", 0..3, false), jobs("b", 0..3, false)]
-            .into_iter()
-            .flatten()
-        {
+        for job in jobs.into_iter().flatten() {
             lines.push(job);
         }
+        lines
+    }
+
+    #[test]
+    fn jobs_that_are_put_back_come_first_again() {
+        let mut lines = filled([jobs("a", 0..3, false), jobs("b", 0..3, false)]);
         let mut taken = lines.take(4, 1000);
         lines.push(Test(Actor::new("c"), 0, false));
         let rest = taken.split_off(1);
         lines.put_back(rest);
         assert_eq!(lines.len(), 6);
         let order = shown(&lines.take(9, 1000));
-        for actor in ["a", "b", "c"] {
-            let own: Vec<_> = order.iter().filter(|job| job.starts_with(actor)).collect();
-            assert!(own.is_sorted(), "{order:?}");
+        assert_eq!(order, ["b0", "a1", "c0", "b1", "a2", "b2"]);
+    }
+
+    /// Eight users fill every transaction, and the ninth has a single job, which no transaction had room for.
+    #[test]
+    fn a_user_with_one_job_is_served_although_others_fill_every_batch() {
+        const FULL: usize = 8;
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let mut lines = filled(names.map(|name| jobs(name, 0..50, false)));
+        lines.push(Test(Actor::new("v"), 0, false));
+        for batch in 0.. {
+            let mut taken = lines.take(100, 10_000);
+            let left = taken.split_off(FULL.min(taken.len()));
+            lines.put_back(left);
+            if shown(&taken).contains(&"v0".to_owned()) {
+                break;
+            }
+            assert!(batch < 2, "{taken:?}");
         }
-        assert!(
-            order.iter().position(|job| job == "c0") < Some(3),
-            "{order:?}"
-        );
+    }
+
+    #[test]
+    fn a_heavy_job_is_served_although_light_ones_fill_every_batch() {
+        const FULL: usize = 2;
+        let mut lines = filled([jobs("a", 0..50, false), jobs("v", 0..4, true)]);
+        let mut done = Vec::new();
+        for _ in 0..8 {
+            let mut taken = lines.take(100, 10_000);
+            let left = taken.split_off(FULL);
+            lines.put_back(left);
+            done.extend(shown(&taken));
+        }
+        let served = |of: &str| done.iter().filter(|job| job.starts_with(of)).count();
+        assert_eq!((served("v"), served("a")), (4, 12), "{done:?}");
     }
 }

@@ -21,7 +21,7 @@ use super::writer::{Job, StoredKey, Work, WriterOptions};
 use crate::contract::{Accepted, Cursor, ErrorCode, Publication, Reply, payload};
 use crate::domain::{
     Cascade, Changes, ChannelName, ChannelNo, Command, Context, Entity, EntityId, Epoch, Event,
-    EventId, Fields, Kind, ProjectId, STEP_TASKS, Timestamp, World, apply, policy,
+    EventId, Fields, Kind, ProjectId, Refusal, STEP_TASKS, Timestamp, World, apply, policy,
 };
 use crate::store::{Batch, StoredAnswer};
 
@@ -152,10 +152,12 @@ impl Stage<'_> {
                 .zip(&changes.events)
                 .map(|(seq, draft)| payload::event(draft, &command.echo, seq))
                 .collect();
-            Ok((changes, payloads))
+            Ok::<_, Refusal>((changes, payloads))
         }));
         let reply = match applied {
             Ok(Ok((changes, payloads))) => self.accept(job, &channel, key, &changes, payloads),
+            // Not kept under the command's key: it is to be tried again.
+            Ok(Err(refusal)) if refusal.passes_by_itself() => return Reply::from_refusal(&refusal),
             Ok(Err(refusal)) => Reply::from_refusal(&refusal),
             Err(_) => {
                 tracing::error!(project.id = %command.project, "a rule panicked; the command is refused");

@@ -129,6 +129,13 @@ impl Reply {
                     .insert_object("current", payload::entity(current));
                 reply
             }
+            Refusal::UnderWay { current, .. } => {
+                let mut reply = refused(ErrorCode::Conflict).with_field(current.kind.id_key());
+                reply
+                    .rest
+                    .insert_object("current", payload::entity(current));
+                reply
+            }
             Refusal::Precondition { current, .. } => {
                 let mut reply = refused(ErrorCode::PreconditionFailed).with_field("If-Match");
                 if let Some(current) = current {

@@ -31,6 +31,14 @@ pub enum Refusal {
         /// The entity as it is now.
         current: Arc<Entity>,
     },
+    /// Other changes have to come first. It may be accepted a moment later.
+    #[error("{message}")]
+    UnderWay {
+        /// A sentence for a person.
+        message: String,
+        /// The entity as it is now.
+        current: Arc<Entity>,
+    },
     /// The entity is not as the caller said that it must be.
     #[error("the {kind} does not have the version that If-Match asks for")]
     Precondition {
@@ -55,4 +63,12 @@ pub enum Refusal {
         /// The limit in bytes.
         limit: usize,
     },
+}
+
+impl Refusal {
+    /// Whether the same command may be accepted later, although nobody has changed it.
+    #[must_use]
+    pub fn passes_by_itself(&self) -> bool {
+        matches!(self, Self::UnderWay { .. })
+    }
 }

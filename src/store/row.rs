@@ -17,8 +17,8 @@ use super::prune::Expiring;
 use super::{ApiKey, Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
     Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Entity, EntityId, Event, EventId,
-    EventType, Grants, Id, Kind, Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp,
-    Target, Timestamp,
+    EventType, Grants, Id, Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Target,
+    Timestamp,
 };
 
 /// A row of either database, with the table's name for errors.
@@ -337,18 +337,16 @@ pub(super) fn scopes_text(scopes: &Grants) -> String {
 }
 
 /// The columns of an entity that have to be made first.
-pub(super) struct EntityTexts<'a> {
+pub(super) struct EntityTexts {
     pub(super) fields: String,
     pub(super) history: String,
     pub(super) status: Option<String>,
     pub(super) epic_id: Option<String>,
     pub(super) sprint_id: Option<String>,
-    /// Of a member.
-    pub(super) role: Option<&'a str>,
 }
 
-impl<'a> EntityTexts<'a> {
-    pub(super) fn of(entity: &'a Entity) -> Self {
+impl EntityTexts {
+    pub(super) fn of(entity: &Entity) -> Self {
         const MAP: &str = "a map with text keys is JSON";
         let history: &BTreeMap<_, _> = &entity.history;
         Self {
@@ -357,7 +355,6 @@ impl<'a> EntityTexts<'a> {
             status: entity.plain("status"),
             epic_id: entity.plain(Reference::Epic.field()),
             sprint_id: entity.plain(Reference::Sprint.field()),
-            role: entity.text("role").filter(|_| entity.kind == Kind::Member),
         }
     }
 }

@@ -164,7 +164,9 @@ impl Stage<'_> {
     /// Writes what the commands before have changed, if they have changed something in this project.
     async fn flush(&mut self, tx: &mut Tx, project: &ProjectId) -> Result<(), StoreError> {
         let channel = project.channel();
-        if !self.touched.iter().any(|(touched, ..)| *touched == channel) {
+        let is_touched = self.touched.iter().any(|(touched, ..)| *touched == channel);
+        let mut cascades = self.batch.cascades.iter();
+        if !is_touched && !cascades.any(|cascade| cascade.key.project == *project) {
             return Ok(());
         }
         let entities = self.take_touched();

@@ -99,8 +99,7 @@ pub(super) fn none_into(world: &World, sprint: &EntityId) -> Result<(), Refusal>
 }
 
 fn under_way(sprint: &Arc<Entity>, direction: &str) -> Refusal {
-    Refusal::Conflict {
-        field: Kind::Sprint.id_key().to_owned(),
+    Refusal::UnderWay {
         message: format!(
             "tasks are still on their way {direction} this sprint, because a sprint was completed; try again in a moment"
         ),

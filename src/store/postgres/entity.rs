@@ -20,21 +20,21 @@ pub(super) use columns;
 
 const UPSERT: &str = "
     INSERT INTO entities (project_id, project_id_numeric, kind, id, id_numeric, fields, history,
-        version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at, updated_by,
+        version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
         deleted_at, deleted_by)
     SELECT project_id, project_id_numeric, kind, id, id_numeric, fields::jsonb, history::jsonb,
-        version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at, updated_by,
+        version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
         deleted_at, deleted_by
     FROM UNNEST($1::text[], $2::boolean[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
-        $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[],
-        $15::text[], $16::bigint[], $17::text[], $18::bigint[], $19::text[])
+        $8::bigint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
+        $15::bigint[], $16::text[], $17::bigint[], $18::text[])
         AS entity (project_id, project_id_numeric, kind, id, id_numeric, fields, history,
-        version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at, updated_by,
+        version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at, updated_by,
         deleted_at, deleted_by)
     ON CONFLICT (project_id, kind, id) DO UPDATE SET
         fields = excluded.fields, history = excluded.history, version = excluded.version,
         rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
-        sprint_id = excluded.sprint_id, role = excluded.role, created_at = excluded.created_at,
+        sprint_id = excluded.sprint_id, created_at = excluded.created_at,
         created_by = excluded.created_by, updated_at = excluded.updated_at,
         updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
         deleted_by = excluded.deleted_by";
@@ -50,7 +50,7 @@ pub(crate) async fn upsert(
     let text = |of: fn(&Entity) -> &str| list(entities, of);
     let flag = |of: fn(&Entity) -> bool| list(entities, of);
     let number = |of: fn(&Entity) -> i64| list(entities, of);
-    let plain = |of: for<'a> fn(&'a EntityTexts<'_>) -> Option<&'a str>| {
+    let plain = |of: for<'a> fn(&'a EntityTexts) -> Option<&'a str>| {
         texts.iter().map(of).collect::<Vec<_>>()
     };
     let deleted = |entity: &Entity| {
@@ -79,7 +79,6 @@ pub(crate) async fn upsert(
         .bind(plain(|texts| texts.status.as_deref()))
         .bind(plain(|texts| texts.epic_id.as_deref()))
         .bind(plain(|texts| texts.sprint_id.as_deref()))
-        .bind(plain(|texts| texts.role))
         .bind(number(|entity| entity.created.at.as_millis()))
         .bind(text(|entity| entity.created.by.as_str()))
         .bind(number(|entity| entity.updated.at.as_millis()))

@@ -37,7 +37,7 @@ pub(crate) async fn other_owner(
         "SELECT ",
         columns!(),
         " FROM entities
-         WHERE project_id = $1 AND id <> $2 AND kind = 'member' AND deleted_at IS NULL AND role = 'owner'
+         WHERE project_id = $1 AND id <> $2 AND kind = 'member' AND deleted_at IS NULL AND fields ->> 'role' = 'owner'
          LIMIT 1"
     ))
     .bind(project.as_str())

@@ -32,7 +32,6 @@ struct EntityRow<'a> {
     status: Option<String>,
     epic_id: Option<String>,
     sprint_id: Option<String>,
-    role: Option<&'a str>,
     created_at: i64,
     created_by: &'a str,
     updated_at: i64,
@@ -58,7 +57,6 @@ impl<'a> From<&'a Arc<Entity>> for EntityRow<'a> {
             status: texts.status,
             epic_id: texts.epic_id,
             sprint_id: texts.sprint_id,
-            role: texts.role,
             created_at: entity.created.at.as_millis(),
             created_by: entity.created.by.as_str(),
             updated_at: entity.updated.at.as_millis(),
@@ -76,12 +74,11 @@ pub(crate) async fn upsert(
     let rows: Vec<_> = entities.iter().map(EntityRow::from).collect();
     sqlx::query(
         "INSERT INTO entities (project_id, project_id_numeric, kind, id, id_numeric, fields, history,
-             version, rank, status, epic_id, sprint_id, role, created_at, created_by, updated_at,
+             version, rank, status, epic_id, sprint_id, created_at, created_by, updated_at,
              updated_by, deleted_at, deleted_by)
          SELECT value ->> 'project_id', value ->> 'project_id_numeric', value ->> 'kind', value ->> 'id',
              value ->> 'id_numeric', value ->> 'fields', value ->> 'history', value ->> 'version',
              value ->> 'rank', value ->> 'status', value ->> 'epic_id', value ->> 'sprint_id',
-             value ->> 'role',
              value ->> 'created_at', value ->> 'created_by', value ->> 'updated_at',
              value ->> 'updated_by', value ->> 'deleted_at', value ->> 'deleted_by'
          FROM json_each(?1)
@@ -89,7 +86,7 @@ pub(crate) async fn upsert(
          ON CONFLICT (project_id, kind, id) DO UPDATE SET
              fields = excluded.fields, history = excluded.history, version = excluded.version,
              rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
-             sprint_id = excluded.sprint_id, role = excluded.role, created_at = excluded.created_at,
+             sprint_id = excluded.sprint_id, created_at = excluded.created_at,
              created_by = excluded.created_by, updated_at = excluded.updated_at,
              updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
              deleted_by = excluded.deleted_by",
