@@ -59,7 +59,7 @@ struct Parts {
     epoch: Epoch,
     hub: Arc<Hub>,
     snapshots: Snapshots,
-    large_reads: Semaphore,
+    large_reads: Arc<Semaphore>,
     writer: Writer,
     connections: Connections,
     limits: Limits,
@@ -151,7 +151,7 @@ impl App {
             epoch,
             hub,
             snapshots: Snapshots::default(),
-            large_reads: Semaphore::new(LARGE_READS),
+            large_reads: Arc::new(Semaphore::new(LARGE_READS)),
             writer,
             connections,
             lifecycle,
@@ -266,7 +266,7 @@ impl App {
     }
 
     /// The right to read something large: a few at a time have it.
-    pub(crate) fn large_reads(&self) -> &Semaphore {
+    pub(crate) fn large_reads(&self) -> &Arc<Semaphore> {
         &self.0.large_reads
     }
 

@@ -187,7 +187,9 @@ impl Inlet {
         }
         let bytes = weight_of(&message);
         let message = match message {
-            Message::Events(_) if self.memory.is_exceeded() => Message::Announced,
+            Message::Committed(_) | Message::Events(_) if self.memory.is_exceeded() => {
+                Message::Announced
+            }
             Message::Signal(_) if self.memory.is_exceeded() => return,
             message => message,
         };
@@ -227,7 +229,9 @@ impl Inlet {
 
 fn weight_of(message: &Message) -> usize {
     match message {
-        Message::Events(events) => events.iter().map(|event| weight(event)).sum(),
+        Message::Committed(events) | Message::Events(events) => {
+            events.iter().map(|event| weight(event)).sum()
+        }
         Message::Signal(signal) => signal.payload.get().len(),
         _ => 0,
     }

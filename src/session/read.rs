@@ -156,7 +156,7 @@ impl Session {
             (small, None)
         } else {
             drop(small);
-            let turn = self.app.large_reads().acquire().await;
+            let turn = Arc::clone(self.app.large_reads()).acquire_owned().await;
             let whole = store.snapshot(project, &rendered(usize::MAX)).await?;
             (whole, Some(turn))
         };
@@ -167,8 +167,14 @@ impl Session {
         document.insert("projectId", project.to_json());
         document.insert("seq", seq);
         document.insert("cursor", self.cursor_at(&project.channel(), no, seq));
-        let mut document = if turn.is_some() {
-            let inserted = spawn_blocking(move || with_lists(document, &state.entities)).await;
+        let mut document = if let Some(turn) = turn {
+            // The work keeps its turn to its end, also if nobody waits for it any more.
+            let inserted = spawn_blocking(move || {
+                let document = with_lists(document, &state.entities);
+                drop(turn);
+                document
+            });
+            let inserted = inserted.await;
             inserted.map_err(|error| StoreError::Unavailable(error.into()))?
         } else {
             with_lists(document, &state.entities)

@@ -247,7 +247,12 @@ impl Rooms {
         attend: impl FnOnce() -> Option<Attendance>,
     ) -> bool {
         let mut rooms = self.lock();
-        if joined.channel_no.is_none() && !rooms.has_place_for_name(channel) {
+        let room = rooms.by_channel.get(channel);
+        let spelled = room.and_then(|room| room.spelled.as_ref());
+        // A delivery may have given the room its number meanwhile.
+        let has_number =
+            joined.channel_no.is_some() || matches!(spelled, Some(ChannelRef::Number(_)));
+        if !has_number && !rooms.has_place_for_name(channel) {
             return false;
         }
         let Joined {

@@ -79,14 +79,19 @@ impl Answers {
     }
 
     /// Compresses a body to its end, off the runtime's threads if it is large: few at a time, so that those who ask for
-    /// little do not wait for those who ask for much.
+    /// little do not wait for those who ask for much. The work keeps its turn to its end, also if the client has gone.
     async fn compress(&self, response: Response) -> Response {
         let (mut parts, body) = response.into_parts();
         let is_large = parts.extensions.remove::<Large>().is_some();
         let collected = if is_large {
-            let _turn = self.turns.acquire().await;
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
             let runtime = Handle::current();
-            spawn_blocking(move || runtime.block_on(body.collect())).await
+            let compressed = spawn_blocking(move || {
+                let collected = runtime.block_on(body.collect());
+                drop(turn);
+                collected
+            });
+            compressed.await
         } else {
             Ok(body.collect().await)
         };
@@ -169,5 +174,33 @@ impl Backlog for Answer {
         if let Some(hangup) = &self.hangup {
             hangup.hang_up();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use axum::body::Body;
+    use futures_util::{FutureExt as _, stream};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn compression_keeps_its_turn_when_the_client_has_gone() {
+        let answers = Answers::new(&MemoryBudget::new(FLOOR, FLOOR));
+        let turns = answers.turns.available_permits();
+        let (end, ended) = oneshot::channel::<()>();
+        let body = Body::from_stream(stream::once(async move {
+            ended.await.map(|()| Bytes::new()).map_err(io::Error::other)
+        }));
+        let mut response = Response::new(body);
+        response.extensions_mut().insert(Large);
+        assert!(answers.compress(response).now_or_never().is_none());
+        assert_eq!(answers.turns.available_permits(), turns - 1);
+        end.send(()).unwrap();
+        let turns = u32::try_from(turns).unwrap();
+        assert!(answers.turns.acquire_many(turns).await.is_ok());
     }
 }

@@ -207,8 +207,9 @@ impl<S: AsyncRead + Unpin, M: Messages + Unpin> AsyncRead for Flow<S, M> {
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
         let read = &buf.filled()[before..];
         this.writing.read(read.len());
-        let (messages, mut uncounted) = (&mut this.messages, 0);
+        let (messages, mut uncounted, mut has_ended) = (&mut this.messages, 0, false);
         let control = this.frames.follow(read, |message| {
+            has_ended = true;
             uncounted += u32::from(messages.received(&message));
         });
         let control = control + uncounted;
@@ -216,6 +217,10 @@ impl<S: AsyncRead + Unpin, M: Messages + Unpin> AsyncRead for Flow<S, M> {
             && let Some(until) = this.control.count(control)
         {
             this.pause = Some(Box::pin(sleep_until(until)));
+        }
+        if has_ended {
+            // What is unfinished now is another message than before, with an age and a deadline of its own.
+            this.large.set(0);
         }
         this.large.set(this.frames.unfinished());
         Poll::Ready(Ok(()))

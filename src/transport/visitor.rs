@@ -134,9 +134,9 @@ pub(crate) fn admit_operator(parts: &Parts, app: &App) -> Result<(), Reply> {
     Gate::new(app).page(&parts.headers, client)?;
     let attempt = Attempt::begin(app, client)?;
     if shows_admin_token(&parts.headers, app) {
-        attempt.give_back();
         return Ok(());
     }
+    attempt.keep();
     let (code, message) = match app.config().admin_token {
         Some(_) => (
             ErrorCode::Unauthenticated,
@@ -198,7 +198,8 @@ fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
     Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
 }
 
-/// A credential that is looked at, taken out of what may be tried from an address.
+/// A credential that is looked at, taken out of what may be tried from an address. It is given back when this is dropped, also
+/// with a request that is cancelled, unless it is kept.
 struct Attempt<'a> {
     app: &'a App,
     budget: Option<Arc<Budget>>,
@@ -214,9 +215,15 @@ impl<'a> Attempt<'a> {
         Ok(Self { app, budget })
     }
 
-    /// It was not in vain.
-    fn give_back(self) {
-        if let Some(budget) = self.budget {
+    /// Charges the address: the credential counts for nothing.
+    fn keep(mut self) {
+        self.budget = None;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(budget) = self.budget.take() {
             self.app
                 .limits()
                 .give_back_shared(EventClass::Read, &budget);
@@ -235,8 +242,8 @@ async fn identify_at(
     let attempt = Attempt::begin(app, client)?;
     let identity = identify(app, shown, connection).await;
     let in_vain = identity.as_ref().err().and_then(Reply::code) == Some(ErrorCode::Unauthenticated);
-    if !in_vain {
-        attempt.give_back();
+    if in_vain {
+        attempt.keep();
     }
     identity
 }

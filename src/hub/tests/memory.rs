@@ -109,5 +109,6 @@ async fn messages_that_wait_for_a_feed_count_and_the_log_repairs_the_rest() {
         stage.hub.publish(&name, events);
         assert!(stage.hub.event_memory() <= MAX + 11 * KIB);
     }
+    assert!(stage.hub.event_memory() > MAX, "what waits is counted");
     until("it has all", || reader.told() == seqs(1, 100)).await;
 }

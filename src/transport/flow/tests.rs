@@ -120,3 +120,24 @@ async fn the_oldest_of_too_many_large_messages_is_given_up() {
     let newest = &mut flows[69].0;
     assert!(timeout(PATIENCE / 2, newest.read_u8()).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_that_follows_another_at_once_has_its_own_time() {
+    let all = UnfinishedMessages::new(MEBIBYTE);
+    let (mut flow, mut far) = flow(&all);
+    let half = vec![b'x'; MEBIBYTE / 2];
+    far.write_all(&begun(MEBIBYTE)).await.unwrap();
+    far.write_all(&half).await.unwrap();
+    readable(&mut flow).await;
+    tokio::time::sleep(PATIENCE * 2 / 3).await;
+    // The first ends and the second is large already in the same read.
+    far.write_all(&half).await.unwrap();
+    far.write_all(&begun(MEBIBYTE)).await.unwrap();
+    far.write_all(&half).await.unwrap();
+    let mut buffer = vec![0; 2 * MEBIBYTE];
+    assert_eq!(flow.read(&mut buffer).await.unwrap(), MEBIBYTE + 14);
+    tokio::time::sleep(PATIENCE * 2 / 3).await;
+    far.write_all(&half).await.unwrap();
+    assert_eq!(flow.read(&mut buffer).await.unwrap(), MEBIBYTE / 2);
+    assert_eq!(all.bytes(), 0);
+}

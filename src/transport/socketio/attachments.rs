@@ -51,13 +51,23 @@ fn due(start: &[u8]) -> usize {
         return 0;
     };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
+    digits.fold(0, |number: usize, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(usize::from(digit - b'0'))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::UnfinishedMessages;
+
+    #[test]
+    fn due_of_too_many_digits_is_the_largest_number() {
+        assert_eq!(due(b"4512-"), 12);
+        assert_eq!(due(format!("45{}-", "9".repeat(40)).as_bytes()), usize::MAX);
+    }
 
     #[test]
     fn a_packet_counts_until_its_last_attachment_has_come() {

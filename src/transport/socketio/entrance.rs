@@ -125,6 +125,7 @@ async fn admit(
         socket: Arc::clone(&state),
         resets: resets.into(),
     });
+    meter.let_in();
     // Another id than its own tells the client that its session has ended.
     state.give_pid(if is_continued || is_new {
         pid

@@ -211,9 +211,13 @@ impl Meter {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// The client is let in, and the next answer to CONNECT carries this id.
-    pub(super) fn give_pid(&self, pid: PrivateId) {
+    /// Notes that the client is let into the namespace: from now on it may send attachments.
+    pub(super) fn let_in(&self) {
         self.was_let_in.store(true, Ordering::Release);
+    }
+
+    /// The next answer to CONNECT carries this id.
+    pub(super) fn give_pid(&self, pid: PrivateId) {
         *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
         self.lacks_pid.store(true, Ordering::Release);
     }

@@ -7,7 +7,7 @@ mod recover;
 mod send;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -64,10 +64,12 @@ struct Inbox {
 }
 
 impl Inbox {
-    /// Whether there is no room for a message: less is taken of each client if all together have sent much.
+    /// Whether there is no room for a message: less is taken of each client if all together have sent much. An empty inbox
+    /// takes one message of any size.
     fn is_full(&self, bytes: usize) -> bool {
         let max = INBOX_BYTES.min(self.bytes.budget().fair_share());
-        self.messages.len() >= INBOX_MESSAGES || self.bytes.bytes() + bytes > max
+        let is_too_much = !self.messages.is_empty() && self.bytes.bytes() + bytes > max;
+        self.messages.len() >= INBOX_MESSAGES || is_too_much
     }
 
     /// Whether somebody works on it: else the server is to blame if it is full.
@@ -102,6 +104,8 @@ pub(super) struct Socket {
     inbox: Mutex<Inbox>,
     /// Guards the order of what goes out: what is counted and what is emitted stay in step.
     outgoing: Mutex<Outgoing>,
+    /// The bytes of the answers that wait for room in the outbox.
+    unsent: AtomicUsize,
     /// Tells the pump of new messages.
     pub(super) arrived: Notify,
     /// What the connection may still send, …
@@ -182,6 +186,7 @@ impl Socket {
                     app.send_memory(),
                 ),
             }),
+            unsent: AtomicUsize::new(0),
             arrived: Notify::new(),
             connection: Mutex::new(Some(app.connections().open())),
             meter,
@@ -382,5 +387,34 @@ impl Socket {
 impl Incoming {
     fn bytes(&self) -> usize {
         self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{FLOOR, MemoryBudget};
+
+    #[test]
+    fn an_empty_inbox_takes_one_message_of_any_size() {
+        let memory = MemoryBudget::new(FLOOR, usize::MAX);
+        let mut others = memory.holder();
+        others.add(FLOOR);
+        let mut inbox = Inbox {
+            messages: VecDeque::new(),
+            bytes: memory.holder(),
+            moved_at: None,
+            pumping: false,
+            closed: false,
+        };
+        assert!(!inbox.is_full(4 * FLOOR));
+        inbox.bytes.add(4 * FLOOR);
+        inbox.messages.push_back(Incoming {
+            name: String::new(),
+            packet: None,
+            ack: None,
+            refused: None,
+        });
+        assert!(inbox.is_full(1));
     }
 }

@@ -1,6 +1,7 @@
 //! What must not get lost on its way to a client, and waits for room: answers, and where the client stands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -41,9 +42,28 @@ impl Expiring {
     }
 }
 
+/// Counts an answer as unsent until dropped.
+struct Unsent<'a> {
+    count: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl<'a> Unsent<'a> {
+    fn new(count: &'a AtomicUsize, bytes: usize) -> Self {
+        count.fetch_add(bytes, Ordering::Relaxed);
+        Self { count, bytes }
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 impl Backlog for Socket {
     fn waiting(&self) -> usize {
-        self.outgoing().outbox.bytes()
+        self.outgoing().outbox.bytes() + self.unsent.load(Ordering::Relaxed)
     }
 
     fn end_slow(&self) {
@@ -149,13 +169,15 @@ impl Socket {
         }
     }
 
-    /// Sends something that must not get lost, waiting for room.
+    /// Sends something that must not get lost, waiting for room. Until then it counts as waiting for the client, with all
+    /// that is kept for it.
     pub(in super::super) async fn send(
         &self,
         bytes: usize,
         mut send: impl FnMut(&IoSocket) -> Result<(), SendError>,
     ) {
         let wake = Arc::new(Notify::new());
+        let _unsent = Unsent::new(&self.unsent, bytes);
         while self.try_send(bytes, &mut send) == Offer::Full {
             let low = self.outgoing().outbox.low_mark();
             self.meter.wake_at(low, &wake);
@@ -239,5 +261,22 @@ pub(super) fn encode(reply: &Reply, event: &str, ack: Option<&AckSender>) -> Box
     match ack {
         Some(_) => reply.to_raw(),
         None => reply.to_error_event(event),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_as_unsent_until_it_is_dropped() {
+        let count = AtomicUsize::new(0);
+        let first = Unsent::new(&count, 5);
+        let second = Unsent::new(&count, 7);
+        assert_eq!(count.load(Ordering::Relaxed), 12);
+        drop(first);
+        assert_eq!(count.load(Ordering::Relaxed), 7);
+        drop(second);
+        assert_eq!(count.load(Ordering::Relaxed), 0);
     }
 }
