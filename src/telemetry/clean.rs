@@ -12,6 +12,8 @@ const MAX_PATH: usize = 256;
 const MAX_SEGMENT: usize = 64;
 /// Times that a path may be encoded, so that what it hides is still found.
 const MAX_ENCODINGS: usize = 3;
+/// What follows a channel's name in a path of ours.
+const AFTER_A_CHANNEL: [&str; 1] = ["events"];
 /// Stands for what is left out.
 const CUT: char = '…';
 
@@ -71,7 +73,7 @@ impl Write for Short {
 fn escaped(text: &str) -> String {
     let hides = |char: char| {
         char.is_control()
-            || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
@@ -144,6 +146,12 @@ impl fmt::Display for ShownPath<'_> {
             let segment = shown_segment(segment);
             length += segment.len() + 1;
             f.write_str(&segment)?;
+            if segment.to_ascii_lowercase().contains(BEGINS_SECRET[0]) {
+                // The name may go on behind a slash.
+                let rest = self.0.split('/').skip(index + 1);
+                let known = rest.last().filter(|last| AFTER_A_CHANNEL.contains(last));
+                return known.map_or(Ok(()), |known| write!(f, "/{known}"));
+            }
         }
         Ok(())
     }
@@ -252,6 +260,14 @@ mod tests {
             (
                 "/api/channels/session:a%20b%2Fc/events",
                 "/api/channels/session:…/events",
+            ),
+            (
+                "/api/channels/session:room/secret/events",
+                "/api/channels/session:…/events",
+            ),
+            (
+                "/api/channels/session:room/secret",
+                "/api/channels/session:…",
             ),
             ("/api/eyJhbGciOiJIUzI1NiJ9.e30.x", "/api/eyJ…"),
         ] {

@@ -233,7 +233,7 @@ impl Drop for Attempt<'_> {
 
 /// As [`identify`], out of what may be tried from the address if it was in vain: looking at credentials costs most of all, and here
 /// each request shows one.
-async fn identify_at(
+pub(crate) async fn identify_at(
     app: &App,
     client: Option<ClientAddress>,
     shown: Option<&Credential>,

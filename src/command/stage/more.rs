@@ -10,7 +10,8 @@ use std::time::Instant;
 use super::Stage;
 use crate::command::writer::{Job, StoredKey, Work, WriterOptions};
 use crate::domain::{
-    Cascade, CascadeKey, Cause, Command, Entity, Kind, Needs, ProjectId, STEP_TASKS, place_query,
+    Cascade, CascadeKey, Cause, Command, Entity, EntityId, Kind, Needs, ProjectId, STEP_TASKS,
+    place_query,
 };
 use crate::store::{StoreError, TaskLimits, Tx};
 
@@ -111,11 +112,12 @@ impl Stage<'_> {
             }
             return Ok(());
         };
-        if let Some(target) = &cascade.target {
-            let sprint = (key.project.clone(), Kind::Sprint, target.clone());
-            for entity in tx.entities_get(&[sprint]).await? {
-                self.load_entity(entity);
-            }
+        let project = EntityId(key.project.0.clone());
+        let mut about = vec![(key.project.clone(), Kind::Project, project)];
+        let target = cascade.target.clone();
+        about.extend(target.map(|target| (key.project.clone(), Kind::Sprint, target)));
+        for entity in tx.entities_get(&about).await? {
+            self.load_entity(entity);
         }
         // Not counted again once the number is known: it is nearly right, and whether there are more is exact.
         let (max_count, left) = match cascade.left {

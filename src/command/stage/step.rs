@@ -2,10 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde_json::value::RawValue;
+
 use super::Stage;
 use crate::command::batch::BatchError;
 use crate::contract::{Reply, payload};
-use crate::domain::{CascadeKey, Context, Event, EventId, Fields, step};
+use crate::domain::{
+    Cascade, CascadeKey, Context, Dragged, EntityId, Event, EventId, Fields, Kind, World, step,
+};
 
 /// The key under which the answer to a step says how many tasks are left.
 pub(in crate::command) const LEFT: &str = "left";
@@ -24,21 +28,18 @@ impl Stage<'_> {
         let Some(cascade) = world.cascade_from(key.reference, &key.id).cloned() else {
             return left(0);
         };
+        if is_deleted(world, key) {
+            // Nothing happens in a deleted project any more.
+            self.batch.cascades.push(Cascade { left: 0, ..cascade });
+            return left(0);
+        }
         let context = Context {
             actor: cascade.actor.clone(),
             now,
             strict: false,
             founder: None,
         };
-        let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let dragged = step(world, cascade, &context);
-            let nothing = Fields::new();
-            let payloads: Vec<_> = (world.seq() + 1..)
-                .zip(&dragged.events)
-                .map(|(seq, draft)| payload::event(draft, &nothing, seq))
-                .collect();
-            (dragged, payloads)
-        }));
+        let stepped = catch_unwind(AssertUnwindSafe(|| drafted(world, cascade, &context)));
         let Ok((mut dragged, payloads)) = stepped else {
             tracing::error!(project.id = %key.project, "a rule panicked; its cascade waits");
             return BatchError::Internal.reply();
@@ -73,6 +74,22 @@ impl Stage<'_> {
         self.batch.cascades.push(dragged.cascade);
         reply
     }
+}
+
+/// What the next step changes, and its events' payloads.
+fn drafted(world: &World, cascade: Cascade, context: &Context) -> (Dragged, Vec<Box<RawValue>>) {
+    let dragged = step(world, cascade, context);
+    let nothing = Fields::new();
+    let payloads = (world.seq() + 1..)
+        .zip(&dragged.events)
+        .map(|(seq, draft)| payload::event(draft, &nothing, seq))
+        .collect();
+    (dragged, payloads)
+}
+
+fn is_deleted(world: &World, key: &CascadeKey) -> bool {
+    let project = world.get(Kind::Project, &EntityId(key.project.0.clone()));
+    project.is_some_and(|project| project.deleted.is_some())
 }
 
 fn left(tasks: usize) -> Reply {

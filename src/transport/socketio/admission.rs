@@ -5,7 +5,8 @@ use crate::app::App;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
-use crate::transport::visitor::identify;
+use crate::limits::ClientAddress;
+use crate::transport::visitor::identify_at;
 
 /// Who has come.
 pub(super) struct Guest {
@@ -40,10 +41,12 @@ impl Guest {
         app: &App,
         handshake: &Handshake,
         pid: &PrivateId,
+        address: Option<ClientAddress>,
     ) -> Result<Self, Refusal> {
         let connection = ConnectionId::generate();
         let shown = handshake.credential.as_ref();
-        if let Some(identity) = identify(app, shown, connection)
+        let address = address.filter(|_| shown.is_some());
+        if let Some(identity) = identify_at(app, address, shown, connection)
             .await
             .map_err(|reply| Refusal::of(&reply))?
         {

@@ -183,6 +183,9 @@ impl Door {
         let mut kept = axum::http::Request::new(());
         *kept.uri_mut() = request.uri().clone();
         kept.extensions_mut().insert(Arc::clone(&meter));
+        if let Some(client) = gate::client(&request) {
+            kept.extensions_mut().insert(client);
+        }
         if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
             kept.extensions_mut().insert(shown);
         }
@@ -293,9 +296,13 @@ impl Door {
     /// Takes out of a request that begins a session what that needs not: it keeps the request for as long as it lives.
     fn keep_little(&self, request: &mut Request, meter: &Arc<Meter>) {
         let shown = self.heads.find(request.headers(), request.uri().query());
+        let client = gate::client(request);
         request.headers_mut().clear();
         request.extensions_mut().clear();
         request.extensions_mut().insert(Arc::clone(meter));
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
+        }
         if let Some(shown) = shown {
             request.extensions_mut().insert(shown);
         }

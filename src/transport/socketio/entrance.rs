@@ -21,6 +21,7 @@ use super::{AckSender, IoSocket, SocketRef, takeover};
 use crate::app::App;
 use crate::contract::ErrorCode;
 use crate::domain::PrivateId;
+use crate::limits::ClientAddress;
 use crate::session::Reset;
 use crate::telemetry::causes;
 use crate::transport::credential::Credential;
@@ -98,7 +99,8 @@ async fn admit(
     let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
     let meter = &visit.meter;
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
-    let guest = match Guest::meet(&app, &handshake, &pid).await {
+    let address = parts.extensions.get::<ClientAddress>().copied();
+    let guest = match Guest::meet(&app, &handshake, &pid, address).await {
         Ok(guest) => guest,
         Err(Refusal::Now) => return Err(turn_away(meter)),
         Err(Refusal::Told(why)) => return Err(why),

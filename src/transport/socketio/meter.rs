@@ -249,7 +249,15 @@ impl Meter {
 
 impl Messages for Arc<Meter> {
     fn received(&mut self, message: &Received<'_>) -> bool {
-        self.note_message(message);
-        message.is_text && !matches!(message.start, [b'4', b'2' | b'5', ..])
+        // What comes before a session has changed to this WebSocket is none of its messages.
+        if !self.upgrading.is_probing() {
+            self.note_message(message);
+        }
+        is_no_event(message)
     }
+}
+
+/// Whether a packet is none that a rate counts.
+pub(super) fn is_no_event(message: &Received<'_>) -> bool {
+    message.is_text && !matches!(message.start, [b'4', b'2' | b'5', ..])
 }

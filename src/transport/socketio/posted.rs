@@ -9,6 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
@@ -16,11 +17,17 @@ use axum::http::header;
 use bytes::BytesMut;
 use futures_util::Stream;
 
-use super::meter::Meter;
+use super::meter::{Meter, is_no_event};
 use crate::transport::flow::Received;
 
 /// Packets in one request: more than an inbox takes.
 const MAX_PACKETS: usize = 8192;
+/// Packets of a request that may be no events at no cost…
+const FREE_UNEVENTFUL: u32 = 16;
+/// … and for how long each further one delays the answer: as many in a second as over a WebSocket.
+const PAUSE: Duration = Duration::from_millis(10);
+/// For how long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What stands between packets.
 const SEPARATOR: u8 = 0x1e;
 /// What ends the length of a packet among bytes.
@@ -50,6 +57,7 @@ pub(super) fn by_packets(
             encoding,
             most,
             count: 0,
+            uneventful: 0,
             body: None,
             meter,
         })
@@ -192,6 +200,8 @@ struct ByPackets {
     encoding: Encoding,
     most: usize,
     count: usize,
+    /// Packets that were no events.
+    uneventful: u32,
     /// What comes after the length that was handed on last.
     body: Option<Bytes>,
     meter: Arc<Meter>,
@@ -220,6 +230,14 @@ impl ByPackets {
         Poll::Ready(Ok(whole.unwrap_or_else(|| std::mem::take(buffer).freeze())))
     }
 
+    /// Packets that are no events cost time, and no rate counts them: a request with many of them is answered later.
+    fn count_uneventful(&mut self) {
+        self.uneventful += 1;
+        if let Some(many) = self.uneventful.checked_sub(FREE_UNEVENTFUL) {
+            self.meter.pause((PAUSE * many).min(LONGEST_PAUSE));
+        }
+    }
+
     fn next_packet(&mut self) -> Option<io::Result<Bytes>> {
         let Reading::Packets(rest) = &mut self.reading else {
             return None;
@@ -235,11 +253,15 @@ impl ByPackets {
         if self.count > MAX_PACKETS {
             return Some(Err(invalid("too many packets")));
         }
-        self.meter.note_message(&Received {
+        let received = Received {
             is_text: packet.is_text,
             start: &packet.whole[packet.start..],
             length: packet.whole.len(),
-        });
+        };
+        self.meter.note_message(&received);
+        if is_no_event(&received) {
+            self.count_uneventful();
+        }
         if self.encoding == Encoding::Bytes {
             // Between the two engineioxide asks for more: with the next packet, packets would pile up there.
             self.body = Some(packet.whole.split_off(packet.start));

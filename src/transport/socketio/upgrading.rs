@@ -31,6 +31,11 @@ pub(super) struct Upgrading {
 }
 
 impl Upgrading {
+    /// Whether a WebSocket is there that the session has not changed to.
+    pub(super) fn is_probing(&self) -> bool {
+        matches!(self.state.load(Ordering::Acquire), OPEN | PROBED)
+    }
+
     fn is_probed(&self) -> bool {
         self.state.load(Ordering::Acquire) == PROBED
     }

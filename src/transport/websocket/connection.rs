@@ -15,7 +15,7 @@ use super::wishes::Wishes;
 use crate::connections::Connection as Counted;
 use crate::contract::EventStyle;
 use crate::domain::{ClientId, ConnectionId, PrivateId};
-use crate::limits::Budget;
+use crate::limits::{Budget, ClientAddress};
 use crate::transport::credential::Credential;
 use crate::transport::outlet::{Kind, Outlet};
 
@@ -34,6 +34,8 @@ pub(super) struct Guest {
     pub(super) said: Option<String>,
     /// What shows who it is.
     pub(super) shown: Option<Credential>,
+    /// Where it is.
+    pub(super) address: Option<ClientAddress>,
 }
 
 /// A message on its way out.
@@ -69,6 +71,8 @@ impl AsRef<[u8]> for Packet {
 /// See the module.
 pub(super) struct Connection {
     pub(super) gateway: Arc<Gateway>,
+    /// Where the client is: wrong credentials cost that address.
+    pub(super) address: Option<ClientAddress>,
     pub(super) id: ConnectionId,
     /// Which client it is, for others to see.
     pub(super) client: ClientId,
@@ -127,8 +131,10 @@ impl Connection {
             wishes,
             said,
             shown,
+            address,
         } = guest;
         let connection = Arc::new(Self {
+            address,
             id: ConnectionId::generate(),
             client: PrivateId::generate().client(),
             spelling,

@@ -62,6 +62,7 @@ impl Door {
             wishes: Wishes::read(query),
             said,
             shown,
+            address: gate::client(&request),
         };
         drop(request);
         let lifecycle = self.gateway.app.lifecycle().clone();

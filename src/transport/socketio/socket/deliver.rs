@@ -63,7 +63,8 @@ impl Socket {
         }
     }
 
-    /// Tells an event of a channel that is no project's: as `event`, with all that is known of it, and under its own name.
+    /// Tells an event of a channel that is no project's: as `event`, with all that is known of it, and under its own name
+    /// unless that is reserved.
     /// The cursor comes with the last one, so a client that is cut off in between hears of both again.
     fn tell_of_channel(
         &self,
@@ -78,8 +79,7 @@ impl Socket {
             style.name(&event.event_type),
         );
         // Those of the server's own are refused when they are published; the log may have some of before.
-        let is_taken = OF_THE_LIBRARY.contains(&&*name) || ServerWord::is_spelled(&name);
-        if is_taken || is_our_name(&name) {
+        if is_reserved(&name) || is_our_name(&name) {
             return emit(socket, outbox, EVENT, &message, Some(cursor));
         }
         // Both or none: the first one by itself would be told again.
@@ -96,8 +96,11 @@ impl Socket {
 /// The event under which clients hear of all that happens in channels that are no projects'.
 const EVENT: &str = ServerWord::Event.as_str();
 /// What the client library says itself, so that clients would take it for its word.
-const OF_THE_LIBRARY: [&str; 9] = [
+const OF_THE_LIBRARY: [&str; 13] = [
+    "connect",
     "connect_error",
+    "connect_timeout",
+    "connecting",
     "disconnect",
     "disconnecting",
     "newListener",
@@ -106,7 +109,14 @@ const OF_THE_LIBRARY: [&str; 9] = [
     "reconnect_attempt",
     "reconnect_error",
     "reconnect_failed",
+    "reconnecting",
 ];
+
+/// Whether clients would take an event of this name for their library's or the server's word: version 4 even ends the
+/// connection, and would do so again each time the event is replayed.
+fn is_reserved(name: &str) -> bool {
+    OF_THE_LIBRARY.contains(&name) || ServerWord::is_spelled(name)
+}
 
 /// Sends an event if there is room for it.
 fn emit(
@@ -193,8 +203,9 @@ impl Subscriber for Socket {
         if own && !self.echo {
             return Offer::Taken;
         }
-        let told = if event.channel.is_project() {
-            let name = self.session.style.name(&event.event_type);
+        let name = self.session.style.name(&event.event_type);
+        let is_own = event.event_type.is_ours() || !is_reserved(&name);
+        let told = if event.channel.is_project() && is_own {
             emit(&socket, outbox, &name, &event.payload, Some(&cursor))
         } else {
             self.tell_of_channel(&socket, outbox, event, &cursor)

@@ -18,6 +18,7 @@ use crate::telemetry::causes;
 use crate::transport::credential::Credential;
 use crate::transport::visitor;
 use crate::transport::websocket::close;
+use crate::transport::websocket::connection::Connection;
 use crate::transport::websocket::members::{Members, quoted};
 use crate::transport::websocket::message::Message;
 use crate::transport::websocket::seat::Seat;
@@ -40,8 +41,7 @@ impl Pump {
     /// Finds out who has come, by what was shown with the request, and says hello. Who has to show more has some time for
     /// it.
     pub(super) async fn greet(&mut self, shown: Option<Credential>) {
-        let app = &self.connection.gateway.app;
-        let identity = visitor::identify(app, shown.as_ref(), self.connection.id).await;
+        let identity = self.identify(shown.as_ref()).await;
         match identity {
             Ok(identity) => match self.sit_down(identity).await {
                 Ok((seat, begun)) => {
@@ -60,6 +60,18 @@ impl Pump {
         }
     }
 
+    /// Tells whose a credential is. A wrong one costs the client's address; to show none costs nothing yet.
+    async fn identify(&self, shown: Option<&Credential>) -> Result<Option<Identity>, Reply> {
+        let Connection {
+            gateway,
+            address,
+            id,
+            ..
+        } = &*self.connection;
+        let address = address.filter(|_| shown.is_some());
+        visitor::identify_at(&gateway.app, address, shown, *id).await
+    }
+
     /// Takes note of who the client is, as it says after it has connected.
     pub(super) async fn introduce(&mut self, message: &Message) {
         if let Err(refusal) = self.bounded(message) {
@@ -76,8 +88,7 @@ impl Pump {
             // Who is known need not show it again.
             return self.say_welcome(&seat, message.id.as_deref()).await;
         }
-        let app = &self.connection.gateway.app;
-        let identity = visitor::identify(app, shown.as_ref(), self.connection.id).await;
+        let identity = self.identify(shown.as_ref()).await;
         let introduced = match identity {
             Ok(identity) => self.meet(message, shown.as_ref(), identity).await,
             Err(refusal) => Err(refusal),
