@@ -41,6 +41,30 @@ for (const which of MATRIX) {
   });
 }
 
+// Version 4 ends the connection when an event has such a name, and would do so again with each recovery.
+const OF_THE_LIBRARY = ['connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener', 'reconnecting'];
+
+for (const which of MATRIX.filter(({ label }) => label.endsWith('websocket'))) {
+  test(`${which.label}: names of the client library are heard as \`event\` alone`, async (t) => {
+    const server = await Server.start(t);
+    const publish = publisher(server);
+    const client = await Client.connect(server, which);
+    await client.accepted('task:create', { projectId: 'p', title: 'first' });
+    await client.accepted('join:project', 'p');
+    await client.accepted('subscribe', { channels: ['session:s'] });
+    const forged = [];
+    for (const name of OF_THE_LIBRARY) client.socket.on(name, (...args) => forged.push([name, args]));
+    forged.length = 0;
+    const before = client.connects;
+    for (const channel of ['project:p', 'session:s']) {
+      for (const type of OF_THE_LIBRARY) await publish(channel, type, {});
+    }
+    const heard = await client.heard(2 * OF_THE_LIBRARY.length);
+    assert.deepEqual(heard.map(({ name, payload }) => [name, payload.type]), [...OF_THE_LIBRARY, ...OF_THE_LIBRARY].map((type) => ['event', type]));
+    assert.deepEqual([forged, client.connects, client.disconnects], [[], before, []]);
+  });
+}
+
 for (const which of RECOVERING) {
   test(`${which.label}: subscriptions come back with what was missed, filters too`, async (t) => {
     const server = await Server.start(t);
