@@ -19,15 +19,18 @@ const PROBED: u8 = 2;
 /// The session is on the WebSocket.
 const DONE: u8 = 3;
 
-/// How long a poll waits that comes after that. The client may not know yet that it is to change, and polls again; or it
-/// never learns, and polls on.
-const POLL: Duration = Duration::from_millis(100);
+/// How long a poll waits after one was answered for that, twice as long after each further one, up to a limit. The client
+/// may not know yet that it is to change, and polls again; or it never learns, and polls on.
+const POLL: Duration = Duration::from_millis(10);
+const LONGEST_POLL: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Upgrading {
     state: AtomicU8,
     probed: Notify,
+    /// Polls that were answered since the client was heard over the WebSocket.
+    answered: AtomicU8,
 }
 
 impl Upgrading {
@@ -43,16 +46,27 @@ impl Upgrading {
     /// Resolves when a poll that waits is to be answered without a packet, because the client waits for that.
     pub(super) async fn poll_is_over(&self) {
         if self.is_probed() {
-            sleep(POLL).await;
+            sleep(pause_after(self.answered.load(Ordering::Acquire))).await;
         }
         loop {
             let mut probed = std::pin::pin!(self.probed.notified());
             probed.as_mut().enable();
             if self.is_probed() {
+                let next = |answered: u8| Some(answered.saturating_add(1));
+                let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
+                self.answered.fetch_update(set, fetch, next).ok();
                 return;
             }
             probed.await;
         }
+    }
+}
+
+/// How long the next poll waits if so many were answered.
+fn pause_after(answered: u8) -> Duration {
+    match answered {
+        0 => Duration::ZERO,
+        _ => LONGEST_POLL.min(POLL * 2_u32.saturating_pow(u32::from(answered) - 1)),
     }
 }
 
@@ -70,6 +84,7 @@ impl Attempt {
 
     /// The client was heard over the WebSocket, and is to stop polling.
     pub(super) fn probed(&self) {
+        self.0.upgrading.answered.store(0, Ordering::Release);
         self.0.upgrading.state.store(PROBED, Ordering::Release);
         self.0.upgrading.probed.notify_waiters();
     }
