@@ -59,7 +59,7 @@ export class Polling {
   async #poll() {
     for (;;) {
       const response = await fetch(this.#url, { signal: this.#stopped.signal });
-      if (!response.ok) throw new Error(`a poll is answered ${response.status}`);
+      if (!response.ok) throw new Error(`a poll is answered ${response.status} ${await response.text()}`);
       for (const packet of (await response.text()).split('\x1e')) {
         if (packet === '2') await this.send('3');
         else this.heard.push(packet);
@@ -94,13 +94,25 @@ export class Stream {
   }
 }
 
+async function enter(t, server, auth, tries = 5) {
+  const pid = `${randomUUID().replaceAll('-', '')}-0`;
+  const polling = await Polling.open(t, server, { ...auth, pid });
+  try {
+    await polling.ask(7, 'leave:project', 'barrier');
+    return polling;
+  } catch (error) {
+    // A session that the server does not know any more is begun anew, as client libraries do.
+    if (tries > 1 && /Session ID unknown/.test(String(error))) return enter(t, server, auth, tries - 1);
+    throw error;
+  }
+}
+
 /** Connects with a cursor at every door that takes one; answers what each has heard, as text, on each call. */
 export async function comeBack(t, server, { token, cursor }) {
   const query = new URLSearchParams({ cursor, ...(token && { token }) });
   const flat = Plain.open(t, server, `/ws?${query}`);
   const enveloped = Plain.open(t, server, `/ws/v1?${query}`);
-  const polling = await Polling.open(t, server, { token, offset: cursor, pid: `${randomUUID().replaceAll('-', '')}-0` });
-  await polling.ask(7, 'leave:project', 'barrier');
+  const polling = await enter(t, server, { token, offset: cursor });
   await flat.next('connection');
   await enveloped.next('connect');
   return () => ({

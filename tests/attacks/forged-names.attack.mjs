@@ -53,7 +53,7 @@ test('a published event cannot speak for the server', async (t) => {
     }
   }
   for (const type of DOCUMENTED) {
-    const { status, body } = await post(server, '/api/publish', { channel: 'session:s', type, data: { mark: type } });
+    const { status, body } = await post(server, '/api/publish', { channel: 'session:s', type, data: { mark: type, agentId: 'a', message: type } });
     assert.equal(status, 201, `${type}: ${JSON.stringify(body)}`);
   }
   await eventually(() => stream.text.includes('"mark":"message"'), 'the last one');

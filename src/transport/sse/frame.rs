@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::contract::schema::is_our_name;
 use crate::contract::{Document, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Signal};
 
@@ -63,8 +62,7 @@ impl Form {
                 data: &event.payload,
             },
         };
-        let is_own = event.event_type.is_ours() || !is_our_name(&name);
-        self.told(&told, Some(cursor), is_own)
+        self.told(&told, Some(cursor))
     }
 
     /// A signal. It moves nobody on.
@@ -81,14 +79,12 @@ impl Form {
                 data: &signal.payload,
             },
         };
-        self.told(&told, None, true)
+        self.told(&told, None)
     }
 
-    /// Under the message's own name only if that `is_own`: what somebody publishes under a name of the server's is told
-    /// without one.
-    fn told(self, told: &Told<'_>, cursor: Option<&str>, is_own: bool) -> Bytes {
-        let name = Some(told.message.r#type);
-        let name = name.filter(|name| self.named && is_own && !ServerWord::is_spelled(name));
+    fn told(self, told: &Told<'_>, cursor: Option<&str>) -> Bytes {
+        let name =
+            Some(told.message.r#type).filter(|name| self.named && !ServerWord::is_spelled(name));
         let bytes = told.message.data.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
         let mut frame = Frame::new(bytes);
         frame.fields(name, cursor);
