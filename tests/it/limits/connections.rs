@@ -244,7 +244,7 @@ async fn an_upgrade_is_one_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_knocks_leaves_nothing() {
-    let settings = [("CONNECT_TIMEOUT", "1s"), ("MAX_CONNECTIONS_PER_IP", "100")];
+    let settings = [("CONNECT_TIMEOUT", "3s"), ("MAX_CONNECTIONS_PER_IP", "100")];
     let server = Server::start_with("sqlite::memory:", &settings).await;
     for _ in 0..3 {
         let knocks = join_all((0..300).map(async |number: usize| {

@@ -16,7 +16,9 @@ const MEMORY_KIB: u64 = 120 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_pause_cost_bounded_memory_and_miss_nothing() {
-    let server = unlimited().await;
+    // Publishing all of it takes about a minute on two cores, and nobody reads meanwhile.
+    let settings = [&UNLIMITED[..], &[("SLOW_READER_TIMEOUT", "300s")]].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
     let path = "/api/events?channels=c";
     let mut streams = Vec::new();
     for _ in 0..CLIENTS {
