@@ -58,7 +58,10 @@ impl Audience {
     /// The answer that says what is wrong with it.
     pub fn read_room(fields: &Fields) -> Result<Self, Reply> {
         let Some(room) = fields.get(ROOM) else {
-            return Self::read(fields);
+            return Self::read(fields).map_err(|refusal| match refusal.field() {
+                Some(_) => refusal,
+                None => refusal.with_field(ROOM),
+            });
         };
         let invalid = |what: &dyn std::fmt::Display| Reply::invalid(ROOM, what);
         let room = room.as_str().ok_or_else(|| invalid(&"must be a text"))?;

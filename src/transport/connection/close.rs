@@ -80,6 +80,10 @@ impl<D: Door> Connection<D> {
 
     /// Answers what the client has sent, lets it take what waits for it, and ends its connection.
     pub(super) async fn drain(&self) {
+        // What comes from now on waits in the log: the queue would else never be empty in a busy channel.
+        if let Some(subscriber) = self.subscriber() {
+            subscriber.hold();
+        }
         let mut rounds = 0;
         loop {
             rounds += 1;

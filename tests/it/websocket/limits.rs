@@ -125,7 +125,7 @@ async fn requests_that_are_no_upgrades_are_told_so() {
     for path in ["/ws", "/ws/v1"] {
         assert_eq!(http::get(&server.address, path).await.0, 426);
     }
-    assert_eq!(http::get(&server.address, "/").await.0, 404);
+    assert_eq!(http::get(&server.address, "/").await.0, 426);
     let old = "GET /ws HTTP/1.1\r\nHost: it\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n\
                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let (head, _) = http::first(&server.address, old).await;
