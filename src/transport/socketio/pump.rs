@@ -72,6 +72,7 @@ impl Pump {
         let Incoming {
             name,
             packet,
+            malformed,
             ack,
             refused,
         } = message;
@@ -86,6 +87,7 @@ impl Pump {
             max_depth: config.limits.max_depth,
         };
         let parsed = match &packet {
+            _ if let Some(malformed) = &malformed => Err(malformed.refusal()),
             // A panic must not cost this client its answers: it would wait for ever.
             Some(packet) => catch_unwind(AssertUnwindSafe(|| parse(&name, packet.get(), &limits)))
                 .unwrap_or_else(|_| Err(lost())),

@@ -2,6 +2,7 @@
 //! and no ack gets lost.
 
 mod deliver;
+mod incoming;
 mod limit;
 mod recover;
 mod send;
@@ -26,10 +27,11 @@ use crate::connections::Connection;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ChannelName, ClientId};
 use crate::hub::{Offer, Subscriber};
-use crate::limits::{Budget, Exceeded, Place};
+use crate::limits::{Budget, Place};
 use crate::memory::Held;
 use crate::session::Session;
 use crate::transport::tenure::Tenure;
+pub(super) use incoming::Incoming;
 pub(super) use limit::refusal;
 use send::{answering, encode};
 
@@ -41,16 +43,6 @@ const INBOX_BYTES: usize = 8 * 1024 * 1024;
 const INBOX_RETRY: Duration = Duration::from_secs(1);
 /// What a packet weighs besides its payload.
 const PACKET_OVERHEAD: usize = 64;
-
-/// A message as it came in.
-pub(super) struct Incoming {
-    pub(super) name: String,
-    pub(super) packet: Option<Box<RawValue>>,
-    /// Where the answer goes; nothing if the client does not wait for one.
-    pub(super) ack: Option<AckSender>,
-    /// Why it takes no effect. It waits with the others all the same: answers keep the order of the questions.
-    pub(super) refused: Option<Exceeded>,
-}
 
 struct Inbox {
     messages: VecDeque<Incoming>,
@@ -203,12 +195,7 @@ impl Socket {
         ack: Option<AckSender>,
     ) {
         this.messages.fetch_add(1, Ordering::Relaxed);
-        let mut message = Incoming {
-            refused: None,
-            name,
-            packet,
-            ack,
-        };
+        let mut message = Incoming::new(name, packet, ack);
         this.spend(&mut message);
         let bytes = message.bytes();
         let mut inbox = this.inbox();
@@ -384,12 +371,6 @@ impl Socket {
     }
 }
 
-impl Incoming {
-    fn bytes(&self) -> usize {
-        self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -409,12 +390,8 @@ mod tests {
         };
         assert!(!inbox.is_full(4 * FLOOR));
         inbox.bytes.add(4 * FLOOR);
-        inbox.messages.push_back(Incoming {
-            name: String::new(),
-            packet: None,
-            ack: None,
-            refused: None,
-        });
+        let message = Incoming::new(String::new(), None, None);
+        inbox.messages.push_back(message);
         assert!(inbox.is_full(1));
     }
 }

@@ -24,7 +24,7 @@ impl Socket {
         let class = class(&message.name);
         if let Err(exceeded) = limits.spend(class, &self.budget, self.user_budget.as_deref()) {
             self.note_limited(exceeded.limit.as_str());
-            self.meter.pause(pause(message.bytes()));
+            self.meter.pause(pause(message.sent_bytes()));
             message.packet = None;
             message.refused = Some(exceeded);
         }
