@@ -12,9 +12,9 @@ use axum::routing::MethodRouter;
 
 use crate::app::App;
 use crate::store::StoreError;
+use crate::transport::connection::operators::Operators;
 use crate::transport::rest::Endpoint;
 use crate::transport::rest::endpoint::Admitted;
-use crate::transport::socketio::Broadcasts;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -45,10 +45,10 @@ async fn ask_writes(app: &App) -> Result<(), &'static str> {
 }
 
 /// All endpoints, as the OpenAPI document has them.
-pub(crate) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
+pub(crate) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
     let mut endpoints = vec![health::endpoint()];
     endpoints.extend(probes::endpoints());
-    endpoints.extend(operations::endpoints(broadcasts));
+    endpoints.extend(operations::endpoints(operators));
     endpoints
 }
 

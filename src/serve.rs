@@ -4,7 +4,6 @@ mod host;
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,10 +23,11 @@ use crate::app::App;
 use crate::config::{Config, Origin};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
-use crate::transport::answers::{self, Answers};
-use crate::transport::backlog::{self, Backlog};
+use crate::transport::answers;
+use crate::transport::connection::backlog;
+use crate::transport::doors::Doors;
 use crate::transport::hangup::Hangup;
-use crate::transport::{Pacer, Tenure, rest, socketio, sse, websocket};
+use crate::transport::rest;
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,60 +44,6 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// A TCP connection that counts for as long as it is there, as a WebSocket too.
 type Counted = Patient<TcpStream, Place<IpAddr>>;
 
-/// The doors through which clients stay.
-struct Doors {
-    sockets: socketio::Server,
-    websockets: websocket::Server,
-    streams: sse::Server,
-    /// Large answers on their way.
-    answers: Answers,
-}
-
-impl Doors {
-    async fn open(app: &App) -> io::Result<Self> {
-        let tenure = Tenure::start(app);
-        let pacer = app.config().connect_rate.map(Pacer::new).map(Arc::new);
-        Ok(Self {
-            sockets: socketio::Server::new(app, tenure.clone(), pacer.clone()).await?,
-            websockets: websocket::Server::new(app, tenure.clone(), pacer),
-            streams: sse::Server::new(app, tenure),
-            answers: Answers::new(app.send_memory()),
-        })
-    }
-
-    /// Those of their routes that the OpenAPI document describes.
-    fn endpoints(&self) -> Vec<rest::Endpoint> {
-        let mut endpoints = self.websockets.endpoints();
-        endpoints.push(self.streams.endpoint());
-        endpoints
-    }
-
-    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
-    async fn close(&self, spread: Duration) {
-        tokio::join!(
-            self.sockets.close(spread),
-            self.websockets.close(spread),
-            self.streams.close(spread)
-        );
-    }
-
-    /// Everybody for whom something waits.
-    fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
-        let mut all = self.sockets.backlogs();
-        all.extend(self.websockets.backlogs());
-        all.extend(self.streams.backlogs());
-        all.extend(self.answers.backlogs());
-        all
-    }
-
-    /// Ends every connection at once.
-    fn cut(&self) {
-        self.sockets.cut();
-        self.websockets.cut();
-        self.streams.cut();
-    }
-}
-
 /// Serves until `shutdown` resolves and what was begun is finished.
 ///
 /// # Errors
@@ -107,7 +53,7 @@ pub async fn serve<F>(app: App, listener: TcpListener, shutdown: F) -> io::Resul
 where
     F: Future<Output = ()>,
 {
-    let doors = Doors::open(&app).await?;
+    let doors = Doors::open(&app);
     let router = router(&app, &doors);
     tracing::info!(
         address = %listener.local_addr()?,
@@ -148,7 +94,7 @@ fn warn_if_open(app: &App) {
 
 /// The whole URL space.
 fn router(app: &App, doors: &Doors) -> Router {
-    let operations = admin::endpoints(&doors.sockets.broadcasts());
+    let operations = admin::endpoints(doors.operators());
     let polled = from_fn_with_state(doors.answers.clone(), answers::count);
     Router::new()
         .merge(rest::router(
@@ -158,8 +104,8 @@ fn router(app: &App, doors: &Doors) -> Router {
             &doors.answers,
         ))
         .merge(admin::router(operations))
-        .merge(doors.sockets.router().layer(polled))
-        .merge(doors.websockets.router())
+        .merge(doors.socketio.router().layer(polled))
+        .merge(doors.websocket.router())
         .fallback(not_found)
         .layer(cors(app.config()))
         .with_state(app.clone())
@@ -302,7 +248,7 @@ async fn drain(app: &App, doors: &Doors) {
     );
     app.lifecycle().retire();
     tokio::select! {
-        () = doors.close(time) => {}
+        () = doors.drain(time) => {}
         () = app.connections().none() => {}
         // Whoever has not taken everything by now is left to the shutdown.
         () = tokio::time::sleep(time + LAST_TURN) => {}
@@ -320,10 +266,10 @@ async fn shut_down(app: &App, doors: &Doors) {
         app.writer().idle().await;
         app.hub().settle().await;
         app.broker().settle().await;
-        doors.close(Duration::ZERO).await;
+        doors.drain(Duration::ZERO).await;
     });
     let in_time = finished.await.is_ok();
-    doors.cut();
+    doors.abort();
     let left = patience.saturating_sub(started.elapsed());
     let in_time = app
         .lifecycle()

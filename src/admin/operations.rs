@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::plain;
@@ -19,11 +18,11 @@ use crate::clock::Clock;
 use crate::contract::schema::Describe;
 use crate::contract::schema::answer::Done;
 use crate::contract::schema::http as schema;
-use crate::contract::{ErrorCode, Notification, Reply};
-use crate::domain::EventId;
+use crate::contract::{Audience, ErrorCode, Notification, Reply};
+use crate::domain::{EventId, Fields};
+use crate::transport::connection::operators::{Count, Operators};
 use crate::transport::gate::whole_seconds;
 use crate::transport::rest::endpoint::{Answer, Body, Endpoint, Parameter, of};
-use crate::transport::socketio::{Broadcasts, RoomCount};
 use crate::transport::visitor::admit_operator;
 
 /// Bytes that a request's body may have.
@@ -54,18 +53,18 @@ const OF_QUESTIONS: &[ErrorCode] = &[
 ];
 
 /// The endpoints.
-pub(super) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
+pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
     let operation = |path, name: &str, summary: &str, route: MethodRouter<App>| {
         let route = route
             .layer::<_, Infallible>(DefaultBodyLimit::max(MAX_BODY))
-            .layer(Extension(broadcasts.clone()))
+            .layer(Extension(operators.clone()))
             .fallback(not_like_that);
         Endpoint {
             refusals: REFUSALS,
             ..plain(path, name, summary, route)
         }
     };
-    let room = "A room of Socket.IO: `project:<id>` or `user:<id>`.";
+    let parameter = |name, about| Parameter::query(name, about, json!({"type": "string"}));
     vec![
         Endpoint {
             method: Method::POST,
@@ -80,28 +79,35 @@ pub(super) fn endpoints(broadcasts: &Broadcasts) -> Vec<Endpoint> {
             )
         },
         Endpoint {
-            parameters: vec![Parameter {
-                required: true,
-                ..Parameter::query("room", room, json!({"type": "string"}))
-            }],
-            answers: vec![Answer::ok("How many there are.", of::<schema::RoomCount>)],
+            parameters: vec![
+                parameter("room", "`project:<id>`, `user:<id>` or another channel."),
+                parameter("projectId", "Those that are subscribed to a project."),
+                parameter("userId", "Those of a user."),
+                parameter("channel", "Those that are subscribed to a channel."),
+                parameter("connectionId", "One, by its id or its client's."),
+                parameter("everyone", "`true`: all."),
+            ],
+            answers: vec![Answer::ok(
+                "How many there are.",
+                of::<schema::ConnectionCount>,
+            )],
             refusals: OF_QUESTIONS,
             ..operation(
                 "/admin/sockets",
                 "countSockets",
-                "Counts the sockets in a room",
-                get(sockets),
+                "Counts connections",
+                get(count),
             )
         },
         Endpoint {
             method: Method::POST,
-            body: Some(body(of::<schema::Room>)),
+            body: Some(body(of::<schema::Audience>)),
             answers: vec![accepted(of::<Done>)],
             refusals: OF_BODIES,
             ..operation(
                 "/admin/disconnect",
                 "disconnect",
-                "Disconnects the sockets of a room",
+                "Ends connections",
                 post(disconnect),
             )
         },
@@ -177,52 +183,53 @@ async fn not_like_that(_: Operator) -> Refusal {
 
 async fn notify(
     _: Operator,
-    Extension(broadcasts): Extension<Broadcasts>,
+    Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let notification = Notification::read(&whole(body)?, EventId::generate(), Clock.now())?;
-    broadcasts.notify(&notification).await;
+    operators.notify(&notification);
     let answer = json!({"ok": true, "success": true, "id": notification.payload["id"]});
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
-/// Names a Socket.IO room: `project:<id>` or `user:<id>`.
-#[derive(Debug, Deserialize)]
-struct Room {
-    room: String,
-}
-
-async fn sockets(
+async fn count(
     _: Operator,
-    Extension(broadcasts): Extension<Broadcasts>,
-    room: Result<Query<Room>, QueryRejection>,
+    Extension(operators): Extension<Operators>,
+    query: Result<Query<Fields>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    let Query(Room { room }) = room.map_err(|_| no_room())?;
-    let RoomCount {
+    let Query(mut fields) = query.map_err(|_| no_audience())?;
+    if fields.get("everyone").and_then(Value::as_str) == Some("true") {
+        fields.insert("everyone".to_owned(), true.into());
+    }
+    let audience = Audience::read_room(&fields)?;
+    let Count {
         instances,
         complete,
-    } = broadcasts.count(&room).await.map_err(|error| {
+    } = operators.count(&audience).await.map_err(|error| {
         tracing::warn!(error = %error, "cannot ask the other instances");
         let message = "the other instances cannot be asked while Redis is away";
         Refusal(Reply::refused(ErrorCode::Unavailable, message))
     })?;
-    Ok(Json(json!({
+    let mut answer = json!({
         "ok": true,
         "success": true,
-        "room": room,
         "sockets": instances.values().sum::<usize>(),
         "instances": instances,
         "complete": complete,
-    })))
+    });
+    if let Some(room) = fields.remove("room") {
+        answer["room"] = room;
+    }
+    Ok(Json(answer))
 }
 
 async fn disconnect(
     _: Operator,
-    Extension(broadcasts): Extension<Broadcasts>,
+    Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let Room { room } = serde_json::from_slice(&whole(body)?).map_err(|_| no_room())?;
-    broadcasts.disconnect(&room).await;
+    let fields = serde_json::from_slice(&whole(body)?).map_err(|_| no_audience())?;
+    operators.disconnect(&Audience::read_room(&fields)?);
     let answer = json!({"ok": true, "success": true});
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
@@ -234,7 +241,7 @@ fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
     })
 }
 
-fn no_room() -> Refusal {
+fn no_audience() -> Refusal {
     Refusal(Reply::invalid(
         "room",
         "is missing: name a room such as project:<id> or user:<id>",

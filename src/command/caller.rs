@@ -28,6 +28,12 @@ impl Caller {
         }
     }
 
+    /// Whether the caller is the user of this name, and not an anonymous one.
+    #[must_use]
+    pub fn is_named(&self, user: &str) -> bool {
+        self.named && self.actor.as_str() == user
+    }
+
     /// An idempotency key as it is stored: two users may well number their requests 1, 2, 3. Anonymous
     /// callers share one scope, because nothing tells one that comes back from another. No two scopes and keys are
     /// stored as the same text: with a line break in either, the text begins with one, and says where the scope ends.

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::backlog::Backlog;
+use super::connection::backlog::Backlog;
 use super::hangup::Hangup;
 use crate::memory::{FLOOR, Held, MemoryBudget};
 

@@ -110,6 +110,13 @@ impl<S, M> Flow<S, M> {
     }
 }
 
+impl<S, M> Flow<S, M> {
+    /// The stream itself, for what is read and not looked at.
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+}
+
 impl Writing {
     fn is_full(&self) -> bool {
         self.unanswered >= MAX_UNANSWERED

@@ -5,10 +5,9 @@
 //! works the queue off in order. Its packet queue drops what does not fit, so an outbox counts what lies
 //! in it (`outbox`), from what has left it (`meter`).
 
-mod adapter;
 mod admission;
 mod attachments;
-mod broadcasts;
+mod codec;
 mod door;
 mod entrance;
 mod frames;
@@ -22,16 +21,12 @@ mod pid;
 mod polls;
 mod posted;
 mod probe;
-mod pump;
 mod said;
-mod socket;
-mod sockets;
+mod send_queue;
 mod takeover;
 mod upgrading;
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
@@ -39,20 +34,15 @@ use serde_json::value::RawValue;
 use socketioxide::extract::TryData;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
-use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::broker::TopicSubscription;
-use crate::transport::backlog::Backlog;
 use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
-use crate::transport::tenure::Tenure;
-use adapter::ClusterAdapter;
-pub use broadcasts::{Broadcasts, RoomCount};
+pub(crate) use codec::SocketDoor;
 use door::Door;
-use entrance::{Admitted, Entrance, WeakSocket, enter};
-use sockets::Sockets;
+use entrance::{Sockets, WeakSocket, Welcome, enter};
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
@@ -62,31 +52,22 @@ const READ_BUFFER: usize = 512;
 /// Attachments that a packet may have. Events with any are refused, but answered.
 const MAX_ATTACHMENTS: usize = 1000;
 
-/// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a
-/// whole project.
-const RESETS: usize = 32;
-
-/// socketioxide's socket, on our adapter.
-type IoSocket = socketioxide::socket::Socket<ClusterAdapter>;
-type SocketRef = socketioxide::extract::SocketRef<ClusterAdapter>;
-type AckSender = socketioxide::extract::AckSender<ClusterAdapter>;
+/// socketioxide's socket.
+type IoSocket = socketioxide::socket::Socket;
+type SocketRef = socketioxide::extract::SocketRef;
+type AckSender = socketioxide::extract::AckSender;
 
 /// The Socket.IO server.
 #[derive(Debug, Clone)]
 pub struct Server {
     door: Door,
-    sockets: Sockets,
-    broadcasts: Broadcasts,
     _takeover: Arc<TopicSubscription>,
 }
 
 impl Server {
     /// Builds the server and its namespace.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the namespace cannot be made known to the other instances.
-    pub async fn new(app: &App, tenure: Tenure, pacer: Option<Arc<Pacer>>) -> io::Result<Self> {
+    pub(crate) fn new(sockets: &Arc<Sockets>, pacer: Option<Arc<Pacer>>) -> Self {
+        let app = &sockets.app;
         let (service, io) = builder(app).build_svc();
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
         let door = Door::new(
@@ -96,43 +77,27 @@ impl Server {
             Gate::new(app),
             pacer,
         );
-        let sockets = Sockets::default();
-        let entrance = Entrance {
-            app: app.clone(),
-            sockets: sockets.clone(),
-            tenure,
-        };
+        let entrance = Arc::clone(sockets);
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
         // emits at once would else find none.
         let middleware =
             move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
-                enter(entrance.clone(), socket, weak, auth)
+                enter(Arc::clone(&entrance), socket, weak, auth)
             };
-        let reset_turns = Arc::new(Semaphore::new(RESETS));
         let on_connect = move |socket: SocketRef| {
-            let (admitted, turns) = (socket.extensions.remove(), Arc::clone(&reset_turns));
+            let welcome: Option<Welcome> = socket.extensions.remove();
             async move {
-                if let Some(Admitted { socket, resets }) = admitted {
-                    socket.keep_watch();
+                if let Some(welcome) = welcome {
                     // Boxed, because it is large, and few clients are told of resets.
-                    Box::pin(socket.welcome(&resets, &turns)).await;
+                    Box::pin(welcome.say()).await;
                 }
             }
         };
-        let made = io.ns("/", on_connect.with(middleware)).await;
-        made.map_err(io::Error::other)?;
-        Ok(Self {
+        io.ns("/", on_connect.with(middleware));
+        Self {
             door,
-            _takeover: Arc::new(takeover::listen(app, &sockets)),
-            sockets,
-            broadcasts: Broadcasts::new(io),
-        })
-    }
-
-    /// What reaches rooms on all instances.
-    #[must_use]
-    pub fn broadcasts(&self) -> Broadcasts {
-        self.broadcasts.clone()
+            _takeover: Arc::new(takeover::listen(app, sockets)),
+        }
     }
 
     /// The routes of the door.
@@ -143,33 +108,15 @@ impl Server {
             .route("/socket.io", serve.clone())
             .route("/socket.io/", serve)
     }
-
-    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
-    /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO
-    /// `close` Python ones.
-    pub async fn close(&self, spread: Duration) {
-        self.sockets.close(spread).await;
-    }
-
-    /// The clients, with what waits for each.
-    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
-        self.sockets.backlogs()
-    }
-
-    /// Ends every connection at once.
-    pub fn cut(&self) {
-        self.sockets.cut();
-    }
 }
 
-fn builder(app: &App) -> SocketIoBuilder<ClusterAdapter> {
+fn builder(app: &App) -> SocketIoBuilder {
     let config = app.config();
     let parser = ParserConfig::common()
         .max_incoming_binary_buf_size(config.max_message)
         .max_incoming_binaries(MAX_ATTACHMENTS);
     SocketIo::builder()
         .with_parser(parser)
-        .with_adapter::<ClusterAdapter>(adapter::adapters(app.broker().clone()))
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
         .connect_timeout(config.connect_timeout)

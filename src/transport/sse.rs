@@ -4,13 +4,11 @@
 //! to go on where it was, on any instance.
 
 mod body;
+mod codec;
 mod frame;
-mod listener;
-mod streams;
-mod take_up;
+mod subscribe;
 mod wish;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,55 +17,46 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
 
 use crate::app::App;
-use crate::connections::Connection;
 use crate::contract::{ErrorCode, EventClass, Reply};
-use crate::limits::{Exceeded, Place};
-use crate::session::Session;
-use crate::transport::backlog::Backlog;
-use crate::transport::hangup::Hangup;
+use crate::domain::PrivateId;
+use crate::hub::Offer;
+use crate::telemetry::causes;
+use crate::transport::connection::Close;
+use crate::transport::connection::inbox::rate_limited;
+use crate::transport::connection::notice::Missed;
+use crate::transport::connection::plain_queue::PlainQueue;
+use crate::transport::connection::registry::Registry;
+use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
-use crate::transport::tenure::Tenure;
 use crate::transport::visitor::Visitor;
-use body::Stream;
-use listener::{Listener, Stay};
-use streams::Streams;
+use body::{Stay, Stream};
+use codec::SseConnection;
+pub(crate) use codec::SseDoor;
 use wish::Wish;
 
 /// The media type of the form.
 const EVENT_STREAM: &str = "text/event-stream";
-/// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a whole
-/// project.
-const RESETS: usize = 32;
 /// When to try again another instance; this one will be gone.
 const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 /// When to try again if that is not said.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What counts a client for as long as it listens: its connection, and its places among those of its address and of its
-/// user.
-type Kept = (Connection, Option<Place<IpAddr>>, Option<Place<String>>);
+type Subscriber = Arc<SessionSubscriber<SseDoor>>;
 
 /// Where streams begin. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Server {
     app: App,
-    tenure: Tenure,
-    streams: Streams,
-    turns: Arc<Semaphore>,
+    streams: Arc<Registry<SseDoor>>,
 }
 
 impl Server {
-    /// Nobody listens yet.
-    #[must_use]
-    pub fn new(app: &App, tenure: Tenure) -> Self {
+    pub(crate) fn new(streams: &Arc<Registry<SseDoor>>) -> Self {
         Self {
-            app: app.clone(),
-            tenure,
-            streams: Streams::default(),
-            turns: Arc::new(Semaphore::new(RESETS)),
+            app: streams.app.clone(),
+            streams: Arc::clone(streams),
         }
     }
 
@@ -93,21 +82,6 @@ impl Server {
         }
     }
 
-    /// Ends every stream after its client has taken what waits for it, one after the other over a time.
-    pub async fn close(&self, spread: Duration) {
-        self.streams.close(spread).await;
-    }
-
-    /// The streams, with what waits for each.
-    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
-        self.streams.backlogs()
-    }
-
-    /// Ends every stream at once.
-    pub fn cut(&self) {
-        self.streams.cut();
-    }
-
     async fn serve(self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
         match self.begin(&mut parts).await {
@@ -117,7 +91,7 @@ impl Server {
     }
 
     /// Begins a stream, or says why not.
-    async fn begin(&self, request: &mut Parts) -> Result<Stream<Kept>, Reply> {
+    async fn begin(&self, request: &mut Parts) -> Result<Stream, Reply> {
         if self.app.lifecycle().is_retiring() {
             let message = "the server is shutting down";
             let reply = Reply::refused(ErrorCode::Unavailable, message);
@@ -126,56 +100,61 @@ impl Server {
         let visitor = Visitor::from_request_parts(request, &self.app).await?;
         visitor.spend(&self.app, EventClass::Read)?;
         let wish = Wish::read(request.uri.query(), &request.headers)?;
-        let stay = self.admit(request, visitor, &wish)?;
-        let listener = Arc::clone(&stay.listener);
-        let notices = listener.take_up(wish.subscribe, wish.returns).await?;
-        self.tenure.watch(&listener);
-        listener.session.release_all();
-        if notices.is_empty() {
-            listener.welcome();
-        } else {
-            let turns = Arc::clone(&self.turns);
-            let telling = async move { listener.start_over(notices, &turns).await };
-            self.app.lifecycle().spawn_service(telling);
-        }
+        let (stay, subscriber) = self.admit(request, visitor, &wish)?;
+        let missed = subscriber.take_up(wish.subscribe, wish.returns).await?;
+        stay.connection.watch_credential();
+        subscriber.session.release_all();
+        let telling = begin_events(subscriber, missed);
+        self.app.lifecycle().spawn_service(telling);
         Ok(Stream::new(stay))
     }
 
     /// Lets a client in.
-    fn admit(&self, request: &Parts, visitor: Visitor, wish: &Wish) -> Result<Stay<Kept>, Reply> {
-        let client = visitor.client;
-        let place = client.map(|client| self.app.limits().session(client));
-        let place = place.transpose().map_err(too_much)?;
-        let user = visitor.identity.as_ref().map(|identity| &identity.actor);
-        let user_place = user.map(|user| self.app.limits().user_connection(user.as_str()));
-        let user_place = user_place.transpose().map_err(too_much)?;
-        let style = wish.style.unwrap_or(self.app.config().event_style);
+    fn admit(
+        &self,
+        request: &Parts,
+        visitor: Visitor,
+        wish: &Wish,
+    ) -> Result<(Stay, Subscriber), Reply> {
+        let place = visitor
+            .client
+            .map(|client| self.app.limits().session(client));
+        let place = place.transpose().map_err(rate_limited)?;
         let budget = visitor.budget(&self.app);
-        let session = Session::new(self.app.clone(), visitor.caller, style, visitor.identity);
-        let session = session.paying(None, budget);
-        // Who only listens is not seen by others.
-        let session = session.unattending();
-        let listener = Arc::new(Listener::new(
-            session,
-            wish.subscribe.channels.clone(),
-            wish.manner,
-            self.tenure.clone(),
-            request.extensions.get::<Hangup>().cloned(),
-            self.app.send_memory(),
-        ));
-        tracing::debug!(
-            connection.id = %listener.connection(),
-            actor = listener.session.caller.actor.as_str(),
-            "an event stream begins"
-        );
-        self.streams.insert(&listener);
-        let kept = (self.app.connections().open(), place, user_place);
-        Ok(Stay::new(listener, self.streams.clone(), kept))
+        let Visitor {
+            caller, identity, ..
+        } = visitor;
+        let (id, client) = (caller.connection, PrivateId::generate().client());
+        let mut admitted = Admitted::new(&self.app, caller, identity).map_err(rate_limited)?;
+        admitted.user_budget = budget;
+        let hangup = request.extensions.get().cloned();
+        let door = SseDoor::new(wish.manner, wish.subscribe.channels.clone(), hangup);
+        let queue = PlainQueue::new(self.app.send_memory());
+        let connection = SseConnection::new(&self.streams, (id, client), door, queue, wish.style);
+        let subscriber = connection.attach(admitted);
+        self.streams.insert(&connection);
+        let stay = Stay {
+            connection,
+            _place: place,
+        };
+        Ok((stay, subscriber))
     }
 }
 
-fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
-    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
+/// Tells a client where its stream begins and what it missed, and lets events through. The cursor goes with the beginning
+/// unless something is still to be told that it covers.
+async fn begin_events(subscriber: Subscriber, missed: Vec<Missed>) {
+    let connection = &subscriber.connection;
+    let opened = connection.push(0, |out| {
+        let cursor = missed.is_empty().then(|| subscriber.session.cursor());
+        out.push(frame::opening(cursor.as_deref()));
+        Offer::Taken
+    });
+    opened.await;
+    if let Err(error) = subscriber.tell_missed(&missed).await {
+        tracing::debug!(error = %causes(&error), "a stream cannot go on now");
+        connection.abort(Close::TryAgain, "unavailable");
+    }
 }
 
 fn answer(body: Body) -> Response {

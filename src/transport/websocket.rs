@@ -1,117 +1,89 @@
-//! Plain WebSockets: JSON text messages, in one of two spellings of the envelope. The gateway behind them is one, and what
-//! clients ask for goes the way of everybody's requests.
+//! Plain WebSockets: JSON text messages, in one of two formats. What clients ask for goes the way of everybody's requests.
 //!
-//! A connection has one task, which reads and writes (`line`), and for as long as there is something to answer a second
-//! one (`pump`). Nothing is done for an idle one but a ping now and then, which one task sees to for all (`timetable`).
+//! A connection has one task, which reads and writes (`io`), and for as long as there is something to answer the request
+//! loop. Nothing is done for an idle one but a ping now and then, which one task sees to for all (`timers`).
 
 mod close;
-mod connection;
-mod door;
+mod codec;
+mod connect;
+mod encode_cache;
+mod format;
 #[cfg(test)]
 mod fuzz;
-mod gateway;
-mod line;
-mod members;
+mod greeting;
+mod heartbeat;
+mod io;
 mod message;
-mod pump;
-mod relay;
-mod rendered;
+mod params;
+mod raw_object;
+mod requests;
+mod routing;
 mod schemas;
-mod seat;
-mod spelling;
 mod status;
+mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
-mod timetable;
-mod wishes;
+mod timers;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 
-use crate::app::App;
-use crate::contract::{ErrorCode, Reply};
-use crate::transport::backlog::Backlog;
+use crate::transport::connection::registry::Registry;
 use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
 use crate::transport::rest::endpoint::Endpoint;
-use crate::transport::tenure::Tenure;
-use crate::transport::upgrade;
-use door::Door;
-use gateway::Gateway;
-use spelling::Spelling;
+pub(crate) use codec::WebSocketDoor;
+use codec::{Shared, WebSocketConnection};
+use connect::Connector;
+use format::Format;
 
-/// The gateway for plain WebSockets.
+/// The server for plain WebSockets.
 #[derive(Debug, Clone)]
 pub struct Server {
-    gateway: Arc<Gateway>,
-    door: Door,
+    connector: Connector,
 }
 
 impl Server {
-    /// Builds the gateway.
-    #[must_use]
-    pub fn new(app: &App, tenure: Tenure, pacer: Option<Arc<Pacer>>) -> Self {
-        let gateway = Gateway::start(app, tenure);
-        let door = Door {
-            gateway: Arc::clone(&gateway),
+    /// Builds the server and starts its timers.
+    pub(crate) fn new(registry: &Arc<Registry<WebSocketDoor>>, pacer: Option<Arc<Pacer>>) -> Self {
+        let (app, shared) = (&registry.app, Arc::<Shared>::default());
+        let timed = Arc::clone(&shared);
+        app.lifecycle().spawn_service(async move {
+            let fall_due = |found: &Weak<WebSocketConnection>| found.upgrade()?.fall_due();
+            timed.timers.run(fall_due).await;
+        });
+        let connector = Connector {
+            registry: Arc::clone(registry),
+            shared,
             heads: Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref()),
             gate: Gate::new(app),
             pacer,
         };
-        Self { gateway, door }
+        Self { connector }
     }
 
     /// The routes of the door.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let serve = |spelling| {
-            let door = self.door.clone();
-            move |request: Request| door.serve(spelling, request)
-        };
-        let at_root = self.door.clone();
-        let root = move |request: Request| async move {
-            if upgrade::asks(request.headers()) {
-                at_root.serve(Spelling::Flat, request).await
-            } else {
-                nothing()
-            }
+        let serve = |format| {
+            let connector = self.connector.clone();
+            move |request: Request| connector.serve(format, request)
         };
         Router::new()
-            .route("/", get(root))
-            .route("/ws", any(serve(Spelling::Flat)))
-            .route("/ws/", any(serve(Spelling::Flat)))
-            .route("/ws/v1", any(serve(Spelling::Envelope)))
+            .route("/", get(serve(Format::Flat)))
+            .route("/ws", any(serve(Format::Flat)))
+            .route("/ws/", any(serve(Format::Flat)))
+            .route("/ws/v1", any(serve(Format::Envelope)))
     }
 
     /// How the connections are, and what their messages look like, over HTTP.
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
-        let mut endpoints = status::endpoints(&self.gateway);
+        let mut endpoints = status::endpoints(&self.connector.registry, &self.connector.shared);
         endpoints.extend(schemas::endpoints());
         endpoints
     }
-
-    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
-    pub async fn close(&self, spread: Duration) {
-        self.gateway.close(spread).await;
-    }
-
-    /// The clients, with what waits for each.
-    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
-        self.gateway.backlogs()
-    }
-
-    /// Ends every connection at once.
-    pub fn cut(&self) {
-        self.gateway.cut();
-    }
-}
-
-fn nothing() -> Response {
-    Reply::refused(ErrorCode::NotFound, "there is nothing here").into_response()
 }

@@ -359,6 +359,10 @@ pub struct Notify {
     pub project_id: Option<Id>,
     /// To all connections of this user.
     pub user_id: Option<Id>,
+    /// To all connections that are subscribed to this channel.
+    pub channel: Option<String>,
+    /// To one connection, by its id or its client's.
+    pub connection_id: Option<String>,
     /// To all.
     pub everyone: Option<True>,
     /// Passed on.
@@ -376,22 +380,33 @@ pub struct Notified {
     pub id: String,
 }
 
-/// Names a room of Socket.IO.
+/// Names connections: exactly one of these.
 #[derive(JsonSchema)]
-pub struct Room {
-    /// `project:<id>` or `user:<id>`.
-    pub room: String,
+#[serde(rename_all = "camelCase")]
+pub struct Audience {
+    /// `project:<id>`, `user:<id>` or another channel.
+    pub room: Option<String>,
+    /// Those that are subscribed to a project.
+    pub project_id: Option<Id>,
+    /// Those of a user.
+    pub user_id: Option<Id>,
+    /// Those that are subscribed to a channel.
+    pub channel: Option<String>,
+    /// One, by its id or its client's.
+    pub connection_id: Option<String>,
+    /// All.
+    pub everyone: Option<True>,
 }
 
-/// The sockets in a room.
+/// How many connections there are.
 #[derive(JsonSchema)]
-pub struct RoomCount {
+pub struct ConnectionCount {
     /// It succeeded.
     #[serde(flatten)]
     pub done: Done,
-    /// Which room.
-    pub room: String,
-    /// How many there are.
+    /// The room that was asked about, if it was one.
+    pub room: Option<String>,
+    /// How many connections there are, at all doors.
     pub sockets: u64,
     /// On each instance.
     pub instances: BTreeMap<String, u64>,

@@ -14,8 +14,6 @@ pub(super) struct Guest {
     pub(super) client: ClientId,
     /// What it has shown.
     pub(super) identity: Option<Identity>,
-    /// Whether the caller is a user that has a name.
-    pub(super) is_named: bool,
 }
 
 /// Why a client is not let in.
@@ -55,7 +53,6 @@ impl Guest {
                 caller: Caller::new(connection, client, Some(identity.actor.as_str())),
                 client,
                 identity: Some(identity),
-                is_named: true,
             });
         }
         // Where users can show who they are nobody is believed to be one of them.
@@ -69,7 +66,6 @@ impl Guest {
             caller: Caller::new(connection, client, said.as_deref()),
             client,
             identity: None,
-            is_named: said.is_some(),
         })
     }
 }

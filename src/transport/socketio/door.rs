@@ -19,7 +19,6 @@ use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::adapter::ClusterAdapter;
 use super::frames::count_payload;
 use super::meter::{Meter, Metered};
 use super::packet_check::Checked;
@@ -36,7 +35,7 @@ use crate::transport::gate::{self, Gate};
 use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
 use crate::transport::upgrade::{self, Refusal};
 
-type Inner = SocketIoService<NotFoundService, ClusterAdapter>;
+type Inner = SocketIoService<NotFoundService>;
 
 /// When to try again another instance; this one will be gone.
 const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);

@@ -8,32 +8,35 @@ use socketioxide::adapter::Adapter;
 use socketioxide::extract::{Event, TryData};
 use socketioxide::handler::{FromConnectParts, FromMessageParts};
 use socketioxide::socket::DisconnectReason;
+use socketioxide::{ProtocolVersion, adapter::LocalAdapter};
 use socketioxide_core::Value;
+use tokio::time::timeout;
 
-use super::adapter::ClusterAdapter;
 use super::admission::{Guest, Refusal};
-use super::broadcasts::{style_room, user_room};
+use super::codec::{SocketDoor, SocketMessage};
 use super::handshake::Handshake;
 use super::meter::Meter;
-use super::socket::Socket;
-use super::sockets::Sockets;
+use super::send_queue::SocketQueue;
 use super::{AckSender, IoSocket, SocketRef, takeover};
 use crate::app::App;
-use crate::contract::ErrorCode;
+use crate::contract::{ErrorCode, Reply};
 use crate::domain::PrivateId;
+use crate::hub::{Offer, SubscribeError};
 use crate::limits::ClientAddress;
-use crate::session::Reset;
+use crate::store::StoreError;
 use crate::telemetry::causes;
+use crate::transport::connection::door::Door as _;
+use crate::transport::connection::inbox::{Overflow, rate_limited};
+use crate::transport::connection::notice::Missed;
+use crate::transport::connection::registry::Registry;
+use crate::transport::connection::request_loop::encode;
+use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
+use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
+use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
-use crate::transport::tenure::Tenure;
 
-/// Where clients come in.
-#[derive(Clone)]
-pub(super) struct Entrance {
-    pub(super) app: App,
-    pub(super) sockets: Sockets,
-    pub(super) tenure: Tenure,
-}
+/// The connections of this door.
+pub(super) type Sockets = Registry<SocketDoor>;
 
 /// A client's stay in the namespace, or its attempt to get in.
 #[derive(Clone)]
@@ -61,19 +64,19 @@ impl Visit {
 
 /// Lets a socket in for a visit; one that is not let in has its time for another one.
 pub(super) async fn enter(
-    entrance: Entrance,
+    sockets: Arc<Sockets>,
     socket: SocketRef,
     weak: WeakSocket,
     auth: TryData<Option<Box<RawValue>>>,
 ) -> Result<(), String> {
-    let app = entrance.app.clone();
+    let app = sockets.app.clone();
     let meter = socket.req_parts().extensions.get::<Arc<Meter>>().cloned();
     let meter = meter.unwrap_or_default();
     let Some(number) = meter.enter().filter(|_| !app.lifecycle().is_draining()) else {
         return Err(turn_away(&meter));
     };
     let visit = Visit { app, meter, number };
-    let admitted = admit(entrance, socket, weak, auth, &visit).await;
+    let admitted = admit(&sockets, socket, weak, auth, &visit).await;
     if admitted.is_err() {
         visit.over();
     }
@@ -83,74 +86,109 @@ pub(super) async fn enter(
 /// Lets a socket in, or says why not: the client gets it as `connect_error`, and does not try again. So one that may
 /// try again has its transport closed.
 async fn admit(
-    entrance: Entrance,
+    sockets: &Arc<Sockets>,
     socket: SocketRef,
     weak: WeakSocket,
     TryData(auth): TryData<Option<Box<RawValue>>>,
     visit: &Visit,
 ) -> Result<(), String> {
-    let Entrance {
-        app,
-        sockets,
-        tenure,
-    } = entrance;
+    let app = &sockets.app;
     let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
     let shown = parts.extensions.get::<Credential>();
     let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
     let meter = &visit.meter;
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let address = parts.extensions.get::<ClientAddress>().copied();
-    let guest = match Guest::meet(&app, &handshake, &pid, address).await {
+    let guest = match Guest::meet(app, &handshake, &pid, address).await {
         Ok(guest) => guest,
         Err(Refusal::Now) => return Err(turn_away(meter)),
         Err(Refusal::Told(why)) => return Err(why),
     };
-    let user = guest.caller.actor.clone();
-    let user = guest.is_named.then_some(user);
-    let state = Socket::connect(&app, &socket, weak.0, &handshake, guest, tenure);
-    if !sockets.has_place_for(&state) {
-        return Err(ErrorCode::RateLimited.as_str().to_owned());
-    }
-    if let Some(user) = user {
-        socket.join(user_room(user.as_str()));
-    }
-    socket.join(style_room(state.session.style));
-    register(&socket, &state, sockets.clone(), visit.clone());
-    let resets = match &handshake.cursor {
+    let subscriber = connect(sockets, &socket, weak, &handshake, guest, meter)?;
+    let connection = &subscriber.connection;
+    register(&socket, connection, visit.clone());
+    let missed = match &handshake.cursor {
         // Boxed, because it is large, and most connections do not need it.
-        Some(cursor) => Box::pin(resume(&state, cursor, meter)).await?,
+        Some(cursor) => Box::pin(resume(&subscriber, cursor, meter)).await?,
         None => Vec::new(),
     };
     let is_new = handshake.pid.is_none();
-    let is_continued = handshake.cursor.is_some() && resets.is_empty();
-    socket.extensions.insert(Admitted {
-        socket: Arc::clone(&state),
-        resets: resets.into(),
-    });
+    let is_continued = handshake.cursor.is_some() && missed.is_empty();
     meter.let_in();
-    // Another id than its own tells the client that its session has ended.
-    state.give_pid(if is_continued || is_new {
-        pid
-    } else {
-        pid.next()
-    });
-    if !sockets.insert(&state) {
+    if connection.door.recoverable {
+        // Another id than its own tells the client that its session has ended.
+        meter.give_pid(if is_continued || is_new {
+            pid
+        } else {
+            pid.next()
+        });
+    }
+    if !sockets.insert(connection) {
         return Err(turn_away(meter));
     }
     if !is_new {
-        takeover::announce(&app, state.client);
+        takeover::announce(app, connection.client);
     }
+    connection.begin_greeting();
+    socket.extensions.insert(Welcome {
+        subscriber,
+        missed: missed.into(),
+    });
     Ok(())
 }
 
-async fn resume(state: &Arc<Socket>, cursor: &str, meter: &Meter) -> Result<Vec<Reset>, String> {
-    Socket::resume(state, cursor).await.map_err(|error| {
-        tracing::debug!(
-            error = %causes(&error),
-            "a client cannot go on now"
-        );
-        turn_away(meter)
-    })
+/// Makes the connection, in a place among those of its user. A client that comes back has the place of its old connection,
+/// which may not be known to be lost.
+fn connect(
+    sockets: &Arc<Sockets>,
+    socket: &SocketRef,
+    weak: WeakSocket,
+    handshake: &Handshake,
+    guest: Guest,
+    meter: &Arc<Meter>,
+) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
+    let Guest {
+        caller,
+        client,
+        identity,
+    } = guest;
+    let app = &sockets.app;
+    tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
+    let door = SocketDoor {
+        meter: Arc::clone(meter),
+        echo: handshake.echo,
+        recoverable: socket.protocol() == ProtocolVersion::V5,
+    };
+    let max_message = app.config().max_message;
+    let queue = SocketQueue::new(weak.0, Arc::clone(meter), max_message, app.send_memory());
+    let ids = (caller.connection, client);
+    let connection = Connection::new(sockets, ids, door, queue, handshake.event_style);
+    sockets.give_up_place(client, &caller.actor);
+    let admitted = Admitted::new(app, caller, identity).map_err(|exceeded| {
+        connection.note_limited(exceeded.limit.as_str());
+        ErrorCode::RateLimited.as_str().to_owned()
+    })?;
+    Ok(connection.attach(admitted))
+}
+
+/// Takes up the subscriptions of a cursor. What the client must be told first, because it does not get all that it missed.
+async fn resume(
+    subscriber: &Arc<SessionSubscriber<SocketDoor>>,
+    cursor: &str,
+    meter: &Meter,
+) -> Result<Vec<Missed>, String> {
+    // Well before socketioxide loses its own patience: its farewell keeps Python clients from coming back.
+    let patience = subscriber.connection.app().config().connect_timeout / 2;
+    let resumed = timeout(patience, subscriber.resume(cursor)).await;
+    let resumed = resumed
+        .unwrap_or_else(|late| Err(SubscribeError::Store(StoreError::Unavailable(late.into()))));
+    match resumed {
+        Ok(resumed) => Ok(resumed.resets.into_iter().map(Missed::Reset).collect()),
+        Err(error) => {
+            tracing::debug!(error = %causes(&error), "a client cannot go on now");
+            Err(turn_away(meter))
+        }
+    }
 }
 
 /// Ends the transport before the client reads why, so that it tries again.
@@ -160,23 +198,22 @@ fn turn_away(meter: &Meter) -> String {
 }
 
 /// Registers what is done with a socket's messages, and at its end.
-fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets, visit: Visit) {
-    let for_message = Arc::new(Admission(Arc::clone(state)));
+fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit: Visit) {
+    let for_message = Arc::new(Stay(Arc::clone(connection)));
     // Everything happens before the returned future: that is what keeps the order.
     socket.on_fallback(
         move |Event(name): Event,
               asked: AckAsked,
               TryData(packet): TryData<Box<RawValue>>,
               ack: AckSender| {
-            let ack = asked.0.then_some(ack);
-            Socket::receive(&for_message.0, name, packet.ok(), ack);
+            let (packet, ack) = (packet.ok(), asked.0.then_some(ack));
+            receive(&for_message.0, SocketMessage::new(name, packet, ack));
             std::future::ready(())
         },
     );
-    let state = Arc::clone(state);
+    let connection = Arc::clone(connection);
     socket.on_disconnect(move |reason: DisconnectReason| {
-        sockets.remove(&state);
-        state.disconnected(reason);
+        connection.let_go(reason.to_string());
         if matches!(
             reason,
             DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect
@@ -187,21 +224,67 @@ fn register(socket: &SocketRef, state: &Arc<Socket>, sockets: Sockets, visit: Vi
     });
 }
 
+/// Queues a message, and slows a client down that sends too much.
+fn receive(connection: &Arc<Connection<SocketDoor>>, message: SocketMessage) {
+    let (pause, overflow) = connection.receive(message);
+    if let Some(pause) = pause {
+        connection.door.meter.pause(pause);
+    }
+    if let Some(overflow) = overflow {
+        refuse(connection, overflow);
+    }
+}
+
+/// Refuses a message for which the inbox has no room. A client that does not even take that answer is cut off.
+fn refuse(connection: &Connection<SocketDoor>, overflow: Overflow<SocketMessage>) {
+    let reply = if let Some(retry_after) = overflow.retry_after {
+        let exceeded = connection.app().limits().inbox_is_full(retry_after);
+        connection.note_limited(exceeded.limit.as_str());
+        rate_limited(exceeded)
+    } else {
+        let message = "too many messages wait; try again in a moment";
+        Reply::refused(ErrorCode::Unavailable, message)
+    };
+    let SocketMessage { name, ack, .. } = overflow.message;
+    let raw = encode(&name, ack.is_some(), &reply);
+    let mut out = connection.queue.intake();
+    let has_room = out.has_room(Kind::Answer, raw.get().len());
+    let is_full = !has_room || connection.door.answer(&mut out, ack, &raw) == Offer::Full;
+    drop(out);
+    if is_full {
+        connection.abort(Close::TryAgain, "inbox_full");
+    }
+}
+
 /// A client that is to be welcomed once it is connected.
 #[derive(Clone)]
-pub(super) struct Admitted {
-    pub(super) socket: Arc<Socket>,
+pub(super) struct Welcome {
+    subscriber: Arc<SessionSubscriber<SocketDoor>>,
     /// What it is told first.
-    pub(super) resets: Arc<[Reset]>,
+    missed: Arc<[Missed]>,
+}
+
+impl Welcome {
+    /// Tells what the client missed, lets events through, and serves what it has sent meanwhile: the answer to a join comes
+    /// with a cursor, which covers what was reset.
+    pub(super) async fn say(self) {
+        let connection = &self.subscriber.connection;
+        connection.watch_credential();
+        if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
+            tracing::debug!(error = %causes(&error), "a client cannot go on now");
+            connection.abort(Close::TryAgain, "unavailable");
+        }
+        connection.start_requests();
+    }
 }
 
 /// What is dropped with socketioxide's socket. A connection that breaks while it is made ends without a word to its
 /// disconnect handler, and may have subscriptions already, which own what owns them.
-struct Admission(Arc<Socket>);
+struct Stay(Arc<Connection<SocketDoor>>);
 
-impl Drop for Admission {
+impl Drop for Stay {
     fn drop(&mut self) {
-        self.0.let_go();
+        self.0.let_go("broken");
     }
 }
 
@@ -209,7 +292,7 @@ impl Drop for Admission {
 /// connection that breaks while it is made is dropped without a word to its disconnect handler.
 pub(super) struct WeakSocket(Weak<IoSocket>);
 
-impl FromConnectParts<ClusterAdapter> for WeakSocket {
+impl FromConnectParts<LocalAdapter> for WeakSocket {
     type Error = Infallible;
 
     fn from_connect_parts(socket: &Arc<IoSocket>, _: &Option<Value>) -> Result<Self, Infallible> {

@@ -159,6 +159,13 @@ impl Meter {
         waiting.wakes.push((left, Arc::clone(wake)));
     }
 
+    /// Wakes nobody any more who asked for it.
+    pub(super) fn forget(&self, wake: &Wake) {
+        self.lock()
+            .wakes
+            .retain(|(_, known)| !Arc::ptr_eq(known, wake));
+    }
+
     /// Ends the transport; the client can come back.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);

@@ -91,13 +91,15 @@ impl Outbox {
 
     /// How many packets must have left in all for the queue to be half empty: what waits is then handed over
     /// in one go and not packet by packet.
-    pub(super) fn low_mark(&self) -> u64 {
+    pub(super) fn low_mark(&mut self) -> u64 {
+        self.settle();
         let half = self.left + self.queued.len().div_ceil(2) as u64;
         half.max(self.full_until)
     }
 
     /// How many packets must have left in all for the queue to be empty.
-    pub(super) fn empty_mark(&self) -> u64 {
+    pub(super) fn empty_mark(&mut self) -> u64 {
+        self.settle();
         let all = self.left + self.queued.len() as u64;
         all.max(self.full_until)
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::sockets::Sockets;
+use super::entrance::Sockets;
 use crate::app::App;
 use crate::broker::TopicSubscription;
 use crate::domain::ClientId;
@@ -22,8 +22,8 @@ struct Moved {
 }
 
 /// Ends the connections of clients who go to another instance, until it is dropped.
-pub(super) fn listen(app: &App, sockets: &Sockets) -> TopicSubscription {
-    let (me, sockets) = (app.instance().clone(), sockets.clone());
+pub(super) fn listen(app: &App, sockets: &Arc<Sockets>) -> TopicSubscription {
+    let (me, sockets) = (app.instance().clone(), Arc::clone(sockets));
     let handler = move |message: Bytes| match read(&message) {
         Ok((_, to)) if to == me.as_str() => {}
         // One that has come back here meanwhile loses this connection as well, and comes back once more.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::contract::{Document, EventStyle, ServerWord};
-use crate::domain::{ChannelName, Event, Signal};
+use crate::contract::{EventStyle, ServerWord};
+use crate::domain::{ChannelName, Event, EventType, Signal};
 
 /// After how many milliseconds a client that was cut off is to come back.
 const RETRY_MS: u32 = 2000;
@@ -19,7 +19,8 @@ const ENVELOPE: usize = 256;
 /// What is told of an event that reaches its subscribers through a channel.
 #[derive(Serialize)]
 struct Told<'a> {
-    channel: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
     message: Message<'a>,
 }
 
@@ -52,7 +53,7 @@ impl Form {
     pub(super) fn event(self, event: &Event, cursor: &str) -> Bytes {
         let name = self.style.name(&event.event_type);
         let told = Told {
-            channel: event.subject().as_str(),
+            channel: Some(event.subject().as_str()),
             message: Message {
                 r#type: &name,
                 seq: Some(event.seq),
@@ -62,27 +63,52 @@ impl Form {
                 data: &event.payload,
             },
         };
-        self.told(&told, Some(cursor))
+        self.write(&told, Some(cursor))
     }
 
     /// A signal. It moves nobody on.
     pub(super) fn signal(self, channel: &ChannelName, signal: &Signal) -> Bytes {
-        let name = self.style.name(&signal.signal_type);
+        self.unlogged(
+            Some(channel.as_str()),
+            &signal.signal_type,
+            &signal.payload,
+            None,
+        )
+    }
+
+    /// Something that the server tells of its own accord.
+    pub(super) fn told(
+        self,
+        event_type: &EventType,
+        data: &RawValue,
+        cursor: Option<&str>,
+    ) -> Bytes {
+        self.unlogged(None, event_type, data, cursor)
+    }
+
+    fn unlogged(
+        self,
+        channel: Option<&str>,
+        event_type: &EventType,
+        data: &RawValue,
+        cursor: Option<&str>,
+    ) -> Bytes {
+        let name = self.style.name(event_type);
         let told = Told {
-            channel: channel.as_str(),
+            channel,
             message: Message {
                 r#type: &name,
                 seq: None,
                 id: None,
                 timestamp: None,
                 actor: None,
-                data: &signal.payload,
+                data,
             },
         };
-        self.told(&told, None)
+        self.write(&told, cursor)
     }
 
-    fn told(self, told: &Told<'_>, cursor: Option<&str>) -> Bytes {
+    fn write(self, told: &Told<'_>, cursor: Option<&str>) -> Bytes {
         let name =
             Some(told.message.r#type).filter(|name| self.named && !ServerWord::is_spelled(name));
         let bytes = told.message.data.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
@@ -112,7 +138,7 @@ pub(super) fn come_back(after: Duration, why: &str) -> Bytes {
 }
 
 /// Something that is said about the stream itself.
-pub(super) fn notice(word: ServerWord, said: &Document, cursor: Option<&str>) -> Bytes {
+pub(super) fn notice(word: ServerWord, said: &impl Serialize, cursor: Option<&str>) -> Bytes {
     let mut frame = Frame::new(cursor.map_or(0, str::len) + ENVELOPE);
     frame.fields(Some(word.as_str()), cursor);
     frame.data(said);

@@ -1,27 +1,32 @@
-//! Why connections end, in the numbers that clients get.
+//! Why connections end, in the numbers that clients get (RFC 6455, section 7.4).
 
 use crate::contract::ErrorCode;
+use crate::transport::connection::Close;
 
-/// All is well: the client has said goodbye.
-pub(super) const NORMAL: u16 = 1000;
 /// The client breaks the protocol.
 pub(super) const PROTOCOL: u16 = 1002;
-/// A text is no UTF-8.
-pub(super) const NO_TEXT: u16 = 1007;
+/// A text is not UTF-8.
+pub(super) const NOT_UTF8: u16 = 1007;
 /// A message is larger than any may be.
 pub(super) const TOO_LARGE: u16 = 1009;
-/// Something went wrong on the server.
-pub(super) const INTERNAL: u16 = 1011;
-/// The server shuts down; come back, to another instance.
-pub(super) const RESTART: u16 = 1012;
-/// What to do is to come back with the last cursor: the client was too slow, or its events have gone from the log.
-pub(super) const COME_BACK: u16 = 1013;
-
 /// The first of the numbers that are ours.
 const OURS: u16 = 4000;
 
+/// The number of a close.
+pub(super) fn code(close: Close) -> u16 {
+    match close {
+        Close::Normal => 1000,
+        Close::Violation(code) => code,
+        Close::Internal => 1011,
+        Close::Restart => 1012,
+        Close::TryAgain => 1013,
+        Close::Kicked => refused(ErrorCode::Forbidden),
+        Close::Refused(code) => refused(code),
+    }
+}
+
 /// The number for a refusal that ends a connection: 4000 and the HTTP status of the same refusal.
-pub(super) fn refused(code: ErrorCode) -> u16 {
+fn refused(code: ErrorCode) -> u16 {
     OURS + code.http_status()
 }
 

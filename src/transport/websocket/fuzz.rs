@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::members::MAX_MEMBERS;
+use super::format::Format;
 use super::message::Message;
-use super::relay;
-use super::spelling::Spelling;
+use super::params::Params;
+use super::raw_object::MAX_MEMBERS;
+use super::routing;
 use super::tests::event;
-use super::wishes::Wishes;
 use crate::fuzz::{any_bytes, budget, measured};
 
 /// For what is found, and for the list of members.
@@ -19,10 +19,10 @@ const COPIES: usize = 6;
 const LARGE: usize = 256 * 1024;
 
 fn reading_costs_little(text: &str) {
-    for spelling in [Spelling::Flat, Spelling::Envelope] {
+    for format in [Format::Flat, Format::Envelope] {
         let measured = measured(|| {
-            let message = Message::read(spelling, text).ok()?;
-            let channel = relay::channel(spelling, &message, Some("s"));
+            let message = Message::read(format, text).ok()?;
+            let channel = routing::channel(format, &message, Some("s"));
             Some((message, channel))
         });
         let start: String = text.chars().take(100).collect();
@@ -127,7 +127,7 @@ proptest! {
     #[test]
     fn any_query_is_read(bytes in any_bytes(&["userId=", "&", "=", "%", "%41", "channels=", ",", "batch=", "9", "heartbeat="])) {
         let query = String::from_utf8_lossy(&bytes);
-        let measured = measured(|| Wishes::read(Some(&query)));
+        let measured = measured(|| Params::read(Some(&query)));
         prop_assert!(measured.held <= 64 * query.len() + 4096, "{} for {}", measured.held, query.len());
     }
 
@@ -137,8 +137,8 @@ proptest! {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if serde_json::value::RawValue::from_string(text.clone()).is_ok() {
             let event = event("session:s", 1, text.trim());
-            for spelling in [Spelling::Flat, Spelling::Envelope] {
-                let message = spelling.with_cursor(&spelling.event("x", &event), "e.1:1");
+            for format in [Format::Flat, Format::Envelope] {
+                let message = format.with_cursor(&format.event("x", &event), "e.1:1");
                 serde_json::from_str::<serde::de::IgnoredAny>(&message).unwrap();
             }
         }

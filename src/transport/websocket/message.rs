@@ -1,14 +1,14 @@
-//! What a client says, in either spelling of the envelope. Reading is pure, and costs little whatever is sent.
+//! What a client says, in either format of the envelope. Reading is pure, and costs little whatever is sent.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::members::{Members, put, quoted};
-use super::spelling::Spelling;
+use super::format::Format;
+use super::raw_object::{RawObject, put, quoted};
 
-/// Longest type that is looked at, in bytes. Names of commands are shorter in every spelling.
+/// Longest type that is looked at, in bytes. Names of commands are shorter in every format.
 const MAX_TYPE: usize = 64;
 /// Longest id of a message, in bytes of JSON; a longer one is not given back.
 const MAX_ID: usize = 256;
@@ -32,25 +32,34 @@ pub(super) struct Message {
 }
 
 /// A text that is no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unreadable;
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    /// What the refusal is to name, if the text is an object.
+    pub(super) id: Option<Box<RawValue>>,
+}
+
+/// What a client has sent.
+#[derive(Debug)]
+pub(crate) struct Received(pub(super) Result<Message, Unreadable>);
 
 impl Message {
     /// Reads a text message.
-    pub(super) fn read(spelling: Spelling, text: &str) -> Result<Self, Unreadable> {
-        let members = Members::read(text).ok_or(Unreadable)?;
-        let name = members.text("type").ok_or(Unreadable)?;
-        if name.is_empty() || name.len() > MAX_TYPE {
-            return Err(Unreadable);
-        }
+    pub(super) fn read(format: Format, text: &str) -> Result<Self, Unreadable> {
+        let members = RawObject::read(text).ok_or(Unreadable { id: None })?;
         let id = members.get("id").filter(|id| is_id(id));
+        let name = members.text("type");
+        let name = name.filter(|name| !name.is_empty() && name.len() <= MAX_TYPE);
+        let Some(name) = name else {
+            let id = id.map(ToOwned::to_owned);
+            return Err(Unreadable { id });
+        };
         let metadata = members
             .get("metadata")
-            .filter(|_| spelling == Spelling::Envelope);
-        let metadata = metadata.and_then(|metadata| Members::read(metadata.get()));
-        let data = match spelling {
-            Spelling::Flat => flat_data(&members),
-            Spelling::Envelope => sent(&members, "data").map(Cow::Borrowed),
+            .filter(|_| format == Format::Envelope);
+        let metadata = metadata.and_then(|metadata| RawObject::read(metadata.get()));
+        let data = match format {
+            Format::Flat => flat_data(&members),
+            Format::Envelope => sent(&members, "data").map(Cow::Borrowed),
         };
         let data = data.map_or_else(|| empty().to_owned(), Cow::into_owned);
         Ok(Self {
@@ -89,13 +98,13 @@ fn is_id(raw: &RawValue) -> bool {
 }
 
 /// A member that is there, and not null.
-fn sent<'a>(members: &Members<'a>, key: &str) -> Option<&'a RawValue> {
+fn sent<'a>(members: &RawObject<'a>, key: &str) -> Option<&'a RawValue> {
     members.get(key).filter(|raw| raw.get() != "null")
 }
 
 /// What stands under `data`, and beside it: clients put it here or there. Both together are one object, in which what
 /// stands under `data` counts more. Data that is no object is all there is.
-fn flat_data<'a>(members: &Members<'a>) -> Option<Cow<'a, RawValue>> {
+fn flat_data<'a>(members: &RawObject<'a>) -> Option<Cow<'a, RawValue>> {
     let data = sent(members, "data");
     let mut beside = members.0.iter();
     if beside.all(|(key, _)| ENVELOPE.contains(&&**key)) {
@@ -103,7 +112,7 @@ fn flat_data<'a>(members: &Members<'a>) -> Option<Cow<'a, RawValue>> {
     }
     let within = match data {
         None => None,
-        Some(data) => match Members::read(data.get()) {
+        Some(data) => match RawObject::read(data.get()) {
             None => return Some(Cow::Borrowed(data)),
             within => within,
         },
@@ -133,7 +142,7 @@ mod tests {
     use super::*;
 
     fn flat(text: &str) -> Message {
-        Message::read(Spelling::Flat, text).unwrap()
+        Message::read(Format::Flat, text).unwrap()
     }
 
     #[test]
@@ -169,7 +178,7 @@ mod tests {
     fn an_envelope_has_its_data_under_data_alone() {
         let text = r#"{"id":"m1","type":"subscribe","timestamp":1,"data":{"resource":"a"},"x":1,
             "metadata":{"version":"1.0","source":"t","resource":"agent:a","compressed":false}}"#;
-        let message = Message::read(Spelling::Envelope, text).unwrap();
+        let message = Message::read(Format::Envelope, text).unwrap();
         assert_eq!(message.data.get(), r#"{"resource":"a"}"#);
         assert_eq!(message.id.unwrap().get(), "\"m1\"");
         assert_eq!(message.resource.as_deref(), Some("agent:a"));
@@ -209,12 +218,8 @@ mod tests {
             r#"{"type":"x""#,
             &long,
         ] {
-            for spelling in [Spelling::Flat, Spelling::Envelope] {
-                assert_eq!(
-                    Message::read(spelling, text).unwrap_err(),
-                    Unreadable,
-                    "{text}"
-                );
+            for format in [Format::Flat, Format::Envelope] {
+                assert!(Message::read(format, text).is_err(), "{text}");
             }
         }
     }
@@ -242,8 +247,8 @@ mod tests {
         let long = "x".repeat(1000);
         let text =
             format!(r#"{{"type":"x","sessionId":"{long}","metadata":{{"resource":"{long}"}}}}"#);
-        for (spelling, kept) in [(Spelling::Flat, 2000), (Spelling::Envelope, 2000)] {
-            let mut message = Message::read(spelling, &text).unwrap();
+        for (format, kept) in [(Format::Flat, 2000), (Format::Envelope, 2000)] {
+            let mut message = Message::read(format, &text).unwrap();
             assert!(message.bytes() >= kept, "{}", message.bytes());
             message.forget_data();
             assert!(message.bytes() < 100, "{}", message.bytes());

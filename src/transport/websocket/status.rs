@@ -1,6 +1,7 @@
 //! How the plain WebSockets of this instance stand.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::http::Method;
@@ -8,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::connection::Connection;
-use super::gateway::Gateway;
+use super::codec::{Shared, WebSocketConnection, WebSocketDoor};
 use crate::contract::schema::http::{SocketStats, SocketStatus};
+use crate::transport::connection::registry::Registry;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_public};
 use crate::transport::visitor::PublicCaller;
 
@@ -26,25 +27,28 @@ struct Client {
 }
 
 impl Client {
-    fn of(connection: &Connection) -> Self {
-        let seat = connection.seat();
-        let state = match (connection.outlet.is_closed(), &seat) {
+    fn of(connection: &WebSocketConnection) -> Self {
+        let subscriber = connection.subscriber();
+        let state = match (connection.queue.is_closed(), &subscriber) {
             (true, _) => "closing",
             (false, None) => "connecting",
             (false, Some(_)) => "open",
         };
         Self {
             id: connection.client.to_string(),
-            user_id: seat.as_deref().and_then(super::seat::Seat::user),
-            session_id: connection.session_id(),
-            is_alive: connection.vitals.is_alive(),
+            user_id: subscriber.and_then(|subscriber| connection.user_of(&subscriber)),
+            session_id: connection.door.session_id(),
+            is_alive: connection.door.heartbeat.is_alive(),
             state,
         }
     }
 }
 
 /// The endpoints.
-pub(super) fn endpoints(gateway: &Arc<Gateway>) -> Vec<Endpoint> {
+pub(super) fn endpoints(
+    registry: &Arc<Registry<WebSocketDoor>>,
+    shared: &Arc<Shared>,
+) -> Vec<Endpoint> {
     let endpoint = |path, name: &str, summary: &str, schema, routes| Endpoint {
         method: Method::GET,
         path,
@@ -58,29 +62,32 @@ pub(super) fn endpoints(gateway: &Arc<Gateway>) -> Vec<Endpoint> {
         refusals: &[],
         routes,
     };
-    let (counted, asked) = (Arc::clone(gateway), Arc::clone(gateway));
+    let instance = (Arc::clone(registry), Arc::clone(shared));
+    let other = instance.clone();
     vec![
         endpoint(
             "/ws/stats",
             "websocketStats",
             "Who is connected",
             of::<SocketStats>,
-            serve_public(&Method::GET, move |caller, _| stats(&counted, caller)),
+            serve_public(&Method::GET, move |caller, _| {
+                stats(&instance.0, &instance.1, caller)
+            }),
         ),
         endpoint(
             "/websocket/status",
             "websocketStatus",
             "How busy the WebSockets are",
             of::<SocketStatus>,
-            serve_public(&Method::GET, move |_, _| status(&asked)),
+            serve_public(&Method::GET, move |_, _| status(&other.0, &other.1)),
         ),
     ]
 }
 
 /// Who is connected. The list is for administrators once people have to show who they are.
-fn stats(gateway: &Gateway, caller: &PublicCaller) -> Response {
-    let connections = gateway.all();
-    let is_active = |connection: &&Arc<Connection>| !connection.outlet.is_closed();
+fn stats(registry: &Registry<WebSocketDoor>, shared: &Shared, caller: &PublicCaller) -> Response {
+    let connections = registry.all();
+    let is_active = |connection: &&Arc<WebSocketConnection>| !connection.queue.is_closed();
     let active = connections.iter().filter(is_active).count();
     let clients: Vec<_> = if caller.is_administrator {
         connections
@@ -91,23 +98,23 @@ fn stats(gateway: &Gateway, caller: &PublicCaller) -> Response {
         Vec::new()
     };
     let stats = json!({
-        "totalConnections": gateway.opened(),
+        "totalConnections": shared.opened.load(Ordering::Relaxed),
         "activeConnections": active,
         "clients": clients,
     });
     Json(stats).into_response()
 }
 
-fn status(gateway: &Gateway) -> Response {
-    let last_activity = gateway.last_activity().map(|at| at.to_string());
+fn status(registry: &Registry<WebSocketDoor>, shared: &Shared) -> Response {
+    let last_activity = shared.last_activity().map(|at| at.to_string());
     let status = json!({
         "success": true,
         "data": {
-            "connected": !gateway.app.lifecycle().is_retiring(),
-            "clients": gateway.all().len(),
+            "connected": !registry.app.lifecycle().is_retiring(),
+            "clients": registry.all().len(),
             "lastActivity": last_activity,
-            "uptime": gateway.app.uptime().as_secs(),
-            "messageCount": gateway.messages(),
+            "uptime": registry.app.uptime().as_secs(),
+            "messageCount": shared.messages.load(Ordering::Relaxed),
         },
     });
     Json(status).into_response()

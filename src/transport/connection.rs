@@ -1,0 +1,235 @@
+//! One connection, whatever its protocol: it takes messages in order, hands out events, tells of resets and lost rights,
+//! expires with its credential, and ends.
+//!
+//! A [`Door`] is only the codec. Messages wait in an inbox, which one [request loop](request_loop) per busy connection works
+//! off in order; what is sent waits in a [send queue](send_queue), in which no event and no answer gets lost. An idle
+//! connection has neither task nor timer here.
+
+pub(crate) mod backlog;
+mod close;
+pub(crate) mod credential_expiry;
+pub(crate) mod door;
+mod in_flight;
+pub(crate) mod inbox;
+pub(crate) mod notice;
+pub(crate) mod operators;
+pub(crate) mod plain_queue;
+pub(crate) mod registry;
+pub(crate) mod request_loop;
+pub(crate) mod send_queue;
+pub(crate) mod subscriber;
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use futures_util::FutureExt as _;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::connections::Connection as Counted;
+use crate::contract::EventStyle;
+use crate::domain::{ClientId, ConnectionId};
+use crate::hub::Offer;
+use crate::limits::Budget;
+pub(crate) use close::Close;
+use door::{Door, Out};
+use inbox::{Inbox, Service};
+use registry::Registry;
+use send_queue::{Kind, SendQueue};
+use subscriber::{Admitted, SessionSubscriber};
+
+/// See the module's description.
+pub(crate) struct Connection<D: Door> {
+    pub(crate) registry: Arc<Registry<D>>,
+    pub(crate) id: ConnectionId,
+    /// Which client it is, for others to see.
+    pub(crate) client: ClientId,
+    pub(crate) door: D,
+    pub(crate) queue: D::Queue,
+    style: EventStyle,
+    /// Guards the session; there is none before it is known who the client is, and none at the end.
+    subscriber: Mutex<Option<Arc<SessionSubscriber<D>>>>,
+    /// Guards the messages that wait, and whether they are being served.
+    inbox: Mutex<Inbox<D::Message>>,
+    /// Tells the request loop of new messages.
+    arrived: Notify,
+    /// Tells the reader of room in the inbox.
+    moved: Notify,
+    /// What the connection may still send.
+    budget: Arc<Budget>,
+    /// Messages that have come in.
+    received: AtomicU64,
+    /// Messages that were too many.
+    limited: AtomicU64,
+    /// Bytes of the answers that wait for room in the send queue.
+    unsent: AtomicUsize,
+    /// How and why it ends, said once.
+    ending: OnceLock<(Close, Cow<'static, str>)>,
+    /// Whether the client was let in, so that its end is logged.
+    was_let_in: AtomicBool,
+    is_gone: AtomicBool,
+    went: Notify,
+    pub(crate) since: Instant,
+    /// Guards what counts it as connected, until dropped.
+    counted: Mutex<Option<Counted>>,
+}
+
+impl<D: Door> std::fmt::Debug for Connection<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("door", &D::NAME)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D: Door> Connection<D> {
+    /// Makes a connection that is counted and not yet found by others. Its messages wait until
+    /// [`Connection::start_requests`].
+    pub(crate) fn new(
+        registry: &Arc<Registry<D>>,
+        (id, client): (ConnectionId, ClientId),
+        door: D,
+        queue: D::Queue,
+        style: Option<EventStyle>,
+    ) -> Arc<Self> {
+        let app = &registry.app;
+        Arc::new(Self {
+            id,
+            client,
+            door,
+            queue,
+            style: style.unwrap_or(app.config().event_style),
+            subscriber: Mutex::new(None),
+            inbox: Mutex::new(Inbox::new(D::INBOX, app.receive_memory())),
+            arrived: Notify::new(),
+            moved: Notify::new(),
+            budget: Arc::default(),
+            received: AtomicU64::new(0),
+            limited: AtomicU64::new(0),
+            unsent: AtomicUsize::new(0),
+            ending: OnceLock::new(),
+            was_let_in: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
+            went: Notify::new(),
+            since: Instant::now(),
+            counted: Mutex::new(Some(app.connections().open())),
+            registry: Arc::clone(registry),
+        })
+    }
+
+    pub(crate) fn app(&self) -> &App {
+        &self.registry.app
+    }
+
+    /// The session as the hub's subscriber, once it is known who the client is.
+    pub(crate) fn subscriber(&self) -> Option<Arc<SessionSubscriber<D>>> {
+        lock(&self.subscriber).clone()
+    }
+
+    /// Gives the client a session. Nothing more is heard by the one that it had.
+    pub(crate) fn attach(self: &Arc<Self>, admitted: Admitted) -> Arc<SessionSubscriber<D>> {
+        let subscriber = SessionSubscriber::new(self, admitted);
+        let before = lock(&self.subscriber).replace(Arc::clone(&subscriber));
+        if let Some(before) = before {
+            before.session.close();
+        }
+        if self.is_gone() {
+            self.end_session();
+        }
+        subscriber
+    }
+
+    /// Ends the subscriptions of a client that has gone. What it has sent still takes effect in its session.
+    fn end_session(&self) {
+        if let Some(subscriber) = self.subscriber() {
+            subscriber.session.close();
+            subscriber.give_up_place();
+        }
+        self.registry.expiry.forget(self.id);
+    }
+
+    /// Drops the session of a client that has gone, unless messages are still served in it: they own each other.
+    fn forget_session_if_gone(&self) {
+        let is_served = matches!(self.inbox().service, Service::Greeting | Service::Serving);
+        if self.is_gone() && !is_served {
+            drop(lock(&self.subscriber).take());
+        }
+    }
+
+    /// Ends the connection when what its client has shown last is good no longer, from now on.
+    pub(crate) fn watch_credential(&self) {
+        if let Some(subscriber) = self.subscriber() {
+            self.registry.expiry.watch(&subscriber);
+        }
+    }
+
+    /// Sends something that must not get lost, once there is room. Until then it counts as waiting for the client.
+    pub(crate) async fn push<F>(&self, bytes: usize, write: F) -> Offer
+    where
+        F: FnOnce(&mut Out<'_, D>) -> Offer + Send,
+    {
+        let _unsent = Unsent::new(&self.unsent, bytes);
+        let sent = self.queue.push(Kind::Answer, bytes, write).await;
+        if sent == Offer::Full {
+            // An answer is not left out in silence.
+            self.abort(Close::TryAgain, "queue_full");
+        }
+        sent
+    }
+
+    /// Starts a task of the connection's requests. One that panics ends the connection: messages would else wait for a
+    /// request loop that is no more.
+    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let (connection, busy) = (Arc::clone(self), self.app().connections().busy());
+        self.app().lifecycle().spawn(async move {
+            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+                tracing::error!(connection.id = %connection.id, "a message caused a panic");
+                connection.abort(Close::Internal, "internal");
+                connection.stop_requests();
+            }
+            drop(busy);
+        });
+    }
+
+    /// Counts a message that was too much. The first one is logged, the others only in number: whoever floods the server
+    /// must not flood the log.
+    pub(crate) fn note_limited(&self, limit: &str) {
+        if self.limited.fetch_add(1, Ordering::Relaxed) == 0 {
+            let subscriber = self.subscriber();
+            tracing::info!(
+                door = D::NAME,
+                connection.id = %self.id,
+                actor = subscriber.as_ref().map(|one| one.session.caller.actor.as_str()),
+                limit,
+                "limit reached"
+            );
+        }
+    }
+}
+
+/// Counts an answer as unsent until dropped.
+struct Unsent<'a> {
+    count: &'a AtomicUsize,
+    bytes: usize,
+}
+
+impl<'a> Unsent<'a> {
+    fn new(count: &'a AtomicUsize, bytes: usize) -> Self {
+        count.fetch_add(bytes, Ordering::Relaxed);
+        Self { count, bytes }
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

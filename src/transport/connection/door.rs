@@ -1,0 +1,112 @@
+//! What a protocol has to say about its connections: a door is a codec, and everything else is the connection's.
+
+use serde_json::value::RawValue;
+
+use super::inbox::{InboxLimits, Incoming, Message};
+use super::notice::Notice;
+use super::request_loop::RequestLoop;
+use super::send_queue::SendQueue;
+use crate::contract::EventStyle;
+use crate::domain::{ChannelName, Event, Signal};
+use crate::hub::Offer;
+use crate::session::Session;
+
+/// The intake of a door's send queue.
+pub(crate) type Out<'a, D> = <<D as Door>::Queue as SendQueue>::Intake<'a>;
+
+/// One connection's codec: turns packets into requests, and events, signals, answers and notices into frames.
+///
+/// What is written goes out as a whole or not at all. There was room for it, so [`Offer::Full`] says that the transport
+/// holds something that the queue did not count.
+pub(crate) trait Door: Sized + Send + Sync + 'static {
+    /// What waits for the client.
+    type Queue: SendQueue;
+    /// What a client sends.
+    type Message: Message;
+    /// Where the answer to a message goes.
+    type Ack: Send + 'static;
+
+    /// The protocol's name in log lines.
+    const NAME: &'static str;
+    /// How much may wait in an inbox.
+    const INBOX: InboxLimits;
+    /// Whether clients are present in the projects that they are subscribed to.
+    const ATTENDS: bool = true;
+    /// Whether clients can show a newer token on the same connection.
+    const REFRESHES: bool = true;
+
+    /// Writes an event, after which the client stands at `cursor`.
+    fn event(
+        &self,
+        out: &mut Out<'_, Self>,
+        style: EventStyle,
+        event: &Event,
+        cursor: &str,
+    ) -> Offer;
+
+    /// Writes a signal.
+    fn signal(
+        &self,
+        out: &mut Out<'_, Self>,
+        style: EventStyle,
+        channel: &ChannelName,
+        signal: &Signal,
+    ) -> Offer;
+
+    /// Writes something that the server tells of its own accord.
+    fn notice(
+        &self,
+        out: &mut Out<'_, Self>,
+        style: EventStyle,
+        notice: &Notice,
+        cursor: Option<&str>,
+    ) -> Offer;
+
+    /// Writes an answer: to the ack, or else as an error that names the event.
+    fn answer(&self, out: &mut Out<'_, Self>, ack: Option<Self::Ack>, answer: &RawValue) -> Offer;
+
+    /// Serves the next message of an inbox.
+    fn serve(
+        requests: &mut RequestLoop<Self>,
+        incoming: Incoming<Self::Message>,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Answers a message that waits for none before it, if there is room. Whether that was done.
+    fn answer_at_once(&self, _: &Self::Queue, _: &Self::Message) -> bool {
+        false
+    }
+
+    /// Ends the transport: gently after what waits was written, and else at once.
+    fn end(&self, queue: &Self::Queue, gently: bool);
+
+    /// Ends the transport for good: the client is not to come back by itself, where the protocol can say so.
+    fn disconnect(&self, queue: &Self::Queue) {
+        self.end(queue, true);
+    }
+
+    /// Whether the client hears of its own changes in a channel.
+    fn hears_itself(&self, channel: &ChannelName) -> bool;
+
+    /// Whether the client wants signals.
+    fn hears_signals(&self) -> bool {
+        true
+    }
+
+    /// Whether the client can be told where it stands, besides with events.
+    fn takes_cursors(&self) -> bool {
+        true
+    }
+
+    /// Notes that the session is subscribed to a channel, or not any more.
+    fn settle_room(&self, _: &mut Out<'_, Self>, _: &ChannelName, _is_joined: bool) {}
+
+    /// Whether nothing is left that the client could hear.
+    fn is_over(&self, _: &Session) -> bool {
+        false
+    }
+
+    /// Whether two connections are one transport's.
+    fn shares_transport(&self, _: &Self) -> bool {
+        false
+    }
+}

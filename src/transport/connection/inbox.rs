@@ -1,0 +1,298 @@
+//! What a client has sent and nobody has looked at yet, in order.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::door::Door;
+use super::{Connection, lock, request_loop};
+use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::limits::Exceeded;
+use crate::memory::{Held, MemoryBudget};
+
+/// For how long nothing is read after a message that was too much, besides what its size adds.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Bytes for which nothing is read for a microsecond.
+const BYTES_PER_MICRO: usize = 16;
+/// An inbox out of which nothing was taken for so long stands still.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
+/// A message of a door's protocol.
+pub(crate) trait Message: Send + 'static {
+    /// What it counts as.
+    fn class(&self) -> EventClass;
+
+    /// About the bytes that it takes up in memory.
+    fn bytes(&self) -> usize;
+
+    /// The bytes that its client has sent.
+    fn sent_bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    /// Keeps only what a refusal needs.
+    fn forget_payload(&mut self);
+}
+
+/// How much may wait in an inbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InboxLimits {
+    pub(crate) messages: usize,
+    /// Fewer if little is left of the memory for all connections.
+    pub(crate) bytes: usize,
+    /// Whether the reader waits for room, so that every message that was read is taken.
+    pub(crate) is_awaited: bool,
+}
+
+/// A message that waits.
+pub(crate) struct Incoming<M> {
+    pub(crate) message: M,
+    /// Why it takes no effect. It waits with the others all the same: answers keep the order of the questions.
+    pub(crate) refused: Option<Reply>,
+}
+
+/// A message for which there was no room.
+pub(crate) struct Overflow<M> {
+    pub(crate) message: M,
+    /// When to try again, if messages are being taken out; else the server is to blame.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// See the module's description.
+pub(super) struct Inbox<M> {
+    limits: InboxLimits,
+    messages: VecDeque<Incoming<M>>,
+    bytes: Held,
+    moved_at: Option<Instant>,
+    pub(super) service: Service,
+    /// Whether nothing more is taken.
+    pub(super) is_closed: bool,
+}
+
+/// Who works on an inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    /// Nobody yet, and nobody will if the client is not let in.
+    NotLetIn,
+    /// Nobody before the client has been greeted.
+    Greeting,
+    /// A request loop.
+    Serving,
+    /// Nobody: there is nothing to do.
+    Idle,
+}
+
+impl<M: Message> Inbox<M> {
+    /// An empty inbox.
+    pub(super) fn new(limits: InboxLimits, memory: &MemoryBudget) -> Self {
+        Self {
+            limits,
+            messages: VecDeque::new(),
+            bytes: memory.holder(),
+            moved_at: None,
+            service: Service::NotLetIn,
+            is_closed: false,
+        }
+    }
+
+    /// Whether there is room for a message of so many bytes. An empty inbox takes one of any size.
+    fn has_room(&self, bytes: usize) -> bool {
+        let max = self.limits.bytes.min(self.bytes.budget().fair_share());
+        let fits = self.messages.is_empty() || self.bytes.bytes() + bytes <= max;
+        self.messages.len() < self.limits.messages && fits
+    }
+
+    fn put(&mut self, incoming: Incoming<M>) {
+        self.bytes.add(incoming.message.bytes());
+        self.messages.push_back(incoming);
+    }
+}
+
+impl<D: Door> Connection<D> {
+    /// Charges a message to what the client may send, and queues it in the order of arrival. For how long nothing more is
+    /// to be read: who floods the server waits, and not those who share it.
+    pub(crate) fn receive(
+        self: &Arc<Self>,
+        mut message: D::Message,
+    ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        let exceeded = self.spend(message.class()).err();
+        let pause = exceeded.as_ref().map(|_| pause(message.sent_bytes()));
+        let refused = match exceeded {
+            Some(exceeded) => Some(rate_limited(exceeded)),
+            None => self.app().lifecycle().is_draining().then(shutting_down),
+        };
+        if refused.is_some() {
+            message.forget_payload();
+        } else if self.door.answer_at_once(&self.queue, &message) {
+            return (None, None);
+        }
+        (pause, self.queue_message(Incoming { message, refused }))
+    }
+
+    fn queue_message(
+        self: &Arc<Self>,
+        incoming: Incoming<D::Message>,
+    ) -> Option<Overflow<D::Message>> {
+        let mut inbox = self.inbox();
+        if inbox.is_closed {
+            // As if it had come after the end, which is near: clients that can repeat it do.
+            return None;
+        }
+        if !D::INBOX.is_awaited && !inbox.has_room(incoming.message.bytes()) {
+            let is_moving = inbox.moved_at.is_some_and(|at| at.elapsed() < STANDSTILL);
+            return Some(Overflow {
+                message: incoming.message,
+                retry_after: is_moving.then_some(STANDSTILL),
+            });
+        }
+        inbox.put(incoming);
+        if inbox.service == Service::Idle {
+            inbox.service = Service::Serving;
+            drop(inbox);
+            self.spawn(request_loop::run(Arc::clone(self)));
+        } else {
+            drop(inbox);
+            self.arrived.notify_one();
+        }
+        None
+    }
+
+    /// Takes a message out of what the client may send.
+    pub(crate) fn spend(&self, class: EventClass) -> Result<(), Exceeded> {
+        let limits = self.app().limits();
+        if !limits.are_messages_limited() {
+            return Ok(());
+        }
+        let subscriber = self.subscriber();
+        let shared = subscriber.as_ref().and_then(|one| one.user_budget());
+        let spent = limits.spend(class, &self.budget, shared);
+        spent.inspect_err(|exceeded| self.note_limited(exceeded.limit.as_str()))
+    }
+
+    /// Takes a frame that is no message, such as a ping, out of what the client may send. For how long nothing more is to
+    /// be read.
+    pub(crate) fn spend_frame(&self) -> Option<Duration> {
+        self.spend(EventClass::Signal).err().map(|_| PAUSE)
+    }
+
+    /// Waits until there is room for another message.
+    pub(crate) async fn room_in_inbox(&self) {
+        loop {
+            let moved = self.moved.notified();
+            if self.inbox().has_room(0) {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    /// The next message, or `None` if there is none now.
+    pub(super) fn next_message(&self) -> Option<Incoming<D::Message>> {
+        let mut inbox = self.inbox();
+        let incoming = inbox.messages.pop_front()?;
+        inbox.moved_at = Some(Instant::now());
+        inbox.bytes.give_back(incoming.message.bytes());
+        drop(inbox);
+        // Whether the reader waits depends on what all others have sent as well.
+        self.moved.notify_waiters();
+        Some(incoming)
+    }
+
+    /// Ends the request loop if no message has arrived: an idle connection has no task for its requests.
+    pub(super) fn rest(&self) -> bool {
+        let mut inbox = self.inbox();
+        if !inbox.messages.is_empty() {
+            return false;
+        }
+        inbox.messages = VecDeque::new();
+        inbox.service = Service::Idle;
+        drop(inbox);
+        self.forget_session_if_gone();
+        true
+    }
+
+    /// Keeps messages waiting until [`Connection::start_requests`], which must follow.
+    pub(crate) fn begin_greeting(&self) {
+        self.inbox().service = Service::Greeting;
+    }
+
+    /// Serves what has arrived while the client was being greeted.
+    pub(crate) fn start_requests(self: &Arc<Self>) {
+        if !self.rest() {
+            self.inbox().service = Service::Serving;
+            self.spawn(request_loop::run(Arc::clone(self)));
+        }
+    }
+
+    /// Takes nothing more, and forgets what waits: what was to serve it has failed.
+    pub(super) fn stop_requests(&self) {
+        let mut inbox = self.inbox();
+        inbox.is_closed = true;
+        while let Some(incoming) = inbox.messages.pop_front() {
+            inbox.bytes.give_back(incoming.message.bytes());
+        }
+        inbox.service = Service::Idle;
+        drop(inbox);
+        self.forget_session_if_gone();
+    }
+
+    pub(super) fn inbox(&self) -> MutexGuard<'_, Inbox<D::Message>> {
+        lock(&self.inbox)
+    }
+}
+
+/// A message costs at least as much as a few small ones, and a large one what it takes to look at it.
+fn pause(bytes: usize) -> Duration {
+    let micros = u64::try_from(bytes / BYTES_PER_MICRO).unwrap_or(u64::MAX);
+    PAUSE + Duration::from_micros(micros)
+}
+
+/// The answer to a message that was too much.
+pub(crate) fn rate_limited(Exceeded { limit, retry_after }: Exceeded) -> Reply {
+    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
+}
+
+fn shutting_down() -> Reply {
+    Reply::refused(ErrorCode::Unavailable, "the server is shutting down")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::FLOOR;
+
+    struct Sized(usize);
+
+    impl Message for Sized {
+        fn class(&self) -> EventClass {
+            EventClass::Command
+        }
+
+        fn bytes(&self) -> usize {
+            self.0
+        }
+
+        fn forget_payload(&mut self) {}
+    }
+
+    #[test]
+    fn inbox_when_empty_takes_one_message_of_any_size() {
+        let memory = MemoryBudget::new(FLOOR, usize::MAX);
+        let mut others = memory.holder();
+        others.add(FLOOR);
+        let limits = InboxLimits {
+            messages: 10,
+            bytes: FLOOR,
+            is_awaited: false,
+        };
+        let mut inbox = Inbox::new(limits, &memory);
+        assert!(inbox.has_room(4 * FLOOR));
+        inbox.put(Incoming {
+            message: Sized(4 * FLOOR),
+            refused: None,
+        });
+        assert!(!inbox.has_room(1));
+    }
+}

@@ -1,0 +1,273 @@
+//! The send queue of doors whose connections have one task that writes: messages wait here as text.
+//!
+//! Nothing is kept for a client to which nothing is on its way.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::send_queue::{Intake, Kind, SendQueue};
+use crate::hub::Wake;
+use crate::memory::{Held, MemoryBudget};
+
+/// Bytes that may wait before the last event.
+const MAX_BYTES: usize = 1024 * 1024;
+/// What a message weighs besides its text.
+const OVERHEAD: usize = 64;
+
+impl Kind {
+    /// Messages that may wait.
+    const fn max_messages(self) -> usize {
+        match self {
+            Self::Event => 256,
+            Self::Answer => 384,
+            Self::Signal => 128,
+        }
+    }
+
+    /// Bytes that may wait before the last message, whatever its size; fewer if little is left of the memory for all
+    /// connections.
+    fn max_bytes(self, memory: &MemoryBudget) -> usize {
+        let events = MAX_BYTES.min(memory.fair_share());
+        match self {
+            Self::Event | Self::Signal => events,
+            Self::Answer => events + events / 4,
+        }
+    }
+}
+
+/// See the module. A message is anything with a text.
+#[derive(Debug)]
+pub(crate) struct PlainQueue<M>(Mutex<State<M>>);
+
+#[derive(Debug)]
+struct State<M> {
+    queue: VecDeque<M>,
+    /// Messages that the writer has in its hands, …
+    in_hand: usize,
+    /// … and their bytes.
+    bytes_in_hand: usize,
+    /// Bytes of all messages that have not been written.
+    bytes: Held,
+    /// Messages that have been written.
+    taken: u64,
+    /// Whom to wake once so many have been written.
+    waiting: Vec<(u64, Wake)>,
+    writer: Option<Waker>,
+    end: Option<End>,
+}
+
+/// How it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// What waits is still written.
+    Finishing,
+    /// What waits was dropped.
+    Cut,
+}
+
+impl<M> PlainQueue<M> {
+    /// Creates a queue for a client for which nothing waits. What waits counts in `memory`.
+    pub(crate) fn new(memory: &MemoryBudget) -> Self {
+        Self(Mutex::new(State {
+            queue: VecDeque::new(),
+            in_hand: 0,
+            bytes_in_hand: 0,
+            bytes: memory.holder(),
+            taken: 0,
+            waiting: Vec::new(),
+            writer: None,
+            end: None,
+        }))
+    }
+}
+
+/// See [`Intake`].
+#[derive(Debug)]
+pub(crate) struct PlainIntake<'a, M>(MutexGuard<'a, State<M>>);
+
+impl<M: AsRef<[u8]>> PlainIntake<'_, M> {
+    /// Puts a message in, whether there is room or not.
+    pub(crate) fn push(&mut self, message: M) {
+        let state = &mut *self.0;
+        if state.end.is_some() {
+            return;
+        }
+        state.bytes.add(weight(&message));
+        state.queue.push_back(message);
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
+    }
+}
+
+impl<M: AsRef<[u8]>> Intake for PlainIntake<'_, M> {
+    fn is_closed(&self) -> bool {
+        self.0.end.is_some()
+    }
+
+    fn is_empty(&mut self) -> bool {
+        self.0.len() == 0 || self.0.end == Some(End::Cut)
+    }
+
+    /// Whatever the size of the message: else small ones would keep a large one out for ever.
+    fn has_room(&mut self, kind: Kind, _: usize) -> bool {
+        let State { bytes, .. } = &*self.0;
+        self.0.len() < kind.max_messages() && bytes.bytes() < kind.max_bytes(bytes.budget())
+    }
+
+    fn half_mark(&mut self) -> u64 {
+        self.0.taken + self.0.len().div_ceil(2) as u64
+    }
+
+    fn empty_mark(&mut self) -> u64 {
+        self.0.taken + self.0.len() as u64
+    }
+}
+
+impl<M: AsRef<[u8]> + Send + 'static> SendQueue for PlainQueue<M> {
+    type Intake<'a> = PlainIntake<'a, M>;
+
+    fn intake(&self) -> PlainIntake<'_, M> {
+        PlainIntake(self.lock())
+    }
+
+    fn left(&self) -> u64 {
+        self.lock().taken
+    }
+
+    fn bytes(&self) -> usize {
+        self.lock().bytes.bytes()
+    }
+
+    fn wake_at(&self, left: u64, wake: &Wake) {
+        self.lock().wake_at(left, wake);
+    }
+
+    fn forget(&self, wake: &Wake) {
+        self.lock().forget(wake);
+    }
+
+    fn wake_all(&self) {
+        self.lock().wake_up_to(u64::MAX);
+    }
+
+    fn close(&self) {
+        self.end(End::Cut);
+    }
+}
+
+impl<M: AsRef<[u8]>> PlainQueue<M> {
+    /// The next message to be written, when all that were handed out before have been; `None` at the end. There is one
+    /// writer.
+    pub(crate) async fn next(&self) -> Option<M> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// See [`PlainQueue::next`].
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        let mut state = self.lock();
+        state.note_written();
+        if let Some(message) = state.hand_out() {
+            return Poll::Ready(Some(message));
+        }
+        if state.end.is_some() {
+            return Poll::Ready(None);
+        }
+        state.queue = VecDeque::new();
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// One more message to be written together with those before, if there is one of at most so many bytes.
+    pub(crate) fn try_next(&self, max_bytes: usize) -> Option<M> {
+        let mut state = self.lock();
+        let fits = state.queue.front()?.as_ref().len() <= max_bytes;
+        if fits { state.hand_out() } else { None }
+    }
+
+    /// Takes nothing more; what waits is still written.
+    pub(crate) fn finish(&self) {
+        self.end(End::Finishing);
+    }
+
+    fn end(&self, end: End) {
+        let mut state = self.lock();
+        if state.end != Some(End::Cut) {
+            state.end = Some(end);
+        }
+        if end == End::Cut {
+            state.queue = VecDeque::new();
+            let in_hand = state.bytes_in_hand;
+            state.bytes.set(in_hand);
+        }
+        state.wake_up_to(u64::MAX);
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
+    }
+
+    /// Whether nothing more is taken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().end.is_some()
+    }
+}
+
+impl<M> PlainQueue<M> {
+    fn lock(&self) -> MutexGuard<'_, State<M>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: AsRef<[u8]>> State<M> {
+    /// Messages that have not been written.
+    fn len(&self) -> usize {
+        self.queue.len() + self.in_hand
+    }
+
+    fn hand_out(&mut self) -> Option<M> {
+        let message = self.queue.pop_front()?;
+        self.in_hand += 1;
+        self.bytes_in_hand += weight(&message);
+        Some(message)
+    }
+
+    /// The writer has come back for more.
+    fn note_written(&mut self) {
+        if self.in_hand > 0 {
+            self.taken += self.in_hand as u64;
+            self.bytes.give_back(self.bytes_in_hand);
+            (self.in_hand, self.bytes_in_hand) = (0, 0);
+            self.wake_up_to(self.taken);
+        }
+    }
+
+    fn wake_at(&mut self, taken: u64, wake: &Wake) {
+        self.forget(wake);
+        self.waiting.push((taken, Arc::clone(wake)));
+    }
+
+    fn forget(&mut self, wake: &Wake) {
+        self.waiting.retain(|(_, known)| !Arc::ptr_eq(known, wake));
+    }
+
+    fn wake_up_to(&mut self, taken: u64) {
+        self.waiting.retain(|(at, wake)| {
+            let due = *at <= taken;
+            if due {
+                wake.notify_one();
+            }
+            !due
+        });
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
+    }
+}
+
+fn weight<M: AsRef<[u8]>>(message: &M) -> usize {
+    message.as_ref().len() + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Serves a connection's messages, in order.
+//!
+//! Commands that go through the same queue of the writer are handed in back to back, because the queue keeps their order.
+//! Anything else waits until all answers before it are there.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Connection;
+use super::door::Door;
+use super::in_flight::InFlightBytes;
+use super::send_queue::SendQueue;
+use super::subscriber::SessionSubscriber;
+use crate::contract::{ErrorCode, Limits, Reply, Request};
+use crate::domain::ChannelName;
+use crate::session::{Outcome, unseen};
+
+/// A command that is on its way through the writer.
+struct InFlight<A> {
+    asked: Asked<A>,
+    bytes: usize,
+    answer: oneshot::Receiver<Reply>,
+}
+
+/// What an answer has to name.
+pub(crate) struct Asked<A> {
+    pub(crate) name: String,
+    /// Where the answer goes; nothing if the client does not wait for one.
+    pub(crate) ack: Option<A>,
+}
+
+/// See the module's description.
+pub(crate) struct RequestLoop<D: Door> {
+    pub(crate) connection: Arc<Connection<D>>,
+    in_flight: VecDeque<InFlight<D::Ack>>,
+    bytes: InFlightBytes,
+    /// The writer's queue in which the commands in flight are.
+    queue: Option<usize>,
+}
+
+/// Runs until the inbox is empty and everything is answered.
+pub(super) async fn run<D: Door>(connection: Arc<Connection<D>>) {
+    let mut requests = RequestLoop {
+        in_flight: VecDeque::new(),
+        bytes: InFlightBytes::new(connection.app().receive_memory()),
+        queue: None,
+        connection,
+    };
+    loop {
+        if requests.bytes.is_full() {
+            requests.settle_one().await;
+        } else if let Some(incoming) = requests.connection.next_message() {
+            D::serve(&mut requests, incoming).await;
+        } else if !requests.in_flight.is_empty() {
+            requests.settle_or_more().await;
+        } else if requests.connection.rest() {
+            return;
+        }
+    }
+}
+
+impl<D: Door> RequestLoop<D> {
+    /// Refuses a message that was not looked at, because it was too much or came too late. It was counted when it came.
+    pub(crate) async fn refuse_unread(&mut self, asked: Asked<D::Ack>, refused: &Reply) {
+        self.settle_all().await;
+        self.connection.send_answer(asked, refused).await;
+    }
+
+    /// Serves a request, or refuses what is none.
+    pub(crate) async fn serve(
+        &mut self,
+        subscriber: &Arc<SessionSubscriber<D>>,
+        asked: Asked<D::Ack>,
+        parse: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
+    ) {
+        let limits = self.connection.payload_limits();
+        // A panic must not cost this client its answers: it would wait for ever.
+        let parsed = catch_unwind(AssertUnwindSafe(|| parse(&asked.name, &limits)));
+        match parsed.unwrap_or_else(|_| Err(lost())) {
+            Ok(request) => self.run(subscriber, asked, request).await,
+            Err(refusal) => {
+                // Answers keep the order of the questions.
+                self.settle_all().await;
+                self.connection.answer(asked, &refusal).await;
+            }
+        }
+    }
+
+    async fn run(
+        &mut self,
+        subscriber: &Arc<SessionSubscriber<D>>,
+        asked: Asked<D::Ack>,
+        mut request: Request,
+    ) {
+        let session = &subscriber.session;
+        session.own(&mut request);
+        let queue = session.queue_of(&request);
+        if queue.is_none() || queue != self.queue {
+            self.settle_all().await;
+        }
+        if request.is_read() {
+            // A client that does not take its answers must not have large ones made for it.
+            self.connection.queue.room_for_answer().await;
+        }
+        let channels = channels_of(&request);
+        let joins = matches!(request, Request::Join(_));
+        match subscriber.run(request).await {
+            Outcome::Done(reply) => {
+                // A command that found its queue full, behind others that did not.
+                self.settle_all().await;
+                session.charge_read(reply.text_bytes());
+                if channels.is_empty() {
+                    self.connection.answer(asked, &reply).await;
+                } else {
+                    subscriber
+                        .answer_with_cursor(asked, &reply, &channels, joins)
+                        .await;
+                }
+            }
+            Outcome::Refreshed(refreshed) => {
+                self.settle_all().await;
+                if refreshed.reply.is_ok() {
+                    self.connection.watch_credential();
+                }
+                subscriber.tell_lost(&refreshed.lost).await;
+                self.connection.answer(asked, &refreshed.reply).await;
+            }
+            Outcome::Pending {
+                queue,
+                bytes,
+                answer,
+            } => {
+                self.queue = Some(queue);
+                self.bytes.begin(bytes);
+                self.in_flight.push_back(InFlight {
+                    asked,
+                    bytes,
+                    answer,
+                });
+            }
+        }
+    }
+
+    /// Waits for all commands in flight, and answers them.
+    pub(crate) async fn settle_all(&mut self) {
+        while !self.in_flight.is_empty() {
+            self.settle_one().await;
+        }
+    }
+
+    async fn settle_one(&mut self) {
+        if let Some(first) = self.in_flight.pop_front() {
+            let reply = first.answer.await.unwrap_or_else(|_| lost());
+            self.connection.answer(first.asked, &reply).await;
+            self.bytes.end(first.bytes);
+        }
+    }
+
+    /// Waits for the next answer or the next message, whichever comes first.
+    async fn settle_or_more(&mut self) {
+        let Some(first) = self.in_flight.front_mut() else {
+            return;
+        };
+        let reply = tokio::select! {
+            reply = &mut first.answer => reply.unwrap_or_else(|_| lost()),
+            () = self.connection.arrived.notified() => return,
+        };
+        if let Some(first) = self.in_flight.pop_front() {
+            self.connection.answer(first.asked, &reply).await;
+            self.bytes.end(first.bytes);
+        }
+    }
+}
+
+impl<D: Door> SessionSubscriber<D> {
+    /// Answers a request that may subscribe or unsubscribe. The cursor goes before: a client that has the answer must not
+    /// lose the channel with the connection. It goes once more after an answer that carries a state: only then the client
+    /// counts on that.
+    async fn answer_with_cursor(
+        &self,
+        asked: Asked<D::Ack>,
+        reply: &Reply,
+        channels: &[ChannelName],
+        joins: bool,
+    ) {
+        for channel in channels {
+            self.settle_room(channel);
+        }
+        if reply.is_ok() {
+            self.tell_cursor().await;
+        }
+        match (asked, channels) {
+            (Asked { ack: Some(ack), .. }, [channel]) if joins && reply.is_ok() => {
+                self.answer_join(ack, reply, channel).await;
+            }
+            (asked, _) => self.connection.answer(asked, reply).await,
+        }
+        self.release(channels).await;
+    }
+
+    /// Answers a join, unless the client is turned out meanwhile, which it may have been told already.
+    async fn answer_join(&self, ack: D::Ack, reply: &Reply, channel: &ChannelName) {
+        let (joined, refused) = (reply.to_raw(), unseen().to_raw());
+        let answered = self.connection.push(joined.get().len(), |out| {
+            let is_in = self.session.has_joined(channel);
+            let raw = if is_in { &joined } else { &refused };
+            self.connection.door.answer(out, Some(ack), raw)
+        });
+        answered.await;
+    }
+}
+
+impl<D: Door> Connection<D> {
+    /// How large and deep a payload may be.
+    pub(crate) fn payload_limits(&self) -> Limits {
+        let config = self.app().config();
+        Limits {
+            max_payload_bytes: config.max_payload,
+            max_depth: config.limits.max_depth,
+        }
+    }
+
+    /// Answers a message, and logs a refusal.
+    pub(crate) async fn answer(&self, asked: Asked<D::Ack>, reply: &Reply) {
+        self.note_refused(&asked.name, reply);
+        self.send_answer(asked, reply).await;
+    }
+
+    /// Logs a refusal, and counts what was too much.
+    pub(crate) fn note_refused(&self, name: &str, reply: &Reply) {
+        let Some(code) = reply.code() else {
+            return;
+        };
+        if code == ErrorCode::RateLimited {
+            return self.note_limited("different_signals");
+        }
+        let subscriber = self.subscriber();
+        tracing::info!(
+            door = D::NAME,
+            connection.id = %self.id,
+            actor = subscriber.as_ref().map(|one| one.session.caller.actor.as_str()),
+            event = %name.chars().take(64).collect::<String>(),
+            code = code.as_str(),
+            reason = reply.message(),
+            "refused"
+        );
+    }
+
+    /// Sends an answer, waiting for room: to the ack, or else as an error if it is a refusal.
+    async fn send_answer(&self, Asked { name, ack }: Asked<D::Ack>, reply: &Reply) {
+        if reply.is_ok() && ack.is_none() {
+            return;
+        }
+        let raw = encode(&name, ack.is_some(), reply);
+        let answered = self.push(raw.get().len(), |out| self.door.answer(out, ack, &raw));
+        answered.await;
+    }
+}
+
+/// An answer as it goes out: to an ack, or as an error that names the event, if that could be read.
+pub(crate) fn encode(name: &str, has_ack: bool, reply: &Reply) -> Box<serde_json::value::RawValue> {
+    if has_ack || name.is_empty() {
+        reply.to_raw()
+    } else {
+        reply.to_error_event(name)
+    }
+}
+
+/// The answer to a request whose server panicked.
+pub(crate) fn lost() -> Reply {
+    Reply::refused(ErrorCode::Internal, "something went wrong on the server")
+}
+
+/// The channels that a request may make the client hear, or not hear any more.
+fn channels_of(request: &Request) -> Vec<ChannelName> {
+    match request {
+        Request::Join(join) => vec![join.project.channel()],
+        Request::Leave { project } => vec![project.channel()],
+        Request::Subscribe(wish) => wish.channels.clone(),
+        Request::Unsubscribe { channels } => channels.clone(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,160 @@
+//! What waits on its way to a client, as every door's send queue offers it.
+//!
+//! Events stop at a lower mark than answers, so that answers always get through. Signals stop first: they may get lost.
+//! Who finds no room registers a wake, looks again, and waits.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::hub::{Offer, Wake};
+
+/// What a message is, which decides how much may wait before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Waits in the log if there is no room here.
+    Event,
+    /// A client waits for it.
+    Answer,
+    /// Gets lost if there is no room.
+    Signal,
+}
+
+/// The only writer to a send queue for as long as it is kept. Cursors need that: a message with a newer cursor must not
+/// overtake a message that it covers.
+pub(crate) trait Intake {
+    /// Whether nothing more is taken.
+    fn is_closed(&self) -> bool;
+
+    /// Whether everything has left.
+    fn is_empty(&mut self) -> bool;
+
+    /// Whether there is room for a message of so many bytes.
+    fn has_room(&mut self, kind: Kind, bytes: usize) -> bool;
+
+    /// How many messages must have left in all for half of what waits to have left.
+    fn half_mark(&mut self) -> u64;
+
+    /// How many messages must have left in all for nothing to wait.
+    fn empty_mark(&mut self) -> u64;
+}
+
+/// What waits for one client.
+pub(crate) trait SendQueue: Send + Sync + 'static {
+    /// See [`Intake`].
+    type Intake<'a>: Intake;
+
+    /// Keeps everybody else from putting something in.
+    fn intake(&self) -> Self::Intake<'_>;
+
+    /// Messages that have left so far.
+    fn left(&self) -> u64;
+
+    /// Bytes that have not left.
+    fn bytes(&self) -> usize;
+
+    /// Wakes once so many messages have left in all. The caller looks again afterwards: they may have left already.
+    fn wake_at(&self, left: u64, wake: &Wake);
+
+    /// Takes back what was asked with [`SendQueue::wake_at`].
+    fn forget(&self, wake: &Wake);
+
+    /// Wakes everybody who waits for room.
+    fn wake_all(&self);
+
+    /// Takes nothing more and drops what waits.
+    fn close(&self);
+
+    /// Wakes once half of what waits has left, so that room is filled in one go; at once if nothing waits, unless something
+    /// else is waited for, after which [`SendQueue::wake_all`] is called.
+    fn wake_when_writable(&self, wake: &Wake, holds: impl FnOnce() -> bool) {
+        let half = self.intake().half_mark();
+        self.wake_at(half, wake);
+        let (is_closed, is_empty) = {
+            let mut intake = self.intake();
+            (intake.is_closed(), intake.is_empty())
+        };
+        // `holds` is asked last: whoever stops holding back after that finds the wake.
+        if is_closed || (is_empty && !holds()) {
+            self.forget(wake);
+            wake.notify_one();
+        }
+    }
+
+    /// Writes a message of so many bytes once there is room. What became of it.
+    fn push<F>(&self, kind: Kind, bytes: usize, write: F) -> impl Future<Output = Offer> + Send
+    where
+        F: FnOnce(&mut Self::Intake<'_>) -> Offer + Send,
+    {
+        async move {
+            let wake = Arc::new(Notify::new());
+            loop {
+                let half = {
+                    let mut intake = self.intake();
+                    if intake.is_closed() {
+                        return Offer::Gone;
+                    }
+                    if intake.has_room(kind, bytes) {
+                        return write(&mut intake);
+                    }
+                    intake.half_mark()
+                };
+                let is_so = |intake: &mut Self::Intake<'_>| {
+                    intake.is_closed() || intake.has_room(kind, bytes)
+                };
+                self.wait(half, &wake, is_so).await;
+            }
+        }
+    }
+
+    /// Waits until there is room for an answer, or nothing more is taken.
+    fn room_for_answer(&self) -> impl Future<Output = ()> + Send {
+        async move {
+            let wake = Arc::new(Notify::new());
+            loop {
+                let half = {
+                    let mut intake = self.intake();
+                    if intake.is_closed() || intake.has_room(Kind::Answer, 0) {
+                        return;
+                    }
+                    intake.half_mark()
+                };
+                let is_so = |intake: &mut Self::Intake<'_>| {
+                    intake.is_closed() || intake.has_room(Kind::Answer, 0)
+                };
+                self.wait(half, &wake, is_so).await;
+            }
+        }
+    }
+
+    /// Resolves when everything has left, or never will.
+    fn drained(&self) -> impl Future<Output = ()> + Send {
+        async move {
+            let wake = Arc::new(Notify::new());
+            loop {
+                let empty = {
+                    let mut intake = self.intake();
+                    if intake.is_empty() {
+                        return;
+                    }
+                    intake.empty_mark()
+                };
+                self.wait(empty, &wake, |intake| intake.is_empty()).await;
+            }
+        }
+    }
+
+    /// Waits until so many have left, unless what is waited for is so already.
+    fn wait<F>(&self, left: u64, wake: &Wake, is_so: F) -> impl Future<Output = ()> + Send
+    where
+        F: FnOnce(&mut Self::Intake<'_>) -> bool,
+    {
+        self.wake_at(left, wake);
+        let is_over = is_so(&mut self.intake());
+        async move {
+            if !is_over {
+                wake.notified().await;
+            }
+        }
+    }
+}

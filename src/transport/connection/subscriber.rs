@@ -1,0 +1,303 @@
+//! A session on a connection, as the hub's subscriber: the only way by which events and signals reach a client.
+//!
+//! A client that shows later who it is gets another session, and what was heard by the old one is not heard twice.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::credential_expiry::Expiring;
+use super::door::{Door, Out};
+use super::notice::Notice;
+use super::send_queue::{Intake, Kind, SendQueue};
+use super::{Close, Connection, lock};
+use crate::app::App;
+use crate::command::Caller;
+use crate::contract::{ErrorCode, Request};
+use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
+use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
+use crate::limits::{Budget, Exceeded, Place};
+use crate::session::{Delivery, Outcome, Resumed, Revoked, Session};
+
+/// See the module's description.
+pub(crate) struct SessionSubscriber<D: Door> {
+    pub(crate) connection: Arc<Connection<D>>,
+    pub(crate) session: Session,
+    /// What the user may still send, over all connections.
+    user_budget: Option<Arc<Budget>>,
+    /// Whether events may follow: not before the client was greeted and told what it missed, nor while it subscribes.
+    is_open: AtomicBool,
+    /// Counts among the connections of the user.
+    place: Mutex<Option<Place<String>>>,
+}
+
+impl<D: Door> std::fmt::Debug for SessionSubscriber<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionSubscriber")
+            .field("connection", &self.connection.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who a client is, and what it may use.
+pub(crate) struct Admitted {
+    pub(crate) caller: Caller,
+    /// What the client has shown.
+    pub(crate) identity: Option<Identity>,
+    /// What the client's user, or else its address, may still send over all connections.
+    pub(crate) user_budget: Option<Arc<Budget>>,
+    /// A place among the connections of its user.
+    pub(crate) place: Option<Place<String>>,
+}
+
+impl Admitted {
+    /// A client of the user that it has shown to be, with a place among the user's connections. A name that anybody can
+    /// take is no user: anybody could use up what its owner may do.
+    ///
+    /// # Errors
+    ///
+    /// The user has too many connections.
+    pub(crate) fn new(
+        app: &App,
+        caller: Caller,
+        identity: Option<Identity>,
+    ) -> Result<Self, Exceeded> {
+        let user = identity.is_some().then(|| caller.actor.as_str());
+        let place = user
+            .map(|user| app.limits().user_connection(user))
+            .transpose()?;
+        Ok(Self {
+            user_budget: user.and_then(|user| app.limits().budget_of(user)),
+            place,
+            caller,
+            identity,
+        })
+    }
+}
+
+impl<D: Door> SessionSubscriber<D> {
+    pub(super) fn new(connection: &Arc<Connection<D>>, admitted: Admitted) -> Arc<Self> {
+        let Admitted {
+            caller,
+            identity,
+            user_budget,
+            place,
+        } = admitted;
+        let app = connection.app().clone();
+        let session = Session::new(app, caller, connection.style, identity);
+        let session = session.paying(Some(Arc::clone(&connection.budget)), user_budget.clone());
+        Arc::new(Self {
+            session: if D::ATTENDS {
+                session
+            } else {
+                session.unattending()
+            },
+            connection: Arc::clone(connection),
+            user_budget,
+            is_open: AtomicBool::new(false),
+            place: Mutex::new(place),
+        })
+    }
+
+    pub(super) fn user_budget(&self) -> Option<&Budget> {
+        self.user_budget.as_deref()
+    }
+
+    /// Counts no longer among the connections of the user.
+    pub(super) fn give_up_place(&self) {
+        drop(lock(&self.place).take());
+    }
+
+    /// Lets events through.
+    pub(crate) fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
+        self.connection.queue.wake_all();
+    }
+
+    /// Keeps events back until [`SessionSubscriber::open`]: the answer to a subscription comes before its events.
+    pub(crate) fn hold(&self) {
+        // No event that is on its way in may slip by.
+        let _intake = self.connection.queue.intake();
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    /// Serves a request in the session.
+    pub(crate) async fn run(self: &Arc<Self>, request: Request) -> Outcome {
+        let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
+        self.session.run(request, &subscriber).await
+    }
+
+    /// Takes up the subscriptions of a cursor. Nothing is told before [`SessionSubscriber::open`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when it cannot be found out now what was missed.
+    pub(crate) async fn resume(self: &Arc<Self>, cursor: &str) -> Result<Resumed, SubscribeError> {
+        let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
+        let resumed = self.session.resume(cursor, &subscriber).await?;
+        for channel in &resumed.channels {
+            self.settle_room(channel);
+        }
+        tracing::debug!(
+            connection.id = %self.connection.id,
+            channels = resumed.channels.len(),
+            resets = resumed.resets.len(),
+            "resumed"
+        );
+        Ok(resumed)
+    }
+
+    /// The cursor, once nothing is to be told before events. The caller keeps the intake, so that none comes in between.
+    pub(crate) fn cursor_if_open(&self) -> Option<String> {
+        self.is_open().then(|| self.session.cursor())
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
+    /// Tells that the client was turned out of a channel, in the place of the event that did so.
+    fn tell_revoked(&self, out: &mut Out<'_, D>, event: &Event) -> Offer {
+        let target = Target::from(event.channel.clone());
+        let (event_type, said) = Session::revoked(&target, Revoked::Removed, Some(event.seq));
+        let notice = Notice::new(event_type, &said);
+        let cursor = self.session.cursor_without(&event.channel);
+        if !out.has_room(Kind::Event, notice.bytes() + cursor.len()) {
+            return Offer::Full;
+        }
+        let door = &self.connection.door;
+        let told = door.notice(out, self.session.style, &notice, Some(&cursor));
+        if told == Offer::Taken {
+            self.session.uncover(&event.channel);
+        }
+        told
+    }
+
+    /// Tells a client where it stands that was told nothing for long, because it wanted none of the events: it would else
+    /// come back to the first of them. If there is no room it is told later.
+    fn tell_overdue_cursor(&self, out: &mut Out<'_, D>) {
+        let door = &self.connection.door;
+        if !door.takes_cursors() || !out.has_room(Kind::Signal, 0) {
+            return;
+        }
+        if let Some(cursor) = self.session.overdue_cursor() {
+            let style = self.session.style;
+            if door.notice(out, style, &Notice::cursor(), Some(&cursor)) != Offer::Taken {
+                tracing::debug!(connection.id = %self.connection.id, "no room for a cursor");
+            }
+        }
+    }
+
+    fn is_own(&self, origin: Option<ConnectionId>) -> bool {
+        origin == Some(self.connection.id)
+    }
+}
+
+impl<D: Door> Subscriber for SessionSubscriber<D> {
+    fn offer(&self, event: &Event) -> Offer {
+        let (door, style) = (&self.connection.door, self.session.style);
+        let mut out = self.connection.queue.intake();
+        if out.is_closed() {
+            return Offer::Gone;
+        }
+        if self.session.heed(event) {
+            door.settle_room(&mut out, &event.channel, false);
+        }
+        if !self.is_open() || !out.has_room(Kind::Event, event.payload.get().len()) {
+            return Offer::Full;
+        }
+        let cursor = match self.session.deliver(event) {
+            Delivery::Told(cursor) => cursor,
+            Delivery::Skipped => {
+                self.tell_overdue_cursor(&mut out);
+                return Offer::Taken;
+            }
+            Delivery::Wait => return Offer::Full,
+            Delivery::Gone => return Offer::Gone,
+            Delivery::Revoked => {
+                let told = self.tell_revoked(&mut out, event);
+                drop(out);
+                if told == Offer::Full {
+                    return told;
+                }
+                self.session.expel(&event.channel, Revoked::Removed);
+                if door.is_over(&self.session) {
+                    self.connection.finish(Close::Normal, "access_revoked");
+                }
+                return Offer::Gone;
+            }
+        };
+        if self.is_own(event.origin) && !door.hears_itself(&event.channel) {
+            return Offer::Taken;
+        }
+        let told = door.event(&mut out, style, event, &cursor);
+        if told == Offer::Full {
+            self.session.not_told(event);
+        }
+        told
+    }
+
+    fn replayed(&self, bytes: usize) {
+        self.session.charge_read(bytes);
+    }
+
+    fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {
+        let door = &self.connection.door;
+        if self.is_own(signal.origin) || !door.hears_signals() {
+            return Offer::Taken;
+        }
+        let mut out = self.connection.queue.intake();
+        if out.is_closed() {
+            return Offer::Gone;
+        }
+        if !self.is_open() || !out.has_room(Kind::Signal, signal.payload.get().len()) {
+            return Offer::Full;
+        }
+        match self.session.hears(channel) {
+            Some(true) => {}
+            Some(false) => return Offer::Full,
+            None => return Offer::Gone,
+        }
+        if !self.session.wants(channel, &signal.signal_type) {
+            return Offer::Taken;
+        }
+        door.signal(&mut out, self.session.style, channel, signal)
+    }
+
+    fn taken(&self) -> u64 {
+        self.connection.queue.left()
+    }
+
+    fn wake_when_writable(&self, wake: &Wake) {
+        let holds = || !self.is_open() || self.session.is_holding();
+        self.connection.queue.wake_when_writable(wake, holds);
+    }
+
+    fn close(&self, reason: &'static str) {
+        self.connection.abort(Close::TryAgain, reason);
+    }
+}
+
+impl<D: Door> Expiring for SessionSubscriber<D> {
+    fn id(&self) -> ConnectionId {
+        self.connection.id
+    }
+
+    fn identity(&self) -> Option<Arc<Identity>> {
+        self.session.identity()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.connection.is_gone()
+    }
+
+    fn warn(self: Arc<Self>, expires_at: Timestamp) {
+        if D::REFRESHES {
+            self.tell_expiring(expires_at);
+        }
+    }
+
+    fn end(&self, reason: &'static str) {
+        let close = Close::Refused(ErrorCode::Unauthenticated);
+        self.connection.finish(close, reason);
+    }
+}

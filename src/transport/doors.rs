@@ -1,0 +1,97 @@
+//! The doors by which clients stay connected, and what is asked of all of them together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::answers::Answers;
+use super::connection::backlog::Backlog;
+use super::connection::credential_expiry::CredentialExpiry;
+use super::connection::operators::Operators;
+use super::connection::registry::Registry;
+use super::pacer::Pacer;
+use super::socketio::SocketDoor;
+use super::sse::SseDoor;
+use super::websocket::WebSocketDoor;
+use super::{rest, socketio, sse, websocket};
+use crate::app::App;
+
+/// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a whole
+/// project.
+const RESETS: usize = 32;
+
+/// See the module's description.
+pub(crate) struct Doors {
+    sockets: Arc<Registry<SocketDoor>>,
+    websockets: Arc<Registry<WebSocketDoor>>,
+    streams: Arc<Registry<SseDoor>>,
+    pub(crate) socketio: socketio::Server,
+    pub(crate) websocket: websocket::Server,
+    sse: sse::Server,
+    operators: Operators,
+    /// Large answers on their way.
+    pub(crate) answers: Answers,
+}
+
+impl Doors {
+    /// Builds all doors.
+    pub(crate) fn open(app: &App) -> Self {
+        let expiry = CredentialExpiry::start(app);
+        let turns = Arc::new(Semaphore::new(RESETS));
+        let pacer = app.config().connect_rate.map(Pacer::new).map(Arc::new);
+        let sockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
+        let websockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
+        let streams = Registry::new(app, expiry, turns);
+        Self {
+            socketio: socketio::Server::new(&sockets, pacer.clone()),
+            websocket: websocket::Server::new(&websockets, pacer),
+            sse: sse::Server::new(&streams),
+            operators: Operators::start(
+                app,
+                vec![sockets.clone(), websockets.clone(), streams.clone()],
+            ),
+            answers: Answers::new(app.send_memory()),
+            sockets,
+            websockets,
+            streams,
+        }
+    }
+
+    /// What operators ask of the connections of all doors, on all instances.
+    pub(crate) fn operators(&self) -> &Operators {
+        &self.operators
+    }
+
+    /// Those of their routes that the OpenAPI document describes.
+    pub(crate) fn endpoints(&self) -> Vec<rest::Endpoint> {
+        let mut endpoints = self.websocket.endpoints();
+        endpoints.push(self.sse.endpoint());
+        endpoints
+    }
+
+    /// Ends every connection after its client has taken what waits for it, one after the other over a time.
+    pub(crate) async fn drain(&self, spread: Duration) {
+        tokio::join!(
+            self.sockets.drain(spread),
+            self.websockets.drain(spread),
+            self.streams.drain(spread)
+        );
+    }
+
+    /// Everybody for whom something waits.
+    pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
+        let mut all = self.sockets.backlogs();
+        all.extend(self.websockets.backlogs());
+        all.extend(self.streams.backlogs());
+        all.extend(self.answers.backlogs());
+        all
+    }
+
+    /// Ends every connection at once.
+    pub(crate) fn abort(&self) {
+        self.sockets.abort();
+        self.websockets.abort();
+        self.streams.abort();
+    }
+}

@@ -1,0 +1,91 @@
+//! Takes up the subscriptions of a stream that begins.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::codec::SseDoor;
+use crate::contract::{Document, ErrorCode, Reply, Request, ServerWord, Subscribe};
+use crate::domain::{EventType, Fields, Target};
+use crate::session::{Outcome, Revoked, Session};
+use crate::transport::connection::notice::Missed;
+use crate::transport::connection::request_loop::lost;
+use crate::transport::connection::subscriber::SessionSubscriber;
+
+/// What a client is told in place of events that it does not get.
+pub(super) const RESET: ServerWord = ServerWord::Reset;
+/// What a client is told of a channel that it may not hear any more.
+pub(super) const REVOKED: ServerWord = ServerWord::AccessRevoked;
+
+/// What is told of a channel that may not be heard any more names it in one way, whether it is a project's or not.
+pub(super) fn with_channel(payload: &RawValue) -> Value {
+    let mut fields: Fields = serde_json::from_str(payload.get()).unwrap_or_default();
+    if let Some(room) = fields.get("room").cloned() {
+        fields.insert("channel".to_owned(), room);
+    }
+    Value::Object(fields)
+}
+
+impl SessionSubscriber<SseDoor> {
+    /// Subscribes to all that is asked for, or says why not. A client that was here before goes on with what it may still
+    /// hear, and is told of the rest: a refusal would end all of it, for good.
+    pub(super) async fn take_up(
+        self: &Arc<Self>,
+        wish: Subscribe,
+        returns: bool,
+    ) -> Result<Vec<Missed>, Reply> {
+        let one_by_one = |refusal: &Reply| {
+            let unseen = matches!(
+                refusal.code(),
+                Some(ErrorCode::NotFound | ErrorCode::Forbidden)
+            );
+            unseen && returns && wish.channels.len() > 1
+        };
+        let refusal = match self.subscribe(wish.clone()).await {
+            Err(refusal) if one_by_one(&refusal) => refusal,
+            done => return done,
+        };
+        let mut missed = Vec::new();
+        let mut heard = 0;
+        for channel in &wish.channels {
+            let one = Subscribe {
+                channels: vec![channel.clone()],
+                ..wish.clone()
+            };
+            match self.subscribe(one).await {
+                Ok(resets) => {
+                    heard += 1;
+                    missed.extend(resets);
+                }
+                Err(refusal) if one_by_one(&refusal) => {
+                    let target = Target::from(channel.clone());
+                    let (event_type, said) = Session::revoked(&target, Revoked::Removed, None);
+                    missed.push(Missed::Known(event_type, said));
+                }
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        if heard == 0 {
+            return Err(refusal);
+        }
+        Ok(missed)
+    }
+
+    async fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Vec<Missed>, Reply> {
+        // Boxed, because it is large.
+        match Box::pin(self.run(Request::Subscribe(wish))).await {
+            Outcome::Done(reply) if reply.is_ok() => Ok(resets_in(&reply)),
+            Outcome::Done(refusal) => Err(refusal),
+            Outcome::Refreshed(_) | Outcome::Pending { .. } => Err(lost()),
+        }
+    }
+}
+
+/// The channels of an answer that do not go on where they were to.
+fn resets_in(reply: &Reply) -> Vec<Missed> {
+    let channels = reply.list("channels").iter();
+    let resets = channels.filter(|channel| channel.get("reset").is_some());
+    let reset = |said: &Document| Missed::Known(EventType::known("channel.reset"), said.clone());
+    resets.map(reset).collect()
+}

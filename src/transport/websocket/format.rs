@@ -1,0 +1,331 @@
+//! The two formats of the envelope: how the server's messages are written. Payloads of events are not touched.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::value::RawValue;
+
+use super::raw_object::{RawObject, put, quoted};
+use crate::contract::ServerWord;
+use crate::domain::{ChannelName, Event, EventId, EventType, Family, Signal, Timestamp};
+
+/// Which envelope a client and the server use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Format {
+    /// `{"type","timestamp": ISO 8601, …}`
+    Flat,
+    /// `{"id","type","timestamp": milliseconds,"data","metadata"}`
+    Envelope,
+}
+
+/// What `metadata.version` says.
+const VERSION: &str = "1.0";
+/// What `metadata.source` says of the server's own messages.
+const SOURCE: &str = "boardcast";
+/// What is told of something that no client has sent as JSON.
+const UNREADABLE: &str = "Invalid message format";
+
+/// What the server says of a flat message, of who sent it and of the connection. The members of a payload that are named
+/// like these stand under `data` alone: nobody could tell whose word they are.
+const FLAT: [&str; 17] = [
+    "type",
+    "timestamp",
+    "id",
+    "eventId",
+    "channel",
+    "channels",
+    "pattern",
+    "seq",
+    "data",
+    "cursor",
+    "sessionId",
+    "userId",
+    "clientId",
+    "expiresAt",
+    "server",
+    "messages",
+    "metadata",
+];
+
+impl Format {
+    /// The first message on a connection.
+    pub(super) fn connected(self) -> ServerWord {
+        self.either(ServerWord::Connection, ServerWord::Connect)
+    }
+
+    /// What whoever shows who they are is told, if they are believed.
+    pub(super) fn welcome(self) -> ServerWord {
+        self.either(ServerWord::Welcome, ServerWord::AuthSuccess)
+    }
+
+    /// What those are told who asked to hear that the connection is there.
+    pub(super) fn heartbeat(self) -> ServerWord {
+        self.either(ServerWord::Heartbeat, ServerWord::Ping)
+    }
+
+    fn either(self, flat: ServerWord, envelope: ServerWord) -> ServerWord {
+        match self {
+            Self::Flat => flat,
+            Self::Envelope => envelope,
+        }
+    }
+
+    /// A message of the server's own: its type, its members as JSON, and the id of what it answers.
+    pub(super) fn say(
+        self,
+        word: ServerWord,
+        now: Timestamp,
+        answers: Option<&RawValue>,
+        members: &[(&str, String)],
+    ) -> String {
+        let mut fields = "{".to_owned();
+        for (key, raw) in members {
+            put(&mut fields, key, raw);
+        }
+        self.wrap(word.as_str(), now, answers, &fields[1..])
+    }
+
+    /// The answer to a message that carried an id. It is the same in both formats but for the time.
+    pub(super) fn ack(self, now: Timestamp, id: &RawValue, reply: &RawValue) -> String {
+        let mut message = "{".to_owned();
+        put(&mut message, "type", &quoted(ServerWord::Ack.as_str()));
+        put(&mut message, "id", id.get());
+        put(&mut message, "timestamp", &self.time(now));
+        let reply = RawObject::read(reply.get()).unwrap_or_default();
+        for (key, raw) in &reply.0 {
+            match &**key {
+                "type" | "timestamp" | "metadata" => {}
+                // The ack's own is that of the message.
+                "id" => put(&mut message, "eventId", raw.get()),
+                key => put(&mut message, key, raw.get()),
+            }
+        }
+        if self == Self::Envelope {
+            if reply.get("data").is_none() {
+                put(&mut message, "data", "{}");
+            }
+            put(&mut message, "metadata", &metadata(SOURCE, Some(id)));
+        }
+        message.push('}');
+        message
+    }
+
+    /// A message of the server's own, whose members are those of an object.
+    pub(super) fn object(
+        self,
+        word: ServerWord,
+        now: Timestamp,
+        answers: Option<&RawValue>,
+        said: &RawValue,
+    ) -> String {
+        self.wrap(word.as_str(), now, answers, inner(said.get()))
+    }
+
+    /// What is told of a text that is no message.
+    pub(super) fn unreadable(self, now: Timestamp) -> String {
+        let error = [("error", quoted(UNREADABLE))];
+        self.say(ServerWord::Error, now, None, &error)
+    }
+
+    /// An event without its end, which is the receiver's: see [`Format::with_cursor`].
+    pub(super) fn event(self, name: &str, event: &Event) -> String {
+        let payload = event.payload.get();
+        let mut message = String::with_capacity(2 * payload.len() + 256);
+        message.push('{');
+        match self {
+            Self::Flat => {
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(event.created_at));
+                put_place(&mut message, event);
+                put(&mut message, "data", payload);
+                lift(&mut message, payload, of_the_server(&event.event_type));
+            }
+            Self::Envelope => {
+                put(&mut message, "id", &quoted(&event.id.0.to_string()));
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(event.created_at));
+                put(&mut message, "data", payload);
+                let mut metadata = metadata(event.actor.as_str(), None);
+                metadata.pop();
+                put_place(&mut metadata, event);
+                put(&mut message, "metadata", &metadata);
+            }
+        }
+        message.push_str(",\"cursor\":\"");
+        message
+    }
+
+    /// The event as one receiver gets it. Nothing in a cursor has to be escaped.
+    pub(super) fn with_cursor(self, event: &str, cursor: &str) -> String {
+        let end = match self {
+            Self::Flat => "\"}",
+            Self::Envelope => "\"}}",
+        };
+        let mut message = String::with_capacity(event.len() + cursor.len() + end.len());
+        message.extend([event, cursor, end]);
+        message
+    }
+
+    /// Something that is not logged.
+    pub(super) fn signal(
+        self,
+        name: &str,
+        now: Timestamp,
+        channel: &ChannelName,
+        signal: &Signal,
+    ) -> String {
+        let payload = signal.payload.get();
+        match self {
+            Self::Flat => {
+                let mut message = "{".to_owned();
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(now));
+                put(&mut message, "channel", &quoted(channel.as_str()));
+                put(&mut message, "data", payload);
+                lift(&mut message, payload, &["userId"]);
+                message.push('}');
+                message
+            }
+            Self::Envelope => self.wrap(name, now, None, inner(payload)),
+        }
+    }
+
+    /// Something that the server tells a client of its own accord, and where the client stands then.
+    pub(super) fn tell(
+        self,
+        name: &str,
+        now: Timestamp,
+        said: Option<&RawValue>,
+        cursor: Option<&str>,
+    ) -> String {
+        let said = said.map_or("{}", RawValue::get);
+        let mut fields = "{".to_owned();
+        for (key, raw) in &RawObject::read(said).unwrap_or_default().0 {
+            // What it says of one channel is less than where the client stands in all.
+            if key != "cursor" {
+                put(&mut fields, key, raw.get());
+            }
+        }
+        if self == Self::Flat {
+            put(&mut fields, "data", said);
+        }
+        if let Some(cursor) = cursor {
+            put(&mut fields, "cursor", &quoted(cursor));
+        }
+        self.wrap(name, now, None, &fields[1..])
+    }
+
+    /// Several messages as one.
+    pub(super) fn batch(self, now: Timestamp, messages: &[String]) -> String {
+        let messages = format!("[{}]", messages.join(","));
+        let messages = [("messages", messages)];
+        self.say(ServerWord::BatchUpdate, now, None, &messages)
+    }
+
+    /// `fields` are the members of an object, without its braces.
+    fn wrap(self, name: &str, now: Timestamp, answers: Option<&RawValue>, fields: &str) -> String {
+        let mut message = "{".to_owned();
+        if self == Self::Envelope {
+            put(
+                &mut message,
+                "id",
+                &quoted(&EventId::generate().0.to_string()),
+            );
+        }
+        put(&mut message, "type", &quoted(name));
+        put(&mut message, "timestamp", &self.time(now));
+        match self {
+            Self::Flat => {
+                if let Some(id) = answers {
+                    put(&mut message, "id", id.get());
+                }
+                splice(&mut message, fields);
+            }
+            Self::Envelope => {
+                put(&mut message, "data", &format!("{{{fields}}}"));
+                put(&mut message, "metadata", &metadata(SOURCE, answers));
+            }
+        }
+        message.push('}');
+        message
+    }
+
+    fn time(self, at: Timestamp) -> String {
+        match self {
+            Self::Flat => quoted(&at.to_string()),
+            Self::Envelope => at.as_millis().to_string(),
+        }
+    }
+}
+
+/// Where an event stands: what it is about, and its place among the events of what was subscribed to.
+fn put_place(message: &mut String, event: &Event) {
+    let subject = event.subject();
+    put(message, "channel", &quoted(subject.as_str()));
+    let pattern = event
+        .source
+        .as_ref()
+        .map(|_| ("pattern", event.channel.as_str()));
+    let of = match subject.family() {
+        Family::Session(id) => Some(("sessionId", id)),
+        Family::User(id) => Some(("userId", id)),
+        _ => None,
+    };
+    for (key, text) in pattern.into_iter().chain(of) {
+        put(message, key, &quoted(text));
+    }
+    put(message, "seq", &event.seq.to_string());
+}
+
+/// Members of a payload that the server has put there, so that they may stand beside it whatever they are named.
+fn of_the_server(event_type: &EventType) -> &'static [&'static str] {
+    if event_type.is_about_members() {
+        &["id", "userId"]
+    } else if event_type.is_ours() {
+        &["id"]
+    } else {
+        &[]
+    }
+}
+
+fn metadata(source: &str, answers: Option<&RawValue>) -> String {
+    let mut metadata = "{".to_owned();
+    put(&mut metadata, "version", &quoted(VERSION));
+    put(&mut metadata, "source", &quoted(source));
+    put(
+        &mut metadata,
+        "correlationId",
+        answers.map_or("null", RawValue::get),
+    );
+    put(&mut metadata, "compressed", "false");
+    metadata.push('}');
+    metadata
+}
+
+/// Repeats the members of a payload beside it, without those that could be taken for the server's own word: except these.
+fn lift(message: &mut String, payload: &str, except: &[&str]) {
+    let Some(members) = RawObject::read(payload) else {
+        return;
+    };
+    for (key, raw) in &members.0 {
+        if !FLAT.contains(&&**key) || except.contains(&&**key) {
+            put(message, key, raw.get());
+        }
+    }
+}
+
+/// The members of an object, without its braces.
+fn inner(object: &str) -> &str {
+    let object = object.trim();
+    let inner = object
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    inner.unwrap_or_default()
+}
+
+fn splice(message: &mut String, members: &str) {
+    if !members.trim().is_empty() {
+        message.push(',');
+        message.push_str(members);
+    }
+}

@@ -1,0 +1,369 @@
+//! Subscribing to channels, in either format.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::codec::{WebSocketConnection, WebSocketDoor};
+use super::format::Format;
+use super::message::Message;
+use super::raw_object::{RawObject, quoted};
+use super::subscriptions::Subscription;
+use crate::contract::{ErrorCode, Reply, Request, ServerWord, Since, Subscribe, check_data};
+use crate::domain::ChannelName;
+use crate::session::Outcome;
+use crate::transport::connection::request_loop::lost;
+use crate::transport::connection::send_queue::SendQueue as _;
+use crate::transport::connection::subscriber::SessionSubscriber;
+
+type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
+
+/// What a message names.
+struct Wanted {
+    /// The session, if the message names one by its id.
+    session: Option<String>,
+    channels: Vec<String>,
+    types: Vec<String>,
+    since: Option<Since>,
+}
+
+impl Wanted {
+    fn read(message: &Message) -> Result<Self, Reply> {
+        let data = RawObject::read(message.data.get());
+        let data = data.ok_or_else(|| Reply::invalid("data", "must be an object"))?;
+        let list = |keys: &[&'static str]| {
+            let found = keys.iter().find_map(|key| Some((*key, data.get(key)?)));
+            let found = found.filter(|(_, raw)| raw.get() != "null");
+            found.map_or(Ok(Vec::new()), |(key, raw)| {
+                serde_json::from_str(raw.get())
+                    .map_err(|_| Reply::invalid(key, "must be a list of texts"))
+            })
+        };
+        let session = message.session.clone().or_else(|| data.id("sessionId"));
+        let mut channels: Vec<String> = session.iter().map(|id| format!("session:{id}")).collect();
+        channels.extend(data.id("userId").map(|id| format!("user:{id}")));
+        let named = ["channel", "resource"]
+            .into_iter()
+            .find_map(|key| data.text(key));
+        channels.extend(named.or_else(|| message.resource.clone()));
+        channels.extend(list(&["channels"])?);
+        let mut types = list(&["types", "events", "eventTypes"])?;
+        if types.iter().any(|name| name == "*") {
+            types = Vec::new();
+        }
+        Ok(Self {
+            session,
+            channels,
+            types,
+            since: since(&data)?,
+        })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.channels.iter().map(String::as_str)
+    }
+}
+
+fn since(data: &RawObject<'_>) -> Result<Option<Since>, Reply> {
+    let found = ["cursor", "since"]
+        .into_iter()
+        .find_map(|key| Some((key, data.get(key)?)));
+    match found.filter(|(_, raw)| raw.get() != "null") {
+        None => Ok(None),
+        Some((key, raw)) => {
+            let cursor = serde_json::from_str(raw.get()).map(Since::Cursor);
+            let since = cursor.or_else(|_| serde_json::from_str(raw.get()).map(Since::Seq));
+            match since {
+                Ok(Since::Seq(..0)) | Err(_) => {
+                    Err(Reply::invalid(key, "must be a cursor or a seq"))
+                }
+                Ok(since) => Ok(Some(since)),
+            }
+        }
+    }
+}
+
+impl WebSocketConnection {
+    pub(super) async fn subscribe(&self, subscriber: &Subscriber, message: &Message) {
+        subscriber.hold();
+        let done = match self.door.format {
+            Format::Flat => self.subscribe_flat(subscriber, message).await,
+            Format::Envelope => self.subscribe_envelope(subscriber, message).await,
+        };
+        self.go_on(subscriber, message, done).await;
+    }
+
+    pub(super) async fn unsubscribe(&self, subscriber: &Subscriber, message: &Message) {
+        subscriber.hold();
+        let done = match self.door.format {
+            Format::Flat => self.unsubscribe_flat(subscriber, message).await,
+            Format::Envelope => self.unsubscribe_envelope(subscriber, message).await,
+        };
+        self.go_on(subscriber, message, done).await;
+    }
+
+    /// Lets events follow the answer, or the refusal.
+    async fn go_on(&self, subscriber: &Subscriber, message: &Message, done: Result<(), Reply>) {
+        if let Err(refusal) = done {
+            self.refuse(message, &refusal).await;
+        }
+        subscriber.open();
+    }
+
+    async fn subscribe_flat(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+    ) -> Result<(), Reply> {
+        self.check_size(message)?;
+        let wanted = Wanted::read(message)?;
+        let types = wanted.types.iter().map(String::as_str);
+        let wish = Subscribe::new(wanted.names(), types, wanted.since.clone())?;
+        let channels = wish.channels.clone();
+        let reply = self.ask(subscriber, Request::Subscribe(wish)).await?;
+        if let Some(session) = &wanted.session {
+            self.door.enter_session(session);
+        }
+        let said = RawObject::read(reply.get())
+            .and_then(|reply| reply.get("channels").map(RawValue::get).map(str::to_owned));
+        release(subscriber, &channels);
+        let word = ServerWord::Subscribed;
+        self.say_flat(subscriber, (word, message), &wanted, said.as_deref())
+            .await;
+        Ok(())
+    }
+
+    async fn unsubscribe_flat(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+    ) -> Result<(), Reply> {
+        self.check_size(message)?;
+        let mut wanted = Wanted::read(message)?;
+        if wanted.channels.is_empty() {
+            // The session that it is in.
+            wanted.session = self.door.session_id();
+            let session = wanted.session.iter().map(|id| format!("session:{id}"));
+            wanted.channels.extend(session);
+        }
+        let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
+        self.ask(subscriber, Request::Unsubscribe { channels })
+            .await?;
+        if let Some(session) = &wanted.session {
+            self.door.leave_session(session);
+        }
+        self.say_flat(
+            subscriber,
+            (ServerWord::Unsubscribed, message),
+            &wanted,
+            None,
+        )
+        .await;
+        Ok(())
+    }
+
+    async fn say_flat(
+        &self,
+        subscriber: &Subscriber,
+        (word, message): (ServerWord, &Message),
+        wanted: &Wanted,
+        channels: Option<&str>,
+    ) {
+        let mut members = Vec::new();
+        if let Some(session) = &wanted.session {
+            members.push(("sessionId", quoted(session)));
+        }
+        if let [channel] = wanted.channels.as_slice() {
+            members.push(("channel", quoted(channel)));
+        }
+        if let Some(channels) = channels {
+            members.push(("channels", channels.to_owned()));
+        }
+        let word = (word, message.id.as_deref());
+        self.say(subscriber, word, members, true).await;
+    }
+
+    async fn subscribe_envelope(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+    ) -> Result<(), Reply> {
+        self.check_size(message)?;
+        check_data(&message.name, &message.data)?;
+        let Wanted {
+            channels,
+            types,
+            since,
+            ..
+        } = Wanted::read(message)?;
+        let [name] = channels.as_slice() else {
+            return Err(Reply::invalid(
+                "data.resource",
+                "must be one; subscribe to others by messages of their own",
+            ));
+        };
+        let channel =
+            ChannelName::parse(name).map_err(|error| Reply::invalid("data.resource", error))?;
+        if !self.door.subscriptions().has_place() {
+            return Err(Reply::refused(
+                ErrorCode::ValidationFailed,
+                "there are too many subscriptions",
+            ));
+        }
+        // Checked by themselves: together with others they may mean something else.
+        Subscribe::new([channel.as_str()], types.iter().map(String::as_str), None)?;
+        if !subscriber.session.has_joined(&channel) {
+            // It was left, or the client was turned out: nothing is heard by those that are left.
+            let is_left = |known: &Subscription| known.channel == channel;
+            self.door.subscriptions().remove(is_left);
+        }
+        let before = self.door.subscriptions().wanted(&channel, None);
+        let wanted = self.door.subscriptions().wanted(&channel, Some(&types));
+        let place = if before.is_some() && before == wanted && since.is_none() {
+            None
+        } else {
+            let since = since.or_else(|| {
+                before
+                    .is_some()
+                    .then(|| Since::Cursor(subscriber.session.cursor()))
+            });
+            Some(
+                self.follow(subscriber, &channel, wanted.unwrap_or_default(), since)
+                    .await?,
+            )
+        };
+        let subscription = self.door.subscriptions().add(channel.clone(), types);
+        let place = place
+            .as_deref()
+            .map(RawValue::get)
+            .and_then(RawObject::read);
+        release(subscriber, &[channel]);
+        self.say_update(subscriber, message, &subscription, "active", place.as_ref())
+            .await;
+        Ok(())
+    }
+
+    async fn unsubscribe_envelope(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+    ) -> Result<(), Reply> {
+        self.check_size(message)?;
+        check_data(&message.name, &message.data)?;
+        let data = RawObject::read(message.data.get());
+        let text = |key: &str| data.as_ref()?.text(key);
+        let id = text("subscriptionId");
+        let channel = text("resource").or_else(|| text("channel"));
+        let is_meant = |known: &Subscription| match &id {
+            Some(id) => known.id == *id,
+            None => Some(known.channel.as_str()) == channel.as_deref(),
+        };
+        let mut ended = self.door.subscriptions().remove(is_meant);
+        if ended.is_empty() {
+            ended.extend(heard_otherwise(subscriber, channel.as_deref()));
+        }
+        let Some(Subscription { channel, .. }) = ended.first().cloned() else {
+            let message = "there is no such subscription";
+            return Err(
+                Reply::refused(ErrorCode::NotFound, message).with_field("data.subscriptionId")
+            );
+        };
+        let left = self.door.subscriptions().wanted(&channel, None);
+        match left.filter(|_| subscriber.session.has_joined(&channel)) {
+            None => {
+                let channels = vec![channel];
+                self.ask(subscriber, Request::Unsubscribe { channels })
+                    .await?;
+            }
+            Some(left) => {
+                let since = Since::Cursor(subscriber.session.cursor());
+                self.follow(subscriber, &channel, left, Some(since)).await?;
+                release(subscriber, &[channel]);
+            }
+        }
+        for subscription in &ended {
+            self.say_update(subscriber, message, subscription, "ended", None)
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Subscribes to a channel, or goes on with other types; what is said of it.
+    async fn follow(
+        &self,
+        subscriber: &Subscriber,
+        channel: &ChannelName,
+        types: Vec<String>,
+        since: Option<Since>,
+    ) -> Result<Box<RawValue>, Reply> {
+        let names = types.iter().map(String::as_str);
+        let wish = Subscribe::new([channel.as_str()], names, since)?;
+        let reply = self.ask(subscriber, Request::Subscribe(wish)).await?;
+        let listed = RawObject::read(reply.get()).and_then(|reply| reply.get("channels"));
+        let listed =
+            listed.and_then(|raw| serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()).ok());
+        let first = listed.and_then(|listed| listed.into_iter().next());
+        first.ok_or_else(lost)
+    }
+
+    /// Runs a request that is answered at once; the answer as text, if it is no refusal.
+    async fn ask(&self, subscriber: &Subscriber, request: Request) -> Result<Box<RawValue>, Reply> {
+        self.queue.room_for_answer().await;
+        match subscriber.run(request).await {
+            Outcome::Done(reply) if reply.is_ok() => {
+                subscriber.session.charge_read(reply.text_bytes());
+                Ok(reply.to_raw())
+            }
+            Outcome::Done(reply) => Err(reply),
+            Outcome::Refreshed(_) | Outcome::Pending { .. } => Err(lost()),
+        }
+    }
+
+    async fn say_update(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+        subscription: &Subscription,
+        status: &str,
+        place: Option<&RawObject<'_>>,
+    ) {
+        let types: Vec<_> = subscription.types.iter().map(|name| quoted(name)).collect();
+        let mut members = vec![
+            ("subscriptionId", quoted(&subscription.id)),
+            ("resource", quoted(subscription.channel.as_str())),
+            ("events", format!("[{}]", types.join(","))),
+            ("status", quoted(status)),
+        ];
+        for key in ["seq", "reset", "reason", "snapshot"] {
+            let found = place.and_then(|place| place.get(key));
+            members.extend(found.map(|raw| (key, raw.get().to_owned())));
+        }
+        let word = (ServerWord::SubscriptionUpdate, message.id.as_deref());
+        self.say(subscriber, word, members, true).await;
+    }
+
+    /// What is too large is not looked at closely.
+    pub(super) fn check_size(&self, message: &Message) -> Result<(), Reply> {
+        // Whatever the name: it is held to the same rules as every payload.
+        let packet = format!("[0,{}]", message.data);
+        crate::contract::check(&packet, &self.payload_limits())
+    }
+}
+
+/// Lets events follow the answer, once the session is open again: that carries the state before them, and their cursor.
+fn release(subscriber: &Subscriber, channels: &[ChannelName]) {
+    for channel in channels {
+        let _was_held = subscriber.session.release(channel);
+    }
+}
+
+/// A channel that is heard without a subscription of a name: by the address, or the cursor that was come back with.
+fn heard_otherwise(subscriber: &Subscriber, channel: Option<&str>) -> Option<Subscription> {
+    let channel = ChannelName::parse(channel?).ok()?;
+    let is_heard = subscriber.session.has_joined(&channel);
+    is_heard.then(|| Subscription {
+        id: channel.to_string(),
+        channel,
+        types: Vec::new(),
+    })
+}
