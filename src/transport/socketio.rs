@@ -16,6 +16,7 @@ mod fuzz;
 mod handshake;
 mod meter;
 mod outbox;
+mod packet_check;
 mod pid;
 mod polls;
 mod posted;

@@ -22,6 +22,7 @@ mod ingress;
 mod joining;
 mod keys;
 mod limits;
+mod malformed;
 mod matrix;
 mod membership;
 mod operations;

@@ -26,6 +26,11 @@ pub(crate) trait Message: Send + 'static {
     /// About the bytes that it takes up in memory.
     fn bytes(&self) -> usize;
 
+    /// The bytes that its client has sent.
+    fn sent_bytes(&self) -> usize {
+        self.bytes()
+    }
+
     /// Keeps only what a refusal needs.
     fn forget_payload(&mut self);
 }
@@ -113,7 +118,7 @@ impl<D: Door> Connection<D> {
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
         let exceeded = self.spend(message.class()).err();
-        let pause = exceeded.as_ref().map(|_| pause(message.bytes()));
+        let pause = exceeded.as_ref().map(|_| pause(message.sent_bytes()));
         let refused = match exceeded {
             Some(exceeded) => Some(rate_limited(exceeded)),
             None => self.app().lifecycle().is_draining().then(shutting_down),

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::AckSender;
 use super::meter::Meter;
+use super::packet_check::Malformed;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
@@ -52,8 +53,26 @@ pub(crate) struct SocketMessage {
     pub(super) name: String,
     /// The packet's arguments; `None` if they are no JSON.
     pub(super) packet: Option<Box<RawValue>>,
+    /// What is wrong with it, if socketioxide could not have read it.
+    malformed: Option<Malformed>,
     /// Nothing if the client does not wait for an answer.
     pub(super) ack: Option<AckSender>,
+}
+
+impl SocketMessage {
+    /// Takes a message; a stand-in gets the name of the event that it stands for.
+    pub(super) fn new(name: String, packet: Option<Box<RawValue>>, ack: Option<AckSender>) -> Self {
+        let mut malformed = Malformed::read(&name, packet.as_deref());
+        let event = malformed
+            .as_mut()
+            .map(|malformed| std::mem::take(&mut malformed.event));
+        Self {
+            name: event.unwrap_or(name),
+            packet,
+            malformed,
+            ack,
+        }
+    }
 }
 
 impl Message for SocketMessage {
@@ -63,6 +82,11 @@ impl Message for SocketMessage {
 
     fn bytes(&self) -> usize {
         self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
+    }
+
+    fn sent_bytes(&self) -> usize {
+        let malformed = self.malformed.as_ref();
+        malformed.map_or_else(|| self.bytes(), |malformed| malformed.bytes)
     }
 
     fn forget_payload(&mut self) {
@@ -140,7 +164,12 @@ impl Door for SocketDoor {
     }
 
     async fn serve(requests: &mut RequestLoop<Self>, incoming: Incoming<SocketMessage>) {
-        let SocketMessage { name, packet, ack } = incoming.message;
+        let SocketMessage {
+            name,
+            packet,
+            malformed,
+            ack,
+        } = incoming.message;
         let asked = Asked { name, ack };
         if let Some(refused) = incoming.refused {
             return requests.refuse_unread(asked, &refused).await;
@@ -148,9 +177,10 @@ impl Door for SocketDoor {
         let Some(subscriber) = requests.connection.subscriber() else {
             return;
         };
-        let parse = |name: &str, limits: &_| match &packet {
-            Some(packet) => parse(name, packet.get(), limits),
-            None => Err(Reply::refused(
+        let parse = |name: &str, limits: &_| match (&malformed, &packet) {
+            (Some(malformed), _) => Err(malformed.refusal()),
+            (None, Some(packet)) => parse(name, packet.get(), limits),
+            (None, None) => Err(Reply::refused(
                 ErrorCode::ValidationFailed,
                 "the message is not valid JSON",
             )),

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::frames::count_payload;
 use super::meter::{Meter, Metered};
+use super::packet_check::Checked;
 use super::pid;
 use super::polls::Polling;
 use super::posted;
@@ -226,6 +227,7 @@ impl Door {
         } else {
             Replay::nothing(Metered::new(stream, meter))
         };
+        let stream = Checked::new(stream, self.gate.max_message());
         if let Err(error) = self.service.call((stream, kept)).await {
             tracing::debug!(error = %error, "websocket request refused");
         }

@@ -207,7 +207,7 @@ fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit:
               TryData(packet): TryData<Box<RawValue>>,
               ack: AckSender| {
             let (packet, ack) = (packet.ok(), asked.0.then_some(ack));
-            receive(&for_message.0, SocketMessage { name, packet, ack });
+            receive(&for_message.0, SocketMessage::new(name, packet, ack));
             std::future::ready(())
         },
     );
