@@ -131,7 +131,7 @@ pub(super) fn standing(row: &Row) -> Result<Standing, StoreError> {
         Some(since) => {
             let role: Option<&str> = row.get(ENTITIES, "role")?;
             let removed: Option<i64> = row.get(ENTITIES, "deleted_at")?;
-            let role = role.filter(|_| removed.is_none()).map(|role| role.parse());
+            let role = role.filter(|_| removed.is_none()).map(str::parse);
             Some(Membership {
                 role: role
                     .transpose()
