@@ -6,28 +6,37 @@
 //! Every future here may be dropped at any point: a transaction that was not committed leaves nothing
 //! behind, and a connection that was left in the middle of something is not used again as it is.
 
+mod answer;
 mod api_key;
 mod cascade;
+mod channel;
+mod connection;
+mod entity;
 mod error;
+mod event;
 mod gather;
-mod list;
+mod member;
+mod meta;
 mod order;
 mod postgres;
 mod prune;
-mod read;
 mod row;
-mod session;
+mod rows;
 mod sqlite;
 mod tx;
 mod url;
 mod writes;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::{
     Cascade, ChannelName, ChannelNo, Entity, EntityId, Epoch, Event, Kind, Membership, ProjectId,
     Seq, Timestamp,
 };
+
+use self::connection::DbConnection;
 
 pub use api_key::ApiKey;
 pub use cascade::{Matching, TaskLimits};
@@ -58,22 +67,6 @@ pub struct Channel {
     pub seq: Seq,
     /// Events up to this seq have been removed.
     pub pruned_seq: Seq,
-}
-
-/// Channels that a transaction has locked.
-#[derive(Debug)]
-struct Locked {
-    channels: Vec<Channel>,
-    /// Those that it made.
-    made: Vec<ChannelNo>,
-}
-
-impl Locked {
-    /// All of them were there.
-    fn found(channels: Vec<Channel>) -> Self {
-        let made = Vec::new();
-        Self { channels, made }
-    }
 }
 
 /// A channel and the age of what it still has.
@@ -184,25 +177,29 @@ impl Store {
     /// [`StoreError::OlderDatabase`] and [`StoreError::NewerDatabase`] if the database is not this version's;
     /// [`StoreError::InMemory`] if no other process can open it; otherwise as [`Store::open`].
     pub async fn open_beside(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let (store, migration) = match url.target() {
+        let mut store = match url.target() {
             url::Target::Memory => return Err(StoreError::InMemory),
-            url::Target::File(path) => {
-                let db = sqlite::Sqlite::open_beside(path).await?;
-                let migration = db.migration().await?;
-                (Self::Sqlite(db), migration)
-            }
+            url::Target::File(path) => Self::Sqlite(sqlite::Sqlite::open_beside(path).await?),
             url::Target::Server { shown, options } => {
-                let db = postgres::Postgres::open_beside(shown, options).await?;
-                let migration = db.migration().await?;
-                (Self::Postgres(db), migration)
+                Self::Postgres(postgres::Postgres::open(shown, options, 2).await?)
             }
         };
+        let Some(version) = store.migration().await? else {
+            // It is new. A server that is about to migrate an SQLite file has its lock.
+            if let Self::Sqlite(db) = &mut store {
+                db.take_lock()?;
+            }
+            let migrated = store.migrate().await;
+            if let Self::Sqlite(db) = &store {
+                db.release_lock();
+            }
+            return migrated.map(|()| store);
+        };
         // Both databases have migrations of the same numbers.
-        let newest = sqlite::newest_migration();
-        match migration.unwrap_or(0) {
-            version if version < newest => Err(StoreError::OlderDatabase { version }),
-            version if version > newest => Err(StoreError::NewerDatabase { version }),
-            _ => Ok(store),
+        match version.cmp(&sqlite::newest_migration()) {
+            Ordering::Less => Err(StoreError::OlderDatabase { version }),
+            Ordering::Greater => Err(StoreError::NewerDatabase { version }),
+            Ordering::Equal => Ok(store),
         }
     }
 
@@ -213,11 +210,11 @@ impl Store {
     /// [`StoreError::NewerDatabase`] and [`StoreError::ForeignMigration`] if the database is not one of
     /// this version's; otherwise what the database said.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let epoch = Epoch::generate();
         match self {
-            Self::Sqlite(db) => db.migrate(&epoch).await,
-            Self::Postgres(db) => db.migrate(&epoch).await,
+            Self::Sqlite(db) => db.migrate().await?,
+            Self::Postgres(db) => db.migrate().await?,
         }
+        self.epoch_insert(&Epoch::generate()).await
     }
 
     /// Closes every connection; whoever asks for one afterwards is refused.
@@ -225,6 +222,15 @@ impl Store {
         match self {
             Self::Sqlite(db) => db.close().await,
             Self::Postgres(db) => db.close().await,
+        }
+    }
+
+    /// What is known of whether it takes writes.
+    #[must_use]
+    pub fn writes(&self) -> &Writes {
+        match self {
+            Self::Sqlite(db) => &db.writes,
+            Self::Postgres(db) => &db.writes,
         }
     }
 
@@ -244,5 +250,30 @@ impl Store {
             Self::Sqlite(_) => 1,
             Self::Postgres(_) => 2,
         }
+    }
+    async fn reader(&self) -> Result<DbConnection, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.reader().await,
+            Self::Postgres(db) => db.acquire().await,
+        }
+    }
+
+    async fn writer(&self) -> Result<DbConnection, StoreError> {
+        match self {
+            Self::Sqlite(db) => db.writer().await,
+            Self::Postgres(db) => db.acquire().await,
+        }
+    }
+}
+
+/// How long a read may take. A database that is cut off without a word must not hold up those who can go on
+/// without it.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Ends a read that takes too long.
+async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(READ_TIMEOUT, read).await {
+        Ok(result) => result,
+        Err(late) => Err(StoreError::Unavailable(late.into())),
     }
 }

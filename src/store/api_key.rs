@@ -1,8 +1,8 @@
 //! Keys with which programs show who they are.
 
-use super::read::{in_time, with};
-use super::{Store, StoreError};
-use super::{postgres, sqlite};
+use sqlx::AssertSqlSafe;
+
+use super::{Store, StoreError, in_time, row};
 use crate::domain::{Grants, Timestamp};
 
 /// An API key as the database has it: everything but its secret.
@@ -31,7 +31,21 @@ impl Store {
     ///
     /// Fails when the database does; whether the key was added is then not known.
     pub async fn api_key_insert(&self, key: &ApiKey) -> Result<bool, StoreError> {
-        with!(writer of self, api_key::insert(key))
+        in_time(async {
+            let mut db = self.writer().await?;
+            let statement = db.statement(
+                "INSERT INTO api_keys (name, hash, scopes, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT DO NOTHING",
+            );
+            let statement = statement
+                .bind(&key.name)
+                .bind(&key.hash)
+                .bind(row::scopes_text(&key.scopes))
+                .bind(key.created_at.as_millis())
+                .bind(key.expires_at.map(Timestamp::as_millis));
+            Ok(statement.execute().await? == 1)
+        })
+        .await
     }
 
     /// The key of this name, whether it counts or not.
@@ -40,7 +54,12 @@ impl Store {
     ///
     /// Fails when the database does.
     pub async fn api_key_get(&self, name: &str) -> Result<Option<ApiKey>, StoreError> {
-        with!(reader of self, api_key::get(name))
+        in_time(async {
+            let mut db = self.reader().await?;
+            let statement = db.statement("SELECT * FROM api_keys WHERE name = $1");
+            statement.bind(name).first(row::api_key).await
+        })
+        .await
     }
 
     /// All keys by name, those that do not count any more included.
@@ -49,7 +68,12 @@ impl Store {
     ///
     /// Fails when the database does.
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        with!(reader of self, api_key::all())
+        in_time(async {
+            let mut db = self.reader().await?;
+            let statement = db.statement("SELECT * FROM api_keys ORDER BY name");
+            statement.all(row::api_key).await
+        })
+        .await
     }
 
     /// Those of these names whose keys count at a time, in no order.
@@ -65,7 +89,18 @@ impl Store {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        with!(reader of self, api_key::in_force(names, now))
+        in_time(async {
+            let mut db = self.reader().await?;
+            let sql = format!(
+                "SELECT name FROM api_keys
+                 WHERE name {} AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
+                db.in_list()
+            );
+            let statement = db.statement(AssertSqlSafe(sql));
+            let statement = statement.bind_list(names.iter().map(String::as_str).collect());
+            statement.bind(now.as_millis()).all(row::api_key_name).await
+        })
+        .await
     }
 
     /// Takes a key back; the first time it was taken back stays. False if there is none of this name.
@@ -74,7 +109,15 @@ impl Store {
     ///
     /// Fails when the database does; whether the key was taken back is then not known.
     pub async fn api_key_revoke(&self, name: &str, now: Timestamp) -> Result<bool, StoreError> {
-        with!(writer of self, api_key::revoke(name, now))
+        in_time(async {
+            let mut db = self.writer().await?;
+            let statement = db.statement(
+                "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE name = $1",
+            );
+            let statement = statement.bind(name).bind(now.as_millis());
+            Ok(statement.execute().await? == 1)
+        })
+        .await
     }
 
     /// Notes that a key was used, unless it was noted after `noted` already.
@@ -88,6 +131,15 @@ impl Store {
         now: Timestamp,
         noted: Timestamp,
     ) -> Result<(), StoreError> {
-        with!(writer of self, api_key::used(name, now, noted))
+        in_time(async {
+            let mut db = self.writer().await?;
+            let statement = db.statement(
+                "UPDATE api_keys SET last_used_at = $2
+                 WHERE name = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
+            );
+            let statement = statement.bind(name).bind(now.as_millis());
+            statement.bind(noted.as_millis()).execute().await.map(drop)
+        })
+        .await
     }
 }

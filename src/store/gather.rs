@@ -4,11 +4,11 @@
 //! a few are there at a time, a reader may stop after so many bytes, and the work of a large read is done off the runtime's
 //! threads.
 
-use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::task::spawn_blocking;
 
-use super::row::{self, Columns};
+use super::connection::{Fetched, Statement};
+use super::row::{self, Row};
 use super::{Channel, Snapshot, StoreError};
 use crate::domain::Entity;
 
@@ -37,29 +37,38 @@ impl Gather<Entity> {
     }
 }
 
-type Rows<'a, R> = BoxStream<'a, Result<R, sqlx::Error>>;
-
 impl<T: Send + 'static> Gather<T> {
     /// Reads rows that have the columns of a channel as well, in the first of them at least.
-    pub(super) async fn with_channel<R: Columns + Send + 'static>(
+    pub(super) async fn with_channel(
         &self,
-        rows: Rows<'_, R>,
+        statement: Statement<'_>,
     ) -> Result<Snapshot<T>, StoreError> {
-        self.run(rows, row::channel_or_null).await
+        self.run(statement, row::channel_or_null).await
     }
 
     /// Reads rows that have an entity's columns alone.
-    pub(super) async fn without_channel<R: Columns + Send + 'static>(
+    pub(super) async fn without_channel(
         &self,
-        rows: Rows<'_, R>,
+        statement: Statement<'_>,
     ) -> Result<Snapshot<T>, StoreError> {
-        self.run(rows, |_| Ok(None)).await
+        self.run(statement, |_| Ok(None)).await
     }
 
-    async fn run<R: Columns + Send + 'static>(
+    async fn run(
         &self,
-        mut rows: Rows<'_, R>,
-        channel_of: fn(&R) -> Result<Option<Channel>, StoreError>,
+        statement: Statement<'_>,
+        channel_of: fn(&Row) -> Result<Option<Channel>, StoreError>,
+    ) -> Result<Snapshot<T>, StoreError> {
+        let (rows, is_sound) = statement.fetch()?;
+        let gathered = self.read(rows, channel_of).await?;
+        *is_sound = true;
+        Ok(gathered)
+    }
+
+    async fn read(
+        &self,
+        mut rows: Fetched<'_>,
+        channel_of: fn(&Row) -> Result<Option<Channel>, StoreError>,
     ) -> Result<Snapshot<T>, StoreError> {
         let mut gathered = Snapshot {
             channel: None,
@@ -69,7 +78,7 @@ impl<T: Send + 'static> Gather<T> {
         let (mut bytes, mut is_first) = (0_usize, true);
         loop {
             let count = if is_first { FIRST_ROWS } else { ROWS };
-            let some: Vec<R> = rows.by_ref().take(count).try_collect().await?;
+            let some: Vec<Row> = rows.by_ref().take(count).try_collect().await?;
             let Some(first) = some.first() else {
                 return Ok(gathered);
             };
@@ -93,7 +102,7 @@ impl<T: Send + 'static> Gather<T> {
         }
     }
 
-    fn turn<R: Columns>(&self, rows: Vec<R>) -> Result<Vec<(T, usize)>, StoreError> {
+    fn turn(&self, rows: Vec<Row>) -> Result<Vec<(T, usize)>, StoreError> {
         let mut made = Vec::with_capacity(rows.len());
         for row in rows {
             if let Some(entity) = row::entity_or_null(&row)? {

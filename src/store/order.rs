@@ -1,24 +1,40 @@
 //! A card's neighbours: a few rows, found through an index, however many cards there are.
 
-use super::tx::in_tx;
-use super::{StoreError, Tx};
-use super::{postgres, sqlite};
+use sqlx::AssertSqlSafe;
+
+use super::connection::DbConnection;
+use super::row::ENTITIES;
+use super::{StoreError, Tx, row};
 use crate::domain::{
-    Column, EntityId, Neighbours, OrderEntry, Place, PlaceQuery, ProjectId, Wanted,
+    Column, EntityId, Neighbours, OrderEntry, Place, PlaceQuery, ProjectId, Rank, Wanted,
 };
+
+/// Longest status and sprint that are in `entities_column` on Postgres, in bytes.
+const INDEXED_BYTES: usize = 128;
+/// Longest rank that is in an index on Postgres, in bytes.
+const INDEXED_RANK: usize = 512;
+
+/// The other live tasks of a project.
+const OTHERS: &str = "SELECT id, id_numeric, rank, status, sprint_id FROM entities
+     WHERE project_id = $1 AND id <> $2 AND kind = 'task' AND deleted_at IS NULL";
+const RANKED: &str = "rank IS NOT NULL";
+const SHORT: &str = "octet_length(rank) <= 512";
+const LONG: &str = "octet_length(rank) > 512";
+const FORWARDS: &str = "ORDER BY rank, id LIMIT 1";
+const BACKWARDS: &str = "ORDER BY rank DESC, id DESC LIMIT 1";
 
 /// A direction in the order of a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+enum Side {
     Before,
     After,
 }
 
 /// The tasks of a project among which a card's place is looked for, without the card.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Others<'a> {
-    pub(super) project: &'a ProjectId,
-    pub(super) card: &'a EntityId,
+struct Others<'a> {
+    project: &'a ProjectId,
+    card: &'a EntityId,
 }
 
 impl Tx {
@@ -34,20 +50,20 @@ impl Tx {
         };
         match &query.wanted {
             Wanted::Rank(rank) => {
-                let taken = in_tx!(self, order::at(others, rank))?;
+                let taken = self.task_at(others, rank).await?;
                 self.beside(others, taken, Side::After).await
             }
             Wanted::Place(Place::After(id), _) => {
-                let anchor = in_tx!(self, order::entry(others, id))?;
+                let anchor = self.task(others, id).await?;
                 self.beside_or_last(others, anchor, Side::After).await
             }
             Wanted::Place(Place::Before(id), _) => {
-                let anchor = in_tx!(self, order::entry(others, id))?;
+                let anchor = self.task(others, id).await?;
                 self.beside_or_last(others, anchor, Side::Before).await
             }
             Wanted::Place(Place::Between(after, before), _) => {
-                let low = in_tx!(self, order::entry(others, after))?;
-                let high = in_tx!(self, order::entry(others, before))?;
+                let low = self.task(others, after).await?;
+                let high = self.task(others, before).await?;
                 let mut neighbours = match low {
                     Some(low) => self.beside(others, Some(low), Side::After).await?,
                     None => {
@@ -71,13 +87,13 @@ impl Tx {
         index: usize,
     ) -> Result<Neighbours, StoreError> {
         let Some(skipped) = index.checked_sub(1) else {
-            let first = in_tx!(self, order::nth(others, column, 0))?;
+            let first = self.of_column(others, column, FORWARDS, 0).await?;
             return self.beside_or_last(others, first, Side::Before).await;
         };
-        let previous = match in_tx!(self, order::nth(others, column, skipped))? {
+        let previous = match self.of_column(others, column, FORWARDS, skipped).await? {
             Some(previous) => Some(previous),
             // The column is not that long. As an index that is too high means its end, it may be taken for longer.
-            None => in_tx!(self, order::last_of_column(others, column))?,
+            None => self.of_column(others, column, BACKWARDS, 0).await?,
         };
         let skipped = if previous.is_some() { skipped } else { 0 };
         let neighbours = self.beside_or_last(others, previous, Side::After).await?;
@@ -97,7 +113,7 @@ impl Tx {
         if anchor.is_some() {
             return self.beside(others, anchor, side).await;
         }
-        let last = in_tx!(self, order::last(others))?;
+        let last = self.last(others).await?;
         Ok(Neighbours {
             entries: last.into_iter().collect(),
             skipped: 0,
@@ -113,10 +129,139 @@ impl Tx {
         let Some(anchor) = anchor else {
             return Ok(Neighbours::default());
         };
-        let next = in_tx!(self, order::next(others, &anchor, side))?;
+        let next = self.next(others, &anchor, side).await?;
         Ok(Neighbours {
             entries: std::iter::once(anchor).chain(next).collect(),
             skipped: 0,
         })
+    }
+    /// The place of a task, of the card itself too.
+    async fn task(
+        &mut self,
+        others: Others<'_>,
+        id: &EntityId,
+    ) -> Result<Option<OrderEntry>, StoreError> {
+        let statement = self.conn.statement(
+            "SELECT id, id_numeric, rank, status, sprint_id FROM entities
+             WHERE project_id = $1 AND kind = 'task' AND id = $2 AND deleted_at IS NULL AND rank IS NOT NULL",
+        );
+        let statement = statement.bind(others.project.as_str()).bind(id.as_str());
+        statement.first(row::order_entry).await
+    }
+
+    /// The first task that has this rank.
+    async fn task_at(
+        &mut self,
+        others: Others<'_>,
+        rank: &Rank,
+    ) -> Result<Option<OrderEntry>, StoreError> {
+        let is_short = rank.as_str().len() <= INDEXED_RANK;
+        let length = self
+            .conn
+            .dialect(RANKED, if is_short { SHORT } else { LONG });
+        let sql = format!("{OTHERS} AND {length} AND rank = $3 ORDER BY id LIMIT 1");
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement.bind(others.project.as_str());
+        let statement = statement.bind(others.card.as_str()).bind(rank.as_str());
+        statement.first(row::order_entry).await
+    }
+
+    /// The neighbour of a task on one side.
+    async fn next(
+        &mut self,
+        others: Others<'_>,
+        anchor: &OrderEntry,
+        side: Side,
+    ) -> Result<Option<OrderEntry>, StoreError> {
+        let (than, order) = match side {
+            Side::After => (">", FORWARDS),
+            Side::Before => ("<", BACKWARDS),
+        };
+        let sql = outermost(
+            &self.conn,
+            &format!("(rank, id) {than} ($3, $4) {order}"),
+            order,
+        );
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement
+            .bind(others.project.as_str())
+            .bind(others.card.as_str())
+            .bind(anchor.rank.as_str())
+            .bind(anchor.id.as_str());
+        statement.first(row::order_entry).await
+    }
+
+    /// The last task of the project.
+    async fn last(&mut self, others: Others<'_>) -> Result<Option<OrderEntry>, StoreError> {
+        let sql = outermost(&self.conn, &format!("true {BACKWARDS}"), BACKWARDS);
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement.bind(others.project.as_str());
+        let statement = statement.bind(others.card.as_str());
+        statement.first(row::order_entry).await
+    }
+
+    /// The task at an index of its column, counted in this order.
+    async fn of_column(
+        &mut self,
+        others: Others<'_>,
+        column: &Column,
+        order: &str,
+        index: usize,
+    ) -> Result<Option<OrderEntry>, StoreError> {
+        // With a condition on all ranks no index of Postgres would have the order; without one all are sorted.
+        let is_sorted = self.conn.dialect(true, false) || self.has_long_ranks(others).await?;
+        let length = if is_sorted { RANKED } else { SHORT };
+        let sql = format!(
+            "{OTHERS} AND {length} AND {} AND {} {order} OFFSET $5",
+            is("status", column.status.as_deref(), 3),
+            is("sprint_id", column.sprint.as_deref(), 4)
+        );
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement
+            .bind(others.project.as_str())
+            .bind(others.card.as_str())
+            .bind(column.status.as_deref())
+            .bind(column.sprint.as_deref())
+            .bind(i64::try_from(index).unwrap_or(i64::MAX));
+        statement.first(row::order_entry).await
+    }
+
+    async fn has_long_ranks(&mut self, others: Others<'_>) -> Result<bool, StoreError> {
+        let sql = format!("SELECT EXISTS ({OTHERS} AND {LONG}) AS rank");
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement.bind(others.project.as_str());
+        let found = statement
+            .bind(others.card.as_str())
+            .first(|row| row.get(ENTITIES, "rank"));
+        Ok(found.await? == Some(true))
+    }
+}
+
+/// The first task in an order. Postgres has the few very long ranks in an index of their own, where they are read one by one.
+fn outermost(db: &DbConnection, condition: &str, order: &str) -> String {
+    let part = |length| {
+        format!(
+            "SELECT * FROM ({OTHERS} AND {length} AND {condition}) AS {}",
+            "part"
+        )
+    };
+    db.dialect(
+        format!("{OTHERS} AND {RANKED} AND {condition}"),
+        format!(
+            "SELECT * FROM ({} UNION ALL {}) AS found {order}",
+            part(SHORT),
+            part(LONG)
+        ),
+    )
+}
+
+/// A condition that an index can serve, which `IS NOT DISTINCT FROM` is not.
+fn is(column: &str, value: Option<&str>, parameter: u8) -> String {
+    let indexed = format!("octet_length(coalesce({column}, '')) <= {INDEXED_BYTES}");
+    match value {
+        Some(text) if text.len() > INDEXED_BYTES => format!("{column} = ${parameter}"),
+        Some(_) => format!("{column} = ${parameter} AND {indexed}"),
+        // The parameter must have a type; it is null.
+        None => format!("{column} IS NULL AND CAST(${parameter} AS text) IS NULL AND {indexed}"),
     }
 }

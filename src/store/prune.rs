@@ -3,10 +3,10 @@
 //! A step is a short transaction: the events go first, and the channel's row, for which writers wait, is touched
 //! last. What is gone and what the channel says is gone change together, so a reader sees both or neither.
 
-use super::read::in_time;
-use super::tx::in_tx;
-use super::{CommitError, Store, StoreError, Tx};
-use super::{postgres, sqlite};
+use sqlx::AssertSqlSafe;
+
+use super::row::{self, CHANNELS};
+use super::{CommitError, Store, StoreError, Tx, in_time};
 use crate::domain::{ChannelNo, Seq, Timestamp};
 
 /// How much one step removes at most; a single event may have more bytes.
@@ -69,18 +69,59 @@ impl Tx {
         before: Timestamp,
         limits: PruneLimits,
     ) -> Result<Pruned, StoreError> {
-        let oldest = in_tx!(self, event::oldest(no, limits.events))?;
+        let oldest = self.events_oldest(no, limits.events).await?;
         let expired = expired(&oldest, before, limits.bytes);
         let (Some(first), Some(last)) = (expired.first(), expired.last()) else {
             return Ok(Pruned::default());
         };
-        let events = in_tx!(self, event::remove(no, first.seq, last.seq))?;
-        in_tx!(self, channel::set_pruned(no, last.seq))?;
+        let delete = self
+            .conn
+            .statement("DELETE FROM events WHERE channel_no = $1 AND seq BETWEEN $2 AND $3");
+        let delete = delete.bind(no.0).bind(first.seq).bind(last.seq);
+        let events = delete.execute().await?;
+        self.set_pruned(no, last.seq).await?;
         let more = match oldest.get(expired.len()) {
             Some(next) => next.created_at < before,
             None => i64::try_from(oldest.len()) == Ok(limits.events),
         };
         Ok(Pruned { events, more })
+    }
+
+    /// The first events that a channel still has, locked against others who would remove them.
+    async fn events_oldest(
+        &mut self,
+        no: ChannelNo,
+        max_events: i64,
+    ) -> Result<Vec<Expiring>, StoreError> {
+        // On Postgres several instances may do this at once. Whoever removes a channel's first event has locked it; the
+        // next one waits here, before it has touched anything else, and then has the first one that is left in its hands.
+        let lock = self.conn.dialect("", "FOR UPDATE");
+        let sql = format!(
+            "SELECT seq FROM events
+             WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
+             ORDER BY seq LIMIT 1 {lock}"
+        );
+        let first = self.conn.statement(AssertSqlSafe(sql)).bind(no.0);
+        if first.first(|_| Ok(())).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let oldest = self.conn.statement(
+            "SELECT seq, created_at, CAST(octet_length(payload) AS bigint) AS bytes FROM events
+             WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
+             ORDER BY seq LIMIT $2",
+        );
+        oldest.bind(no.0).bind(max_events).all(row::expiring).await
+    }
+
+    /// The last thing before the commit: from here on whoever appends to the channel has to wait.
+    async fn set_pruned(&mut self, no: ChannelNo, seq: Seq) -> Result<(), StoreError> {
+        let update = self
+            .conn
+            .statement("UPDATE channels SET pruned_seq = $2 WHERE no = $1 AND pruned_seq < $2");
+        if update.bind(no.0).bind(seq).execute().await? == 1 {
+            return Ok(());
+        }
+        Err(self.conn.fail(CHANNELS.inconsistent("pruned_seq")))
     }
 }
 

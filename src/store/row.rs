@@ -8,36 +8,37 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
 use super::prune::Expiring;
 use super::{ApiKey, Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
     Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Entity, EntityId, Event, EventId,
-    EventType, Grants, Id, Membership, OrderEntry, ProjectId, Rank, Reference, Seq, Stamp, Target,
+    EventType, Grants, Id, Membership, OrderEntry, ProjectId, Rank, Reference, Stamp, Target,
     Timestamp,
 };
 
-/// A row of either database, with the table's name for errors.
-pub(super) trait Columns {
-    fn text(&self, table: Table, column: &'static str) -> Result<String, StoreError>;
-    fn text_or_null(
-        &self,
-        table: Table,
-        column: &'static str,
-    ) -> Result<Option<String>, StoreError>;
-    fn integer(&self, table: Table, column: &'static str) -> Result<i64, StoreError>;
-    fn integer_or_null(
-        &self,
-        table: Table,
-        column: &'static str,
-    ) -> Result<Option<i64>, StoreError>;
-    fn flag(&self, table: Table, column: &'static str) -> Result<bool, StoreError>;
-    /// The length of a text in bytes.
-    fn length(&self, table: Table, column: &'static str) -> Result<usize, StoreError>;
+/// A row of either database.
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Row {
+    /// Reads a column; the table is named in the error.
+    pub(super) fn get<'r, T>(&'r self, table: Table, column: &'static str) -> Result<T, StoreError>
+    where
+        T: Decode<'r, Sqlite> + Type<Sqlite> + Decode<'r, Postgres> + Type<Postgres>,
+    {
+        let value = match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => row.try_get(column),
+        };
+        value.map_err(|_| table.inconsistent(column))
+    }
 }
 
 /// A table's name.
@@ -62,104 +63,75 @@ impl Table {
     }
 }
 
-macro_rules! columns {
-    ($row:ty: $($method:ident -> $type:ty),*) => {
-        impl Columns for $row {
-            $(fn $method(&self, table: Table, column: &'static str) -> Result<$type, StoreError> {
-                self.try_get(column).map_err(|_| table.inconsistent(column))
-            })*
-
-            fn length(&self, table: Table, column: &'static str) -> Result<usize, StoreError> {
-                let text: &str = self.try_get(column).map_err(|_| table.inconsistent(column))?;
-                Ok(text.len())
-            }
-        }
-    };
-    ($($row:ty),*) => {
-        $(columns!($row: text -> String, text_or_null -> Option<String>, integer -> i64,
-            integer_or_null -> Option<i64>, flag -> bool);)*
-    };
-}
-
-columns!(PgRow, SqliteRow);
-
-/// Reads every row with the same function.
-pub(super) fn all<R, T>(
-    rows: &[R],
-    read: impl Fn(&R) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    rows.iter().map(read).collect()
-}
-
-pub(super) fn channel(row: &impl Columns) -> Result<Channel, StoreError> {
+pub(super) fn channel(row: &Row) -> Result<Channel, StoreError> {
     Ok(Channel {
-        no: ChannelNo(row.integer(CHANNELS, "no")?),
-        name: ChannelName::restore(row.text(CHANNELS, "name")?),
-        seq: row.integer(CHANNELS, "seq")?,
-        pruned_seq: row.integer(CHANNELS, "pruned_seq")?,
+        no: ChannelNo(row.get(CHANNELS, "no")?),
+        name: ChannelName::restore(row.get::<&str>(CHANNELS, "name")?),
+        seq: row.get(CHANNELS, "seq")?,
+        pruned_seq: row.get(CHANNELS, "pruned_seq")?,
     })
 }
 
-pub(super) fn channel_no(row: &impl Columns) -> Result<ChannelNo, StoreError> {
-    row.integer(CHANNELS, "no").map(ChannelNo)
+pub(super) fn channel_no(row: &Row) -> Result<ChannelNo, StoreError> {
+    row.get(CHANNELS, "no").map(ChannelNo)
 }
 
-pub(super) fn target(row: &impl Columns) -> Result<(ChannelNo, Target), StoreError> {
-    let no = ChannelNo(row.integer(CHANNELS, "no")?);
-    let channel = ChannelName::restore(row.text(CHANNELS, "name")?);
-    let is_numeric = row.flag(ENTITIES, "project_id_numeric")?;
+pub(super) fn target(row: &Row) -> Result<(ChannelNo, Target), StoreError> {
+    let no = ChannelNo(row.get(CHANNELS, "no")?);
+    let channel = ChannelName::restore(row.get::<&str>(CHANNELS, "name")?);
+    let is_numeric = row.get(ENTITIES, "project_id_numeric")?;
     let project = channel.project();
     let project = project.map(|id| ProjectId(Id::restore(id.as_str().to_owned(), is_numeric)));
     Ok((no, Target { channel, project }))
 }
 
 pub(super) fn event(
-    row: &impl Columns,
+    row: &Row,
     channel: &ChannelName,
     channel_no: ChannelNo,
 ) -> Result<Arc<Event>, StoreError> {
-    let payload = RawValue::from_string(row.text(EVENTS, "payload")?)
+    let payload = RawValue::from_string(row.get(EVENTS, "payload")?)
         .map_err(|_| EVENTS.inconsistent("payload"))?;
     Ok(Arc::new(Event {
         origin: None,
         source: row
-            .text_or_null(EVENTS, "source")?
+            .get::<Option<&str>>(EVENTS, "source")?
             .map(ChannelName::restore),
         channel: channel.clone(),
         channel_no,
-        seq: row.integer(EVENTS, "seq")?,
+        seq: row.get(EVENTS, "seq")?,
         id: event_id(row)?,
-        event_type: EventType::restore(row.text(EVENTS, "type")?),
+        event_type: EventType::restore(row.get(EVENTS, "type")?),
         payload: payload.into(),
-        actor: Actor::new(&row.text(EVENTS, "actor")?),
-        created_at: Timestamp::from_millis(row.integer(EVENTS, "created_at")?),
+        actor: Actor::new(row.get(EVENTS, "actor")?),
+        created_at: Timestamp::from_millis(row.get(EVENTS, "created_at")?),
     }))
 }
 
 /// What decides how many events go at once.
-pub(super) fn expiring(row: &impl Columns) -> Result<Expiring, StoreError> {
+pub(super) fn expiring(row: &Row) -> Result<Expiring, StoreError> {
     Ok(Expiring {
-        seq: row.integer(EVENTS, "seq")?,
-        created_at: Timestamp::from_millis(row.integer(EVENTS, "created_at")?),
-        bytes: row.integer(EVENTS, "bytes")?,
+        seq: row.get(EVENTS, "seq")?,
+        created_at: Timestamp::from_millis(row.get(EVENTS, "created_at")?),
+        bytes: row.get(EVENTS, "bytes")?,
     })
 }
 
-pub(super) fn kept(row: &impl Columns) -> Result<KeptChannel, StoreError> {
-    let since = row.integer_or_null(EVENTS, "kept_since")?;
+pub(super) fn kept(row: &Row) -> Result<KeptChannel, StoreError> {
+    let since: Option<i64> = row.get(EVENTS, "kept_since")?;
     Ok(KeptChannel {
         channel: channel(row)?,
         since: since.map(Timestamp::from_millis),
     })
 }
 
-pub(super) fn standing(row: &impl Columns) -> Result<Standing, StoreError> {
-    let membership = match row.integer_or_null(ENTITIES, "updated_at")? {
+pub(super) fn standing(row: &Row) -> Result<Standing, StoreError> {
+    let membership = match row.get(ENTITIES, "updated_at")? {
         None => None,
         Some(since) => {
-            let role = row.text_or_null(ENTITIES, "role")?;
-            let is_removed = row.integer_or_null(ENTITIES, "deleted_at")?.is_some();
-            let role = role.filter(|_| !is_removed).map(|role| role.parse());
+            let role: Option<&str> = row.get(ENTITIES, "role")?;
+            let removed: Option<i64> = row.get(ENTITIES, "deleted_at")?;
+            let role = role.filter(|_| removed.is_none()).map(str::parse);
             Some(Membership {
                 role: role
                     .transpose()
@@ -169,91 +141,87 @@ pub(super) fn standing(row: &impl Columns) -> Result<Standing, StoreError> {
         }
     };
     Ok(Standing {
-        seq: row.integer_or_null(CHANNELS, "seq")?.unwrap_or(0),
+        seq: row.get::<Option<_>>(CHANNELS, "seq")?.unwrap_or(0),
         membership,
     })
 }
 
-pub(super) fn event_id(row: &impl Columns) -> Result<EventId, StoreError> {
-    Uuid::parse_str(&row.text(EVENTS, "id")?)
+pub(super) fn event_id(row: &Row) -> Result<EventId, StoreError> {
+    Uuid::parse_str(row.get(EVENTS, "id")?)
         .map(EventId)
         .map_err(|_| EVENTS.inconsistent("id"))
 }
 
-/// Entities, and the bytes of their fields and histories.
-pub(super) fn loaded(rows: &[impl Columns]) -> Result<super::Loaded, StoreError> {
-    let mut loaded = super::Loaded::default();
-    for row in rows {
-        loaded.bytes += row.length(ENTITIES, "fields")? + row.length(ENTITIES, "history")?;
-        loaded.entities.push(entity(row)?);
-    }
-    Ok(loaded)
+/// An entity, and the bytes of its fields and history.
+pub(super) fn loaded(row: &Row) -> Result<(Entity, usize), StoreError> {
+    let bytes = |column| Ok::<_, StoreError>(row.get::<&str>(ENTITIES, column)?.len());
+    Ok((entity(row)?, bytes("fields")? + bytes("history")?))
 }
 
-pub(super) fn entity(row: &impl Columns) -> Result<Entity, StoreError> {
+pub(super) fn entity(row: &Row) -> Result<Entity, StoreError> {
     let stamp = |at, by| -> Result<Stamp, StoreError> {
         Ok(Stamp {
-            at: Timestamp::from_millis(row.integer(ENTITIES, at)?),
-            by: Actor::new(&row.text(ENTITIES, by)?),
+            at: Timestamp::from_millis(row.get(ENTITIES, at)?),
+            by: Actor::new(row.get(ENTITIES, by)?),
         })
     };
-    let deleted = match row.integer_or_null(ENTITIES, "deleted_at")? {
+    let deleted = match row.get::<Option<i64>>(ENTITIES, "deleted_at")? {
         Some(_) => Some(stamp("deleted_at", "deleted_by")?),
         None => None,
     };
     Ok(Entity {
         project: project_id(row)?,
         kind: row
-            .text(ENTITIES, "kind")?
+            .get::<&str>(ENTITIES, "kind")?
             .parse()
             .map_err(|()| ENTITIES.inconsistent("kind"))?,
         id: entity_id(row)?,
         fields: json(row, "fields")?,
-        version: row.integer(ENTITIES, "version")?,
+        version: row.get(ENTITIES, "version")?,
         history: json(row, "history")?,
-        rank: row.text_or_null(ENTITIES, "rank")?.map(Rank::restore),
+        rank: row.get::<Option<_>>(ENTITIES, "rank")?.map(Rank::restore),
         created: stamp("created_at", "created_by")?,
         updated: stamp("updated_at", "updated_by")?,
         deleted,
     })
 }
 
-fn json<T: DeserializeOwned>(row: &impl Columns, column: &'static str) -> Result<T, StoreError> {
-    serde_json::from_str(&row.text(ENTITIES, column)?).map_err(|_| ENTITIES.inconsistent(column))
+fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, StoreError> {
+    serde_json::from_str(row.get(ENTITIES, column)?).map_err(|_| ENTITIES.inconsistent(column))
 }
 
-pub(super) fn project_id(row: &impl Columns) -> Result<ProjectId, StoreError> {
-    let numeric = row.flag(ENTITIES, "project_id_numeric")?;
+pub(super) fn project_id(row: &Row) -> Result<ProjectId, StoreError> {
+    let numeric = row.get(ENTITIES, "project_id_numeric")?;
     Ok(ProjectId(Id::restore(
-        row.text(ENTITIES, "project_id")?,
+        row.get(ENTITIES, "project_id")?,
         numeric,
     )))
 }
 
-fn entity_id(row: &impl Columns) -> Result<EntityId, StoreError> {
-    let numeric = row.flag(ENTITIES, "id_numeric")?;
-    Ok(EntityId(Id::restore(row.text(ENTITIES, "id")?, numeric)))
+fn entity_id(row: &Row) -> Result<EntityId, StoreError> {
+    let numeric = row.get(ENTITIES, "id_numeric")?;
+    Ok(EntityId(Id::restore(row.get(ENTITIES, "id")?, numeric)))
 }
 
-pub(super) fn order_entry(row: &impl Columns) -> Result<OrderEntry, StoreError> {
+pub(super) fn order_entry(row: &Row) -> Result<OrderEntry, StoreError> {
     Ok(OrderEntry {
         id: entity_id(row)?,
-        rank: Rank::restore(row.text(ENTITIES, "rank")?),
-        status: row.text_or_null(ENTITIES, "status")?,
-        sprint: row.text_or_null(ENTITIES, "sprint_id")?,
+        rank: Rank::restore(row.get(ENTITIES, "rank")?),
+        status: row.get(ENTITIES, "status")?,
+        sprint: row.get(ENTITIES, "sprint_id")?,
     })
 }
 
-pub(super) fn remaining(row: &impl Columns) -> Result<usize, StoreError> {
-    let remaining = row.integer(CASCADES, "remaining")?;
+pub(super) fn remaining(row: &Row) -> Result<usize, StoreError> {
+    let remaining: i64 = row.get(CASCADES, "remaining")?;
     usize::try_from(remaining).map_err(|_| CASCADES.inconsistent("remaining"))
 }
 
-pub(super) fn cascade(row: &impl Columns) -> Result<Cascade, StoreError> {
-    let project_is_numeric = row.flag(CASCADES, "project_id_numeric")?;
-    let target_is_numeric = row.flag(CASCADES, "target_id_numeric")?;
-    let target = row.text_or_null(CASCADES, "target_id")?;
-    let reference = match row.text(CASCADES, "reference")?.as_str() {
+pub(super) fn cascade(row: &Row) -> Result<Cascade, StoreError> {
+    let project_is_numeric = row.get(CASCADES, "project_id_numeric")?;
+    let target_is_numeric = row.get(CASCADES, "target_id_numeric")?;
+    let target: Option<_> = row.get(CASCADES, "target_id")?;
+    let reference = match row.get(CASCADES, "reference")? {
         "epicId" => Reference::Epic,
         "sprintId" => Reference::Sprint,
         _ => return Err(CASCADES.inconsistent("reference")),
@@ -261,62 +229,62 @@ pub(super) fn cascade(row: &impl Columns) -> Result<Cascade, StoreError> {
     Ok(Cascade {
         key: CascadeKey {
             project: ProjectId(Id::restore(
-                row.text(CASCADES, "project_id")?,
+                row.get(CASCADES, "project_id")?,
                 project_is_numeric,
             )),
             reference,
-            id: EntityId(Id::restore(row.text(CASCADES, "entity_id")?, false)),
+            id: EntityId(Id::restore(row.get(CASCADES, "entity_id")?, false)),
         },
         cause: row
-            .text(CASCADES, "cause")?
+            .get::<&str>(CASCADES, "cause")?
             .parse()
             .map_err(|()| CASCADES.inconsistent("cause"))?,
         target: target.map(|target| EntityId(Id::restore(target, target_is_numeric))),
-        actor: Actor::new(&row.text(CASCADES, "actor")?),
+        actor: Actor::new(row.get(CASCADES, "actor")?),
         left: remaining(row)?,
     })
 }
 
 /// An entity that may be missing.
-pub(super) fn entity_or_null(row: &impl Columns) -> Result<Option<Entity>, StoreError> {
-    let kind = row.text_or_null(ENTITIES, "kind")?;
+pub(super) fn entity_or_null(row: &Row) -> Result<Option<Entity>, StoreError> {
+    let kind: Option<&str> = row.get(ENTITIES, "kind")?;
     kind.map(|_| entity(row)).transpose()
 }
 
 /// A channel that may be missing.
-pub(super) fn channel_or_null(row: &impl Columns) -> Result<Option<Channel>, StoreError> {
-    let no = row.integer_or_null(CHANNELS, "no")?;
+pub(super) fn channel_or_null(row: &Row) -> Result<Option<Channel>, StoreError> {
+    let no: Option<i64> = row.get(CHANNELS, "no")?;
     no.map(|_| channel(row)).transpose()
 }
 
-pub(super) fn answer(row: &impl Columns) -> Result<StoredAnswer, StoreError> {
+pub(super) fn answer(row: &Row) -> Result<StoredAnswer, StoreError> {
     Ok(StoredAnswer {
-        channel_no: ChannelNo(row.integer(ANSWERS, "channel_no")?),
-        key: row.text(ANSWERS, "key")?,
-        fingerprint: row.integer(ANSWERS, "fingerprint")?,
-        reply: row.text(ANSWERS, "reply")?,
+        channel_no: ChannelNo(row.get(ANSWERS, "channel_no")?),
+        key: row.get(ANSWERS, "key")?,
+        fingerprint: row.get(ANSWERS, "fingerprint")?,
+        reply: row.get(ANSWERS, "reply")?,
     })
 }
 
-pub(super) fn api_key(row: &impl Columns) -> Result<ApiKey, StoreError> {
+pub(super) fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
     let time = |column| -> Result<Option<Timestamp>, StoreError> {
-        let millis = row.integer_or_null(API_KEYS, column)?;
+        let millis: Option<i64> = row.get(API_KEYS, column)?;
         Ok(millis.map(Timestamp::from_millis))
     };
     Ok(ApiKey {
         name: api_key_name(row)?,
-        hash: row.text(API_KEYS, "hash")?,
-        scopes: scopes(&row.text(API_KEYS, "scopes")?)
+        hash: row.get(API_KEYS, "hash")?,
+        scopes: scopes(row.get(API_KEYS, "scopes")?)
             .ok_or_else(|| API_KEYS.inconsistent("scopes"))?,
-        created_at: Timestamp::from_millis(row.integer(API_KEYS, "created_at")?),
+        created_at: Timestamp::from_millis(row.get(API_KEYS, "created_at")?),
         expires_at: time("expires_at")?,
         revoked_at: time("revoked_at")?,
         last_used_at: time("last_used_at")?,
     })
 }
 
-pub(super) fn api_key_name(row: &impl Columns) -> Result<String, StoreError> {
-    row.text(API_KEYS, "name")
+pub(super) fn api_key_name(row: &Row) -> Result<String, StoreError> {
+    row.get(API_KEYS, "name")
 }
 
 fn scopes(text: &str) -> Option<Grants> {
@@ -334,51 +302,4 @@ pub(super) fn scopes_text(scopes: &Grants) -> String {
         .map(|(project, role)| (project, role.as_str()));
     let roles: BTreeMap<_, _> = roles.collect();
     serde_json::to_string(&roles).expect("a map with text keys is JSON")
-}
-
-/// The columns of an entity that have to be made first.
-pub(super) struct EntityTexts {
-    pub(super) fields: String,
-    pub(super) history: String,
-    pub(super) status: Option<String>,
-    pub(super) epic_id: Option<String>,
-    pub(super) sprint_id: Option<String>,
-}
-
-impl EntityTexts {
-    pub(super) fn of(entity: &Entity) -> Self {
-        const MAP: &str = "a map with text keys is JSON";
-        let history: &BTreeMap<_, _> = &entity.history;
-        Self {
-            fields: serde_json::to_string(&entity.fields).expect(MAP),
-            history: serde_json::to_string(history).expect(MAP),
-            status: entity.plain("status"),
-            epic_id: entity.plain(Reference::Epic.field()),
-            sprint_id: entity.plain(Reference::Sprint.field()),
-        }
-    }
-}
-
-/// The names in order, each once, so that every instance takes locks in the same order.
-pub(super) fn sorted(names: &[ChannelName]) -> Vec<&str> {
-    let mut names: Vec<_> = names.iter().map(ChannelName::as_str).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-/// Makes sure that the end of what is removed was moved, and forwards.
-pub(super) fn pruned_moved(affected: u64) -> Result<(), StoreError> {
-    if affected == 1 {
-        return Ok(());
-    }
-    Err(CHANNELS.inconsistent("pruned_seq"))
-}
-
-/// Makes sure that each head was moved, and forwards.
-pub(super) fn heads_moved(heads: &[(ChannelNo, Seq)], affected: u64) -> Result<(), StoreError> {
-    if usize::try_from(affected) == Ok(heads.len()) {
-        return Ok(());
-    }
-    Err(CHANNELS.inconsistent("seq"))
 }

@@ -3,17 +3,7 @@
 //! `synchronous=FULL`: a commit that returned survives a power cut. A lock keeps a second process from opening the same
 //! database, because seqs are also remembered in memory.
 
-pub(super) mod answer;
-pub(super) mod api_key;
-pub(super) mod cascade;
-pub(super) mod channel;
-pub(super) mod entity;
-pub(super) mod event;
-pub(super) mod list;
 mod lock;
-pub(super) mod member;
-pub(super) mod meta;
-pub(super) mod order;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,11 +15,10 @@ use sqlx::sqlite::{
 };
 
 use self::lock::Lock;
+use super::StoreError;
+use super::connection::{DbConnection, Pooled};
 use super::error::migrate_error;
-use super::session::Session;
 use super::writes::Writes;
-use super::{CommitError, StoreError};
-use crate::domain::{ChannelNo, Epoch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -38,6 +27,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection that others are using.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_READERS: u32 = 8;
+
+/// Begins a transaction. IMMEDIATE: whoever else writes to the file is waited for here, not in the middle.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// An SQLite database.
 #[derive(Debug, Clone)]
@@ -48,15 +40,6 @@ pub struct Sqlite {
     /// Locked as long as the database is open; nothing for one in memory. The last field: it is dropped after the
     /// connections.
     lock: Option<Arc<Lock>>,
-}
-
-/// A transaction on the writing connection.
-#[derive(Debug)]
-pub struct Tx {
-    pub(super) session: Session<sqlx::Sqlite>,
-    pub(super) written: bool,
-    /// Channels that it has made.
-    pub(super) made: Vec<ChannelNo>,
 }
 
 impl Sqlite {
@@ -72,16 +55,23 @@ impl Sqlite {
     /// The same database beside a server that may have it open, whose memory knows nothing of what is changed here.
     pub(super) async fn open_beside(path: &Path) -> Result<Self, StoreError> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let mut db = Self::connect(&path, 1, None).await?;
-        if db.migration().await?.is_none() {
-            // It is new. A server that is about to migrate it has the lock.
-            let lock = Lock::take(&path)?;
-            let migrated = db.migrate(&Epoch::generate()).await;
-            Self::release(&lock);
-            db.lock = Some(Arc::new(lock));
-            migrated?;
+        Self::connect(&path, 1, None).await
+    }
+
+    /// Takes the lock of a database that was opened beside a server.
+    pub(super) fn take_lock(&mut self) -> Result<(), StoreError> {
+        let options = self.writer.connect_options();
+        self.lock = Some(Arc::new(Lock::take(options.get_filename())?));
+        Ok(())
+    }
+
+    /// Gives the lock back, if there is one.
+    pub(super) fn release_lock(&self) {
+        if let Some(lock) = &self.lock
+            && let Err(error) = lock.release()
+        {
+            tracing::warn!(%error, "the lock of the database file could not be given back");
         }
-        Ok(db)
     }
 
     async fn connect(
@@ -125,85 +115,32 @@ impl Sqlite {
         })
     }
 
-    pub(super) async fn migrate(&self, epoch: &Epoch) -> Result<(), StoreError> {
-        let mut session = self.writer().await?;
+    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        let mut conn = self.writer.acquire().await?;
         // What `run` calls; that one's future cannot be sent to another thread.
-        let result = MIGRATIONS
-            .run_direct(None, session.start()?, false)
-            .await
-            .map_err(|error| migrate_error(error, newest_migration()));
-        session.finish(result)?;
-        let result = meta::epoch_insert(session.start()?, epoch).await;
-        session.finish(result)
-    }
-
-    /// The newest migration that was applied; `None` if the database is new.
-    pub(super) async fn migration(&self) -> Result<Option<i64>, StoreError> {
-        let mut session = self.reader().await?;
-        let result = meta::migration(session.start()?).await;
-        session.finish(result)
+        let migrated = MIGRATIONS.run_direct(None, &mut *conn, false).await;
+        migrated.map_err(|error| migrate_error(error, newest_migration()))
     }
 
     /// Makes sure that what is written goes to the file that has the database's name.
-    fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn check(&self) -> Result<(), StoreError> {
         self.lock.as_ref().map_or(Ok(()), |lock| lock.check())
     }
 
-    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
-        self.check()?;
-        let mut session = self.writer().await?;
-        // IMMEDIATE: whoever else writes to the file is waited for here, not in the middle.
-        let begun = sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut *session.start()?)
-            .await;
-        session.finish(begun)?;
-        session.open = true;
-        Ok(Tx {
-            session,
-            written: false,
-            made: Vec::new(),
-        })
+    pub(super) async fn writer(&self) -> Result<DbConnection, StoreError> {
+        let conn = self.writer.acquire().await?;
+        Ok(DbConnection::new(Pooled::Sqlite(conn)))
     }
 
-    pub(super) async fn writer(&self) -> Result<Session<sqlx::Sqlite>, StoreError> {
-        Ok(Session::new(self.writer.acquire().await?, false))
-    }
-
-    pub(super) async fn reader(&self) -> Result<Session<sqlx::Sqlite>, StoreError> {
-        Ok(Session::new(self.readers.acquire().await?, false))
+    pub(super) async fn reader(&self) -> Result<DbConnection, StoreError> {
+        let conn = self.readers.acquire().await?;
+        Ok(DbConnection::new(Pooled::Sqlite(conn)))
     }
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
-        if let Some(lock) = &self.lock {
-            Self::release(lock);
-        }
-    }
-
-    fn release(lock: &Lock) {
-        if let Err(error) = lock.release() {
-            tracing::warn!(%error, "the lock of the database file could not be given back");
-        }
-    }
-}
-
-impl Tx {
-    pub(super) async fn commit(mut self) -> Result<(), CommitError> {
-        let conn = self.session.start().map_err(CommitError::NotCommitted)?;
-        let committed = sqlx::query("COMMIT").execute(conn).await;
-        self.session
-            .finish(committed)
-            .map_err(CommitError::after_commit)?;
-        self.session.open = false;
-        Ok(())
-    }
-
-    pub(super) async fn rollback(mut self) -> Result<(), StoreError> {
-        let ended = sqlx::query("ROLLBACK").execute(self.session.start()?).await;
-        self.session.finish(ended)?;
-        self.session.open = false;
-        Ok(())
+        self.release_lock();
     }
 }
 
@@ -241,9 +178,4 @@ fn cannot_open(path: &Path, source: impl Into<super::Source>) -> StoreError {
         database: format!("sqlite://{}", path.display()),
         source: source.into(),
     }
-}
-
-/// Many rows as one parameter, for `json_each`.
-fn json(rows: &impl serde::Serialize) -> String {
-    serde_json::to_string(rows).expect("rows of texts and numbers are JSON")
 }

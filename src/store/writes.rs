@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::{Store, StoreError, postgres, sqlite};
+use super::StoreError;
 
 /// How long a commit proves that the database takes writes; and how often at most a write is tried.
 const FRESH: Duration = Duration::from_secs(5);
@@ -161,39 +161,6 @@ impl Writes {
 fn healed(fault: Option<Fault>) {
     if fault.is_some() {
         tracing::info!("the database takes writes again");
-    }
-}
-
-impl Store {
-    /// What is known of whether it takes writes.
-    #[must_use]
-    pub fn writes(&self) -> &Writes {
-        match self {
-            Self::Sqlite(db) => &db.writes,
-            Self::Postgres(db) => &db.writes,
-        }
-    }
-
-    /// Writes as commits do, and leaves nothing behind: a row gets the value that it has.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database takes no writes.
-    pub async fn try_write(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) => {
-                let mut tx = db.begin().await?;
-                let written = sqlite::meta::rewrite(tx.session.start()?).await;
-                tx.session.finish(written)?;
-                tx.commit().await.map_err(super::CommitError::into_inner)
-            }
-            Self::Postgres(db) => {
-                let mut tx = db.begin().await?;
-                let written = postgres::meta::rewrite(tx.session.start()?).await;
-                tx.session.finish(written)?;
-                tx.commit().await.map_err(super::CommitError::into_inner)
-            }
-        }
     }
 }
 
