@@ -13,6 +13,7 @@ mod broker;
 mod cascades;
 mod channels;
 mod cluster;
+mod conformance;
 mod connect_rate;
 mod crash;
 mod doors;

@@ -8,6 +8,7 @@ use super::http;
 pub(crate) const OPENING: &str = "/socket.io/?EIO=4&transport=polling";
 
 /// A session.
+#[derive(Clone)]
 pub(crate) struct Polling {
     address: String,
     pub(crate) sid: String,

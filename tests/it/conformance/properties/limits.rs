@@ -1,0 +1,34 @@
+//! A message that is too much is counted once.
+
+use serde_json::json;
+
+use crate::conformance::client::{Client, Options};
+use crate::conformance::door::Door;
+use crate::conformance::message::Said;
+use crate::conformance::scene::{PROJECT, logged, open};
+
+const COMMANDS: u64 = 40;
+
+pub(crate) async fn rate_limited_message_is_counted_once(door: Door) {
+    let server = open(&[("COMMAND_RATE", "1/10")]).await;
+    let options = Options::to(&[PROJECT]).user("ann");
+    let mut client = Client::connect(door, &server.address, &options).await;
+    for number in 0..COMMANDS {
+        let change = json!({"projectId": "p", "taskId": "t", "number": number});
+        client.ask("task:update", change).await;
+    }
+    let (mut answers, mut refused) = (0, 0_u64);
+    while answers < COMMANDS {
+        let message = client.next().await.expect("it goes on");
+        if let Said::Answer(_, answer) = message.said {
+            answers += 1;
+            refused += u64::from(answer["code"] == "rate_limited");
+        }
+    }
+    assert!(refused > 20, "{door:?}: {refused}");
+    let health = server.health().await;
+    assert_eq!(health["limits"]["refused"]["commands"], refused, "{door:?}");
+    client.leave().await;
+    let ended = logged(&server, "the end", |line| line["duration_ms"].is_u64()).await;
+    assert_eq!(ended["rate_limited"], refused, "{door:?}: {ended}");
+}
