@@ -34,13 +34,6 @@ pub(super) enum Cause {
 }
 
 impl Door {
-    pub(super) fn is_socket_io(self) -> bool {
-        matches!(
-            self,
-            Self::SocketIoWebSocket | Self::SocketIoPolling | Self::SocketIoUpgrade
-        )
-    }
-
     /// Whether clients send commands over the connection that they listen to.
     pub(super) fn takes_commands(self) -> bool {
         !matches!(self, Self::Sse | Self::LongPoll)

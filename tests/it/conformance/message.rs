@@ -17,7 +17,7 @@ pub(super) enum Said {
     /// The answer to a command or a subscription, by the number of the question.
     Answer(u64, Value),
     /// A refusal of something that carried no number.
-    Refusal(Value),
+    Refusal,
     /// Anything else: a greeting, a cursor, a signal.
     Other,
 }

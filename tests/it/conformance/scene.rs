@@ -34,20 +34,17 @@ pub(super) async fn required(more: &[(&str, &str)]) -> Server {
 
 /// Makes an event on a channel of a server that everybody may change; its seq.
 pub(super) async fn make_event(address: &str, channel: &str) -> i64 {
-    let answer = match channel.strip_prefix("project:") {
-        Some(project) => {
-            let path = format!("/projects/{project}/tasks");
-            let made = Rest::new(address)
-                .post(&path, &json!({"title": "Sow"}))
-                .await;
-            made.expect(201)
-        }
-        None => {
-            let body = json!({"channel": channel, "type": "tick"}).to_string();
-            let (status, answer) = post(address, &body).await;
-            assert_eq!(status, 201, "{answer}");
-            serde_json::from_str(&answer).expect("answers are JSON")
-        }
+    let answer = if let Some(project) = channel.strip_prefix("project:") {
+        let path = format!("/projects/{project}/tasks");
+        let made = Rest::new(address)
+            .post(&path, &json!({"title": "Sow"}))
+            .await;
+        made.expect(201)
+    } else {
+        let body = json!({"channel": channel, "type": "tick"}).to_string();
+        let (status, answer) = post(address, &body).await;
+        assert_eq!(status, 201, "{answer}");
+        serde_json::from_str(&answer).expect("answers are JSON")
     };
     answer["seq"].as_i64().expect("a seq")
 }

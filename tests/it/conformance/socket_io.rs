@@ -183,7 +183,7 @@ impl SocketIo {
             return Some(notice);
         }
         if name == "error" {
-            return Some(Said::Refusal(body));
+            return Some(Said::Refusal);
         }
         if name == "event" {
             let channel = body["channel"].as_str().expect("it is of a channel");

@@ -20,8 +20,8 @@ impl WebSocket {
     pub(super) async fn connect(door: Door, address: &str, options: &Options) -> Self {
         let is_flat = door == Door::WebSocketFlat;
         let path = if is_flat { "/ws" } else { "/ws/v1" };
-        let cursor = options.cursor.iter();
-        let cursor: String = cursor.map(|cursor| format!("&cursor={cursor}")).collect();
+        let cursor = options.cursor.as_ref();
+        let cursor = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let path = format!("{path}?{}{cursor}", options.who());
         let ws = Ws::open(address, &path, &[]).await;
         let mut wire = Self {
@@ -98,7 +98,7 @@ impl WebSocket {
             // Its cursor is that of one project.
             ("ack", Some(number)) => Message::new(Said::Answer(number, message.clone()), None),
             (_, Some(number)) => Message::new(Said::Answer(number, body.clone()), cursor_in(body)),
-            ("error", None) => Message::new(Said::Refusal(body.clone()), None),
+            ("error", None) => Message::new(Said::Refusal, None),
             (_, None) => match event(kind, &message["data"], place) {
                 Some(event) => Message::new(Said::Event(event), cursor_in(place)),
                 None => Message::new(Said::Other, cursor_in(body)),
