@@ -69,6 +69,7 @@ impl ChannelName {
                 Ok(_) if id.contains('\0') => return Err(ChannelNameError::Character),
                 Ok(_) => return Ok(name),
                 Err(IdError::TooLong) => return Err(ChannelNameError::TooLong),
+                Err(IdError::Star) => return Err(ChannelNameError::Pattern),
                 Err(_) => return Err(ChannelNameError::Empty),
             },
             Family::Agent(ALL) | Family::Workflow(ALL) => return Ok(name),

@@ -25,6 +25,9 @@ pub enum IdError {
     /// More than 128 bytes.
     #[error("must not be longer than 128 bytes")]
     TooLong,
+    /// `*`, which stands for all.
+    #[error("must not be *, which stands for all")]
+    Star,
 }
 
 /// An id as clients write it. Two ids are the same if their text is, whatever their JSON type.
@@ -58,6 +61,7 @@ impl Id {
     /// Fails when the text is empty or longer than 128 bytes.
     pub fn from_text(text: &str) -> Result<Self, IdError> {
         match text.len() {
+            _ if text == "*" => Err(IdError::Star),
             0 => Err(IdError::Empty),
             1..=MAX_ID_BYTES => Ok(Self::restore(text.to_owned(), false)),
             _ => Err(IdError::TooLong),

@@ -73,13 +73,17 @@ impl Store {
     pub async fn answers_prune(&self, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
         in_time(async {
             let mut db = self.writer().await?;
-            let (key, lock) = db.dialect(
-                ("rowid", ""),
-                ("(channel_no, key)", "FOR UPDATE SKIP LOCKED"),
+            let (key, columns, lock) = db.dialect(
+                ("rowid", "rowid", ""),
+                (
+                    "(channel_no, key)",
+                    "channel_no, key",
+                    "FOR UPDATE SKIP LOCKED",
+                ),
             );
             let sql = format!(
                 "DELETE FROM answers WHERE {key} IN (
-                     SELECT {key} FROM answers WHERE created_at < $1 ORDER BY created_at LIMIT $2 {lock}
+                     SELECT {columns} FROM answers WHERE created_at < $1 ORDER BY created_at LIMIT $2 {lock}
                  )"
             );
             let statement = db.statement(AssertSqlSafe(sql));

@@ -92,7 +92,8 @@ impl<D: Door> Connection<D> {
             }
             let received = self.received.load(Ordering::Relaxed);
             tokio::time::sleep(LINGER).await;
-            let is_answered = self.inbox().service == Service::Idle;
+            let service = self.inbox().service;
+            let is_answered = !matches!(service, Service::Greeting | Service::Serving);
             let is_quiet = self.received.load(Ordering::Relaxed) == received;
             let is_last = is_quiet || rounds >= LINGER_ROUNDS;
             let takes = self.takes_until(self.queue.drained()).await;
@@ -157,6 +158,7 @@ impl<D: Door> Connection<D> {
                 close = ?close,
                 reason,
                 messages = self.received.load(Ordering::Relaxed),
+                sent = self.queue.left(),
                 rate_limited = self.limited.load(Ordering::Relaxed),
                 duration_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "connection closed"

@@ -260,9 +260,9 @@ impl<D: Door> Connection<D> {
     }
 }
 
-/// An answer as it goes out: to an ack, or as an error that names the event, if that could be read.
+/// An answer as it goes out: to an ack, or as an error that names the event.
 pub(crate) fn encode(name: &str, has_ack: bool, reply: &Reply) -> Box<serde_json::value::RawValue> {
-    if has_ack || name.is_empty() {
+    if has_ack {
         reply.to_raw()
     } else {
         reply.to_error_event(name)

@@ -6,40 +6,34 @@ use crate::conformance::client::{Client, Options};
 use crate::conformance::door::{Cause, Door};
 use crate::conformance::message::{NoticeKind, Said};
 use crate::conformance::operator::{ADMIN_TOKEN, Operator, Target};
-use crate::conformance::scene::{PROJECT, SESSION, connections_become, open};
-use crate::support::redis::Redis;
+use crate::conformance::scene::{PROJECT, SESSION, connections_become};
+use crate::support::cluster::Cluster;
 use crate::support::rest::Rest;
-use crate::support::server::Server;
+use crate::support::server::UNLIMITED;
 
-/// Two instances that hear one another. Each has a database of its own: nothing here is about what is in them.
-struct Instances {
-    servers: [Server; 2],
-    _redis: Redis,
-}
+/// Two instances that hear one another.
+struct Instances(Cluster);
 
 impl Instances {
     async fn start() -> Self {
-        let redis = tokio::task::block_in_place(Redis::start);
-        let url = redis.url();
-        let settings = [("ADMIN_TOKEN", ADMIN_TOKEN), ("REDIS_URL", &url)];
-        let instances = Self {
-            servers: [open(&settings).await, open(&settings).await],
-            _redis: redis,
-        };
+        let settings = [&UNLIMITED[..], &[("ADMIN_TOKEN", ADMIN_TOKEN)]].concat();
+        let instances = Self(Cluster::start_with(2, &settings).await);
         instances.operator().sees(2).await;
         instances
     }
 
     fn operator(&self) -> Operator<'_> {
         Operator {
-            address: &self.servers[0].address,
+            address: &self.0.instances[0].address,
         }
     }
 
     /// A client on each instance.
     async fn connect(&self, door: Door, user: &str, channels: &[&str]) -> [Client; 2] {
         let options = Options::to(channels).user(user);
-        let [first, second] = &self.servers;
+        let [first, second] = &self.0.instances[..] else {
+            panic!("there are two");
+        };
         [
             Client::connect(door, &first.address, &options).await,
             Client::connect(door, &second.address, &options).await,
@@ -78,10 +72,10 @@ async fn disconnected_is_gone(door: Door, target: Target<'_>) {
     let mut anns = instances.connect(door, "ann", &[PROJECT]).await;
     let bobs = instances.connect(door, "bob", &[SESSION]).await;
     instances.operator().disconnect(target).await;
-    for server in &instances.servers {
+    for server in &instances.0.instances {
         connections_become(server, 1).await;
     }
-    for (ann, server) in anns.iter_mut().zip(&instances.servers) {
+    for (ann, server) in anns.iter_mut().zip(&instances.0.instances) {
         let late = json!({"projectId": "p", "taskId": "late"});
         let asked = if door.takes_commands() {
             Some(ann.ask("task:update", late).await)

@@ -43,7 +43,7 @@ async fn malformed_message(door: Door, address: &str) {
         // What nobody knows is passed on to a session, and this client is in none.
         Door::WebSocketFlat => ("validation_failed", json!("sessionId")),
         Door::WebSocketEnvelope => ("validation_failed", json!("data.channel")),
-        _ => ("unknown_event", Value::Null),
+        _ => ("unknown_event", json!("event")),
     };
     for (name, payload, code, field) in [
         ("no:such:event", json!({}), code, field),
