@@ -89,7 +89,8 @@ impl FromStr for Scope {
     /// Ids may have colons, roles have none.
     fn from_str(text: &str) -> Result<Self, ScopeError> {
         let (project, role) = text.rsplit_once(':').ok_or(ScopeError)?;
-        let is_project = Id::from_text(project).is_ok() && !project.contains('\0');
+        let is_project = (project == Grants::EVERYWHERE || Id::from_text(project).is_ok())
+            && !project.contains('\0');
         let role = role.parse().ok().filter(|_| is_project);
         Ok(Self {
             project: project.to_owned(),

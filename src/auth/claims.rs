@@ -117,7 +117,8 @@ impl Rules {
             Some(_) => return Err(format!("the token's {claim} is no object")),
         };
         for (project, role) in projects {
-            let is_project = Id::from_text(project).is_ok() && !project.contains('\0');
+            let is_project = (project == Grants::EVERYWHERE || Id::from_text(project).is_ok())
+                && !project.contains('\0');
             let role = role.as_str().and_then(|role| role.parse().ok());
             let role = role.filter(|_| is_project);
             grants.insert(

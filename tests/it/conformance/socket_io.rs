@@ -19,13 +19,25 @@ enum Carrier {
     Polling {
         session: Polling,
         /// A request that waits for packets: given up, it would lose them.
-        poll: Option<JoinHandle<(u16, String)>>,
+        poll: Option<Poll>,
     },
+}
+
+type Poll = JoinHandle<(u16, String)>;
+
+/// Asks for packets, unless that is asked already.
+fn start_poll<'a>(session: &Polling, poll: &'a mut Option<Poll>) -> &'a mut Poll {
+    poll.get_or_insert_with(|| {
+        let session = session.clone();
+        tokio::spawn(async move { session.poll().await })
+    })
 }
 
 /// See the module.
 pub(super) struct SocketIo {
     carrier: Carrier,
+    /// Whether the client is in the namespace.
+    is_entered: bool,
     /// Packets that came while the connection was being made.
     early: Vec<String>,
     /// The first form of a channel's event, whose second form brings the cursor.
@@ -45,6 +57,7 @@ impl SocketIo {
         };
         let mut wire = Self {
             carrier,
+            is_entered: false,
             early: Vec::new(),
             whole: None,
             end: End::default(),
@@ -66,6 +79,7 @@ impl SocketIo {
             assert_eq!(refused, None);
             wire.early.extend(packets);
         }
+        wire.is_entered = true;
         if door == Door::SocketIoUpgrade {
             wire.upgrade(address).await;
         }
@@ -107,7 +121,11 @@ impl SocketIo {
             Carrier::WebSocket(stream) => {
                 stream.send(Frame::text(packet)).await.ok();
             }
-            Carrier::Polling { session, .. } => {
+            Carrier::Polling { session, poll } => {
+                // As clients do: what comes must not wait until something is asked.
+                if self.is_entered {
+                    start_poll(session, poll);
+                }
                 session.post(packet).await;
             }
         }
@@ -145,10 +163,7 @@ impl SocketIo {
                 }
             },
             Carrier::Polling { session, poll } => {
-                let waiting = poll.get_or_insert_with(|| {
-                    let session = session.clone();
-                    tokio::spawn(async move { session.poll().await })
-                });
+                let waiting = start_poll(session, poll);
                 let (status, body) = waiting.await.unwrap();
                 *poll = None;
                 if status != 200 {
