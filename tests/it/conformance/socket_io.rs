@@ -36,8 +36,6 @@ fn start_poll<'a>(session: &Polling, poll: &'a mut Option<Poll>) -> &'a mut Poll
 /// See the module.
 pub(super) struct SocketIo {
     carrier: Carrier,
-    /// Whether the client is in the namespace.
-    is_entered: bool,
     /// Packets that came while the connection was being made.
     early: Vec<String>,
     /// The first form of a channel's event, whose second form brings the cursor.
@@ -57,7 +55,6 @@ impl SocketIo {
         };
         let mut wire = Self {
             carrier,
-            is_entered: false,
             early: Vec::new(),
             whole: None,
             end: End::default(),
@@ -79,7 +76,6 @@ impl SocketIo {
             assert_eq!(refused, None);
             wire.early.extend(packets);
         }
-        wire.is_entered = true;
         if door == Door::SocketIoUpgrade {
             wire.upgrade(address).await;
         }
@@ -91,7 +87,7 @@ impl SocketIo {
     }
 
     async fn upgrade(&mut self, address: &str) {
-        let Carrier::Polling { session, .. } = &self.carrier else {
+        let Carrier::Polling { session, poll } = &mut self.carrier else {
             panic!("it begins with long-polling");
         };
         let path = OPENING.replace("polling", "websocket");
@@ -99,6 +95,11 @@ impl SocketIo {
         let (mut stream, _) = tokio_tungstenite::connect_async(url).await.unwrap();
         stream.send(Frame::text("2probe")).await.unwrap();
         assert_eq!(client::next_text(&mut stream).await, "3probe");
+        if let Some(poll) = poll.take() {
+            let (_, body) = poll.await.unwrap();
+            let packets = body.split(SEPARATOR).filter(|packet| *packet != "6");
+            self.early.extend(packets.map(str::to_owned));
+        }
         stream.send(Frame::text("5")).await.unwrap();
         self.carrier = Carrier::WebSocket(Box::new(stream));
     }
@@ -121,11 +122,7 @@ impl SocketIo {
             Carrier::WebSocket(stream) => {
                 stream.send(Frame::text(packet)).await.ok();
             }
-            Carrier::Polling { session, poll } => {
-                // As clients do: what comes must not wait until something is asked.
-                if self.is_entered {
-                    start_poll(session, poll);
-                }
+            Carrier::Polling { session, .. } => {
                 session.post(packet).await;
             }
         }
@@ -170,6 +167,8 @@ impl SocketIo {
                     self.end.code = status;
                     return None;
                 }
+                // As clients do: what comes then must not wait until something is asked.
+                start_poll(session, poll);
                 Some(body.split(SEPARATOR).map(str::to_owned).collect())
             }
         }
