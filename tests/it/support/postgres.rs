@@ -177,8 +177,7 @@ fn launch(data: &Path, port: u16) -> Option<Child> {
         .spawn()
         .unwrap();
     let deadline = Instant::now() + START_TIMEOUT;
-    // FATAL: the port is taken, or processes of a killed server are still there.
-    while Instant::now() < deadline && !log(data).contains("FATAL") {
+    while Instant::now() < deadline && !has_failed(&log(data)) {
         let status = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
         if status
             .lines()
@@ -193,6 +192,13 @@ fn launch(data: &Path, port: u16) -> Option<Child> {
     input.write_all(b"keep\n").unwrap();
     watchdog.wait().unwrap();
     None
+}
+
+/// Whether the port is taken, or processes of a killed server are still there. That clients come while it recovers is no
+/// failure.
+fn has_failed(log: &str) -> bool {
+    let mut fatal = log.lines().filter(|line| line.contains("FATAL"));
+    fatal.any(|line| !line.ends_with("the database system is starting up"))
 }
 
 fn postmaster(data: &Path) -> Option<u32> {
