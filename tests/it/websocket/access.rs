@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{join, publish, start};
-use crate::support::client::Client;
+use super::{publish, start};
 use crate::support::tokens::{self, REQUIRED, of, with, with_roles};
 use crate::support::websocket::Ws;
 
