@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{publish, start};
+use super::{join, publish, start};
+use crate::support::client::Client;
 use crate::support::tokens::{self, REQUIRED, of, with, with_roles};
 use crate::support::websocket::Ws;
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::start;
+use crate::support::http;
 use crate::support::tokens::{REQUIRED, of};
 use crate::support::websocket::Ws;
 

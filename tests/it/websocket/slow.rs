@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{join, start};
 use crate::support::eventually;
-use crate::support::server::Server;
+use crate::support::server::{Server, UNLIMITED};
 use crate::support::websocket::Ws;
 
 const EVENTS: i64 = 15_000;
