@@ -44,6 +44,10 @@ properties! {
     missed::missed_events_come_once_in_order:
         socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope sse long_poll;
 
+    // The envelope names one channel in a message; event streams and long polls subscribe with their request.
+    subscribing::subscription_is_answered_before_its_events_come:
+        socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat;
+
     // A page of the log is not limited by REPLAY_LIMIT: a long poll gets all that is kept.
     resets::reset_is_told_before_a_cursor_covers_it:
         socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope sse;

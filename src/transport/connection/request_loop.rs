@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::Connection;
@@ -107,6 +108,11 @@ impl<D: Door> RequestLoop<D> {
         }
         let channels = channels_of(&request);
         let joins = matches!(request, Request::Join(_));
+        let subscribes = matches!(request, Request::Subscribe(_));
+        if subscribes {
+            // Channels are subscribed to one after the other: a cursor that left meanwhile would not cover all of them.
+            subscriber.hold();
+        }
         match subscriber.run(request).await {
             Outcome::Done(reply) => {
                 // A command that found its queue full, behind others that did not.
@@ -141,6 +147,9 @@ impl<D: Door> RequestLoop<D> {
                     answer,
                 });
             }
+        }
+        if subscribes {
+            subscriber.open();
         }
     }
 
@@ -261,7 +270,7 @@ impl<D: Door> Connection<D> {
 }
 
 /// An answer as it goes out: to an ack, or as an error that names the event.
-pub(crate) fn encode(name: &str, has_ack: bool, reply: &Reply) -> Box<serde_json::value::RawValue> {
+pub(crate) fn encode(name: &str, has_ack: bool, reply: &Reply) -> Box<RawValue> {
     if has_ack {
         reply.to_raw()
     } else {

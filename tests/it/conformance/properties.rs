@@ -13,3 +13,4 @@ pub(super) mod refusals;
 pub(super) mod resets;
 pub(super) mod revocation;
 pub(super) mod slow_reader;
+pub(super) mod subscribing;
