@@ -266,8 +266,7 @@ impl Store {
     }
 }
 
-/// How long a read may take. A database that is cut off without a word must not hold up those who can go on
-/// without it.
+/// The most time that a read takes. If the database is cut off and does not answer, requests that need no database go on.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ends a read that takes too long.

@@ -183,8 +183,8 @@ async fn select(
 
 /// Makes the channels that are missing, and returns their numbers.
 ///
-/// On Postgres the locks just taken are given back before: whoever waits for a row that another transaction is making
-/// must not hold a lock for which that one may wait.
+/// On Postgres the locks just taken are released first: this transaction may wait for a row that another one is making, and
+/// that one may wait for these locks.
 async fn make_missing(db: &mut DbConnection, names: &[&str]) -> Result<Vec<ChannelNo>, StoreError> {
     let (renews, insert) = db.dialect(
         (

@@ -93,8 +93,8 @@ impl Tx {
         no: ChannelNo,
         max_events: i64,
     ) -> Result<Vec<Expiring>, StoreError> {
-        // On Postgres several instances may do this at once. Whoever removes a channel's first event has locked it; the
-        // next one waits here, before it has touched anything else, and then has the first one that is left in its hands.
+        // On Postgres several instances may do this at once. The one that removes a channel's first event has locked that
+        // row; the others wait here, before they have locked anything else, and then get the first event that is left.
         let lock = self.conn.dialect("", "FOR UPDATE");
         let sql = format!(
             "SELECT seq FROM events
@@ -113,7 +113,7 @@ impl Tx {
         oldest.bind(no.0).bind(max_events).all(row::expiring).await
     }
 
-    /// The last thing before the commit: from here on whoever appends to the channel has to wait.
+    /// Notes how far a channel is pruned: last before the commit, because writers to the channel wait from here on.
     async fn set_pruned(&mut self, no: ChannelNo, seq: Seq) -> Result<(), StoreError> {
         let update = self
             .conn

@@ -28,7 +28,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_READERS: u32 = 8;
 
-/// Begins a transaction. IMMEDIATE: whoever else writes to the file is waited for here, not in the middle.
+/// Begins a transaction. IMMEDIATE waits for other writers to the file here, and not at the first statement that writes.
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// An SQLite database.

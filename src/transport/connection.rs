@@ -73,7 +73,7 @@ pub(crate) struct Connection<D: Door> {
     is_gone: AtomicBool,
     went: Notify,
     pub(crate) since: Instant,
-    /// Guards what counts it as connected, until dropped.
+    /// Guards the place among the open connections, which ends when it is dropped.
     counted: Mutex<Option<Counted>>,
 }
 
@@ -195,8 +195,8 @@ impl<D: Door> Connection<D> {
         });
     }
 
-    /// Counts a message that was too much. The first one is logged, the others only in number: whoever floods the server
-    /// must not flood the log.
+    /// Counts a message that was too much. The first one of a connection is logged, the others are only counted, so that a
+    /// client that floods the server does not flood the log.
     pub(crate) fn note_limited(&self, limit: &str) {
         if self.limited.fetch_add(1, Ordering::Relaxed) == 0 {
             let subscriber = self.subscriber();

@@ -1,8 +1,8 @@
 //! Socket.IO: namespace `/` on socketioxide, for clients of version 2, 3 and 4.
 //!
 //! socketioxide calls a message's handler in arrival order but runs what it returns concurrently, so our
-//! handler queues the message before it returns (`Socket::receive`) and one pump per busy socket
-//! works the queue off in order. Its packet queue drops what does not fit, so an outbox counts what lies
+//! handler queues the message before it returns (`Connection::receive`), and one request loop per busy connection
+//! serves the inbox in order. Its packet queue drops what does not fit, so an outbox counts what lies
 //! in it (`outbox`), from what has left it (`meter`).
 
 mod admission;

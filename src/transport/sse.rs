@@ -84,20 +84,32 @@ impl Server {
 
     async fn serve(self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
-        match self.begin(&mut parts).await {
+        let visitor = match self.meet(&mut parts).await {
+            Ok(visitor) => visitor,
+            Err(refusal) => return refused(refusal, &parts.headers),
+        };
+        let actor = visitor.caller.actor.clone();
+        let mut response = match self.begin(&parts, visitor).await {
             Ok(stream) => answer(Body::new(stream)),
             Err(refusal) => refused(refusal, &parts.headers),
-        }
+        };
+        // For the line in the log.
+        response.extensions_mut().insert(actor);
+        response
     }
 
-    /// Begins a stream, or says why not.
-    async fn begin(&self, request: &mut Parts) -> Result<Stream, Reply> {
+    /// Finds out who asks for a stream.
+    async fn meet(&self, request: &mut Parts) -> Result<Visitor, Reply> {
         if self.app.lifecycle().is_retiring() {
             let message = "the server is shutting down";
             let reply = Reply::refused(ErrorCode::Unavailable, message);
             return Err(reply.with_retry_after(RETRY_ELSEWHERE));
         }
-        let visitor = Visitor::from_request_parts(request, &self.app).await?;
+        Visitor::from_request_parts(request, &self.app).await
+    }
+
+    /// Begins a stream, or says why not.
+    async fn begin(&self, request: &Parts, visitor: Visitor) -> Result<Stream, Reply> {
         visitor.spend(&self.app, EventClass::Read)?;
         let wish = Wish::read(request.uri.query(), &request.headers)?;
         let (stay, subscriber) = self.admit(request, visitor, &wish)?;

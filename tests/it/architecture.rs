@@ -27,7 +27,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 14] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
     (
         "domain",
         &[
@@ -164,6 +164,27 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 14] = [
     (
         "command",
         &["crate::session", "crate::app", "crate::transport"],
+    ),
+    (
+        "session",
+        &["crate::transport", "crate::admin", "crate::serve"],
+    ),
+    (
+        "transport/socketio",
+        &["crate::transport::websocket", "crate::transport::sse"],
+    ),
+    (
+        "transport/websocket",
+        &["crate::transport::socketio", "crate::transport::sse"],
+    ),
+    (
+        "transport/connection",
+        &[
+            "crate::transport::socketio",
+            "crate::transport::websocket",
+            "crate::transport::sse",
+            "crate::transport::rest",
+        ],
     ),
 ];
 

@@ -89,7 +89,7 @@ properties! {
 
     // A request over HTTP is refused before it is a connection; its line carries the request's id.
     logs::refused_request_is_logged_with_its_actor:
-        socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope;
+        socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope sse long_poll;
     // A request that was served leaves no line.
     logs::ended_connection_is_logged_with_its_actor:
         socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope sse;

@@ -166,6 +166,31 @@ async fn bob_is_turned_out(ann: &Client, bob: &Client, project: &str) {
     }
 }
 
+/// A client that knows its project by a number looks for that number.
+#[tokio::test(flavor = "multi_thread")]
+async fn removed_member_of_a_project_with_a_number_is_told_that_number() {
+    let settings = [&REQUIRED[..], &[("CLIENT_PROJECT_IDS", "true")]].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let (ann, bob) = (
+        enter(&server.address, "ann").await,
+        enter(&server.address, "bob").await,
+    );
+    done(
+        &ann,
+        "project:create",
+        json!({"projectId": 7, "title": "Garden"}),
+    )
+    .await;
+    give(&ann, "7", "bob", "viewer").await;
+    done(&bob, "join:project", json!(7)).await;
+    remove(&ann, "7", "bob").await;
+    let told = bob.next().await;
+    assert_eq!(
+        (told.name.as_str(), &told.args[0]["projectId"]),
+        (REVOKED, &json!(7))
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_hears_of_the_time_when_they_were_away_and_stays() {
     let (_server, ann, bob) = ann_and_bob().await;

@@ -67,7 +67,7 @@ async fn a_reader_that_pauses_misses_nothing() {
 /// Far more than a packet queue holds, and a socket's buffers before it.
 const BROADCASTS: usize = 900;
 
-/// Broadcasts lie in the same queue as events and nobody counts them before they leave.
+/// Notifications lie in the same queue as events, and stop before it is full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_full_of_broadcasts_delays_events_and_burns_nothing() {
     let settings = [("ADMIN_TOKEN", "it-is-a-secret-for-tests")];

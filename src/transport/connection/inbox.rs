@@ -73,8 +73,8 @@ pub(super) struct Inbox<M> {
 /// Who works on an inbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
-    /// Nobody yet, and nobody will if the client is not let in.
-    NotLetIn,
+    /// Nobody yet; nobody ever if the client is not let in, or sends nothing at this door.
+    Unserved,
     /// Nobody before the client has been greeted.
     Greeting,
     /// A request loop.
@@ -91,7 +91,7 @@ impl<M: Message> Inbox<M> {
             messages: VecDeque::new(),
             bytes: memory.holder(),
             moved_at: None,
-            service: Service::NotLetIn,
+            service: Service::Unserved,
             is_closed: false,
         }
     }

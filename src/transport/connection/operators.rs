@@ -22,13 +22,15 @@ use super::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::app::App;
 use crate::broker::{BrokerUnavailable, TopicSubscription};
 use crate::contract::{Audience, Document, Notification};
-use crate::domain::{EventType, Fields, InstanceId};
+use crate::domain::{ChannelName, EventType, Fields, InstanceId};
 use crate::hub::Offer;
 
 /// Where instances tell one another what operators ask.
 const TOPIC: &str = "operators";
 /// How long other instances may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
+/// Requests and answers of other instances that may wait; more are lost.
+const WAITING: usize = 1024;
 /// Answers that may wait for one who counts: more instances than that are not counted in full.
 const ANSWERS: usize = 1024;
 
@@ -46,8 +48,18 @@ pub(crate) trait DoorConnections: Send + Sync {
 
 impl<D: Door> Registry<D> {
     fn meant(&self, audience: &Audience) -> impl Iterator<Item = Arc<Connection<D>>> {
+        let channel = match audience {
+            Audience::Project(project) => Some(project.channel()),
+            Audience::Channel(channel) => Some(channel.clone()),
+            Audience::User(_) | Audience::Connection(_) | Audience::Everyone => None,
+        };
         let all = self.all().into_iter();
-        all.filter(|connection| connection.is_meant(audience))
+        all.filter(move |connection| match (&channel, audience) {
+            (Some(channel), _) => connection.hears(channel),
+            (None, Audience::User(user)) => connection.is_of(user.as_str()),
+            (None, Audience::Connection(id)) => connection.is_called(id),
+            (None, _) => true,
+        })
     }
 }
 
@@ -72,22 +84,18 @@ impl<D: Door> DoorConnections for Registry<D> {
 }
 
 impl<D: Door> Connection<D> {
-    fn is_meant(&self, audience: &Audience) -> bool {
-        let channel = match audience {
-            Audience::Everyone => return true,
-            Audience::Connection(id) => {
-                return self.id.to_string() == *id || self.client.to_string() == *id;
-            }
-            Audience::User(user) => {
-                let is_theirs = |caller: &crate::command::Caller| caller.is_named(user.as_str());
-                let subscriber = self.subscriber();
-                return subscriber.is_some_and(|one| is_theirs(&one.session.caller));
-            }
-            Audience::Project(project) => project.channel(),
-            Audience::Channel(channel) => channel.clone(),
-        };
+    fn hears(&self, channel: &ChannelName) -> bool {
         let subscriber = self.subscriber();
-        subscriber.is_some_and(|one| one.session.hears(&channel) == Some(true))
+        subscriber.is_some_and(|one| one.session.hears(channel) == Some(true))
+    }
+
+    fn is_of(&self, user: &str) -> bool {
+        let subscriber = self.subscriber();
+        subscriber.is_some_and(|one| one.session.caller.is_named(user))
+    }
+
+    fn is_called(&self, id: &str) -> bool {
+        self.id.to_string() == id || self.client.to_string() == id
     }
 
     fn notify(&self, notice: &Notice) -> Offer {
@@ -172,12 +180,19 @@ impl Operators {
             counting: Mutex::default(),
             subscription: Mutex::new(None),
         });
-        let hears = Arc::downgrade(&inner);
+        let (sender, mut messages) = mpsc::channel::<Bytes>(WAITING);
         let handler = move |message: Bytes| {
-            if let Some(inner) = hears.upgrade() {
-                inner.hear(message);
+            if sender.try_send(message).is_err() {
+                tracing::warn!("operators ask too much at once; a request is lost");
             }
         };
+        // Looking at every connection takes a while, for which the broker must not wait.
+        let hears = Arc::clone(&inner);
+        app.lifecycle().spawn_service(async move {
+            while let Some(message) = messages.recv().await {
+                hears.take(&message);
+            }
+        });
         *lock(&inner.subscription) = Some(app.broker().subscribe(TOPIC, Arc::new(handler)));
         Self(inner)
     }
@@ -261,13 +276,7 @@ impl Inner {
         }
     }
 
-    /// Takes what another instance says. Looking at every connection takes a while, for which the broker must not wait.
-    fn hear(self: &Arc<Self>, message: Bytes) {
-        let inner = Arc::clone(self);
-        let lifecycle = self.app.lifecycle().clone();
-        lifecycle.spawn_service(async move { inner.take(&message) });
-    }
-
+    /// Takes what another instance says.
     fn take(&self, message: &[u8]) {
         let said = match serde_json::from_slice(message) {
             Ok(said) => said,

@@ -108,8 +108,8 @@ impl<D: Door> RequestLoop<D> {
         }
         let channels = channels_of(&request);
         let joins = matches!(request, Request::Join(_));
-        let subscribes = matches!(request, Request::Subscribe(_));
-        if subscribes {
+        let holds_events = matches!(request, Request::Subscribe(_));
+        if holds_events {
             // Channels are subscribed to one after the other: a cursor that left meanwhile would not cover all of them.
             subscriber.hold();
         }
@@ -148,7 +148,7 @@ impl<D: Door> RequestLoop<D> {
                 });
             }
         }
-        if subscribes {
+        if holds_events {
             subscriber.open();
         }
     }

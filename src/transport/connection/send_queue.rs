@@ -74,7 +74,7 @@ pub(crate) trait SendQueue: Send + Sync + 'static {
             let mut intake = self.intake();
             (intake.is_closed(), intake.is_empty())
         };
-        // `holds` is asked last: whoever stops holding back after that finds the wake.
+        // `holds` is asked last: a caller that stops holding back after that finds the wake registered.
         if is_closed || (is_empty && !holds()) {
             self.forget(wake);
             wake.notify_one();

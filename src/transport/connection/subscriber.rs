@@ -157,7 +157,11 @@ impl<D: Door> SessionSubscriber<D> {
 
     /// Tells that the client was turned out of a channel, in the place of the event that did so.
     fn tell_revoked(&self, out: &mut Out<'_, D>, event: &Event) -> Offer {
-        let target = Target::from(event.channel.clone());
+        // As the client wrote the project's id: its channel has lost whether that was a number.
+        let target = match self.session.project_of(&event.channel) {
+            Some(project) => Target::project(&project),
+            None => Target::from(event.channel.clone()),
+        };
         let (event_type, said) = Session::revoked(&target, Revoked::Removed, Some(event.seq));
         let notice = Notice::new(event_type, &said);
         let cursor = self.session.cursor_without(&event.channel);

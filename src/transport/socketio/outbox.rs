@@ -3,8 +3,7 @@
 //! Events stop at a lower mark than acks, so that answers always get through, and both stop below the
 //! queue's capacity, so that the heartbeat's pings do. Signals stop first of all: they may get lost.
 //!
-//! What the adapter broadcasts lies in the same queue, and is not put in here. As it leaves it is taken for one of
-//! ours, so there may be less room than it seems. Who finds the queue full all the same says so.
+//! A caller that finds socketioxide's queue full although there is room here calls [`Outbox::found_full`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;

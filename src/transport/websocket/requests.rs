@@ -156,11 +156,9 @@ impl WebSocketConnection {
             (Own::Disconnect, _) => self.finish(Close::Normal, "disconnect"),
             (Own::Connect, subscriber) => self.say_connected(subscriber.is_some(), id).await,
             (_, None) => self.refuse(message, &unauthenticated()).await,
-            (Own::Subscribe, Some(subscriber)) => {
-                Box::pin(self.subscribe(&subscriber, message)).await;
-            }
-            (Own::Unsubscribe, Some(subscriber)) => {
-                Box::pin(self.unsubscribe(&subscriber, message)).await;
+            (Own::Subscribe | Own::Unsubscribe, Some(subscriber)) => {
+                let begins = own == Own::Subscribe;
+                Box::pin(self.change_subscriptions(&subscriber, message, begins)).await;
             }
         }
     }

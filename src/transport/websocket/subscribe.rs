@@ -84,26 +84,20 @@ fn since(data: &RawObject<'_>) -> Result<Option<Since>, Reply> {
 }
 
 impl WebSocketConnection {
-    pub(super) async fn subscribe(&self, subscriber: &Subscriber, message: &Message) {
+    /// Subscribes if a subscription `begins`, and else unsubscribes. Events follow the answer, or the refusal.
+    pub(super) async fn change_subscriptions(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+        begins: bool,
+    ) {
         subscriber.hold();
-        let done = match self.door.format {
-            Format::Flat => self.subscribe_flat(subscriber, message).await,
-            Format::Envelope => self.subscribe_envelope(subscriber, message).await,
+        let done = match (self.door.format, begins) {
+            (Format::Flat, true) => self.subscribe_flat(subscriber, message).await,
+            (Format::Flat, false) => self.unsubscribe_flat(subscriber, message).await,
+            (Format::Envelope, true) => self.subscribe_envelope(subscriber, message).await,
+            (Format::Envelope, false) => self.unsubscribe_envelope(subscriber, message).await,
         };
-        self.go_on(subscriber, message, done).await;
-    }
-
-    pub(super) async fn unsubscribe(&self, subscriber: &Subscriber, message: &Message) {
-        subscriber.hold();
-        let done = match self.door.format {
-            Format::Flat => self.unsubscribe_flat(subscriber, message).await,
-            Format::Envelope => self.unsubscribe_envelope(subscriber, message).await,
-        };
-        self.go_on(subscriber, message, done).await;
-    }
-
-    /// Lets events follow the answer, or the refusal.
-    async fn go_on(&self, subscriber: &Subscriber, message: &Message, done: Result<(), Reply>) {
         if let Err(refusal) = done {
             self.refuse(message, &refusal).await;
         }
