@@ -129,7 +129,6 @@ async fn admit(
     if !is_new {
         takeover::announce(app, connection.client);
     }
-    connection.begin_greeting();
     socket.extensions.insert(Welcome {
         subscriber,
         missed: missed.into(),
@@ -269,6 +268,8 @@ impl Welcome {
     /// with a cursor, which covers what was reset.
     pub(super) async fn say(self) {
         let connection = &self.subscriber.connection;
+        // Not sooner: of a connection that breaks before, nobody would drop the session.
+        connection.begin_greeting();
         connection.watch_credential();
         if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
             tracing::debug!(error = %causes(&error), "a client cannot go on now");
