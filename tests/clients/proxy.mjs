@@ -50,6 +50,8 @@ export class Proxy {
   /** `client` cannot connect while `act` runs, and is back after it. */
   async away(client, act = async () => {}) {
     const { connects } = client;
+    // A client whose transport is cut while it leaves polling for it notices at its ping timeout only.
+    await eventually(() => !client.socket.io.engine.upgrading, 'the transport is settled');
     this.block();
     await eventually(() => !client.socket.connected, 'the client to notice');
     await act();

@@ -11,7 +11,7 @@ import { seeded } from './random.mjs';
 import { Server } from './server.mjs';
 import { Postgres, Redis } from './services.mjs';
 import { assertRecovered, assertSaw, at, CUTS, cutAtRandom, IMPATIENT } from './stream.mjs';
-import { RECOVERING, SECONDS, Stream } from './stream.mjs';
+import { OFTEN_PINGED, RECOVERING, SECONDS, Stream } from './stream.mjs';
 import { eventually } from './wait.mjs';
 
 const KILLS = Math.ceil(SECONDS / 3);
@@ -20,7 +20,7 @@ const MISSED = 500;
 const [postgres, redis] = await Promise.all([Postgres.start({ after }), Redis.start({ after })]);
 
 async function instances(t, count) {
-  const env = { DATABASE_URL: await postgres.database(), REDIS_URL: redis.url };
+  const env = { DATABASE_URL: await postgres.database(), REDIS_URL: redis.url, ...OFTEN_PINGED };
   return Promise.all(Array.from({ length: count }, () => Server.start(t, env)));
 }
 

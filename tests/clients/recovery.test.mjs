@@ -7,7 +7,7 @@ import { Client, LATEST, MATRIX, variant } from './clients.mjs';
 import { Proxy } from './proxy.mjs';
 import { seeded } from './random.mjs';
 import { Server } from './server.mjs';
-import { assertRecovered, assertSaw, CUTS, cutAtRandom, IMPATIENT, RECOVERING, SECONDS, Stream } from './stream.mjs';
+import { assertRecovered, assertSaw, CUTS, cutAtRandom, IMPATIENT, OFTEN_PINGED, RECOVERING, SECONDS, Stream } from './stream.mjs';
 import { eventually } from './wait.mjs';
 
 const OLD = MATRIX.filter(({ label }) => !RECOVERING.some((each) => each.label === label));
@@ -27,7 +27,7 @@ const titles = ({ events }) => events.map(({ payload }) => payload.title);
 
 test(`cut ${CUTS} times in ${SECONDS} s, clients see every event once, in order`, (t) =>
   seeded(t, async (random) => {
-    const server = await Server.start(t);
+    const server = await Server.start(t, OFTEN_PINGED);
     const join = async (which) => {
       const proxy = await Proxy.start(t, server);
       const client = await Client.connect(proxy, which, IMPATIENT);

@@ -22,6 +22,9 @@ export const RECOVERING = ['4.6', '4.8'].flatMap((version) =>
  */
 export const IMPATIENT = { timeout: 1_000 };
 
+/** Settings of their server: a client whose WebSocket is cut while it leaves polling for it is told by no transport, only by pings. */
+export const OFTEN_PINGED = { PING_INTERVAL: '1s', PING_TIMEOUT: '2s' };
+
 const PAUSE_MS = 20;
 const ACK_MS = 1_000;
 

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::{open, with_task};
-use crate::support::eventually;
 use crate::support::rest::Rest;
 use crate::support::server::Server;
 use crate::support::tokens;
@@ -16,11 +15,7 @@ async fn a_request_has_an_id() {
         .get("/projects/nope")
         .await;
     assert_eq!(said.problem(404, "not_found")["instance"], "mine-1");
-    eventually("the log names it", async || {
-        let logged = server.logged();
-        logged.iter().any(|line| line.contains("mine-1"))
-    })
-    .await;
+    server.tells("mine-1").await;
     for strange in ["", "a b", &"x".repeat(129)] {
         let answer = rest.with("X-Request-Id", strange).get("/projects").await;
         let made = answer.header("x-request-id").expect("always");

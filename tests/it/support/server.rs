@@ -96,6 +96,12 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until the log tells something: a line reaches the pipe, and this process, later than what a client sees.
+    pub(crate) async fn tells(&self, what: &str) {
+        let told = async || self.logged().iter().any(|line| line.contains(what));
+        eventually(&format!("the log tells of {what}"), told).await;
+    }
+
     /// Kills the server as a power cut would.
     pub(crate) async fn kill(&mut self) {
         self.child.kill().await.expect("it runs");
