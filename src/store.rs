@@ -17,6 +17,7 @@ mod event;
 mod gather;
 mod member;
 mod meta;
+mod migrations;
 mod order;
 mod postgres;
 mod prune;
@@ -196,7 +197,7 @@ impl Store {
             return migrated.map(|()| store);
         };
         // Both databases have migrations of the same numbers.
-        match version.cmp(&sqlite::newest_migration()) {
+        match version.cmp(&migrations::newest(&migrations::SQLITE)) {
             Ordering::Less => Err(StoreError::OlderDatabase { version }),
             Ordering::Greater => Err(StoreError::NewerDatabase { version }),
             Ordering::Equal => Ok(store),

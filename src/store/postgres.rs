@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::StoreError;
 use super::connection::{DbConnection, Pooled};
 use super::error::migrate_error;
+use super::migrations;
 use super::writes::Writes;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -68,10 +66,12 @@ impl Postgres {
     /// On a connection of its own: a migrator that fails keeps its lock until the connection is closed.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
         let mut conn = self.pool.connect_options().connect().await?;
-        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         // What `run` calls; that one's future cannot be sent to another thread.
-        let migrated = MIGRATIONS.run_direct(None, &mut conn, false).await;
-        let migrated = migrated.map_err(|error| migrate_error(error, newest.unwrap_or(0)));
+        let migrated = migrations::POSTGRES
+            .run_direct(None, &mut conn, false)
+            .await;
+        let migrated = migrated
+            .map_err(|error| migrate_error(error, migrations::newest(&migrations::POSTGRES)));
         let closed = conn.close().await;
         migrated.and(closed.map_err(StoreError::from))
     }

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -18,9 +17,8 @@ use self::lock::Lock;
 use super::StoreError;
 use super::connection::{DbConnection, Pooled};
 use super::error::migrate_error;
+use super::migrations;
 use super::writes::Writes;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for another program, such as a backup, that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -118,8 +116,8 @@ impl Sqlite {
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
         let mut conn = self.writer.acquire().await?;
         // What `run` calls; that one's future cannot be sent to another thread.
-        let migrated = MIGRATIONS.run_direct(None, &mut *conn, false).await;
-        migrated.map_err(|error| migrate_error(error, newest_migration()))
+        let migrated = migrations::SQLITE.run_direct(None, &mut *conn, false).await;
+        migrated.map_err(|error| migrate_error(error, migrations::newest(&migrations::SQLITE)))
     }
 
     /// Makes sure that what is written goes to the file that has the database's name.
@@ -142,12 +140,6 @@ impl Sqlite {
         self.writer.close().await;
         self.release_lock();
     }
-}
-
-/// The newest migration that this program knows.
-pub(super) fn newest_migration() -> i64 {
-    let versions = MIGRATIONS.iter().map(|migration| migration.version);
-    versions.max().unwrap_or(0)
 }
 
 fn options() -> SqliteConnectOptions {
