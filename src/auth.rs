@@ -83,7 +83,7 @@ impl Authenticator {
     ) -> Result<Self, AuthConfigError> {
         let mut keys = Vec::new();
         if let Some(secret) = &config.auth_secret {
-            keys.push(Key::secret(secret));
+            keys.push(Key::secret(secret)?);
         }
         if let Some(public_key) = &config.auth_public_key {
             keys.push(Key::public(public_key)?);

@@ -99,7 +99,7 @@ fn base64url(text: &str) -> String {
 /// A token that is well signed, whatever it says.
 fn signed(header: &str, claims: &str) -> String {
     let message = format!("{}.{}", base64url(header), base64url(claims));
-    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let key = EncodingKey::from_secret(SECRET.as_bytes()).unwrap();
     let signature = sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
     format!("{message}.{signature}")
 }

@@ -59,7 +59,7 @@ pub fn token(
     }
     let accepted = Rules::new(config).identity(&claims, now);
     accepted.map_err(IssueError::Refused)?;
-    let key = EncodingKey::from_secret(secret.reveal().as_bytes());
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+    EncodingKey::from_secret(secret.reveal().as_bytes())
+        .and_then(|key| jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key))
         .map_err(|error| IssueError::Refused(error.to_string()))
 }

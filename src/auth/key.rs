@@ -24,12 +24,13 @@ pub(super) struct Key {
 
 impl Key {
     /// Shared with those who sign.
-    pub(super) fn secret(secret: &Secret) -> Self {
-        Self {
+    pub(super) fn secret(secret: &Secret) -> Result<Self, AuthConfigError> {
+        let decoding = DecodingKey::from_secret(secret.reveal().as_bytes());
+        Ok(Self {
             algorithm: Algorithm::HS256,
             id: None,
-            decoding: DecodingKey::from_secret(secret.reveal().as_bytes()),
-        }
+            decoding: decoding.map_err(|_| AuthConfigError("AUTH_SECRET is empty".to_owned()))?,
+        })
     }
 
     /// From PEM, or a file with it.

@@ -39,7 +39,7 @@ pub(super) fn encoding_key(algorithm: Algorithm, key: &str) -> EncodingKey {
         Algorithm::RS256 | Algorithm::RS512 | Algorithm::PS256 => EncodingKey::from_rsa_pem(key),
         Algorithm::ES256 => EncodingKey::from_ec_pem(key),
         Algorithm::EdDSA => EncodingKey::from_ed_pem(key),
-        _ => Ok(EncodingKey::from_secret(key)),
+        _ => EncodingKey::from_secret(key),
     }
     .unwrap()
 }

@@ -137,7 +137,7 @@ fn a_token_for_development_says_what_the_settings_ask_for() {
         "2h",
     ];
     let token = printed(&run(folder.path(), &args, &settings));
-    let key = DecodingKey::from_secret(tokens::SECRET.as_bytes());
+    let key = DecodingKey::from_secret(tokens::SECRET.as_bytes()).unwrap();
     let mut validation = Validation::default();
     validation.set_audience(&["board"]);
     validation.set_issuer(&["https://id"]);

@@ -42,7 +42,7 @@ pub(crate) fn with(user: &str, claims: Value) -> String {
 
 /// Exactly these claims, signed with a secret (HS256).
 pub(crate) fn signed(claims: &Value, secret: &str) -> String {
-    let key = EncodingKey::from_secret(secret.as_bytes());
+    let key = EncodingKey::from_secret(secret.as_bytes()).expect("it is not empty");
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &key).expect("it can be signed")
 }
 

@@ -3,8 +3,8 @@ use std::pin::pin;
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use tokio::io::AsyncReadExt as _;
-use tungstenite::Message;
-use tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
 
 use super::*;
 
