@@ -4,33 +4,34 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::entity::{Entity, Epic, Member, Project, Sprint, Task};
-use super::kit::{False, Fields, Id, Nullable, Time, True};
+use super::kit::{False, Fields, Id, Nullable, Time, True, wire};
 
-/// A command was accepted.
-#[derive(JsonSchema)]
-#[schemars(rename = "{T}Accepted")]
-pub struct Accepted<T> {
-    /// Always.
-    pub ok: True,
-    /// The same.
-    pub success: True,
-    /// Of the command's last event, or of the project's last event if there was none.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// The entity's version now.
-    pub version: i64,
-    /// The entity now.
-    pub data: T,
-    /// Nothing had to change.
-    pub noop: Option<True>,
-    /// It was made against an older version and did not collide.
-    pub merged: Option<True>,
-    /// The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
-    /// done.
-    pub pending: Option<u64>,
-    /// It is the first answer once more, because of the idempotency key.
-    pub duplicate: Option<True>,
+wire! {
+    /// A command was accepted.
+    #[schemars(rename = "{T}Accepted")]
+    Accepted<T> {
+        /// Always.
+        ok: True,
+        /// The same.
+        success: True,
+        /// Of the command's last event, or of the project's last event if there was none.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// The entity's version now.
+        version: i64,
+        /// The entity now.
+        data: T,
+        /// Nothing had to change.
+        noop: Option<True>,
+        /// It was made against an older version and did not collide.
+        merged: Option<True>,
+        /// The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+        /// done.
+        pending: Option<u64>,
+        /// It is the first answer once more, because of the idempotency key.
+        duplicate: Option<True>,
+    }
 }
 
 /// Something that is no change succeeded.
@@ -42,28 +43,28 @@ pub struct Done {
     pub success: True,
 }
 
-/// Something was refused, and had no effect.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Refused {
-    /// Always.
-    pub ok: False,
-    /// The same.
-    pub success: False,
-    /// What programs act on.
-    pub code: Code,
-    /// Whether the same may succeed later.
-    pub retryable: bool,
-    /// A sentence for a person.
-    pub error: String,
-    /// The field that is to blame, if one is.
-    pub field: Option<String>,
-    /// On a conflict: the entity now.
-    pub current: Option<Entity>,
-    /// After how many milliseconds the same may succeed.
-    pub retry_after_ms: Option<u64>,
-    /// It is the first answer once more, because of the idempotency key.
-    pub duplicate: Option<True>,
+wire! {
+    /// Something was refused, and had no effect.
+    Refused {
+        /// Always.
+        ok: False,
+        /// The same.
+        success: False,
+        /// What programs act on.
+        code: Code,
+        /// Whether the same may succeed later.
+        retryable: bool,
+        /// A sentence for a person.
+        error: String,
+        /// The field that is to blame, if one is.
+        field: Option<String>,
+        /// On a conflict: the entity now.
+        current: Option<Entity>,
+        /// After how many milliseconds the same may succeed.
+        retry_after_ms: Option<u64>,
+        /// It is the first answer once more, because of the idempotency key.
+        duplicate: Option<True>,
+    }
 }
 
 /// Why something was refused.
@@ -103,52 +104,43 @@ pub enum Code {
     Internal,
 }
 
-/// A project's state.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectState {
-    /// The project's id.
-    pub project_id: Id,
-    /// Of the last event that is in it.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// The project; null if it is deleted or unknown.
-    pub project: Nullable<Project>,
-    /// Its epics.
-    pub epics: Vec<Epic>,
-    /// Its sprints.
-    pub sprints: Vec<Sprint>,
-    /// Its tasks, by rank.
-    pub tasks: Vec<Task>,
-    /// Who belongs to it.
-    pub members: Vec<Member>,
-}
+wire! {
+    /// A project's state.
+    ProjectState {
+        /// The project's id.
+        project_id: Id,
+        /// Of the last event that is in it.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// The project; null if it is deleted or unknown.
+        project: Nullable<Project>,
+        /// Its epics.
+        epics: Vec<Epic>,
+        /// Its sprints.
+        sprints: Vec<Sprint>,
+        /// Its tasks, by rank.
+        tasks: Vec<Task>,
+        /// Who belongs to it.
+        members: Vec<Member>,
+    }
 
-/// The answer to `project:snapshot`.
-#[derive(JsonSchema)]
-pub struct SnapshotAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The state.
-    #[serde(flatten)]
-    pub state: ProjectState,
-}
+    /// The answer to `project:snapshot`.
+    SnapshotAnswer {
+        ..done: Done,
+        ..state: ProjectState,
+    }
 
-/// Somebody who is present in a project, and what they say of themselves.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Person {
-    /// Who.
-    pub user_id: String,
-    /// A public id of the connection with which the presence began.
-    pub connection_id: String,
-    /// When that was.
-    pub joined_at: Time,
-    /// What they say of themselves.
-    #[serde(flatten)]
-    pub more: Fields,
+    /// Somebody who is present in a project, and what they say of themselves.
+    Person {
+        /// Who.
+        user_id: String,
+        /// A public id of the connection with which the presence began.
+        connection_id: String,
+        /// When that was.
+        joined_at: Time,
+        ..more: Fields,
+    }
 }
 
 /// An event of the log in a list.
@@ -163,33 +155,31 @@ pub struct ListedEvent {
     pub payload: Value,
 }
 
-/// The answer to `join:project`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct JoinAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The room that was joined, `project:<id>`.
-    pub room: String,
-    /// The project.
-    pub project_id: Id,
-    /// Of the project's last event.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// Who is there, whoever asks included.
-    pub presence: Vec<Person>,
-    /// How many are there; more than are listed, if there are many.
-    pub presence_count: u64,
-    /// The state, if it was asked for, or if `reset` is there.
-    pub snapshot: Option<ProjectState>,
-    /// The first events after `since`, if they were asked for.
-    pub events: Option<Vec<ListedEvent>>,
-    /// What happened after `since` cannot be had: go on from the snapshot.
-    pub reset: Option<True>,
-    /// Why not, for a person.
-    pub reason: Option<String>,
+wire! {
+    /// The answer to `join:project`.
+    JoinAnswer {
+        ..done: Done,
+        /// The room that was joined, `project:<id>`.
+        room: String,
+        /// The project.
+        project_id: Id,
+        /// Of the project's last event.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// Who is there, whoever asks included.
+        presence: Vec<Person>,
+        /// How many are there; more than are listed, if there are many.
+        presence_count: u64,
+        /// The state, if it was asked for, or if `reset` is there.
+        snapshot: Option<ProjectState>,
+        /// The first events after `since`, if they were asked for.
+        events: Option<Vec<ListedEvent>>,
+        /// What happened after `since` cannot be had: go on from the snapshot.
+        reset: Option<True>,
+        /// Why not, for a person.
+        reason: Option<String>,
+    }
 }
 
 /// The answer to `leave:project`.
@@ -207,44 +197,38 @@ pub struct LeaveAnswer {
     pub noop: Option<True>,
 }
 
-/// Events after a point.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Synced {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The project.
-    pub project_id: Id,
-    /// The events.
-    pub events: Vec<ListedEvent>,
-    /// Of the last of them, or of the point itself.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// Whether there are more.
-    pub has_more: bool,
-}
+wire! {
+    /// Events after a point.
+    Synced {
+        ..done: Done,
+        /// The project.
+        project_id: Id,
+        /// The events.
+        events: Vec<ListedEvent>,
+        /// Of the last of them, or of the point itself.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// Whether there are more.
+        has_more: bool,
+    }
 
-/// The state, in place of events that cannot be had.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ResetAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The project.
-    pub project_id: Id,
-    /// Of the last event that is in the state.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// Always.
-    pub reset: True,
-    /// Why, for a person.
-    pub reason: String,
-    /// The state.
-    pub snapshot: ProjectState,
+    /// The state, in place of events that cannot be had.
+    ResetAnswer {
+        ..done: Done,
+        /// The project.
+        project_id: Id,
+        /// Of the last event that is in the state.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// Always.
+        reset: True,
+        /// Why, for a person.
+        reason: String,
+        /// The state.
+        snapshot: ProjectState,
+    }
 }
 
 /// The answer to `project:sync`.
@@ -257,47 +241,40 @@ pub enum SyncAnswer {
     Reset(ResetAnswer),
 }
 
-/// The answer to `auth:refresh`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RefreshAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// Who the user is.
-    pub user_id: String,
-    /// When the new token expires; null if it never does.
-    pub expires_at: Nullable<Time>,
-}
+wire! {
+    /// The answer to `auth:refresh`.
+    RefreshAnswer {
+        ..done: Done,
+        /// Who the user is.
+        user_id: String,
+        /// When the new token expires; null if it never does.
+        expires_at: Nullable<Time>,
+    }
 
-/// The answer to `subscribe`.
-#[derive(JsonSchema)]
-pub struct SubscribeAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// What is heard from now on.
-    pub channels: Vec<Subscribed>,
-}
+    /// The answer to `subscribe`.
+    SubscribeAnswer {
+        ..done: Done,
+        /// What is heard from now on.
+        channels: Vec<Subscribed>,
+    }
 
-/// A channel that is heard from now on.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Subscribed {
-    /// Its name.
-    pub channel: String,
-    /// Of its last event.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// Not everything after `since` can be had: a project goes on from `snapshot`, other channels from what is kept.
-    pub reset: Option<True>,
-    /// Why not, for a person.
-    pub reason: Option<String>,
-    /// On a reset: the project.
-    pub project_id: Option<Id>,
-    /// On a reset of a project: its state.
-    pub snapshot: Option<ProjectState>,
+    /// A channel that is heard from now on.
+    Subscribed {
+        /// Its name.
+        channel: String,
+        /// Of its last event.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// Not everything after `since` can be had: a project goes on from `snapshot`, other channels from what is kept.
+        reset: Option<True>,
+        /// Why not, for a person.
+        reason: Option<String>,
+        /// On a reset: the project.
+        project_id: Option<Id>,
+        /// On a reset of a project: its state.
+        snapshot: Option<ProjectState>,
+    }
 }
 
 /// The answer to `unsubscribe`.

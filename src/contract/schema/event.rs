@@ -5,120 +5,88 @@ use serde_json::Value;
 
 use super::answer::{Person, ProjectState, Refused};
 use super::entity::Task;
-use super::kit::{Fields, Id, Time, True, Usually};
+use super::kit::{Fields, Id, Time, True, Usually, wire};
 
-/// Something became of an entity: every top-level key that the sender sent, over it the entity now.
-#[derive(JsonSchema)]
-#[schemars(rename = "{T}Event")]
-pub struct EntityEvent<T> {
-    /// The entity now.
-    #[serde(flatten)]
-    pub entity: T,
-    /// 1, 2, 3…: the event's place in the project.
-    pub seq: i64,
-}
+wire! {
+    /// Something became of an entity: every top-level key that the sender sent, over it the entity now.
+    #[schemars(rename = "{T}Event")]
+    EntityEvent<T> {
+        ..entity: T,
+        /// 1, 2, 3…: the event's place in the project.
+        seq: i64,
+    }
 
-/// A task was changed; if its status was, from what to what.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskChanged {
-    /// The task now.
-    #[serde(flatten)]
-    pub entity: Task,
-    /// 1, 2, 3…: the event's place in the project.
-    pub seq: i64,
-    /// On a change of status: what it was.
-    pub old_status: Option<Usually<Option<String>>>,
-    /// On a change of status: what it is.
-    pub new_status: Option<Usually<Option<String>>>,
-}
+    /// A task was changed; if its status was, from what to what.
+    TaskChanged {
+        ..entity: Task,
+        /// 1, 2, 3…: the event's place in the project.
+        seq: i64,
+        /// On a change of status: what it was.
+        old_status: Option<Usually<Option<String>>>,
+        /// On a change of status: what it is.
+        new_status: Option<Usually<Option<String>>>,
+    }
 
-/// A task's status was changed.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskStatusChanged {
-    /// The task now.
-    #[serde(flatten)]
-    pub entity: Task,
-    /// 1, 2, 3…: the event's place in the project.
-    pub seq: i64,
-    /// What it was.
-    pub old_status: Usually<Option<String>>,
-    /// What it is.
-    pub new_status: Usually<Option<String>>,
-}
+    /// A task's status was changed.
+    TaskStatusChanged {
+        ..entity: Task,
+        /// 1, 2, 3…: the event's place in the project.
+        seq: i64,
+        /// What it was.
+        old_status: Usually<Option<String>>,
+        /// What it is.
+        new_status: Usually<Option<String>>,
+    }
 
-/// What is left to say of an entity that is gone.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Tombstone {
-    /// Its id.
-    pub id: Id,
-    /// The project.
-    pub project_id: Id,
-    /// One more than before.
-    pub version: i64,
-    /// 1, 2, 3…: the event's place in the project.
-    pub seq: i64,
-    /// When it was deleted.
-    pub deleted_at: Time,
-    /// Who deleted it.
-    pub deleted_by: String,
-    /// What the sender sent.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+    /// What is left to say of an entity that is gone.
+    Tombstone {
+        /// Its id.
+        id: Id,
+        /// The project.
+        project_id: Id,
+        /// One more than before.
+        version: i64,
+        /// 1, 2, 3…: the event's place in the project.
+        seq: i64,
+        /// When it was deleted.
+        deleted_at: Time,
+        /// Who deleted it.
+        deleted_by: String,
+        ..more: Fields,
+    }
 
-/// A project was deleted.
-#[derive(JsonSchema)]
-pub struct ProjectDeleted {
-    /// What is left to say of it.
-    #[serde(flatten)]
-    pub tombstone: Tombstone,
-}
+    /// A project was deleted.
+    ProjectDeleted {
+        ..tombstone: Tombstone,
+    }
 
-/// A task was deleted.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TaskDeleted {
-    /// Its id.
-    pub task_id: Id,
-    /// What is left to say of it.
-    #[serde(flatten)]
-    pub tombstone: Tombstone,
-}
+    /// A task was deleted.
+    TaskDeleted {
+        /// Its id.
+        task_id: Id,
+        ..tombstone: Tombstone,
+    }
 
-/// An epic was deleted. Its tasks follow, each as `task:updated`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct EpicDeleted {
-    /// Its id.
-    pub epic_id: Id,
-    /// What is left to say of it.
-    #[serde(flatten)]
-    pub tombstone: Tombstone,
-}
+    /// An epic was deleted. Its tasks follow, each as `task:updated`.
+    EpicDeleted {
+        /// Its id.
+        epic_id: Id,
+        ..tombstone: Tombstone,
+    }
 
-/// A sprint was deleted. Its tasks follow, each as `task:updated`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SprintDeleted {
-    /// Its id.
-    pub sprint_id: Id,
-    /// What is left to say of it.
-    #[serde(flatten)]
-    pub tombstone: Tombstone,
-}
+    /// A sprint was deleted. Its tasks follow, each as `task:updated`.
+    SprintDeleted {
+        /// Its id.
+        sprint_id: Id,
+        ..tombstone: Tombstone,
+    }
 
-/// Somebody was removed from a project.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MemberRemoved {
-    /// Who.
-    pub user_id: Id,
-    /// What is left to say of them.
-    #[serde(flatten)]
-    pub tombstone: Tombstone,
+    /// Somebody was removed from a project.
+    MemberRemoved {
+        /// Who.
+        user_id: Id,
+        ..tombstone: Tombstone,
+    }
 }
 
 /// The connection cannot see a project any more, and has left its room.
@@ -145,24 +113,24 @@ pub enum RevokedReason {
     Token,
 }
 
-/// What a client missed of a project cannot be had: this is its state, from which events follow.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectReset {
-    /// The project.
-    pub project_id: Id,
-    /// Its room.
-    pub room: String,
-    /// Of the last event that is in the state.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// Always.
-    pub reset: True,
-    /// Why, for a person.
-    pub reason: String,
-    /// The state.
-    pub snapshot: ProjectState,
+wire! {
+    /// What a client missed of a project cannot be had: this is its state, from which events follow.
+    ProjectReset {
+        /// The project.
+        project_id: Id,
+        /// Its room.
+        room: String,
+        /// Of the last event that is in the state.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// Always.
+        reset: True,
+        /// Why, for a person.
+        reason: String,
+        /// The state.
+        snapshot: ProjectState,
+    }
 }
 
 /// It is not known what a client missed, nor of which projects: join what you need.
@@ -208,94 +176,75 @@ pub struct AuthExpiring {
     pub expires_in_ms: i64,
 }
 
-/// What an operator or a backend has to say. It is not logged.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Notification {
-    /// Its id.
-    pub id: String,
-    /// When it was sent.
-    pub created_at: Time,
-    /// What it is about.
-    pub title: Option<Usually<String>>,
-    /// What it says.
-    pub message: Option<Usually<String>>,
-    /// How important it is.
-    pub level: Option<Usually<String>>,
-    /// Any field.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+wire! {
+    /// What an operator or a backend has to say. It is not logged.
+    Notification {
+        /// Its id.
+        id: String,
+        /// When it was sent.
+        created_at: Time,
+        /// What it is about.
+        title: Option<Usually<String>>,
+        /// What it says.
+        message: Option<Usually<String>>,
+        /// How important it is.
+        level: Option<Usually<String>>,
+        ..more: Fields,
+    }
 
-/// Somebody came into a project, or says something else of themselves.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PresenceTold {
-    /// The project.
-    pub project_id: Id,
-    /// Who.
-    #[serde(flatten)]
-    pub person: Person,
-}
+    /// Somebody came into a project, or says something else of themselves.
+    PresenceTold {
+        /// The project.
+        project_id: Id,
+        ..person: Person,
+    }
 
-/// Somebody's last connection left a project.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PresenceLeft {
-    /// The project.
-    pub project_id: Id,
-    /// Who.
-    pub user_id: String,
-    /// A public id of the connection with which the presence began.
-    pub connection_id: String,
-}
+    /// Somebody's last connection left a project.
+    PresenceLeft {
+        /// The project.
+        project_id: Id,
+        /// Who.
+        user_id: String,
+        /// A public id of the connection with which the presence began.
+        connection_id: String,
+    }
 
-/// Somebody is typing, or has stopped. It is not logged.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TypingTold {
-    /// The project.
-    pub project_id: Id,
-    /// Who.
-    pub user_id: String,
-    /// A public id of their connection.
-    pub connection_id: String,
-    /// Whether they are.
-    pub is_typing: Option<Usually<bool>>,
-    /// The task that it is about.
-    pub task_id: Option<Usually<Id>>,
-    /// What the sender sent.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+    /// Somebody is typing, or has stopped. It is not logged.
+    TypingTold {
+        /// The project.
+        project_id: Id,
+        /// Who.
+        user_id: String,
+        /// A public id of their connection.
+        connection_id: String,
+        /// Whether they are.
+        is_typing: Option<Usually<bool>>,
+        /// The task that it is about.
+        task_id: Option<Usually<Id>>,
+        ..more: Fields,
+    }
 
-/// Somebody is editing a task, or has stopped. It is not logged.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct EditingTold {
-    /// The project.
-    pub project_id: Id,
-    /// Who.
-    pub user_id: String,
-    /// A public id of their connection.
-    pub connection_id: String,
-    /// Whether they are.
-    pub is_editing: Option<Usually<bool>>,
-    /// The task.
-    pub task_id: Option<Usually<Id>>,
-    /// What the sender sent.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+    /// Somebody is editing a task, or has stopped. It is not logged.
+    EditingTold {
+        /// The project.
+        project_id: Id,
+        /// Who.
+        user_id: String,
+        /// A public id of their connection.
+        connection_id: String,
+        /// Whether they are.
+        is_editing: Option<Usually<bool>>,
+        /// The task.
+        task_id: Option<Usually<Id>>,
+        ..more: Fields,
+    }
 
-/// A message that was sent without an ack callback was refused.
-#[derive(JsonSchema)]
-pub struct ErrorTold {
-    /// Why.
-    #[serde(flatten)]
-    pub refused: Refused,
-    /// The message's event.
-    pub event: String,
+    /// A message that was sent without an ack callback was refused.
+    ErrorTold {
+        ..refused: Refused,
+        /// The message's event.
+        event: String,
+    }
 }
 
 /// An event of a channel, whatever its type.

@@ -9,24 +9,22 @@ use super::answer::{Code, Done, Refused, ResetAnswer};
 use super::command::{ChangeOptions, Options, Publish};
 use super::entity::{Entity, Role};
 use super::event::ChannelEvent;
-use super::kit::{Fields, Id, Nullable, Time, True};
+use super::kit::{Fields, Id, Nullable, Time, True, wire};
 
-/// A page of a list.
-#[derive(JsonSchema)]
-#[schemars(rename = "{T}Page")]
-#[serde(rename_all = "camelCase")]
-pub struct Page<T> {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// Of the project's last event that is in it; not in a list of projects.
-    pub seq: Option<i64>,
-    /// After it.
-    pub cursor: Option<String>,
-    /// What is on it.
-    pub items: Vec<T>,
-    /// The `cursor` of the next page; null on the last one.
-    pub next_cursor: Nullable<String>,
+wire! {
+    /// A page of a list.
+    #[schemars(rename = "{T}Page")]
+    Page<T> {
+        ..done: Done,
+        /// Of the project's last event that is in it; not in a list of projects.
+        seq: Option<i64>,
+        /// After it.
+        cursor: Option<String>,
+        /// What is on it.
+        items: Vec<T>,
+        /// The `cursor` of the next page; null on the last one.
+        next_cursor: Nullable<String>,
+    }
 }
 
 /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
@@ -58,44 +56,32 @@ pub struct Problem {
     pub duplicate: Option<True>,
 }
 
-/// Somebody who is to belong to a project.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NewMember {
-    /// Who, as tokens say it.
-    pub user_id: Id,
-    /// As what; `member` if it is missing.
-    pub role: Option<Role>,
-    /// See there.
-    #[serde(flatten)]
-    pub options: Options,
-    /// Any field.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+wire! {
+    /// Somebody who is to belong to a project.
+    NewMember {
+        /// Who, as tokens say it.
+        user_id: Id,
+        /// As what; `member` if it is missing.
+        role: Option<Role>,
+        ..options: Options,
+        ..more: Fields,
+    }
 
-/// What may change of a member. Fields that are not sent stay.
-#[derive(JsonSchema)]
-pub struct MemberChange {
-    /// As what.
-    pub role: Option<Role>,
-    /// See there.
-    #[serde(flatten)]
-    pub options: ChangeOptions,
-    /// Any field.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+    /// What may change of a member. Fields that are not sent stay.
+    MemberChange {
+        /// As what.
+        role: Option<Role>,
+        ..options: ChangeOptions,
+        ..more: Fields,
+    }
 
-/// Another status.
-#[derive(JsonSchema)]
-pub struct StatusChange {
-    /// What the status is to be.
-    #[schemars(length(min = 1))]
-    pub status: String,
-    /// See there.
-    #[serde(flatten)]
-    pub options: ChangeOptions,
+    /// Another status.
+    StatusChange {
+        /// What the status is to be.
+        #[schemars(length(min = 1))]
+        status: String,
+        ..options: ChangeOptions,
+    }
 }
 
 /// One publication or several.
@@ -143,79 +129,65 @@ pub enum OrRefused<T> {
     Refused(Box<Refused>),
 }
 
-/// Answers to several, in their order.
-#[derive(JsonSchema)]
-#[schemars(rename = "{T}Results")]
-pub struct Results<T> {
-    /// The answers.
-    pub results: Vec<OrRefused<T>>,
-}
+wire! {
+    /// Answers to several, in their order.
+    #[schemars(rename = "{T}Results")]
+    Results<T> {
+        /// The answers.
+        results: Vec<OrRefused<T>>,
+    }
 
-/// Commands that are run one after the other.
-#[derive(JsonSchema)]
-pub struct Batch {
-    /// The commands.
-    #[schemars(length(max = 100))]
-    pub commands: Vec<BatchCommand>,
-}
+    /// Commands that are run one after the other.
+    Batch {
+        /// The commands.
+        #[schemars(length(max = 100))]
+        commands: Vec<BatchCommand>,
+    }
 
-/// A command of a batch.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchCommand {
-    /// The event that would carry it: `task:update`.
-    pub event: String,
-    /// What the event would say: an object, or where an id is enough, that id.
-    pub data: Option<Value>,
-    /// A command with a key has one effect however often it is sent.
-    #[schemars(length(max = 128))]
-    pub idempotency_key: Option<String>,
-}
+    /// A command of a batch.
+    BatchCommand {
+        /// The event that would carry it: `task:update`.
+        event: String,
+        /// What the event would say: an object, or where an id is enough, that id.
+        data: Option<Value>,
+        /// A command with a key has one effect however often it is sent.
+        #[schemars(length(max = 128))]
+        idempotency_key: Option<String>,
+    }
 
-/// What became of any command.
-#[derive(JsonSchema)]
-pub struct AnyAccepted {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// What else there is to say.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+    /// What became of any command.
+    AnyAccepted {
+        ..done: Done,
+        ..more: Fields,
+    }
 
-/// A channel's events after a point.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Replayed {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The channel.
-    pub channel: String,
-    /// The project whose channel it is, if it is one's.
-    pub project_id: Option<Id>,
-    /// The events.
-    pub events: Vec<ChannelEvent>,
-    /// Of the last of them, or of the point itself.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// Whether there are more.
-    pub has_more: bool,
-    /// Not everything after the point can be had: these are the first that are kept.
-    pub reset: Option<True>,
-    /// Why not, for a person.
-    pub reason: Option<String>,
-}
+    /// A channel's events after a point.
+    Replayed {
+        ..done: Done,
+        /// The channel.
+        channel: String,
+        /// The project whose channel it is, if it is one's.
+        project_id: Option<Id>,
+        /// The events.
+        events: Vec<ChannelEvent>,
+        /// Of the last of them, or of the point itself.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// Whether there are more.
+        has_more: bool,
+        /// Not everything after the point can be had: these are the first that are kept.
+        reset: Option<True>,
+        /// Why not, for a person.
+        reason: Option<String>,
+    }
 
-/// A project's state, in place of events that cannot be had.
-#[derive(JsonSchema)]
-pub struct ReplayReset {
-    /// The channel.
-    pub channel: String,
-    /// The state.
-    #[serde(flatten)]
-    pub reset: ResetAnswer,
+    /// A project's state, in place of events that cannot be had.
+    ReplayReset {
+        /// The channel.
+        channel: String,
+        ..reset: ResetAnswer,
+    }
 }
 
 /// What happened in a channel after a point.
@@ -351,23 +323,21 @@ pub struct Probe {
     pub reason: Option<String>,
 }
 
-/// A notification, to those in a project, to a user, or to everyone: exactly one of these is there. Other fields are passed on.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Notify {
-    /// To all who have joined this project.
-    pub project_id: Option<Id>,
-    /// To all connections of this user.
-    pub user_id: Option<Id>,
-    /// To all connections that are subscribed to this channel.
-    pub channel: Option<String>,
-    /// To one connection, by its id or its client's.
-    pub connection_id: Option<String>,
-    /// To all.
-    pub everyone: Option<True>,
-    /// Passed on.
-    #[serde(flatten)]
-    pub more: Fields,
+wire! {
+    /// A notification, to those in a project, to a user, or to everyone: exactly one of these is there. Other fields are passed on.
+    Notify {
+        /// To all who have joined this project.
+        project_id: Option<Id>,
+        /// To all connections of this user.
+        user_id: Option<Id>,
+        /// To all connections that are subscribed to this channel.
+        channel: Option<String>,
+        /// To one connection, by its id or its client's.
+        connection_id: Option<String>,
+        /// To all.
+        everyone: Option<True>,
+        ..more: Fields,
+    }
 }
 
 /// A notification that was sent.
@@ -380,22 +350,22 @@ pub struct Notified {
     pub id: String,
 }
 
-/// Names connections: exactly one of these.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Audience {
-    /// `project:<id>`, `user:<id>` or another channel.
-    pub room: Option<String>,
-    /// Those that are subscribed to a project.
-    pub project_id: Option<Id>,
-    /// Those of a user.
-    pub user_id: Option<Id>,
-    /// Those that are subscribed to a channel.
-    pub channel: Option<String>,
-    /// One, by its id or its client's.
-    pub connection_id: Option<String>,
-    /// All.
-    pub everyone: Option<True>,
+wire! {
+    /// Names connections: exactly one of these.
+    Audience {
+        /// `project:<id>`, `user:<id>` or another channel.
+        room: Option<String>,
+        /// Those that are subscribed to a project.
+        project_id: Option<Id>,
+        /// Those of a user.
+        user_id: Option<Id>,
+        /// Those that are subscribed to a channel.
+        channel: Option<String>,
+        /// One, by its id or its client's.
+        connection_id: Option<String>,
+        /// All.
+        everyone: Option<True>,
+    }
 }
 
 /// How many connections there are.

@@ -80,6 +80,32 @@ described!(Or<T, U> where T, U; "Or", generator => {
     json_schema!({"anyOf": [generator.subschema_for::<T>(), generator.subschema_for::<U>()]})
 });
 
+/// Declares types that only describe what crosses the wire, in camel case. The fields of another type are taken over by
+/// `..name: Type`.
+macro_rules! wire {
+    ($(
+        $(#[$about:meta])*
+        $name:ident $(<$param:ident>)? {
+            $($(#[$about_field:meta])* $(.. $part:ident)? $($field:ident)? : $of:ty,)*
+        }
+    )+) => {
+        $(
+            #[derive(schemars::JsonSchema)]
+            $(#[$about])*
+            #[serde(rename_all = "camelCase")]
+            pub struct $name $(<$param>)? {
+                $(
+                    $(#[$about_field])*
+                    $(#[doc = "See there."] #[serde(flatten)] pub $part: $of,)?
+                    $(pub $field: $of,)?
+                )*
+            }
+        )+
+    };
+}
+
+pub(super) use wire;
+
 /// Takes null out of what a property may be, if it need not be there.
 fn absent_is_not_null(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
