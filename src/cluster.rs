@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::InstanceId;
@@ -20,7 +21,7 @@ const STANDSTILL: Duration = Duration::from_secs(2);
 const MAX_INSTANCES: usize = 1024;
 
 /// The instances of a deployment, as one of them sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cluster {
     /// How many are alive, this one included.
     pub instances: usize,

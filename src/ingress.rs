@@ -9,6 +9,7 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -34,9 +35,12 @@ struct Counts {
 }
 
 /// What `/health` says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "IngressReport")]
 pub struct Report {
+    /// The channels of Redis that are listened to.
     channels: Vec<String>,
+    /// `available`, or `unavailable`.
     status: &'static str,
     /// Messages that this instance has heard since it started.
     received: u64,

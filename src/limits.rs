@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::config::LimitsConfig;
@@ -97,7 +98,8 @@ pub struct Exceeded {
 }
 
 /// What `/health` says of limits.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LimitsReport")]
 pub struct Report {
     /// How often each limit was met since the start.
     refused: BTreeMap<&'static str, u64>,

@@ -27,11 +27,11 @@ use crate::memory::FLOOR;
 use crate::store::StoreError;
 use crate::telemetry::causes;
 
+pub use crate::contract::schema::event::RevokedReason;
 use access::Access;
 pub use access::{Refreshed, unseen};
 use read::Listing;
 pub use resume::{Reset, Resumed};
-pub use revoke::Revoked;
 pub use rooms::Delivery;
 use rooms::Rooms;
 use signal::Signals;

@@ -14,6 +14,7 @@ use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -66,7 +67,8 @@ impl<S: Subscriber> Layer<S> for Log {
 }
 
 /// What `/health` says of the log.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
+#[schemars(rename = "LogReport")]
 pub struct Report {
     /// Lines that were left out because there were many of their kind.
     suppressed: u64,

@@ -6,6 +6,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ask_store, ask_writes, plain};
@@ -13,44 +14,63 @@ use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
 use crate::command::WriterReport;
-use crate::contract::schema::http as schema;
 use crate::ingress::{self, Ingress};
 use crate::limits::Report;
 use crate::telemetry;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of};
 
-#[derive(Debug, Serialize)]
+/// Whether the server is well. More fields may follow.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Health {
-    status: &'static str,
+    /// `healthy` or `degraded`.
+    status: Wellbeing,
+    /// Of this start of the server.
     instance: String,
-    /// Of this instance.
+    /// Clients that are connected to it.
     connections: usize,
+    /// All instances together.
     cluster: Cluster,
+    /// Of the server.
     version: &'static str,
+    /// Since its start.
     uptime_seconds: u64,
-    /// Channels with subscribers.
+    /// Channels that somebody hears.
     feeds: usize,
-    /// Pages that these have read from the log since the start.
+    /// Pages that were read from the log for them since the start.
     log_reads: u64,
-    store: StoreHealth,
+    /// The database.
+    store: Part,
+    /// What writes to it.
     writer: WriterReport,
-    broker: BrokerHealth,
+    /// What connects the instances.
+    broker: Part,
+    /// Only with `INGRESS_CHANNELS`.
     #[serde(skip_serializing_if = "Option::is_none")]
     ingress: Option<ingress::Report>,
+    /// Whom limits met.
     limits: Report,
+    /// What was not logged.
     log: telemetry::Report,
 }
 
-#[derive(Debug, Serialize)]
-struct BrokerHealth {
-    kind: &'static str,
-    status: &'static str,
+/// How the server is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Wellbeing {
+    /// All is well.
+    Healthy,
+    /// Something is away, or writes fail.
+    Degraded,
 }
 
-#[derive(Debug, Serialize)]
-struct StoreHealth {
+/// What the server depends on.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Part {
+    /// Such as `sqlite`, `postgres`, `local`, `redis`.
     kind: &'static str,
+    /// `available`, `unavailable`, `alone`, and for the database `failing`.
     status: &'static str,
+    /// What is wrong, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
 }
@@ -58,7 +78,7 @@ struct StoreHealth {
 /// The endpoint.
 pub(super) fn endpoint() -> Endpoint {
     Endpoint {
-        answers: vec![Answer::ok("How it is.", of::<schema::Health>)],
+        answers: vec![Answer::ok("How it is.", of::<Health>)],
         ..plain(
             "/health",
             "health",
@@ -73,7 +93,11 @@ async fn health(State(app): State<App>) -> Json<Health> {
     let is_heard = app.ingress().is_none_or(Ingress::is_listening);
     let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down && is_heard;
     Json(Health {
-        status: if well { "healthy" } else { "degraded" },
+        status: if well {
+            Wellbeing::Healthy
+        } else {
+            Wellbeing::Degraded
+        },
         instance: app.instance().to_string(),
         connections: app.connections().count(),
         cluster: app.presence().cluster(),
@@ -90,27 +114,28 @@ async fn health(State(app): State<App>) -> Json<Health> {
     })
 }
 
-async fn store(app: &App) -> StoreHealth {
+async fn store(app: &App) -> Part {
     let (reads, writes) = tokio::join!(ask_store(app), ask_writes(app));
     let (status, error) = match (reads, writes) {
         (Err(error), _) => ("unavailable", Some(error)),
         (Ok(()), Err(error)) => ("failing", Some(error)),
         (Ok(()), Ok(())) => ("available", None),
     };
-    StoreHealth {
+    Part {
         kind: app.store().name(),
         status,
         error,
     }
 }
 
-fn broker(app: &App) -> BrokerHealth {
-    BrokerHealth {
+fn broker(app: &App) -> Part {
+    Part {
         kind: app.broker().name(),
         status: match app.broker().status() {
             BrokerStatus::Alone => "alone",
             BrokerStatus::Up => "available",
             BrokerStatus::Down => "unavailable",
         },
+        error: None,
     }
 }

@@ -1,5 +1,6 @@
 //! What operators and backends may ask of all instances at once, below `/admin`, with `ADMIN_TOKEN`.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::body::Bytes;
@@ -10,6 +11,8 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::plain;
@@ -69,7 +72,7 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
         Endpoint {
             method: Method::POST,
             body: Some(body(of::<schema::Notify>)),
-            answers: vec![accepted(of::<schema::Notified>)],
+            answers: vec![accepted(of::<Notified>)],
             refusals: OF_BODIES,
             ..operation(
                 "/admin/notifications",
@@ -87,10 +90,7 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
                 parameter("connectionId", "One, by its id or its client's."),
                 parameter("everyone", "`true`: all."),
             ],
-            answers: vec![Answer::ok(
-                "How many there are.",
-                of::<schema::ConnectionCount>,
-            )],
+            answers: vec![Answer::ok("How many there are.", of::<ConnectionCount>)],
             refusals: OF_QUESTIONS,
             ..operation(
                 "/admin/sockets",
@@ -112,6 +112,33 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
             )
         },
     ]
+}
+
+/// A notification that was sent.
+#[derive(Serialize, JsonSchema)]
+struct Notified {
+    #[serde(flatten)]
+    done: Done,
+    /// Of the notification.
+    #[schemars(with = "String")]
+    id: Value,
+}
+
+/// How many connections there are.
+#[derive(Serialize, JsonSchema)]
+struct ConnectionCount {
+    #[serde(flatten)]
+    done: Done,
+    /// The room that was asked about, if it was one.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<Value>,
+    /// How many connections there are, at all doors.
+    sockets: usize,
+    /// On each instance.
+    instances: BTreeMap<String, usize>,
+    /// Whether all instances have answered.
+    complete: bool,
 }
 
 fn accepted(schema: Describe) -> Answer {
@@ -185,10 +212,13 @@ async fn notify(
     _: Operator,
     Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Value>), Refusal> {
+) -> Result<(StatusCode, Json<Notified>), Refusal> {
     let notification = Notification::read(&whole(body)?, EventId::generate(), Clock.now())?;
     operators.notify(&notification);
-    let answer = json!({"ok": true, "success": true, "id": notification.payload["id"]});
+    let answer = Notified {
+        done: Done::default(),
+        id: notification.payload["id"].clone(),
+    };
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
@@ -196,7 +226,7 @@ async fn count(
     _: Operator,
     Extension(operators): Extension<Operators>,
     query: Result<Query<Fields>, QueryRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<ConnectionCount>, Refusal> {
     let Query(mut fields) = query.map_err(|_| no_audience())?;
     if fields.get("everyone").and_then(Value::as_str) == Some("true") {
         fields.insert("everyone".to_owned(), true.into());
@@ -210,28 +240,23 @@ async fn count(
         let message = "the other instances cannot be asked while Redis is away";
         Refusal(Reply::refused(ErrorCode::Unavailable, message))
     })?;
-    let mut answer = json!({
-        "ok": true,
-        "success": true,
-        "sockets": instances.values().sum::<usize>(),
-        "instances": instances,
-        "complete": complete,
-    });
-    if let Some(room) = fields.remove("room") {
-        answer["room"] = room;
-    }
-    Ok(Json(answer))
+    Ok(Json(ConnectionCount {
+        done: Done::default(),
+        room: fields.remove("room"),
+        sockets: instances.values().sum(),
+        instances,
+        complete,
+    }))
 }
 
 async fn disconnect(
     _: Operator,
     Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Value>), Refusal> {
+) -> Result<(StatusCode, Json<Done>), Refusal> {
     let fields = serde_json::from_slice(&whole(body)?).map_err(|_| no_audience())?;
     operators.disconnect(&Audience::read_room(&fields)?);
-    let answer = json!({"ok": true, "success": true});
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+    Ok((StatusCode::ACCEPTED, Json(Done::default())))
 }
 
 fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {

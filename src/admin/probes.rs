@@ -4,12 +4,22 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{ask_store, ask_writes, plain};
 use crate::app::App;
-use crate::contract::schema::http::Probe;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+
+/// The answer of `/live` and `/ready`.
+#[derive(Serialize, JsonSchema)]
+struct Probe {
+    /// `live`, `ready` or `unready`.
+    status: &'static str,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
 
 /// The endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -36,22 +46,26 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The process answers: restarting it would help nobody.
-async fn live() -> Json<Value> {
-    Json(json!({"status": "live"}))
+async fn live() -> Json<Probe> {
+    Json(Probe {
+        status: "live",
+        reason: None,
+    })
 }
 
 /// Whether new connections should come here. A Redis that is away is no reason to stay away: events are only a
 /// little late, and on the other instances they are as well.
-async fn ready_or_not(State(app): State<App>) -> (StatusCode, Json<Value>) {
+async fn ready_or_not(State(app): State<App>) -> (StatusCode, Json<Probe>) {
     let reason = if app.lifecycle().is_retiring() {
-        "the server is shutting down"
+        Some("the server is shutting down")
     } else if ask_store(&app).await.is_err() {
-        "the database cannot be reached"
-    } else if let Err(reason) = ask_writes(&app).await {
-        reason
+        Some("the database cannot be reached")
     } else {
-        return (StatusCode::OK, Json(json!({"status": "ready"})));
+        ask_writes(&app).await.err()
     };
-    let unready = json!({"status": "unready", "reason": reason});
-    (StatusCode::SERVICE_UNAVAILABLE, Json(unready))
+    let (code, status) = match reason {
+        None => (StatusCode::OK, "ready"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+    };
+    (code, Json(Probe { status, reason }))
 }

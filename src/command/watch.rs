@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::batch::{BatchError, Committed};
@@ -19,7 +20,7 @@ const LOG_PAUSE: Duration = Duration::from_secs(1);
 const NAMED: usize = 5;
 
 /// The writer's part of `/health`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WriterReport {
     /// Transactions that took longer than `SLOW_COMMIT`, since the start.
     pub slow_commits: u64,

@@ -27,6 +27,18 @@ enum Shared {
 }
 
 impl Document {
+    /// The fields of an answer or an event, as values.
+    ///
+    /// # Panics
+    ///
+    /// Never: what crosses the wire is an object.
+    pub fn of(said: &impl Serialize) -> Self {
+        match serde_json::to_value(said) {
+            Ok(Value::Object(fields)) => fields.into(),
+            _ => unreachable!("what crosses the wire is an object"),
+        }
+    }
+
     /// Sets a value of its own.
     pub fn insert(&mut self, key: &str, value: impl Into<Value>) {
         self.fields.insert(key.to_owned(), value.into());

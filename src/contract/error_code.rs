@@ -3,18 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-/// A code that clients can act on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why something was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Nobody listens to an event of this name.
+    /// There is no event of that name.
     UnknownEvent,
-    /// The payload breaks a rule; the answer names the field.
+    /// The payload breaks a rule; `field` says where.
     ValidationFailed,
     /// The payload, or what would become of the entity, is too large.
     PayloadTooLarge,
-    /// The caller must say who it is.
+    /// There is no token, or it is not valid.
     Unauthenticated,
     /// The caller may not do this.
     Forbidden,
@@ -24,7 +26,7 @@ pub enum ErrorCode {
     Gone,
     /// Somebody else has changed the same in the meantime.
     Conflict,
-    /// It is not, or not any more, as the caller said that it must be.
+    /// It is not, or not any more, as `If-Match` says that it must be.
     PreconditionFailed,
     /// The idempotency key belongs to another command.
     IdempotencyKeyReused,
@@ -32,7 +34,7 @@ pub enum ErrorCode {
     MethodNotAllowed,
     /// The body is of another form than the server understands.
     UnsupportedMediaType,
-    /// Too much at once.
+    /// Too much at once; `retryAfterMs` says when to try again.
     RateLimited,
     /// The server can't do it now.
     Unavailable,
@@ -117,12 +119,6 @@ impl FromStr for ErrorCode {
     }
 }
 
-impl Serialize for ErrorCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +127,7 @@ mod tests {
     fn every_code_is_found_by_its_own_name() {
         for code in ErrorCode::ALL {
             assert_eq!(code.as_str().parse(), Ok(code));
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }
 

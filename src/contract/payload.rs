@@ -1,11 +1,13 @@
 //! What clients are told about an entity, in acks, snapshots and events.
 
-use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::EventStyle;
 use super::field::canonical;
+use super::schema::answer::ListedEvent;
+use super::schema::event::ChannelEvent;
+use super::schema::kit::Time;
 use crate::domain::{Actor, ConnectionId, Draft, Entity, Event, Fields, ProjectId, Seq, Stamp};
 
 /// An entity's state: its fields, and over them what the server knows.
@@ -75,13 +77,7 @@ fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
 /// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn listed(event: &Event, style: EventStyle) -> Box<RawValue> {
-    #[derive(Serialize)]
-    struct Listed<'a> {
-        event: String,
-        seq: Seq,
-        payload: &'a RawValue,
-    }
-    let listed = Listed {
+    let listed = ListedEvent {
         event: style.name(&event.event_type),
         seq: event.seq,
         payload: &event.payload,
@@ -96,22 +92,12 @@ pub fn listed(event: &Event, style: EventStyle) -> Box<RawValue> {
 /// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn message(event: &Event, style: EventStyle) -> Box<RawValue> {
-    #[derive(Serialize)]
-    struct Message<'a> {
-        channel: &'a str,
-        r#type: String,
-        seq: Seq,
-        id: String,
-        timestamp: String,
-        actor: &'a str,
-        data: &'a RawValue,
-    }
-    let message = Message {
+    let message = ChannelEvent {
         channel: event.subject().as_str(),
-        r#type: style.name(&event.event_type),
+        event_type: style.name(&event.event_type),
         seq: event.seq,
         id: event.id.0.to_string(),
-        timestamp: event.created_at.to_string(),
+        timestamp: Time(event.created_at),
         actor: event.actor.as_str(),
         data: &event.payload,
     };

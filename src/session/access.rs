@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
-use super::revoke::Revoked;
 use super::subscribe::not_heard;
 use crate::auth::AuthError;
+use crate::contract::schema::answer::{Done, RefreshAnswer};
+use crate::contract::schema::event::RevokedReason;
+use crate::contract::schema::kit::{Nullable, Time};
 use crate::contract::{CommandRequest, Document, ErrorCode, Reply};
 use crate::domain::{
     ChannelName, Fields, Grants, Holder, Identity, ProjectId, Role, Seq, Target, World, policy,
@@ -259,13 +261,14 @@ impl Session {
                 (!sees).then_some(target)
             }));
         }
-        let mut answer = Fields::new();
-        answer.insert("userId".to_owned(), fresh.actor.as_str().into());
-        let expires_at = fresh.expires_at.map(|at| at.to_string());
-        answer.insert("expiresAt".to_owned(), expires_at.into());
+        let answer = Document::of(&RefreshAnswer {
+            done: Done::default(),
+            user_id: fresh.actor.as_str().to_owned(),
+            expires_at: Nullable(fresh.expires_at.map(Time)),
+        });
         self.access.replace(fresh);
         for target in &lost {
-            self.expel(&target.channel, Revoked::Token);
+            self.expel(&target.channel, RevokedReason::Token);
         }
         Ok(Refreshed {
             reply: Reply::done(answer),

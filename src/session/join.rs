@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::Session;
 use super::access::{Standing, unseen};
 use super::read::Listing;
-use super::revoke::Revoked;
+use crate::contract::schema::answer::{Done, LeaveAnswer};
+use crate::contract::schema::event::RevokedReason;
+use crate::contract::schema::kit::True;
 use crate::contract::{Document, ErrorCode, Join, Reply, Types};
-use crate::domain::{ChannelName, Fields, Kind, ProjectId, Seq, Target};
+use crate::domain::{ChannelName, Kind, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -197,7 +199,7 @@ impl Session {
         if standing.sees() && self.rooms.admit(channel, standing.as_of) {
             return Ok(());
         }
-        self.expel(channel, Revoked::Removed);
+        self.expel(channel, RevokedReason::Removed);
         Err(JoinError::Unseen)
     }
 
@@ -226,13 +228,13 @@ impl Session {
 
     pub(super) async fn leave(&self, project: &ProjectId) -> Reply {
         let channel = project.channel();
-        let mut answer = Fields::new();
-        answer.insert("room".to_owned(), channel.as_str().into());
-        answer.insert("projectId".to_owned(), project.to_json());
-        if !self.leave_channel(&channel).await {
-            answer.insert("noop".to_owned(), true.into());
-        }
-        Reply::done(answer)
+        let was_there = self.leave_channel(&channel).await;
+        Reply::done(Document::of(&LeaveAnswer {
+            done: Done::default(),
+            room: channel.to_string(),
+            project_id: project.to_json(),
+            noop: (!was_there).then_some(True),
+        }))
     }
 
     /// Ends a subscription after all that was published before. Whether there was one.

@@ -8,8 +8,9 @@ use futures_util::future::try_join_all;
 use super::Session;
 use super::access::Standing;
 use super::join::{JoinError, seq_of};
-use super::revoke::Revoked;
 use super::subscribe::Continued;
+use crate::contract::schema::event::{RevokedReason, SessionReset};
+use crate::contract::schema::kit::True;
 use crate::contract::{ChannelRef, Cursor, Document, Position, UNKNOWN_CHANNELS};
 use crate::domain::{ChannelName, EventType, ProjectId, Target};
 use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};
@@ -43,10 +44,11 @@ pub enum Reset {
 
 impl Resumed {
     fn lost(&mut self, reason: &str) {
-        let mut said = Document::default();
-        said.insert("reset", true);
-        said.insert("reason", reason);
-        self.resets.insert(0, Reset::Session(said));
+        let said = SessionReset {
+            reset: True,
+            reason: reason.to_owned(),
+        };
+        self.resets.insert(0, Reset::Session(Document::of(&said)));
     }
 }
 
@@ -192,7 +194,7 @@ impl Session {
             Reset::Revoked(project) => {
                 return Ok(Self::revoked(
                     &Target::project(project),
-                    Revoked::Removed,
+                    RevokedReason::Removed,
                     None,
                 ));
             }
@@ -206,7 +208,7 @@ impl Session {
             Ok(state) => Ok((EventType::known("project.reset"), state)),
             Err(JoinError::Unseen) => Ok(Self::revoked(
                 &Target::project(project),
-                Revoked::Removed,
+                RevokedReason::Removed,
                 None,
             )),
             Err(JoinError::TooManyUnused) => Err(SubscribeError::Closing),
@@ -223,7 +225,7 @@ impl Session {
         let standing = self.standing(project).await;
         let standing = standing.map_err(SubscribeError::Store)?;
         if !standing.sees() {
-            self.expel(&project.channel(), Revoked::Removed);
+            self.expel(&project.channel(), RevokedReason::Removed);
             return Err(JoinError::Unseen);
         }
         let state = self.reset(project, reason).await;

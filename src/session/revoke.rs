@@ -8,29 +8,10 @@ use serde_json::Value;
 
 use super::{Delivery, Session};
 use crate::contract::Document;
+use crate::contract::schema::event::{AccessRevoked, ChannelRevoked, RevokedReason};
 use crate::domain::{
     ChannelName, Event, EventType, Identity, Membership, ProjectId, Seq, Target, policy,
 };
-
-/// Why somebody cannot see a project any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoked {
-    /// Removed from its members.
-    Removed,
-    /// A newer token does not give the role that an older one gave.
-    Token,
-}
-
-impl Revoked {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Removed => "removed",
-            Self::Token => "token",
-        }
-    }
-}
 
 impl Session {
     /// What becomes of an event that is being delivered, which was [heeded](Session::heed) before.
@@ -60,21 +41,25 @@ impl Session {
 
     /// What a client is told that was turned out of a channel, perhaps by an event of its log, and under which name.
     #[must_use]
-    pub fn revoked(target: &Target, why: Revoked, seq: Option<Seq>) -> (EventType, Document) {
-        let mut said = Document::default();
-        let event_type = if let Some(project) = &target.project {
-            said.insert("projectId", project.to_json());
-            said.insert("room", target.channel.as_str());
-            "project.access_revoked"
-        } else {
-            said.insert("channel", target.channel.as_str());
-            "channel.access_revoked"
+    pub fn revoked(target: &Target, why: RevokedReason, seq: Option<Seq>) -> (EventType, Document) {
+        let name = target.channel.to_string();
+        let Some(project) = &target.project else {
+            let said = ChannelRevoked {
+                channel: name,
+                reason: why,
+                seq,
+            };
+            let event_type = EventType::known("channel.access_revoked");
+            return (event_type, Document::of(&said));
         };
-        said.insert("reason", why.as_str());
-        if let Some(seq) = seq {
-            said.insert("seq", seq);
-        }
-        (EventType::known(event_type), said)
+        let said = AccessRevoked {
+            project_id: project.to_json(),
+            room: name,
+            reason: why,
+            seq,
+        };
+        let event_type = EventType::known("project.access_revoked");
+        (event_type, Document::of(&said))
     }
 
     /// The project of a room.
@@ -84,7 +69,7 @@ impl Session {
     }
 
     /// Leaves the room of a project that cannot be seen any more.
-    pub fn expel(&self, channel: &ChannelName, why: Revoked) {
+    pub fn expel(&self, channel: &ChannelName, why: RevokedReason) {
         tracing::info!(
             connection.id = %self.caller.connection,
             actor = self.caller.actor.as_str(),

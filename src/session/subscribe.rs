@@ -7,6 +7,9 @@ use super::join::{JoinError, closing, seq_of, too_many_unused};
 use super::read::Listing;
 use super::rooms::UNCERTAIN;
 use super::{Outcome, Session};
+use crate::contract::schema::answer::{Done, UnsubscribeAnswer};
+use crate::contract::schema::event::ChannelReset;
+use crate::contract::schema::kit::True;
 use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
 use crate::domain::{ChannelName, Identity, ProjectId, Seq, Target, policy};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
@@ -25,12 +28,12 @@ pub struct Continued {
 impl Continued {
     /// What the client is told.
     pub(super) fn to_document(&self) -> Document {
-        let mut said = Document::default();
-        said.insert("channel", self.channel.as_str());
-        said.insert("reset", true);
-        said.insert("reason", &*self.reason);
-        said.insert("seq", self.seq);
-        said
+        Document::of(&ChannelReset {
+            channel: self.channel.to_string(),
+            reset: True,
+            reason: self.reason.clone(),
+            seq: self.seq,
+        })
     }
 }
 
@@ -277,15 +280,14 @@ impl Session {
         let mut left = Vec::new();
         for channel in channels {
             if self.leave_channel(channel).await {
-                left.push(channel.as_str());
+                left.push(channel.to_string());
             }
         }
-        let mut answer = Document::default();
-        if left.is_empty() {
-            answer.insert("noop", true);
-        }
-        answer.insert("channels", left);
-        Reply::done(answer)
+        Reply::done(Document::of(&UnsubscribeAnswer {
+            done: Done::default(),
+            noop: left.is_empty().then_some(True),
+            channels: left,
+        }))
     }
 
     /// Lets the events of all channels follow what was said of their state.

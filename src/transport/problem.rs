@@ -3,10 +3,11 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::gate::whole_seconds;
+use crate::contract::schema::http::Problem;
+use crate::contract::schema::kit::True;
 use crate::contract::{ErrorCode, Reply};
 
 const JSON: &str = "application/json";
@@ -14,43 +15,24 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// Before an error's code: a problem's type.
 pub(crate) const TYPE_PREFIX: &str = "urn:boardcast:error:";
 
-/// What is passed on from a refusal as it is.
-const PASSED_ON: [&str; 4] = ["field", "current", "retryAfterMs", "duplicate"];
-
-/// Problem details, in this order.
-#[derive(Serialize)]
-struct Problem<'a> {
-    r#type: String,
-    title: String,
-    status: u16,
-    detail: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<&'a str>,
-    code: ErrorCode,
-    retryable: bool,
-    #[serde(flatten)]
-    more: serde_json::Map<String, Value>,
-}
-
 /// A refusal on its way out. Whoever knows the request's id writes the body anew, with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused(pub(crate) Reply);
 
 /// The body of a refusal.
 pub(crate) fn details(reply: &Reply, code: ErrorCode, instance: Option<&str>) -> String {
-    let passed_on = PASSED_ON.iter().filter_map(|&key| {
-        let value = reply.value(key)?;
-        Some((key.to_owned(), value.into_owned()))
-    });
     let problem = Problem {
-        r#type: format!("{TYPE_PREFIX}{code}"),
+        problem_type: format!("{TYPE_PREFIX}{code}"),
         title: title(code),
         status: code.http_status(),
         detail: reply.message(),
         instance,
         code,
         retryable: code.retryable(),
-        more: passed_on.collect(),
+        field: reply.field(),
+        current: reply.value("current"),
+        retry_after_ms: reply.get("retryAfterMs").and_then(Value::as_u64),
+        duplicate: reply.get("duplicate").map(|_| True),
     };
     serde_json::to_string(&problem).expect("texts, numbers and JSON values are JSON")
 }

@@ -28,13 +28,13 @@ const GENERICS: &str = include_str!("typescript/generics.d.ts");
 /// Types that no event carries.
 const MORE: [Describe; 10] = [
     of::<Refused>,
-    of::<Problem>,
+    of::<Problem<'static>>,
     of::<Publish>,
     of::<Published>,
     of::<Replay>,
     of::<SocketStats>,
     of::<SocketStatus>,
-    of::<StreamData>,
+    of::<StreamData<'static>>,
     of::<StreamRevoked>,
     of::<FlatServerMessage>,
 ];

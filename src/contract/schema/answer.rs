@@ -1,8 +1,11 @@
 //! Answers: acks of Socket.IO, bodies of HTTP responses, `ack` messages of WebSockets.
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::super::ErrorCode;
 use super::entity::{Entity, Epic, Member, Project, Sprint, Task};
 use super::kit::{False, Fields, Id, Nullable, Time, True, wire};
 
@@ -35,7 +38,7 @@ wire! {
 }
 
 /// Something that is no change succeeded.
-#[derive(JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Done {
     /// Always.
     pub ok: True,
@@ -51,7 +54,7 @@ wire! {
         /// The same.
         success: False,
         /// What programs act on.
-        code: Code,
+        code: ErrorCode,
         /// Whether the same may succeed later.
         retryable: bool,
         /// A sentence for a person.
@@ -65,43 +68,6 @@ wire! {
         /// It is the first answer once more, because of the idempotency key.
         duplicate: Option<True>,
     }
-}
-
-/// Why something was refused.
-#[derive(JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "ErrorCode")]
-pub enum Code {
-    /// There is no event of that name.
-    UnknownEvent,
-    /// The payload breaks a rule; `field` says where.
-    ValidationFailed,
-    /// The payload, or what would become of the entity, is too large.
-    PayloadTooLarge,
-    /// There is no token, or it is not valid.
-    Unauthenticated,
-    /// The caller may not do this.
-    Forbidden,
-    /// There is no such thing.
-    NotFound,
-    /// It has been deleted.
-    Gone,
-    /// Somebody else has changed the same in the meantime.
-    Conflict,
-    /// It is not, or not any more, as `If-Match` says that it must be.
-    PreconditionFailed,
-    /// The idempotency key belongs to another command.
-    IdempotencyKeyReused,
-    /// Something else can be done there.
-    MethodNotAllowed,
-    /// The body is of another form than the server understands.
-    UnsupportedMediaType,
-    /// Too much at once; `retryAfterMs` says when to try again.
-    RateLimited,
-    /// The server can't do it now.
-    Unavailable,
-    /// The server is to blame.
-    Internal,
 }
 
 wire! {
@@ -144,15 +110,15 @@ wire! {
 }
 
 /// An event of the log in a list.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ListedEvent {
+#[derive(Serialize, JsonSchema)]
+pub struct ListedEvent<'a> {
     /// The name under which it is delivered.
     pub event: String,
     /// 1, 2, 3…: its place in the project.
     pub seq: i64,
     /// What is delivered.
-    pub payload: Value,
+    #[schemars(with = "Value")]
+    pub payload: &'a RawValue,
 }
 
 wire! {
@@ -174,7 +140,7 @@ wire! {
         /// The state, if it was asked for, or if `reset` is there.
         snapshot: Option<ProjectState>,
         /// The first events after `since`, if they were asked for.
-        events: Option<Vec<ListedEvent>>,
+        events: Option<Vec<ListedEvent<'static>>>,
         /// What happened after `since` cannot be had: go on from the snapshot.
         reset: Option<True>,
         /// Why not, for a person.
@@ -183,7 +149,7 @@ wire! {
 }
 
 /// The answer to `leave:project`.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LeaveAnswer {
     /// It succeeded.
@@ -192,8 +158,10 @@ pub struct LeaveAnswer {
     /// The room that was left.
     pub room: String,
     /// The project.
-    pub project_id: Id,
+    #[schemars(with = "Id")]
+    pub project_id: Value,
     /// It was not joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub noop: Option<True>,
 }
 
@@ -204,7 +172,7 @@ wire! {
         /// The project.
         project_id: Id,
         /// The events.
-        events: Vec<ListedEvent>,
+        events: Vec<ListedEvent<'static>>,
         /// Of the last of them, or of the point itself.
         seq: i64,
         /// After it.
@@ -242,15 +210,6 @@ pub enum SyncAnswer {
 }
 
 wire! {
-    /// The answer to `auth:refresh`.
-    RefreshAnswer {
-        ..done: Done,
-        /// Who the user is.
-        user_id: String,
-        /// When the new token expires; null if it never does.
-        expires_at: Nullable<Time>,
-    }
-
     /// The answer to `subscribe`.
     SubscribeAnswer {
         ..done: Done,
@@ -277,8 +236,21 @@ wire! {
     }
 }
 
+/// The answer to `auth:refresh`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshAnswer {
+    /// It succeeded.
+    #[serde(flatten)]
+    pub done: Done,
+    /// Who the user is.
+    pub user_id: String,
+    /// When the new token expires; null if it never does.
+    pub expires_at: Nullable<Time>,
+}
+
 /// The answer to `unsubscribe`.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 pub struct UnsubscribeAnswer {
     /// It succeeded.
     #[serde(flatten)]
@@ -286,5 +258,6 @@ pub struct UnsubscribeAnswer {
     /// What is not heard any more.
     pub channels: Vec<String>,
     /// Nothing of it was heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub noop: Option<True>,
 }

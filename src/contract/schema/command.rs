@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::entity::{EpicFields, Role, SprintFields, TaskFields};
+use super::entity::{EpicFields, SprintFields, TaskFields};
 use super::kit::{Fields, Id, Usually, wire};
+use crate::domain::Role;
 
 /// What something is called.
 #[derive(JsonSchema)]
@@ -117,48 +118,89 @@ wire! {
         project_id: Id,
         ..options: Options,
     }
+}
 
-    /// What clients say of a new task.
-    NewTask {
-        /// Its id; a `UUIDv7` if it is missing.
-        id: Option<Id>,
-        /// What it is called.
-        title: Option<Title>,
-        ..fields: TaskFields,
-    }
+/// Declares what clients say of entities of a kind.
+macro_rules! of_kind {
+    (
+        $kind:literal, $a_kind:literal, $id:ident, $fields:ty;
+        $new:ident, $create:ident, $change:ident;
+        $(#[$about_update:meta])* $update:ident;
+        $(#[$about_ref:meta])* $ref:ident;
+    ) => {
+        wire! {
+            #[doc = concat!("What clients say of a new ", $kind, ".")]
+            $new {
+                /// Its id; a `UUIDv7` if it is missing.
+                id: Option<Id>,
+                /// What it is called.
+                title: Option<Title>,
+                ..fields: $fields,
+            }
 
-    /// `task:create`
-    TaskCreate {
-        /// The project.
-        project_id: Id,
-        ..new: NewTask,
-        ..options: Options,
-    }
+            #[doc = concat!("`", $kind, ":create`")]
+            $create {
+                /// The project.
+                project_id: Id,
+                ..new: $new,
+                ..options: Options,
+            }
 
-    /// What may change of a task. Fields that are not sent stay.
-    TaskChange {
-        /// What it is called.
-        title: Option<Usually<String>>,
-        ..fields: TaskFields,
-        ..options: ChangeOptions,
-    }
+            #[doc = concat!("What may change of ", $a_kind, ". Fields that are not sent stay.")]
+            $change {
+                /// What it is called.
+                title: Option<Usually<String>>,
+                ..fields: $fields,
+                ..options: ChangeOptions,
+            }
 
+            $(#[$about_update])*
+            $update {
+                #[doc = concat!("The ", $kind, ".")]
+                $id: Id,
+                ..place: Where,
+                ..change: $change,
+            }
+
+            $(#[$about_ref])*
+            $ref {
+                #[doc = concat!("The ", $kind, ".")]
+                $id: Id,
+                ..place: Where,
+                ..options: Options,
+            }
+        }
+    };
+}
+
+of_kind! {
+    "task", "a task", task_id, TaskFields;
+    NewTask, TaskCreate, TaskChange;
     /// `task:update`
-    TaskUpdate {
-        /// The task.
-        task_id: Id,
-        ..place: Where,
-        ..change: TaskChange,
-    }
-
+    TaskUpdate;
     /// `task:delete`, `task:restore`
-    TaskRef {
-        /// The task.
-        task_id: Id,
-        ..place: Where,
-        ..options: Options,
-    }
+    TaskRef;
+}
 
+of_kind! {
+    "epic", "an epic", epic_id, EpicFields;
+    NewEpic, EpicCreate, EpicChange;
+    /// `epic:update`
+    EpicUpdate;
+    /// `epic:delete`
+    EpicRef;
+}
+
+of_kind! {
+    "sprint", "a sprint", sprint_id, SprintFields;
+    NewSprint, SprintCreate, SprintChange;
+    /// `sprint:update`, `sprint:start`
+    SprintUpdate;
+    /// `sprint:delete`
+    SprintRef;
+}
+
+wire! {
     /// `task:status`
     TaskStatus {
         /// The task.
@@ -188,88 +230,6 @@ wire! {
         task_id: Id,
         ..place: Where,
         ..to: TaskPlace,
-    }
-
-    /// What clients say of a new epic.
-    NewEpic {
-        /// Its id; a `UUIDv7` if it is missing.
-        id: Option<Id>,
-        /// What it is called.
-        title: Option<Title>,
-        ..fields: EpicFields,
-    }
-
-    /// `epic:create`
-    EpicCreate {
-        /// The project.
-        project_id: Id,
-        ..new: NewEpic,
-        ..options: Options,
-    }
-
-    /// What may change of an epic. Fields that are not sent stay.
-    EpicChange {
-        /// What it is called.
-        title: Option<Usually<String>>,
-        ..fields: EpicFields,
-        ..options: ChangeOptions,
-    }
-
-    /// `epic:update`
-    EpicUpdate {
-        /// The epic.
-        epic_id: Id,
-        ..place: Where,
-        ..change: EpicChange,
-    }
-
-    /// `epic:delete`
-    EpicRef {
-        /// The epic.
-        epic_id: Id,
-        ..place: Where,
-        ..options: Options,
-    }
-
-    /// What clients say of a new sprint.
-    NewSprint {
-        /// Its id; a `UUIDv7` if it is missing.
-        id: Option<Id>,
-        /// What it is called.
-        title: Option<Title>,
-        ..fields: SprintFields,
-    }
-
-    /// `sprint:create`
-    SprintCreate {
-        /// The project.
-        project_id: Id,
-        ..new: NewSprint,
-        ..options: Options,
-    }
-
-    /// What may change of a sprint. Fields that are not sent stay.
-    SprintChange {
-        /// What it is called.
-        title: Option<Usually<String>>,
-        ..fields: SprintFields,
-        ..options: ChangeOptions,
-    }
-
-    /// `sprint:update`, `sprint:start`
-    SprintUpdate {
-        /// The sprint.
-        sprint_id: Id,
-        ..place: Where,
-        ..change: SprintChange,
-    }
-
-    /// `sprint:delete`
-    SprintRef {
-        /// The sprint.
-        sprint_id: Id,
-        ..place: Where,
-        ..options: Options,
     }
 
     /// How a sprint ends.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 
 use super::kit::{Fields, Id, Time, Usually, wire};
+use crate::domain::Role;
 
 wire! {
     /// What the server says of every entity.
@@ -125,20 +126,6 @@ wire! {
         ..stamps: Stamps,
         ..more: Fields,
     }
-}
-
-/// A role in a project. Each may do what those before it may.
-#[derive(JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Sees everything and changes nothing.
-    Viewer,
-    /// Works on tasks, epics and sprints.
-    Member,
-    /// Describes the project and says who belongs to it.
-    Admin,
-    /// Deletes the project and makes other owners.
-    Owner,
 }
 
 wire! {

@@ -1,7 +1,9 @@
 //! What the server tells.
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::answer::{Person, ProjectState, Refused};
 use super::entity::Task;
@@ -90,27 +92,40 @@ wire! {
 }
 
 /// The connection cannot see a project any more, and has left its room.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessRevoked {
     /// The project.
-    pub project_id: Id,
+    #[schemars(with = "Id")]
+    pub project_id: Value,
     /// Its room.
     pub room: String,
     /// Why.
     pub reason: RevokedReason,
     /// Of the event by which somebody was removed, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
 }
 
 /// Why somebody cannot see a project any more.
-#[derive(JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RevokedReason {
     /// Removed from its members.
     Removed,
     /// A newer token gives no role any more.
     Token,
+}
+
+impl RevokedReason {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Token => "token",
+        }
+    }
 }
 
 wire! {
@@ -134,7 +149,7 @@ wire! {
 }
 
 /// It is not known what a client missed, nor of which projects: join what you need.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 pub struct SessionReset {
     /// Always.
     pub reset: True,
@@ -143,18 +158,19 @@ pub struct SessionReset {
 }
 
 /// The connection may not hear a channel any more.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 pub struct ChannelRevoked {
     /// The channel.
     pub channel: String,
     /// Why.
     pub reason: RevokedReason,
     /// Of the event by which that is so, if it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
 }
 
 /// Not everything that a client missed of a channel can be had: it goes on with what is kept.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 pub struct ChannelReset {
     /// The channel.
     pub channel: String,
@@ -167,7 +183,7 @@ pub struct ChannelReset {
 }
 
 /// The connection's token expires soon.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthExpiring {
     /// When.
@@ -248,10 +264,10 @@ wire! {
 }
 
 /// An event of a channel, whatever its type.
-#[derive(JsonSchema)]
-pub struct ChannelEvent {
+#[derive(Serialize, JsonSchema)]
+pub struct ChannelEvent<'a> {
     /// The channel that it is about.
-    pub channel: String,
+    pub channel: &'a str,
     /// What happened: as its publisher named it, or the name under which a project's event is heard.
     #[serde(rename = "type")]
     pub event_type: String,
@@ -262,7 +278,8 @@ pub struct ChannelEvent {
     /// When it was committed.
     pub timestamp: Time,
     /// Who did it.
-    pub actor: String,
+    pub actor: &'a str,
     /// What its publisher said, as it was sent.
-    pub data: Value,
+    #[schemars(with = "Value")]
+    pub data: &'a RawValue,
 }

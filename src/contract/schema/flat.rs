@@ -3,23 +3,23 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::kit::{Fields, Time};
+use super::kit::{Fields, Time, wire};
 
 /// Describes messages that a type of their own tells apart.
 macro_rules! messages {
-    ($($(#[$doc:meta])* $name:ident = $type:literal { $($(#[$field_doc:meta])* $field:ident: $of:ty,)* })+) => {
-        $(
-            $(#[$doc])*
-            #[derive(JsonSchema)]
-            #[serde(rename_all = "camelCase")]
-            pub struct $name {
-                /// What it is.
-                #[serde(rename = "type")]
-                #[schemars(extend("const" = $type))]
-                pub message_type: String,
-                $($(#[$field_doc])* pub $field: $of,)*
-            }
-        )+
+    ($($(#[$doc:meta])* $name:ident = $type:literal { $($fields:tt)* })+) => {
+        wire! {
+            $(
+                $(#[$doc])*
+                $name {
+                    /// What it is.
+                    #[serde(rename = "type")]
+                    #[schemars(extend("const" = $type))]
+                    message_type: String,
+                    $($fields)*
+                }
+            )+
+        }
     };
 }
 
@@ -46,9 +46,7 @@ messages! {
     FlatWelcome = "welcome" {
         /// When.
         timestamp: Time,
-        /// What else there is to say.
-        #[serde(flatten)]
-        more: Fields,
+        ..more: Fields,
     }
     /// The answer to a `subscribe`.
     FlatSubscribed = "subscribed" {
@@ -56,9 +54,7 @@ messages! {
         session_id: Option<String>,
         /// When.
         timestamp: Time,
-        /// What else there is to say.
-        #[serde(flatten)]
-        more: Fields,
+        ..more: Fields,
     }
     /// The answer to an `unsubscribe`.
     FlatUnsubscribed = "unsubscribed" {
@@ -66,17 +62,13 @@ messages! {
         session_id: Option<String>,
         /// When.
         timestamp: Time,
-        /// What else there is to say.
-        #[serde(flatten)]
-        more: Fields,
+        ..more: Fields,
     }
     /// A sign of life every 30 s, for those who asked for it by `?heartbeat=1`.
     FlatHeartbeat = "heartbeat" {
         /// When.
         timestamp: Time,
-        /// What else there is to say.
-        #[serde(flatten)]
-        more: Fields,
+        ..more: Fields,
     }
     /// A burst of messages in one, for those who asked for it by `?batch=100`.
     FlatBatch = "batchUpdate" {
@@ -91,9 +83,7 @@ messages! {
         timestamp: Time,
         /// A sentence for a person.
         error: String,
-        /// What else there is to say, as in any refusal.
-        #[serde(flatten)]
-        more: Fields,
+        ..more: Fields,
     }
     /// The answer to a message that carried an `id`.
     FlatAck = "ack" {
@@ -103,9 +93,7 @@ messages! {
         timestamp: Time,
         /// Whether it was accepted.
         ok: bool,
-        /// The rest of the answer.
-        #[serde(flatten)]
-        more: Fields,
+        ..more: Fields,
     }
     /// Whether the server is there.
     FlatPing = "ping" {}
@@ -142,56 +130,47 @@ messages! {
     }
 }
 
-/// What a client says of itself.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Handshake {
-    /// Its API key.
-    pub api_key: Option<String>,
-    /// Or a token.
-    pub token: Option<String>,
-    /// Any field, such as the client's name and version.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+wire! {
+    /// What a client says of itself.
+    Handshake {
+        /// Its API key.
+        api_key: Option<String>,
+        /// Or a token.
+        token: Option<String>,
+        ..more: Fields,
+    }
 
-/// An event of a channel, or a signal. Its data stands at the top level, too, where nothing else has its name.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FlatEvent {
-    /// What happened: `ai_progress`, `task:updated`.
-    #[serde(rename = "type")]
-    pub message_type: String,
-    /// When.
-    pub timestamp: Time,
-    /// The channel that it is about.
-    pub channel: Option<String>,
-    /// Of a channel `session:<id>`: the id.
-    pub session_id: Option<String>,
-    /// 1, 2, 3…: its place in the channel. A signal has none.
-    pub seq: Option<i64>,
-    /// What its publisher said, as it was sent.
-    pub data: Option<Value>,
-    /// After it. A signal has none.
-    pub cursor: Option<String>,
-    /// What its publisher said.
-    #[serde(flatten)]
-    pub more: Fields,
-}
+    /// An event of a channel, or a signal. Its data stands at the top level, too, where nothing else has its name.
+    FlatEvent {
+        /// What happened: `ai_progress`, `task:updated`.
+        #[serde(rename = "type")]
+        message_type: String,
+        /// When.
+        timestamp: Time,
+        /// The channel that it is about.
+        channel: Option<String>,
+        /// Of a channel `session:<id>`: the id.
+        session_id: Option<String>,
+        /// 1, 2, 3…: its place in the channel. A signal has none.
+        seq: Option<i64>,
+        /// What its publisher said, as it was sent.
+        data: Option<Value>,
+        /// After it. A signal has none.
+        cursor: Option<String>,
+        ..more: Fields,
+    }
 
-/// A command on a project, by the name of its event: or something for the others of the sender's session.
-#[derive(JsonSchema)]
-pub struct FlatCommand {
-    /// `task:update`, or whatever the server does not know.
-    #[serde(rename = "type")]
-    pub message_type: String,
-    /// What the event would carry.
-    pub data: Option<Value>,
-    /// To be acked with.
-    pub id: Option<Value>,
-    /// What is passed on.
-    #[serde(flatten)]
-    pub more: Fields,
+    /// A command on a project, by the name of its event: or something for the others of the sender's session.
+    FlatCommand {
+        /// `task:update`, or whatever the server does not know.
+        #[serde(rename = "type")]
+        message_type: String,
+        /// What the event would carry.
+        data: Option<Value>,
+        /// To be acked with.
+        id: Option<Value>,
+        ..more: Fields,
+    }
 }
 
 /// What the server says over a plain WebSocket.

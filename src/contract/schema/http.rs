@@ -1,15 +1,18 @@
 //! What only HTTP says: pages of lists, problems, publications, batches, figures.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{Code, Done, Refused, ResetAnswer};
+use super::super::ErrorCode;
+use super::answer::{Done, Refused, ResetAnswer};
 use super::command::{ChangeOptions, Options, Publish};
-use super::entity::{Entity, Role};
+use super::entity::Entity;
 use super::event::ChannelEvent;
 use super::kit::{Fields, Id, Nullable, Time, True, wire};
+use crate::domain::Role;
 
 wire! {
     /// A page of a list.
@@ -28,9 +31,9 @@ wire! {
 }
 
 /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
-#[derive(JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Problem {
+pub struct Problem<'a> {
     /// Which problem: `urn:boardcast:error:` and the code.
     #[serde(rename = "type")]
     pub problem_type: String,
@@ -39,20 +42,26 @@ pub struct Problem {
     /// The HTTP status.
     pub status: u16,
     /// A sentence for a person.
-    pub detail: String,
+    pub detail: &'a str,
     /// The request's id, which the server's log names, too.
-    pub instance: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<&'a str>,
     /// What programs act on.
-    pub code: Code,
+    pub code: ErrorCode,
     /// Whether the same may succeed later.
     pub retryable: bool,
     /// The field that is to blame, if one is.
-    pub field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'a str>,
     /// On a conflict: the entity now.
-    pub current: Option<Entity>,
+    #[schemars(with = "Option<Entity>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<Cow<'a, Value>>,
     /// After how many milliseconds the same may succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
     /// It is the first answer once more, because of the idempotency key.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicate: Option<True>,
 }
 
@@ -169,7 +178,7 @@ wire! {
         /// The project whose channel it is, if it is one's.
         project_id: Option<Id>,
         /// The events.
-        events: Vec<ChannelEvent>,
+        events: Vec<ChannelEvent<'static>>,
         /// Of the last of them, or of the point itself.
         seq: i64,
         /// After it.
@@ -201,7 +210,7 @@ pub enum Replay {
 }
 
 /// Figures of the WebSockets of an instance.
-#[derive(JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SocketStats {
     /// Since the start.
@@ -213,7 +222,7 @@ pub struct SocketStats {
 }
 
 /// A WebSocket.
-#[derive(JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SocketClient {
     /// A public id of the connection.
@@ -225,11 +234,12 @@ pub struct SocketClient {
     /// Whether it has answered the last ping.
     pub is_alive: bool,
     /// How the connection is.
-    pub state: String,
+    #[schemars(with = "String")]
+    pub state: &'static str,
 }
 
 /// How the WebSockets of an instance are.
-#[derive(JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SocketStatus {
     /// Always.
     pub success: True,
@@ -238,7 +248,7 @@ pub struct SocketStatus {
 }
 
 /// Figures of the WebSockets of an instance.
-#[derive(JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SocketFigures {
     /// Whether it takes connections.
@@ -248,79 +258,10 @@ pub struct SocketFigures {
     /// When the last message came or went; null before the first one.
     pub last_activity: Nullable<Time>,
     /// Seconds since the start.
-    pub uptime: f64,
+    #[schemars(with = "f64")]
+    pub uptime: u64,
     /// Messages since the start.
     pub message_count: u64,
-}
-
-/// Whether the server is well. More fields may follow.
-#[derive(JsonSchema)]
-pub struct Health {
-    /// `healthy` or `degraded`.
-    pub status: Wellbeing,
-    /// Of this start of the server.
-    pub instance: String,
-    /// Clients that are connected to it.
-    pub connections: u64,
-    /// All instances together.
-    pub cluster: Cluster,
-    /// Of the server.
-    pub version: String,
-    /// Since its start.
-    pub uptime_seconds: u64,
-    /// Channels that somebody hears.
-    pub feeds: u64,
-    /// Pages that were read from the log for them since the start.
-    pub log_reads: u64,
-    /// The database.
-    pub store: Part,
-    /// What connects the instances.
-    pub broker: Part,
-    /// Only with `INGRESS_CHANNELS`.
-    pub ingress: Option<Fields>,
-    /// Whom limits met.
-    pub limits: Fields,
-    /// What was not logged.
-    pub log: Fields,
-}
-
-/// How the server is.
-#[derive(JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Wellbeing {
-    /// All is well.
-    Healthy,
-    /// Something is away, or writes fail.
-    Degraded,
-}
-
-/// The instances that were heard of lately.
-#[derive(JsonSchema)]
-pub struct Cluster {
-    /// How many.
-    pub instances: u64,
-    /// The clients of all of them.
-    pub connections: u64,
-}
-
-/// What the server depends on.
-#[derive(JsonSchema)]
-pub struct Part {
-    /// Such as `sqlite`, `postgres`, `local`, `redis`.
-    pub kind: String,
-    /// `available`, `unavailable`, `alone`, and for the database `failing`.
-    pub status: String,
-    /// What is wrong, if something is.
-    pub error: Option<String>,
-}
-
-/// The answer of `/live` and `/ready`.
-#[derive(JsonSchema)]
-pub struct Probe {
-    /// `live`, `ready` or `unready`.
-    pub status: String,
-    /// Why not.
-    pub reason: Option<String>,
 }
 
 wire! {
@@ -340,16 +281,6 @@ wire! {
     }
 }
 
-/// A notification that was sent.
-#[derive(JsonSchema)]
-pub struct Notified {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// Of the notification.
-    pub id: String,
-}
-
 wire! {
     /// Names connections: exactly one of these.
     Audience {
@@ -366,20 +297,4 @@ wire! {
         /// All.
         everyone: Option<True>,
     }
-}
-
-/// How many connections there are.
-#[derive(JsonSchema)]
-pub struct ConnectionCount {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The room that was asked about, if it was one.
-    pub room: Option<String>,
-    /// How many connections there are, at all doors.
-    pub sockets: u64,
-    /// On each instance.
-    pub instances: BTreeMap<String, u64>,
-    /// Whether all instances have answered.
-    pub complete: bool,
 }

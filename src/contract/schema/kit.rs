@@ -7,7 +7,10 @@ use std::marker::PhantomData;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+
+use crate::domain::Timestamp;
 
 /// Under this key a schema says what a field usually is.
 pub const USUALLY: &str = "x-usually";
@@ -33,10 +36,24 @@ pub enum Id {
 }
 
 /// A moment in UTC, as ISO 8601: `2026-01-31T12:00:00.000Z`.
-pub struct Time;
+#[derive(Debug, Clone, Copy)]
+pub struct Time(pub Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
 
 /// `true`
+#[derive(Debug, Clone, Copy, Default)]
 pub struct True;
+
+impl Serialize for True {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(true)
+    }
+}
 
 /// `false`
 pub struct False;
@@ -45,7 +62,8 @@ pub struct False;
 pub struct Usually<T>(PhantomData<T>);
 
 /// This or null.
-pub struct Nullable<T>(PhantomData<T>);
+#[derive(Debug, Serialize)]
+pub struct Nullable<T>(pub Option<T>);
 
 /// Something that stands by itself, or an object with it.
 pub struct Or<T, U>(PhantomData<(T, U)>);

@@ -1,49 +1,59 @@
 //! What streams of server-sent events say.
 
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::kit::{Id, Time};
+use super::event::RevokedReason;
+use super::kit::{Id, Time, wire};
 
 /// The data of a message: an event of a channel, or a signal.
-#[derive(JsonSchema)]
-pub struct StreamData {
+#[derive(Serialize, JsonSchema)]
+pub struct StreamData<'a> {
     /// The channel that it is about.
-    pub channel: String,
+    #[schemars(with = "String")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<&'a str>,
     /// What happened.
-    pub message: StreamMessage,
+    pub message: StreamMessage<'a>,
 }
 
 /// What happened in a channel. A signal has only a type and data.
-#[derive(JsonSchema)]
-pub struct StreamMessage {
+#[derive(Serialize, JsonSchema)]
+pub struct StreamMessage<'a> {
     /// As its publisher named it, or the name under which a project's event is heard: `task:updated`.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: &'a str,
     /// 1, 2, 3…: its place in the channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
     /// Its own id, a `UUIDv7`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// When it was committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Time>,
     /// Who did it.
-    pub actor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<&'a str>,
     /// What its publisher said, as it was sent; of a project's event, what others hear as its payload.
-    pub data: Value,
+    #[schemars(with = "Value")]
+    pub data: &'a RawValue,
 }
 
-/// The data of a message named `access_revoked`: a channel may not be heard any more.
-#[derive(JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StreamRevoked {
-    /// The channel.
-    pub channel: String,
-    /// The project whose channel it is, if it is one's.
-    pub project_id: Option<Id>,
-    /// Its room.
-    pub room: Option<String>,
-    /// Why.
-    pub reason: super::event::RevokedReason,
-    /// Of the event by which that is so, if it was one.
-    pub seq: Option<i64>,
+wire! {
+    /// The data of a message named `access_revoked`: a channel may not be heard any more.
+    StreamRevoked {
+        /// The channel.
+        channel: String,
+        /// The project whose channel it is, if it is one's.
+        project_id: Option<Id>,
+        /// Its room.
+        room: Option<String>,
+        /// Why.
+        reason: RevokedReason,
+        /// Of the event by which that is so, if it was one.
+        seq: Option<i64>,
+    }
 }

@@ -82,7 +82,7 @@ pub static SERVER_EVENTS: [ServerEvent; 34] = [
     with_cursor::<event::EntityEvent<Member>>("member.added"),
     with_cursor::<event::EntityEvent<Member>>("member.updated"),
     with_cursor::<event::MemberRemoved>("member.removed"),
-    with_cursor::<event::ChannelEvent>("event"),
+    with_cursor::<event::ChannelEvent<'static>>("event"),
     with_cursor::<event::AccessRevoked>("project.access_revoked"),
     with_cursor::<event::ProjectReset>("project.reset"),
     with_cursor::<event::ChannelRevoked>("channel.access_revoked"),

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::value::RawValue;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::timeout;
 
 use super::door::Door;
@@ -14,9 +15,11 @@ use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
 use crate::clock::Clock;
 use crate::contract::Document;
+use crate::contract::schema::event::AuthExpiring;
+use crate::contract::schema::kit::Time;
 use crate::domain::{ChannelName, EventType, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber};
-use crate::session::{Reset, Revoked, Session};
+use crate::session::{Reset, RevokedReason, Session};
 
 /// How long other clients wait for one to take a reset.
 const TURN: Duration = Duration::from_secs(1);
@@ -30,10 +33,10 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    pub(crate) fn new(event_type: EventType, said: &Document) -> Self {
+    pub(crate) fn new(event_type: EventType, said: &impl Serialize) -> Self {
         Self {
             event_type,
-            payload: Some(said.to_raw()),
+            payload: Some(to_raw_value(said).expect("what crosses the wire is JSON")),
         }
     }
 
@@ -50,9 +53,10 @@ impl Notice {
         let left = expires_at
             .as_millis()
             .saturating_sub(Clock.now().as_millis());
-        let mut said = Document::default();
-        said.insert("expiresAt", expires_at.to_string());
-        said.insert("expiresInMs", left.max(0));
+        let said = AuthExpiring {
+            expires_at: Time(expires_at),
+            expires_in_ms: left.max(0),
+        };
         Self::new(EventType::known("auth.expiring"), &said)
     }
 
@@ -95,7 +99,7 @@ impl<D: Door> SessionSubscriber<D> {
     pub(crate) async fn tell_lost(&self, targets: &[Target]) {
         for target in targets {
             self.settle_room(&target.channel);
-            let (event_type, said) = Session::revoked(target, Revoked::Token, None);
+            let (event_type, said) = Session::revoked(target, RevokedReason::Token, None);
             let notice = Notice::new(event_type, &said);
             self.tell(&notice, true).await;
         }

@@ -16,7 +16,7 @@ use crate::contract::{ErrorCode, Request};
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
-use crate::session::{Delivery, Outcome, Resumed, Revoked, Session};
+use crate::session::{Delivery, Outcome, Resumed, RevokedReason, Session};
 
 /// See the module's description.
 pub(crate) struct SessionSubscriber<D: Door> {
@@ -162,7 +162,7 @@ impl<D: Door> SessionSubscriber<D> {
             Some(project) => Target::project(&project),
             None => Target::from(event.channel.clone()),
         };
-        let (event_type, said) = Session::revoked(&target, Revoked::Removed, Some(event.seq));
+        let (event_type, said) = Session::revoked(&target, RevokedReason::Removed, Some(event.seq));
         let notice = Notice::new(event_type, &said);
         let cursor = self.session.cursor_without(&event.channel);
         if !out.has_room(Kind::Event, notice.bytes() + cursor.len()) {
@@ -223,7 +223,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
                 if told == Offer::Full {
                     return told;
                 }
-                self.session.expel(&event.channel, Revoked::Removed);
+                self.session.expel(&event.channel, RevokedReason::Removed);
                 if door.is_over(&self.session) {
                     self.connection.finish(Close::Normal, "access_revoked");
                 }

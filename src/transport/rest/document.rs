@@ -187,7 +187,7 @@ fn responses(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Map<String
     for answer in &endpoint.answers {
         responses.insert(answer.status.to_string(), response(answer, generator));
     }
-    let problem: Value = of::<Problem>(generator).into();
+    let problem: Value = of::<Problem<'_>>(generator).into();
     for code in ALWAYS.iter().chain(endpoint.refusals) {
         let status = code.http_status().to_string();
         let refusal = responses.entry(status).or_insert_with(|| {

@@ -6,6 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::contract::schema::kit::Time;
+use crate::contract::schema::stream::{StreamData, StreamMessage};
 use crate::contract::{EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, EventType, Signal};
 
@@ -15,29 +17,6 @@ const RETRY_MS: u32 = 2000;
 const SOONEST: Duration = Duration::from_secs(1);
 /// What a message weighs besides its payload and its cursor.
 const ENVELOPE: usize = 256;
-
-/// What is told of an event that reaches its subscribers through a channel.
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<&'a str>,
-    message: Message<'a>,
-}
-
-#[derive(Serialize)]
-struct Message<'a> {
-    r#type: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seq: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<&'a str>,
-    /// As it stands in the log, byte for byte.
-    data: &'a RawValue,
-}
 
 /// How a client wants to be told.
 #[derive(Debug, Clone, Copy)]
@@ -52,13 +31,13 @@ impl Form {
     /// An event, after which the client stands at this cursor.
     pub(super) fn event(self, event: &Event, cursor: &str) -> Bytes {
         let name = self.style.name(&event.event_type);
-        let told = Told {
+        let told = StreamData {
             channel: Some(event.subject().as_str()),
-            message: Message {
-                r#type: &name,
+            message: StreamMessage {
+                event_type: &name,
                 seq: Some(event.seq),
                 id: Some(event.id.0.to_string()),
-                timestamp: Some(event.created_at.to_string()),
+                timestamp: Some(Time(event.created_at)),
                 actor: Some(event.actor.as_str()),
                 data: &event.payload,
             },
@@ -94,10 +73,10 @@ impl Form {
         cursor: Option<&str>,
     ) -> Bytes {
         let name = self.style.name(event_type);
-        let told = Told {
+        let told = StreamData {
             channel,
-            message: Message {
-                r#type: &name,
+            message: StreamMessage {
+                event_type: &name,
                 seq: None,
                 id: None,
                 timestamp: None,
@@ -108,9 +87,9 @@ impl Form {
         self.write(&told, cursor)
     }
 
-    fn write(self, told: &Told<'_>, cursor: Option<&str>) -> Bytes {
-        let name =
-            Some(told.message.r#type).filter(|name| self.named && !ServerWord::is_spelled(name));
+    fn write(self, told: &StreamData<'_>, cursor: Option<&str>) -> Bytes {
+        let name = Some(told.message.event_type)
+            .filter(|name| self.named && !ServerWord::is_spelled(name));
         let bytes = told.message.data.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
         let mut frame = Frame::new(bytes);
         frame.fields(name, cursor);

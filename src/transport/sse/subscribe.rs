@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::codec::SseDoor;
 use crate::contract::{Document, ErrorCode, Reply, Request, ServerWord, Subscribe};
 use crate::domain::{EventType, Fields, Target};
-use crate::session::{Outcome, Revoked, Session};
+use crate::session::{Outcome, RevokedReason, Session};
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::request_loop::lost;
 use crate::transport::connection::subscriber::SessionSubscriber;
@@ -60,7 +60,8 @@ impl SessionSubscriber<SseDoor> {
                 }
                 Err(refusal) if one_by_one(&refusal) => {
                     let target = Target::from(channel.clone());
-                    let (event_type, said) = Session::revoked(&target, Revoked::Removed, None);
+                    let (event_type, said) =
+                        Session::revoked(&target, RevokedReason::Removed, None);
                     missed.push(Missed::Known(event_type, said));
                 }
                 Err(refusal) => return Err(refusal),

@@ -6,27 +6,15 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use serde_json::json;
 
 use super::codec::{Shared, WebSocketConnection, WebSocketDoor};
-use crate::contract::schema::http::{SocketStats, SocketStatus};
+use crate::contract::schema::http::{SocketClient, SocketFigures, SocketStats, SocketStatus};
+use crate::contract::schema::kit::{Nullable, Time, True};
 use crate::transport::connection::registry::Registry;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_public};
 use crate::transport::visitor::PublicCaller;
 
-/// A client, for administrators.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Client {
-    id: String,
-    user_id: Option<String>,
-    session_id: Option<String>,
-    is_alive: bool,
-    state: &'static str,
-}
-
-impl Client {
+impl SocketClient {
     fn of(connection: &WebSocketConnection) -> Self {
         let subscriber = connection.subscriber();
         let state = match (connection.queue.is_closed(), &subscriber) {
@@ -36,8 +24,8 @@ impl Client {
         };
         Self {
             id: connection.client.to_string(),
-            user_id: subscriber.and_then(|subscriber| connection.user_of(&subscriber)),
-            session_id: connection.door.session_id(),
+            user_id: Nullable(subscriber.and_then(|subscriber| connection.user_of(&subscriber))),
+            session_id: Nullable(connection.door.session_id()),
             is_alive: connection.door.heartbeat.is_alive(),
             state,
         }
@@ -92,30 +80,30 @@ fn stats(registry: &Registry<WebSocketDoor>, shared: &Shared, caller: &PublicCal
     let clients: Vec<_> = if caller.is_administrator {
         connections
             .iter()
-            .map(|connection| Client::of(connection))
+            .map(|connection| SocketClient::of(connection))
             .collect()
     } else {
         Vec::new()
     };
-    let stats = json!({
-        "totalConnections": shared.opened.load(Ordering::Relaxed),
-        "activeConnections": active,
-        "clients": clients,
-    });
-    Json(stats).into_response()
+    Json(SocketStats {
+        total_connections: shared.opened.load(Ordering::Relaxed),
+        active_connections: active as u64,
+        clients: Some(clients),
+    })
+    .into_response()
 }
 
 fn status(registry: &Registry<WebSocketDoor>, shared: &Shared) -> Response {
-    let last_activity = shared.last_activity().map(|at| at.to_string());
-    let status = json!({
-        "success": true,
-        "data": {
-            "connected": !registry.app.lifecycle().is_retiring(),
-            "clients": registry.all().len(),
-            "lastActivity": last_activity,
-            "uptime": registry.app.uptime().as_secs(),
-            "messageCount": shared.messages.load(Ordering::Relaxed),
-        },
-    });
-    Json(status).into_response()
+    let figures = SocketFigures {
+        connected: !registry.app.lifecycle().is_retiring(),
+        clients: registry.all().len() as u64,
+        last_activity: Nullable(shared.last_activity().map(Time)),
+        uptime: registry.app.uptime().as_secs(),
+        message_count: shared.messages.load(Ordering::Relaxed),
+    };
+    Json(SocketStatus {
+        success: True,
+        data: figures,
+    })
+    .into_response()
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use boardcast::contract::EventStyle;
-use boardcast::contract::schema::answer::{Code, Refused};
+use boardcast::contract::schema::answer::Refused;
 use boardcast::contract::schema::{
     self, ClientEvent, Describe, ERROR, SERVER_EVENTS, ServerEvent, client_event, client_events,
 };
+use boardcast::contract::{ErrorCode, EventStyle};
 use boardcast::domain::EventType;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::support::client::{Client, Received};
 /// The definitions of all types that events carry.
 pub(super) fn definitions() -> Value {
     let mut generator = schema::settings().into_generator();
-    generator.subschema_for::<Code>();
+    generator.subschema_for::<ErrorCode>();
     generator.subschema_for::<Refused>();
     for event in SERVER_EVENTS.iter().chain([&ERROR]) {
         (event.payload)(&mut generator);
