@@ -36,7 +36,7 @@ pub use cursor::{
     MAX_CURSOR_TYPES_BYTES, Position, UNKNOWN_CHANNELS,
 };
 pub use data_schema::{DATA_SCHEMAS, check_data};
-pub use document::Document;
+pub use document::{Document, json_text};
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use mark::{read_mark, write_mark};

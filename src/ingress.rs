@@ -34,7 +34,7 @@ struct Counts {
     expired: AtomicU64,
 }
 
-/// What `/health` says.
+/// What `/health` says of messages that backends publish through Redis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "IngressReport")]
 pub struct Report {

@@ -2214,7 +2214,7 @@ export interface TaskStatus {
   idempotencyKey?: string;
   /** The project. */
   projectId?: Id;
-  /** What its status is to be. */
+  /** What the status is to be. */
   status: string;
   /** The task. */
   taskId: Id;

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
@@ -24,7 +24,7 @@ use crate::contract::schema::http as schema;
 use crate::contract::{Audience, ErrorCode, Notification, Reply};
 use crate::domain::{EventId, Fields};
 use crate::transport::connection::operators::{Count, Operators};
-use crate::transport::gate::whole_seconds;
+use crate::transport::gate::plain as plain_refusal;
 use crate::transport::rest::endpoint::{Answer, Body, Endpoint, Parameter, of};
 use crate::transport::visitor::admit_operator;
 
@@ -183,19 +183,7 @@ impl From<Reply> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = self.0.code().map(ErrorCode::http_status);
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let json = [(header::CONTENT_TYPE, "application/json")];
-        let wait = self.0.retry_after().map(whole_seconds);
-        let wait = wait.map(|wait| (header::RETRY_AFTER, wait.into()));
-        let body = self.0.to_raw().get().to_owned();
-        (
-            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            json,
-            HeaderMap::from_iter(wait),
-            body,
-        )
-            .into_response()
+        plain_refusal(&self.0)
     }
 }
 

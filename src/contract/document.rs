@@ -10,6 +10,16 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::domain::Fields;
 use crate::memory::{Held, MemoryBudget};
 
+/// What crosses the wire, as JSON text.
+///
+/// # Panics
+///
+/// Never: maps with string keys, lists and texts are always JSON.
+#[must_use]
+pub fn json_text(said: &(impl Serialize + ?Sized)) -> Box<RawValue> {
+    to_raw_value(said).expect("what crosses the wire is always JSON")
+}
+
 /// See the module. It is cheap to clone, however large its texts are.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
@@ -45,13 +55,9 @@ impl Document {
     }
 
     /// Turns a value into text, once for all clones.
-    ///
-    /// # Panics
-    ///
-    /// Never: JSON, as values or as texts, is always JSON.
     pub fn insert_text(&mut self, key: &'static str, value: &impl Serialize) {
-        let text = to_raw_value(value).expect("JSON is always JSON");
-        self.shared.push((key, Shared::Text(text.into())));
+        self.shared
+            .push((key, Shared::Text(json_text(value).into())));
     }
 
     /// Sets an object: as a value if it is small, and else as text, of which a value takes up to a hundred times the memory.
@@ -112,13 +118,9 @@ impl Document {
     }
 
     /// The object as JSON text.
-    ///
-    /// # Panics
-    ///
-    /// Never: a map with string keys is always JSON.
     #[must_use]
     pub fn to_raw(&self) -> Box<RawValue> {
-        to_raw_value(self).expect("a map with string keys is always JSON")
+        json_text(self)
     }
 
     /// Counts the memory of its texts for as long as one of its clones is there.
@@ -206,12 +208,7 @@ impl Serialize for Document {
 
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
-        let text = |document: &Self| {
-            to_raw_value(document)
-                .map(|text| text.get().to_owned())
-                .ok()
-        };
-        text(self) == text(other)
+        self.to_raw().get() == other.to_raw().get()
     }
 }
 

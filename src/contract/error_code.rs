@@ -6,83 +6,63 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Why something was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorCode {
+/// Makes the enum, the list of all and their properties out of one table: name on the wire, HTTP status, whether the same
+/// may succeed later.
+macro_rules! codes {
+    ($($(#[$about:meta])* $code:ident = $name:literal, $status:literal, $retryable:literal;)*) => {
+        /// Why something was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+        pub enum ErrorCode {
+            $($(#[$about])* #[serde(rename = $name)] $code,)*
+        }
+
+        impl ErrorCode {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)*];
+
+            const fn row(self) -> (&'static str, u16, bool) {
+                match self {
+                    $(Self::$code => ($name, $status, $retryable),)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
     /// There is no event of that name.
-    UnknownEvent,
+    UnknownEvent = "unknown_event", 400, false;
     /// The payload breaks a rule; `field` says where.
-    ValidationFailed,
+    ValidationFailed = "validation_failed", 422, false;
     /// The payload, or what would become of the entity, is too large.
-    PayloadTooLarge,
+    PayloadTooLarge = "payload_too_large", 413, false;
     /// There is no token, or it is not valid.
-    Unauthenticated,
+    Unauthenticated = "unauthenticated", 401, false;
     /// The caller may not do this.
-    Forbidden,
+    Forbidden = "forbidden", 403, false;
     /// There is no such thing.
-    NotFound,
+    NotFound = "not_found", 404, false;
     /// It has been deleted.
-    Gone,
+    Gone = "gone", 410, false;
     /// Somebody else has changed the same in the meantime.
-    Conflict,
+    Conflict = "conflict", 409, false;
     /// It is not, or not any more, as `If-Match` says that it must be.
-    PreconditionFailed,
+    PreconditionFailed = "precondition_failed", 412, false;
     /// The idempotency key belongs to another command.
-    IdempotencyKeyReused,
+    IdempotencyKeyReused = "idempotency_key_reused", 422, false;
     /// Something else can be done there.
-    MethodNotAllowed,
+    MethodNotAllowed = "method_not_allowed", 405, false;
     /// The body is of another form than the server understands.
-    UnsupportedMediaType,
+    UnsupportedMediaType = "unsupported_media_type", 415, false;
     /// Too much at once; `retryAfterMs` says when to try again.
-    RateLimited,
+    RateLimited = "rate_limited", 429, true;
     /// The server can't do it now.
-    Unavailable,
+    Unavailable = "unavailable", 503, true;
     /// The server is to blame.
-    Internal,
+    Internal = "internal", 500, false;
 }
 
 impl ErrorCode {
-    /// All codes.
-    pub const ALL: [Self; 15] = [
-        Self::UnknownEvent,
-        Self::ValidationFailed,
-        Self::PayloadTooLarge,
-        Self::Unauthenticated,
-        Self::Forbidden,
-        Self::NotFound,
-        Self::Gone,
-        Self::Conflict,
-        Self::PreconditionFailed,
-        Self::IdempotencyKeyReused,
-        Self::MethodNotAllowed,
-        Self::UnsupportedMediaType,
-        Self::RateLimited,
-        Self::Unavailable,
-        Self::Internal,
-    ];
-
-    /// The table: name on the wire, HTTP status, whether the same may succeed later.
-    const fn row(self) -> (&'static str, u16, bool) {
-        match self {
-            Self::UnknownEvent => ("unknown_event", 400, false),
-            Self::ValidationFailed => ("validation_failed", 422, false),
-            Self::PayloadTooLarge => ("payload_too_large", 413, false),
-            Self::Unauthenticated => ("unauthenticated", 401, false),
-            Self::Forbidden => ("forbidden", 403, false),
-            Self::NotFound => ("not_found", 404, false),
-            Self::Gone => ("gone", 410, false),
-            Self::Conflict => ("conflict", 409, false),
-            Self::PreconditionFailed => ("precondition_failed", 412, false),
-            Self::IdempotencyKeyReused => ("idempotency_key_reused", 422, false),
-            Self::MethodNotAllowed => ("method_not_allowed", 405, false),
-            Self::UnsupportedMediaType => ("unsupported_media_type", 415, false),
-            Self::RateLimited => ("rate_limited", 429, true),
-            Self::Unavailable => ("unavailable", 503, true),
-            Self::Internal => ("internal", 500, false),
-        }
-    }
-
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -113,7 +93,8 @@ impl FromStr for ErrorCode {
 
     fn from_str(name: &str) -> Result<Self, ()> {
         Self::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .find(|code| code.as_str() == name)
             .ok_or(())
     }
@@ -125,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_code_is_found_by_its_own_name() {
-        for code in ErrorCode::ALL {
+        for &code in ErrorCode::ALL {
             assert_eq!(code.as_str().parse(), Ok(code));
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
@@ -133,7 +114,8 @@ mod tests {
 
     #[test]
     fn only_what_passes_by_itself_is_retryable() {
-        let retryable = ErrorCode::ALL.into_iter().filter(|code| code.retryable());
+        let all = ErrorCode::ALL.iter().copied();
+        let retryable = all.filter(|code| code.retryable());
         assert!(retryable.eq([ErrorCode::RateLimited, ErrorCode::Unavailable]));
     }
 }

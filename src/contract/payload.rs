@@ -1,9 +1,10 @@
 //! What clients are told about an entity, in acks, snapshots and events.
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::EventStyle;
+use super::document::json_text;
 use super::field::canonical;
 use super::schema::answer::ListedEvent;
 use super::schema::event::ChannelEvent;
@@ -27,20 +28,12 @@ pub fn entity(entity: &Entity) -> Fields {
 }
 
 /// An entity's state as JSON text.
-///
-/// # Panics
-///
-/// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn text(of: &Entity) -> Box<RawValue> {
-    to_raw_value(&entity(of)).expect("a map with string keys is always JSON")
+    json_text(&entity(of))
 }
 
 /// An event's payload: what the sender sent, over it the state, over it what the event says besides.
-///
-/// # Panics
-///
-/// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
     let mut payload = if draft.echo { echo.clone() } else { Map::new() };
@@ -54,7 +47,7 @@ pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
     }
     payload.extend(draft.extra.clone());
     put(&mut payload, "seq", seq);
-    to_raw_value(&payload).expect("a map with string keys is always JSON")
+    json_text(&payload)
 }
 
 /// If a field was sent under both of its spellings, both say its value: whoever keeps them stays in step.
@@ -71,10 +64,6 @@ fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
 }
 
 /// An event of the log as a list shows it: the name under which it is delivered, and its payload.
-///
-/// # Panics
-///
-/// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn listed(event: &Event, style: EventStyle) -> Box<RawValue> {
     let listed = ListedEvent {
@@ -82,14 +71,10 @@ pub fn listed(event: &Event, style: EventStyle) -> Box<RawValue> {
         seq: event.seq,
         payload: &event.payload,
     };
-    to_raw_value(&listed).expect("a map with string keys is always JSON")
+    json_text(&listed)
 }
 
 /// An event with what is known of it, as those hear it who listen to whole channels.
-///
-/// # Panics
-///
-/// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn message(event: &Event, style: EventStyle) -> Box<RawValue> {
     let message = ChannelEvent {
@@ -101,14 +86,10 @@ pub fn message(event: &Event, style: EventStyle) -> Box<RawValue> {
         actor: event.actor.as_str(),
         data: &event.payload,
     };
-    to_raw_value(&message).expect("a map with string keys is always JSON")
+    json_text(&message)
 }
 
 /// A signal's payload: what the sender sent, over it where and who.
-///
-/// # Panics
-///
-/// Never: a map with string keys is always JSON.
 #[must_use]
 pub fn signal(
     mut sent: Fields,
@@ -119,7 +100,7 @@ pub fn signal(
     put(&mut sent, "projectId", project.to_json());
     put(&mut sent, "userId", actor.as_str());
     put(&mut sent, "connectionId", connection.to_string());
-    to_raw_value(&sent).expect("a map with string keys is always JSON")
+    json_text(&sent)
 }
 
 fn is_deletion(draft: &Draft) -> bool {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
+use super::document::json_text;
 use super::{Document, ErrorCode, payload};
 use crate::domain::{Fields, Refusal, Seq};
 
@@ -254,20 +255,16 @@ impl Reply {
     }
 
     /// The answer as JSON text.
-    ///
-    /// # Panics
-    ///
-    /// Never: a map with string keys is always JSON.
     #[must_use]
     pub fn to_raw(&self) -> Box<RawValue> {
-        to_raw_value(self).expect("a map with string keys is always JSON")
+        json_text(self)
     }
 
     /// The answer as JSON text, in one piece of memory from the start: it may be large.
     ///
     /// # Panics
     ///
-    /// Never, as [`Reply::to_raw`].
+    /// Never, as [`json_text`].
     #[must_use]
     pub fn to_text(&self) -> Vec<u8> {
         const REST: usize = 1024;
@@ -277,10 +274,6 @@ impl Reply {
     }
 
     /// The argument of the `error` event for those who asked for no ack: the same object, naming the event.
-    ///
-    /// # Panics
-    ///
-    /// Never, as [`Reply::to_raw`].
     #[must_use]
     pub fn to_error_event(&self, event: &str) -> Box<RawValue> {
         let mut reply = self.clone();

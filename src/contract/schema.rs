@@ -1,8 +1,9 @@
 //! What crosses the wire, described: types from which JSON Schema, OpenAPI and TypeScript are made.
 //!
-//! Nothing is built from these types: answers and events are put together from what clients sent
-//! ([`payload`](super::payload)), and clients may add any field. `tests/it/wire_types.rs` holds what a real server sends
-//! against them. Their documentation is what readers of the OpenAPI document and of the TypeScript declarations read.
+//! What the server says by itself is sent as these types, which derive `Serialize`. The others only describe: what clients
+//! send, and the answers and events that are put together from it ([`payload`](super::payload)), to which clients may add
+//! any field. `tests/it/wire_types.rs` holds what a real server sends against all of them. Their documentation is what
+//! readers of the OpenAPI document and of the TypeScript declarations read.
 //!
 //! What may be missing is an `Option`: it is left out, and never null. What may be null is [`Nullable`](kit::Nullable).
 

@@ -21,21 +21,26 @@ impl Types {
     ///
     /// The answer that says what is wrong with it.
     pub fn new<'a>(types: impl IntoIterator<Item = &'a str>) -> Result<Self, Reply> {
+        Self::read(types).map_err(|what| Reply::invalid("types", what))
+    }
+
+    fn read<'a>(types: impl IntoIterator<Item = &'a str>) -> Result<Self, &'static str> {
         let mut listed: Vec<Box<str>> = Vec::new();
         for name in types {
             let is_fine = |char: char| char.is_ascii_alphanumeric() || "_.:/-".contains(char);
             if name.is_empty() || name.len() > MAX_TYPE_BYTES || !name.chars().all(is_fine) {
-                let what = "must be names of events, of letters, digits and _ . : / -, up to 64 bytes each";
-                return Err(Reply::invalid("types", what));
+                return Err(
+                    "must be names of events, of letters, digits and _ . : / -, up to 64 bytes each",
+                );
             }
             if !listed.iter().any(|known| **known == *name) {
                 listed.push(name.into());
             }
         }
         match listed.len() {
-            0 => Err(Reply::invalid("types", "must not be empty")),
+            0 => Err("must not be empty"),
             1..=MAX_TYPES => Ok(Self(listed.into())),
-            _ => Err(Reply::invalid("types", "must not be more than 16")),
+            _ => Err("must not be more than 16"),
         }
     }
 
@@ -54,7 +59,7 @@ impl Types {
 
     /// As it is written in a cursor.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::new(text.split('|')).ok()
+        Self::read(text.split('|')).ok()
     }
 }
 

@@ -8,8 +8,7 @@ use futures_util::future::try_join_all;
 use super::Session;
 use super::access::Standing;
 use super::join::{JoinError, seq_of};
-use super::subscribe::Continued;
-use crate::contract::schema::event::{RevokedReason, SessionReset};
+use crate::contract::schema::event::{ChannelReset, RevokedReason, SessionReset};
 use crate::contract::schema::kit::True;
 use crate::contract::{ChannelRef, Cursor, Document, Position, UNKNOWN_CHANNELS};
 use crate::domain::{ChannelName, EventType, ProjectId, Target};
@@ -37,7 +36,12 @@ pub enum Reset {
         reason: OutOfRange,
     },
     /// Of another channel there are not all events that it missed.
-    Channel(Continued),
+    Channel {
+        /// The channel.
+        channel: ChannelName,
+        /// What the client is told.
+        said: ChannelReset,
+    },
     /// The client was turned out of a project.
     Revoked(ProjectId),
 }
@@ -157,7 +161,10 @@ impl Session {
                 let (_, continued) = self
                     .follow_channel(target, types, subscriber, at, standing)
                     .await?;
-                return Ok(continued.map(Reset::Channel));
+                return Ok(continued.map(|said| Reset::Channel {
+                    channel: target.channel.clone(),
+                    said,
+                }));
             };
             match from(From::Seen(seq)).await {
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
@@ -198,9 +205,9 @@ impl Session {
                     None,
                 ));
             }
-            Reset::Channel(continued) => {
-                self.rooms.release(&continued.channel);
-                return Ok((EventType::known("channel.reset"), continued.to_document()));
+            Reset::Channel { channel, said } => {
+                self.rooms.release(channel);
+                return Ok((EventType::known("channel.reset"), Document::of(said)));
             }
             Reset::Project { project, reason } => (project, reason.to_string()),
         };

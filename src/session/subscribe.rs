@@ -15,28 +15,6 @@ use crate::domain::{ChannelName, Identity, ProjectId, Seq, Target, policy};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
-/// Of a channel that is no project's there is no state: who has missed what is not kept goes on from what is.
-#[derive(Debug, Clone)]
-pub struct Continued {
-    /// The channel.
-    pub(super) channel: ChannelName,
-    reason: String,
-    /// The seq after which events follow.
-    seq: Seq,
-}
-
-impl Continued {
-    /// What the client is told.
-    pub(super) fn to_document(&self) -> Document {
-        Document::of(&ChannelReset {
-            channel: self.channel.to_string(),
-            reset: True,
-            reason: self.reason.clone(),
-            seq: self.seq,
-        })
-    }
-}
-
 /// What there is for those who have missed what cannot be had.
 #[derive(Debug, Clone, Copy)]
 enum Rest {
@@ -213,7 +191,7 @@ impl Session {
             self.follow_channel(target, types, subscriber, from, standing)
                 .await?
         };
-        let told = continued.map(|continued| continued.to_document());
+        let told = continued.map(|reset| Document::of(&reset));
         Ok((joined, told))
     }
 
@@ -225,7 +203,7 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
         from: From,
         standing: Standing,
-    ) -> Result<(Joined, Option<Continued>), JoinError> {
+    ) -> Result<(Joined, Option<ChannelReset>), JoinError> {
         let begun = self.subscribe(target, types, subscriber, from, standing);
         let reason = match begun.await {
             Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => reason,
@@ -250,9 +228,10 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
         standing: Standing,
         (rest, reason): (Rest, String),
-    ) -> Result<(Joined, Option<Continued>), JoinError> {
-        let mut continued = Continued {
-            channel: target.channel.clone(),
+    ) -> Result<(Joined, Option<ChannelReset>), JoinError> {
+        let mut continued = ChannelReset {
+            channel: target.channel.to_string(),
+            reset: True,
             reason,
             seq: 0,
         };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
@@ -12,6 +12,7 @@ use crate::config::Origin;
 use crate::contract::{ErrorCode, Reply};
 use crate::limits::{ClientAddress, Exceeded, Limit, Place, UnfinishedMessage};
 use crate::transport::flow::Flow;
+use crate::transport::problem::status;
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -26,7 +27,7 @@ impl Gate {
     /// is from; who says nothing is no browser.
     pub(crate) fn origin(&self, request: &Request) -> Option<Response> {
         let refusal = self.page(request.headers(), client(request)).err()?;
-        Some(answer(&refusal))
+        Some(last(&refusal))
     }
 
     /// As [`Gate::origin`], of a request's headers.
@@ -102,12 +103,7 @@ pub(crate) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
 
 /// A refusal that says when to try again.
 pub(crate) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
-    let reply = Reply::refused(code, message).with_retry_after(retry_after);
-    let mut response = answer(&reply);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, whole_seconds(retry_after).into());
-    response
+    last(&Reply::refused(code, message).with_retry_after(retry_after))
 }
 
 /// As `Retry-After` has it: whole seconds, and never too early.
@@ -116,15 +112,22 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     seconds.max(1)
 }
 
-fn answer(reply: &Reply) -> Response {
-    let status = reply
-        .code()
-        .and_then(|code| StatusCode::from_u16(code.http_status()).ok())
-        .unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    // A connection on which nothing is to be had is not kept for the next request.
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CONNECTION, "close"),
-    ];
-    (status, headers, reply.to_raw().get().to_owned()).into_response()
+/// A refusal as an ack would have it. A connection on which nothing is to be had is not kept for the next request.
+fn last(refusal: &Reply) -> Response {
+    let mut response = plain(refusal);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// A refusal as an ack would have it, with its status.
+pub(crate) fn plain(refusal: &Reply) -> Response {
+    let code = refusal.code().unwrap_or(ErrorCode::Internal);
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let mut response = (status(code), json, refusal.to_text()).into_response();
+    if let Some(wait) = refusal.retry_after() {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, whole_seconds(wait).into());
+    }
+    response
 }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::gate::whole_seconds;
+use crate::contract::schema::answer::Refusal;
 use crate::contract::schema::http::Problem;
 use crate::contract::schema::kit::True;
 use crate::contract::{ErrorCode, Reply};
@@ -27,12 +28,14 @@ pub(crate) fn details(reply: &Reply, code: ErrorCode, instance: Option<&str>) ->
         status: code.http_status(),
         detail: reply.message(),
         instance,
-        code,
-        retryable: code.retryable(),
-        field: reply.field(),
-        current: reply.value("current"),
-        retry_after_ms: reply.get("retryAfterMs").and_then(Value::as_u64),
-        duplicate: reply.get("duplicate").map(|_| True),
+        refusal: Refusal {
+            code,
+            retryable: code.retryable(),
+            field: reply.field(),
+            current: reply.value("current"),
+            retry_after_ms: reply.get("retryAfterMs").and_then(Value::as_u64),
+            duplicate: reply.get("duplicate").map(|_| True),
+        },
     };
     serde_json::to_string(&problem).expect("texts, numbers and JSON values are JSON")
 }

@@ -1,5 +1,7 @@
 //! Answers: acks of Socket.IO, bodies of HTTP responses, `ack` messages of WebSockets.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,42 +37,49 @@ wire! {
         /// It is the first answer once more, because of the idempotency key.
         duplicate: Option<True>,
     }
-}
 
-/// Something that is no change succeeded.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Done {
-    /// Always.
-    pub ok: True,
-    /// The same.
-    pub success: True,
-}
+    /// Something that is no change succeeded.
+    #[derive(Debug, Default, Serialize)]
+    Done {
+        /// Always.
+        ok: True,
+        /// The same.
+        success: True,
+    }
 
-wire! {
     /// Something was refused, and had no effect.
     Refused {
         /// Always.
         ok: False,
         /// The same.
         success: False,
+        /// A sentence for a person.
+        error: String,
+        ..refusal: Refusal<'static>,
+    }
+
+    /// What a refusal says besides its sentence.
+    #[derive(Serialize)]
+    Refusal<'a> {
         /// What programs act on.
         code: ErrorCode,
         /// Whether the same may succeed later.
         retryable: bool,
-        /// A sentence for a person.
-        error: String,
         /// The field that is to blame, if one is.
-        field: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<&'a str>,
         /// On a conflict: the entity now.
-        current: Option<Entity>,
+        #[schemars(with = "Option<Entity>")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        current: Option<Cow<'a, Value>>,
         /// After how many milliseconds the same may succeed.
+        #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
         /// It is the first answer once more, because of the idempotency key.
+        #[serde(skip_serializing_if = "Option::is_none")]
         duplicate: Option<True>,
     }
-}
 
-wire! {
     /// A project's state.
     ProjectState {
         /// The project's id.
@@ -97,31 +106,34 @@ wire! {
         ..state: ProjectState,
     }
 
-    /// Somebody who is present in a project, and what they say of themselves.
-    Person {
+    /// Somebody who is present in a project.
+    Present {
         /// Who.
         user_id: String,
         /// A public id of the connection with which the presence began.
         connection_id: String,
+    }
+
+    /// Somebody who is present in a project, and what they say of themselves.
+    Person {
+        ..who: Present,
         /// When that was.
         joined_at: Time,
         ..more: Fields,
     }
-}
 
-/// An event of the log in a list.
-#[derive(Serialize, JsonSchema)]
-pub struct ListedEvent<'a> {
-    /// The name under which it is delivered.
-    pub event: String,
-    /// 1, 2, 3…: its place in the project.
-    pub seq: i64,
-    /// What is delivered.
-    #[schemars(with = "Value")]
-    pub payload: &'a RawValue,
-}
+    /// An event of the log in a list.
+    #[derive(Serialize)]
+    ListedEvent<'a> {
+        /// The name under which it is delivered.
+        event: String,
+        /// 1, 2, 3…: its place in the project.
+        seq: i64,
+        /// What is delivered.
+        #[schemars(with = "Value")]
+        payload: &'a RawValue,
+    }
 
-wire! {
     /// The answer to `join:project`.
     JoinAnswer {
         ..done: Done,
@@ -146,26 +158,21 @@ wire! {
         /// Why not, for a person.
         reason: Option<String>,
     }
-}
 
-/// The answer to `leave:project`.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LeaveAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The room that was left.
-    pub room: String,
-    /// The project.
-    #[schemars(with = "Id")]
-    pub project_id: Value,
-    /// It was not joined.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub noop: Option<True>,
-}
+    /// The answer to `leave:project`.
+    #[derive(Serialize)]
+    LeaveAnswer {
+        ..done: Done,
+        /// The room that was left.
+        room: String,
+        /// The project.
+        #[schemars(with = "Id")]
+        project_id: Value,
+        /// It was not joined.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        noop: Option<True>,
+    }
 
-wire! {
     /// Events after a point.
     Synced {
         ..done: Done,
@@ -181,9 +188,8 @@ wire! {
         has_more: bool,
     }
 
-    /// The state, in place of events that cannot be had.
-    ResetAnswer {
-        ..done: Done,
+    /// A project's state, in place of events that cannot be had.
+    ProjectRestart {
         /// The project.
         project_id: Id,
         /// Of the last event that is in the state.
@@ -197,19 +203,13 @@ wire! {
         /// The state.
         snapshot: ProjectState,
     }
-}
 
-/// The answer to `project:sync`.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-pub enum SyncAnswer {
-    /// The events.
-    Synced(Synced),
     /// The state, in place of events that cannot be had.
-    Reset(ResetAnswer),
-}
+    ResetAnswer {
+        ..done: Done,
+        ..state: ProjectRestart,
+    }
 
-wire! {
     /// The answer to `subscribe`.
     SubscribeAnswer {
         ..done: Done,
@@ -234,30 +234,35 @@ wire! {
         /// On a reset of a project: its state.
         snapshot: Option<ProjectState>,
     }
+
+    /// The answer to `auth:refresh`.
+    #[derive(Serialize)]
+    RefreshAnswer {
+        ..done: Done,
+        /// Who the user is.
+        user_id: String,
+        /// When the new token expires; null if it never does.
+        expires_at: Nullable<Time>,
+    }
+
+    /// The answer to `unsubscribe`.
+    #[derive(Serialize)]
+    UnsubscribeAnswer {
+        ..done: Done,
+        /// What is not heard any more.
+        channels: Vec<String>,
+        /// Nothing of it was heard.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        noop: Option<True>,
+    }
 }
 
-/// The answer to `auth:refresh`.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RefreshAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// Who the user is.
-    pub user_id: String,
-    /// When the new token expires; null if it never does.
-    pub expires_at: Nullable<Time>,
-}
-
-/// The answer to `unsubscribe`.
-#[derive(Serialize, JsonSchema)]
-pub struct UnsubscribeAnswer {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// What is not heard any more.
-    pub channels: Vec<String>,
-    /// Nothing of it was heard.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub noop: Option<True>,
+/// The answer to `project:sync`.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum SyncAnswer {
+    /// The events.
+    Synced(Synced),
+    /// The state, in place of events that cannot be had.
+    Reset(ResetAnswer),
 }

@@ -201,15 +201,38 @@ of_kind! {
 }
 
 wire! {
+    /// Somebody who is to belong to a project.
+    NewMember {
+        /// Who, as tokens say it.
+        user_id: Id,
+        /// As what; `member` if it is missing.
+        role: Option<Role>,
+        ..options: Options,
+        ..more: Fields,
+    }
+
+    /// What may change of a member. Fields that are not sent stay.
+    MemberChange {
+        /// As what.
+        role: Option<Role>,
+        ..options: ChangeOptions,
+        ..more: Fields,
+    }
+
+    /// Another status.
+    StatusChange {
+        /// What the status is to be.
+        #[schemars(length(min = 1))]
+        status: String,
+        ..options: ChangeOptions,
+    }
+
     /// `task:status`
     TaskStatus {
         /// The task.
         task_id: Id,
-        /// What its status is to be.
-        #[schemars(length(min = 1))]
-        status: String,
         ..place: Where,
-        ..options: ChangeOptions,
+        ..change: StatusChange,
     }
 
     /// Where a task is put. Neighbours count more than a position.
@@ -252,12 +275,7 @@ wire! {
     MemberAdd {
         /// The project.
         project_id: Id,
-        /// Who, as tokens say it.
-        user_id: Id,
-        /// As what; `member` if it is missing.
-        role: Option<Role>,
-        ..options: Options,
-        ..more: Fields,
+        ..new: NewMember,
     }
 
     /// `member:role`
@@ -328,11 +346,7 @@ pub struct ChannelName(#[schemars(length(min = 1, max = 128))] pub String);
 wire! {
     /// `subscribe`: one channel or several.
     Subscribe {
-        /// A channel.
-        channel: Option<ChannelName>,
-        /// Channels, in its place.
-        #[schemars(length(min = 1, max = 256))]
-        channels: Option<Vec<ChannelName>>,
+        ..named: Unsubscribe,
         /// Only events of these types.
         #[schemars(length(min = 1, max = 16))]
         types: Option<Vec<String>>,

@@ -126,9 +126,7 @@ wire! {
         ..stamps: Stamps,
         ..more: Fields,
     }
-}
 
-wire! {
     /// An entity that has been deleted, as it was.
     #[schemars(rename = "Deleted{T}")]
     Deleted<T> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{Person, ProjectState, Refused};
+use super::answer::{Person, Present, ProjectRestart, Refused};
 use super::entity::Task;
 use super::kit::{Fields, Id, Time, True, Usually, wire};
 
@@ -20,9 +20,7 @@ wire! {
 
     /// A task was changed; if its status was, from what to what.
     TaskChanged {
-        ..entity: Task,
-        /// 1, 2, 3…: the event's place in the project.
-        seq: i64,
+        ..task: EntityEvent<Task>,
         /// On a change of status: what it was.
         old_status: Option<Usually<Option<String>>>,
         /// On a change of status: what it is.
@@ -31,9 +29,7 @@ wire! {
 
     /// A task's status was changed.
     TaskStatusChanged {
-        ..entity: Task,
-        /// 1, 2, 3…: the event's place in the project.
-        seq: i64,
+        ..task: EntityEvent<Task>,
         /// What it was.
         old_status: Usually<Option<String>>,
         /// What it is.
@@ -89,110 +85,72 @@ wire! {
         user_id: Id,
         ..tombstone: Tombstone,
     }
-}
 
-/// The connection cannot see a project any more, and has left its room.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccessRevoked {
-    /// The project.
-    #[schemars(with = "Id")]
-    pub project_id: Value,
-    /// Its room.
-    pub room: String,
-    /// Why.
-    pub reason: RevokedReason,
-    /// Of the event by which somebody was removed, if it was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<i64>,
-}
-
-/// Why somebody cannot see a project any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RevokedReason {
-    /// Removed from its members.
-    Removed,
-    /// A newer token gives no role any more.
-    Token,
-}
-
-impl RevokedReason {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Removed => "removed",
-            Self::Token => "token",
-        }
-    }
-}
-
-wire! {
-    /// What a client missed of a project cannot be had: this is its state, from which events follow.
-    ProjectReset {
+    /// The connection cannot see a project any more, and has left its room.
+    #[derive(Serialize)]
+    AccessRevoked {
         /// The project.
-        project_id: Id,
+        #[schemars(with = "Id")]
+        project_id: Value,
         /// Its room.
         room: String,
-        /// Of the last event that is in the state.
-        seq: i64,
-        /// After it.
-        cursor: String,
+        /// Why.
+        reason: RevokedReason,
+        /// Of the event by which somebody was removed, if it was one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<i64>,
+    }
+
+    /// What a client missed of a project cannot be had: this is its state, from which events follow.
+    ProjectReset {
+        /// Its room.
+        room: String,
+        ..reset: ProjectRestart,
+    }
+
+    /// It is not known what a client missed, nor of which projects: join what you need.
+    #[derive(Serialize)]
+    SessionReset {
         /// Always.
         reset: True,
         /// Why, for a person.
         reason: String,
-        /// The state.
-        snapshot: ProjectState,
     }
-}
 
-/// It is not known what a client missed, nor of which projects: join what you need.
-#[derive(Serialize, JsonSchema)]
-pub struct SessionReset {
-    /// Always.
-    pub reset: True,
-    /// Why, for a person.
-    pub reason: String,
-}
+    /// The connection may not hear a channel any more.
+    #[derive(Serialize)]
+    ChannelRevoked {
+        /// The channel.
+        channel: String,
+        /// Why.
+        reason: RevokedReason,
+        /// Of the event by which that is so, if it was one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<i64>,
+    }
 
-/// The connection may not hear a channel any more.
-#[derive(Serialize, JsonSchema)]
-pub struct ChannelRevoked {
-    /// The channel.
-    pub channel: String,
-    /// Why.
-    pub reason: RevokedReason,
-    /// Of the event by which that is so, if it was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<i64>,
-}
+    /// Not everything that a client missed of a channel can be had: it goes on with what is kept.
+    #[derive(Debug, Serialize)]
+    ChannelReset {
+        /// The channel.
+        channel: String,
+        /// Always.
+        reset: True,
+        /// Why, for a person.
+        reason: String,
+        /// Events after this one follow.
+        seq: i64,
+    }
 
-/// Not everything that a client missed of a channel can be had: it goes on with what is kept.
-#[derive(Serialize, JsonSchema)]
-pub struct ChannelReset {
-    /// The channel.
-    pub channel: String,
-    /// Always.
-    pub reset: True,
-    /// Why, for a person.
-    pub reason: String,
-    /// Events after this one follow.
-    pub seq: i64,
-}
+    /// The connection's token expires soon.
+    #[derive(Serialize)]
+    AuthExpiring {
+        /// When.
+        expires_at: Time,
+        /// How many milliseconds are left.
+        expires_in_ms: i64,
+    }
 
-/// The connection's token expires soon.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthExpiring {
-    /// When.
-    pub expires_at: Time,
-    /// How many milliseconds are left.
-    pub expires_in_ms: i64,
-}
-
-wire! {
     /// What an operator or a backend has to say. It is not logged.
     Notification {
         /// Its id.
@@ -219,20 +177,22 @@ wire! {
     PresenceLeft {
         /// The project.
         project_id: Id,
-        /// Who.
-        user_id: String,
-        /// A public id of the connection with which the presence began.
-        connection_id: String,
+        ..who: Present,
     }
 
-    /// Somebody is typing, or has stopped. It is not logged.
-    TypingTold {
+    /// Where a signal comes from.
+    SignalOrigin {
         /// The project.
         project_id: Id,
         /// Who.
         user_id: String,
         /// A public id of their connection.
         connection_id: String,
+    }
+
+    /// Somebody is typing, or has stopped. It is not logged.
+    TypingTold {
+        ..origin: SignalOrigin,
         /// Whether they are.
         is_typing: Option<Usually<bool>>,
         /// The task that it is about.
@@ -242,12 +202,7 @@ wire! {
 
     /// Somebody is editing a task, or has stopped. It is not logged.
     EditingTold {
-        /// The project.
-        project_id: Id,
-        /// Who.
-        user_id: String,
-        /// A public id of their connection.
-        connection_id: String,
+        ..origin: SignalOrigin,
         /// Whether they are.
         is_editing: Option<Usually<bool>>,
         /// The task.
@@ -261,25 +216,46 @@ wire! {
         /// The message's event.
         event: String,
     }
+
+    /// An event of a channel, whatever its type.
+    #[derive(Serialize)]
+    ChannelEvent<'a> {
+        /// The channel that it is about.
+        channel: &'a str,
+        /// What happened: as its publisher named it, or the name under which a project's event is heard.
+        #[serde(rename = "type")]
+        event_type: String,
+        /// 1, 2, 3…: its place in the channel.
+        seq: i64,
+        /// Its own id, a `UUIDv7`.
+        id: String,
+        /// When it was committed.
+        timestamp: Time,
+        /// Who did it.
+        actor: &'a str,
+        /// What its publisher said, as it was sent.
+        #[schemars(with = "Value")]
+        data: &'a RawValue,
+    }
 }
 
-/// An event of a channel, whatever its type.
-#[derive(Serialize, JsonSchema)]
-pub struct ChannelEvent<'a> {
-    /// The channel that it is about.
-    pub channel: &'a str,
-    /// What happened: as its publisher named it, or the name under which a project's event is heard.
-    #[serde(rename = "type")]
-    pub event_type: String,
-    /// 1, 2, 3…: its place in the channel.
-    pub seq: i64,
-    /// Its own id, a `UUIDv7`.
-    pub id: String,
-    /// When it was committed.
-    pub timestamp: Time,
-    /// Who did it.
-    pub actor: &'a str,
-    /// What its publisher said, as it was sent.
-    #[schemars(with = "Value")]
-    pub data: &'a RawValue,
+/// Why somebody cannot see a project any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RevokedReason {
+    /// Removed from its members.
+    Removed,
+    /// A newer token gives no role any more.
+    Token,
+}
+
+impl RevokedReason {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Token => "token",
+        }
+    }
 }

@@ -99,29 +99,15 @@ messages! {
     FlatPing = "ping" {}
     /// To hear of a session, of a channel, or of several.
     FlatSubscribe = "subscribe" {
-        /// Of `session:<id>`.
-        session_id: Option<String>,
-        /// Of a channel.
-        channel: Option<String>,
-        /// Of several.
-        channels: Option<Vec<String>>,
+        ..of: FlatChannels,
         /// Only events of these types.
         types: Option<Vec<String>>,
         /// What came after it is heard again.
         cursor: Option<String>,
-        /// Comes back with the answer.
-        id: Option<Value>,
     }
     /// To hear of them no longer.
     FlatUnsubscribe = "unsubscribe" {
-        /// Of `session:<id>`.
-        session_id: Option<String>,
-        /// Of a channel.
-        channel: Option<String>,
-        /// Of several.
-        channels: Option<Vec<String>>,
-        /// Comes back with the answer.
-        id: Option<Value>,
+        ..of: FlatChannels,
     }
     /// To say who one is.
     FlatHandshake = "handshake" {
@@ -131,6 +117,18 @@ messages! {
 }
 
 wire! {
+    /// What is to be heard, or not.
+    FlatChannels {
+        /// Of `session:<id>`.
+        session_id: Option<String>,
+        /// Of a channel.
+        channel: Option<String>,
+        /// Of several.
+        channels: Option<Vec<String>>,
+        /// Comes back with the answer.
+        id: Option<Value>,
+    }
+
     /// What a client says of itself.
     Handshake {
         /// Its API key.

@@ -1,18 +1,13 @@
 //! What only HTTP says: pages of lists, problems, publications, batches, figures.
 
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::ErrorCode;
-use super::answer::{Done, Refused, ResetAnswer};
-use super::command::{ChangeOptions, Options, Publish};
-use super::entity::Entity;
+use super::answer::{Done, Refusal, Refused, ResetAnswer};
+use super::command::{Options, Publish};
 use super::event::ChannelEvent;
 use super::kit::{Fields, Id, Nullable, Time, True, wire};
-use crate::domain::Role;
 
 wire! {
     /// A page of a list.
@@ -28,117 +23,40 @@ wire! {
         /// The `cursor` of the next page; null on the last one.
         next_cursor: Nullable<String>,
     }
-}
 
-/// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Problem<'a> {
-    /// Which problem: `urn:boardcast:error:` and the code.
-    #[serde(rename = "type")]
-    pub problem_type: String,
-    /// What it is in general.
-    pub title: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// A sentence for a person.
-    pub detail: &'a str,
-    /// The request's id, which the server's log names, too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<&'a str>,
-    /// What programs act on.
-    pub code: ErrorCode,
-    /// Whether the same may succeed later.
-    pub retryable: bool,
-    /// The field that is to blame, if one is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<&'a str>,
-    /// On a conflict: the entity now.
-    #[schemars(with = "Option<Entity>")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current: Option<Cow<'a, Value>>,
-    /// After how many milliseconds the same may succeed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-    /// It is the first answer once more, because of the idempotency key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duplicate: Option<True>,
-}
-
-wire! {
-    /// Somebody who is to belong to a project.
-    NewMember {
-        /// Who, as tokens say it.
-        user_id: Id,
-        /// As what; `member` if it is missing.
-        role: Option<Role>,
-        ..options: Options,
-        ..more: Fields,
+    /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
+    #[derive(Serialize)]
+    Problem<'a> {
+        /// Which problem: `urn:boardcast:error:` and the code.
+        #[serde(rename = "type")]
+        problem_type: String,
+        /// What it is in general.
+        title: String,
+        /// The HTTP status.
+        status: u16,
+        /// A sentence for a person.
+        detail: &'a str,
+        /// The request's id, which the server's log names, too.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instance: Option<&'a str>,
+        ..refusal: Refusal<'a>,
     }
 
-    /// What may change of a member. Fields that are not sent stay.
-    MemberChange {
-        /// As what.
-        role: Option<Role>,
-        ..options: ChangeOptions,
-        ..more: Fields,
+    /// A publication is in the log.
+    Published {
+        ..done: Done,
+        /// The channel.
+        channel: String,
+        /// Its own id, a `UUIDv7`.
+        id: String,
+        /// 1, 2, 3…: its place in the channel.
+        seq: i64,
+        /// After it.
+        cursor: String,
+        /// It was there before, because of the idempotency key.
+        duplicate: Option<True>,
     }
 
-    /// Another status.
-    StatusChange {
-        /// What the status is to be.
-        #[schemars(length(min = 1))]
-        status: String,
-        ..options: ChangeOptions,
-    }
-}
-
-/// One publication or several.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-pub enum PublishRequest {
-    /// One.
-    One(Publish),
-    /// Several; each is answered by itself.
-    Many(#[schemars(length(min = 1, max = 100))] Vec<Publish>),
-    /// The same.
-    Wrapped {
-        /// Several; each is answered by itself.
-        #[schemars(length(min = 1, max = 100))]
-        events: Vec<Publish>,
-    },
-}
-
-/// A publication is in the log.
-#[derive(JsonSchema)]
-pub struct Published {
-    /// It succeeded.
-    #[serde(flatten)]
-    pub done: Done,
-    /// The channel.
-    pub channel: String,
-    /// Its own id, a `UUIDv7`.
-    pub id: String,
-    /// 1, 2, 3…: its place in the channel.
-    pub seq: i64,
-    /// After it.
-    pub cursor: String,
-    /// It was there before, because of the idempotency key.
-    pub duplicate: Option<True>,
-}
-
-/// What became of one of several.
-#[derive(JsonSchema)]
-#[schemars(rename = "{T}OrRefused")]
-#[serde(untagged)]
-pub enum OrRefused<T> {
-    /// It succeeded.
-    Done(T),
-    /// It was refused.
-    Refused(Box<Refused>),
-}
-
-wire! {
     /// Answers to several, in their order.
     #[schemars(rename = "{T}Results")]
     Results<T> {
@@ -159,9 +77,7 @@ wire! {
         event: String,
         /// What the event would say: an object, or where an id is enough, that id.
         data: Option<Value>,
-        /// A command with a key has one effect however often it is sent.
-        #[schemars(length(max = 128))]
-        idempotency_key: Option<String>,
+        ..options: Options,
     }
 
     /// What became of any command.
@@ -197,95 +113,74 @@ wire! {
         channel: String,
         ..reset: ResetAnswer,
     }
-}
 
-/// What happened in a channel after a point.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-pub enum Replay {
-    /// The events.
-    Replayed(Replayed),
-    /// A project's state, in place of events that cannot be had.
-    Reset(Box<ReplayReset>),
-}
+    /// Figures of the WebSockets of an instance.
+    #[derive(Debug, Serialize)]
+    SocketStats {
+        /// Since the start.
+        total_connections: u64,
+        /// Now.
+        active_connections: u64,
+        /// Who is connected; for administrators alone, once there is authentication.
+        clients: Option<Vec<SocketClient>>,
+    }
 
-/// Figures of the WebSockets of an instance.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SocketStats {
-    /// Since the start.
-    pub total_connections: u64,
-    /// Now.
-    pub active_connections: u64,
-    /// Who is connected; for administrators alone, once there is authentication.
-    pub clients: Option<Vec<SocketClient>>,
-}
+    /// A WebSocket.
+    #[derive(Debug, Serialize)]
+    SocketClient {
+        /// A public id of the connection.
+        id: String,
+        /// Whose it is.
+        user_id: Nullable<String>,
+        /// The session that it listens to.
+        session_id: Nullable<String>,
+        /// Whether it has answered the last ping.
+        is_alive: bool,
+        /// How the connection is.
+        #[schemars(with = "String")]
+        state: &'static str,
+    }
 
-/// A WebSocket.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SocketClient {
-    /// A public id of the connection.
-    pub id: String,
-    /// Whose it is.
-    pub user_id: Nullable<String>,
-    /// The session that it listens to.
-    pub session_id: Nullable<String>,
-    /// Whether it has answered the last ping.
-    pub is_alive: bool,
-    /// How the connection is.
-    #[schemars(with = "String")]
-    pub state: &'static str,
-}
+    /// How the WebSockets of an instance are.
+    #[derive(Debug, Serialize)]
+    SocketStatus {
+        /// Always.
+        success: True,
+        /// The figures.
+        data: SocketFigures,
+    }
 
-/// How the WebSockets of an instance are.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SocketStatus {
-    /// Always.
-    pub success: True,
-    /// The figures.
-    pub data: SocketFigures,
-}
+    /// Figures of the WebSockets of an instance.
+    #[derive(Debug, Serialize)]
+    SocketFigures {
+        /// Whether it takes connections.
+        connected: bool,
+        /// How many there are.
+        clients: u64,
+        /// When the last message came or went; null before the first one.
+        last_activity: Nullable<Time>,
+        /// Seconds since the start.
+        #[schemars(with = "f64")]
+        uptime: u64,
+        /// Messages since the start.
+        message_count: u64,
+    }
 
-/// Figures of the WebSockets of an instance.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SocketFigures {
-    /// Whether it takes connections.
-    pub connected: bool,
-    /// How many there are.
-    pub clients: u64,
-    /// When the last message came or went; null before the first one.
-    pub last_activity: Nullable<Time>,
-    /// Seconds since the start.
-    #[schemars(with = "f64")]
-    pub uptime: u64,
-    /// Messages since the start.
-    pub message_count: u64,
-}
-
-wire! {
     /// A notification, to those in a project, to a user, or to everyone: exactly one of these is there. Other fields are passed on.
     Notify {
-        /// To all who have joined this project.
-        project_id: Option<Id>,
-        /// To all connections of this user.
-        user_id: Option<Id>,
-        /// To all connections that are subscribed to this channel.
-        channel: Option<String>,
-        /// To one connection, by its id or its client's.
-        connection_id: Option<String>,
-        /// To all.
-        everyone: Option<True>,
+        ..to: Named,
         ..more: Fields,
     }
-}
 
-wire! {
     /// Names connections: exactly one of these.
     Audience {
         /// `project:<id>`, `user:<id>` or another channel.
         room: Option<String>,
+        ..named: Named,
+    }
+
+    /// Names connections.
+    Named {
         /// Those that are subscribed to a project.
         project_id: Option<Id>,
         /// Those of a user.
@@ -297,4 +192,41 @@ wire! {
         /// All.
         everyone: Option<True>,
     }
+}
+
+/// One publication or several.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum PublishRequest {
+    /// One.
+    One(Publish),
+    /// Several; each is answered by itself.
+    Many(#[schemars(length(min = 1, max = 100))] Vec<Publish>),
+    /// The same.
+    Wrapped {
+        /// Several; each is answered by itself.
+        #[schemars(length(min = 1, max = 100))]
+        events: Vec<Publish>,
+    },
+}
+
+/// What became of one of several.
+#[derive(JsonSchema)]
+#[schemars(rename = "{T}OrRefused")]
+#[serde(untagged)]
+pub enum OrRefused<T> {
+    /// It succeeded.
+    Done(T),
+    /// It was refused.
+    Refused(Box<Refused>),
+}
+
+/// What happened in a channel after a point.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum Replay {
+    /// The events.
+    Replayed(Replayed),
+    /// A project's state, in place of events that cannot be had.
+    Reset(Box<ReplayReset>),
 }

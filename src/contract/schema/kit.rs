@@ -18,7 +18,7 @@ pub const USUALLY: &str = "x-usually";
 /// How schemas are made of the types: what may be missing is left out by the server, and is not null.
 #[must_use]
 pub fn settings() -> SchemaSettings {
-    SchemaSettings::draft2020_12().with_transform(RecursiveTransform(absent_is_not_null))
+    SchemaSettings::draft2020_12().with_transform(RecursiveTransform(adjust))
 }
 
 /// Any field.
@@ -98,12 +98,12 @@ described!(Or<T, U> where T, U; "Or", generator => {
     json_schema!({"anyOf": [generator.subschema_for::<T>(), generator.subschema_for::<U>()]})
 });
 
-/// Declares types that only describe what crosses the wire, in camel case. The fields of another type are taken over by
-/// `..name: Type`.
+/// Declares types of what crosses the wire, in camel case: each is described, and those that the server builds and sends
+/// derive `Serialize` as well. `..name: Type` takes over the fields of another type.
 macro_rules! wire {
     ($(
         $(#[$about:meta])*
-        $name:ident $(<$param:ident>)? {
+        $name:ident $(<$param:tt>)? {
             $($(#[$about_field:meta])* $(.. $part:ident)? $($field:ident)? : $of:ty,)*
         }
     )+) => {
@@ -114,7 +114,7 @@ macro_rules! wire {
             pub struct $name $(<$param>)? {
                 $(
                     $(#[$about_field])*
-                    $(#[doc = "See there."] #[serde(flatten)] pub $part: $of,)?
+                    $(#[doc = "The fields of this type."] #[serde(flatten)] pub $part: $of,)?
                     $(pub $field: $of,)?
                 )*
             }
@@ -124,11 +124,15 @@ macro_rules! wire {
 
 pub(super) use wire;
 
-/// Takes null out of what a property may be, if it need not be there.
-fn absent_is_not_null(schema: &mut Schema) {
+/// Takes null out of what a property may be, if it need not be there, and the machine out of numbers.
+fn adjust(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
+    // A `usize` is as wide as its machine, which no client wants to know.
+    if object.get("format").is_some_and(|format| format == "uint") {
+        object.insert("format".to_owned(), "uint64".into());
+    }
     let required: Vec<Value> = match object.get("required") {
         Some(Value::Array(names)) => names.clone(),
         _ => Vec::new(),

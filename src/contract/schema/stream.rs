@@ -1,6 +1,5 @@
 //! What streams of server-sent events say.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -8,41 +7,41 @@ use serde_json::value::RawValue;
 use super::event::RevokedReason;
 use super::kit::{Id, Time, wire};
 
-/// The data of a message: an event of a channel, or a signal.
-#[derive(Serialize, JsonSchema)]
-pub struct StreamData<'a> {
-    /// The channel that it is about.
-    #[schemars(with = "String")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel: Option<&'a str>,
-    /// What happened.
-    pub message: StreamMessage<'a>,
-}
-
-/// What happened in a channel. A signal has only a type and data.
-#[derive(Serialize, JsonSchema)]
-pub struct StreamMessage<'a> {
-    /// As its publisher named it, or the name under which a project's event is heard: `task:updated`.
-    #[serde(rename = "type")]
-    pub event_type: &'a str,
-    /// 1, 2, 3…: its place in the channel.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seq: Option<i64>,
-    /// Its own id, a `UUIDv7`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// When it was committed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timestamp: Option<Time>,
-    /// Who did it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: Option<&'a str>,
-    /// What its publisher said, as it was sent; of a project's event, what others hear as its payload.
-    #[schemars(with = "Value")]
-    pub data: &'a RawValue,
-}
-
 wire! {
+    /// The data of a message: an event of a channel, or a signal.
+    #[derive(Serialize)]
+    StreamData<'a> {
+        /// The channel that it is about.
+        #[schemars(with = "String")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        channel: Option<&'a str>,
+        /// What happened.
+        message: StreamMessage<'a>,
+    }
+
+    /// What happened in a channel. A signal has only a type and data.
+    #[derive(Serialize)]
+    StreamMessage<'a> {
+        /// As its publisher named it, or the name under which a project's event is heard: `task:updated`.
+        #[serde(rename = "type")]
+        event_type: &'a str,
+        /// 1, 2, 3…: its place in the channel.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<i64>,
+        /// Its own id, a `UUIDv7`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// When it was committed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timestamp: Option<Time>,
+        /// Who did it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        actor: Option<&'a str>,
+        /// What its publisher said, as it was sent; of a project's event, what others hear as its payload.
+        #[schemars(with = "Value")]
+        data: &'a RawValue,
+    }
+
     /// The data of a message named `access_revoked`: a channel may not be heard any more.
     StreamRevoked {
         /// The channel.

@@ -181,16 +181,17 @@ fn command_of(kind: Kind, verb: Verb) -> Describe {
 }
 
 fn accepted(kind: Kind, verb: Verb) -> Describe {
-    match (kind, verb) {
-        (Kind::Project, Verb::Delete) => of::<Accepted<Deleted<Project>>>,
-        (Kind::Project, _) => of::<Accepted<Project>>,
-        (Kind::Task, Verb::Delete) => of::<Accepted<Deleted<Task>>>,
-        (Kind::Task, _) => of::<Accepted<Task>>,
-        (Kind::Epic, Verb::Delete) => of::<Accepted<Deleted<Epic>>>,
-        (Kind::Epic, _) => of::<Accepted<Epic>>,
-        (Kind::Sprint, Verb::Delete) => of::<Accepted<Deleted<Sprint>>>,
-        (Kind::Sprint, _) => of::<Accepted<Sprint>>,
-        (Kind::Member, Verb::Delete) => of::<Accepted<Deleted<Member>>>,
-        (Kind::Member, _) => of::<Accepted<Member>>,
+    fn of_kind<T: JsonSchema>(verb: Verb) -> Describe {
+        match verb {
+            Verb::Delete => of::<Accepted<Deleted<T>>>,
+            _ => of::<Accepted<T>>,
+        }
+    }
+    match kind {
+        Kind::Project => of_kind::<Project>(verb),
+        Kind::Task => of_kind::<Task>(verb),
+        Kind::Epic => of_kind::<Epic>(verb),
+        Kind::Sprint => of_kind::<Sprint>(verb),
+        Kind::Member => of_kind::<Member>(verb),
     }
 }

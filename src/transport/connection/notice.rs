@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::door::Door;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
 use crate::clock::Clock;
-use crate::contract::Document;
 use crate::contract::schema::event::AuthExpiring;
 use crate::contract::schema::kit::Time;
+use crate::contract::{Document, json_text};
 use crate::domain::{ChannelName, EventType, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber};
 use crate::session::{Reset, RevokedReason, Session};
@@ -36,7 +36,7 @@ impl Notice {
     pub(crate) fn new(event_type: EventType, said: &impl Serialize) -> Self {
         Self {
             event_type,
-            payload: Some(to_raw_value(said).expect("what crosses the wire is JSON")),
+            payload: Some(json_text(said)),
         }
     }
 

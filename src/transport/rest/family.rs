@@ -3,7 +3,7 @@
 use super::endpoint::of;
 use crate::contract::schema::answer::Accepted;
 use crate::contract::schema::entity::{Deleted, Epic, Member, Project, Sprint, Task};
-use crate::contract::schema::http::{MemberChange, NewMember, Page};
+use crate::contract::schema::http::Page;
 use crate::contract::schema::{Describe, command as said};
 use crate::domain::Kind;
 
@@ -126,8 +126,8 @@ fn members() -> Family {
         listed: of::<Page<Member>>,
         accepted: of::<Accepted<Member>>,
         deleted: of::<Accepted<Deleted<Member>>>,
-        new: of::<NewMember>,
-        change: of::<MemberChange>,
+        new: of::<said::NewMember>,
+        change: of::<said::MemberChange>,
         filters: &[],
     }
 }

@@ -12,7 +12,7 @@ use super::family::{self, Family, verbs};
 use super::read::{self, entities, entity, projects, snapshot};
 use crate::contract::ErrorCode;
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
-use crate::contract::schema::http::{AnyAccepted, Batch, Results, StatusChange};
+use crate::contract::schema::http::{AnyAccepted, Batch, Results};
 use crate::contract::schema::{Describe, command as said};
 use crate::domain::Kind;
 
@@ -231,7 +231,7 @@ fn tasks_own(family: &Family) -> Vec<Endpoint> {
                 family,
                 Method::POST,
                 ("task:status", "set the status of"),
-                needed(of::<StatusChange>),
+                needed(of::<said::StatusChange>),
             )
         },
         Endpoint {

@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn refusals_have_the_numbers_of_http() {
-        for code in ErrorCode::ALL {
+        for &code in ErrorCode::ALL {
             assert!((4400..4600).contains(&refused(code)), "{code}");
         }
         assert_eq!(refused(ErrorCode::Unauthenticated), 4401);
