@@ -264,5 +264,5 @@ pub enum SyncAnswer {
     /// The events.
     Synced(Synced),
     /// The state, in place of events that cannot be had.
-    Reset(ResetAnswer),
+    Reset(Box<ResetAnswer>),
 }
