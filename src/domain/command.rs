@@ -1,6 +1,6 @@
 //! What a client may ask for, after its payload has been understood.
 
-use super::{Cause, EntityId, Fields, Kind, ProjectId};
+use super::{Cause, EntityId, Fields, Kind, ProjectId, Reference};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,36 +131,6 @@ pub enum MoveTo {
     Keep,
     /// Into another sprint.
     Sprint(EntityId),
-}
-
-/// A field by which tasks belong to something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reference {
-    /// `epicId`
-    Epic,
-    /// `sprintId`
-    Sprint,
-}
-
-impl Reference {
-    /// The reference by which tasks belong to entities of this kind.
-    #[must_use]
-    pub const fn to(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::Epic => Some(Self::Epic),
-            Kind::Sprint => Some(Self::Sprint),
-            Kind::Project | Kind::Task | Kind::Member => None,
-        }
-    }
-
-    /// The field's name.
-    #[must_use]
-    pub const fn field(self) -> &'static str {
-        match self {
-            Self::Epic => "epicId",
-            Self::Sprint => "sprintId",
-        }
-    }
 }
 
 /// What must be loaded before a command can be applied.

@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
-use super::ChannelName;
-
 /// Longest id in bytes.
 pub(super) const MAX_ID_BYTES: usize = 128;
 
@@ -199,14 +197,6 @@ id_type! {
 id_type! {
     /// Names an entity among those of its project and kind.
     EntityId
-}
-
-impl ProjectId {
-    /// The project's channel, which is its Socket.IO room as well.
-    #[must_use]
-    pub fn channel(&self) -> ChannelName {
-        ChannelName::restore(format!("project:{}", self.0))
-    }
 }
 
 /// Defines a newtype over a text that is cheap to clone.
