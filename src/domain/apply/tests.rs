@@ -175,6 +175,38 @@ fn an_update_merges_and_a_null_is_a_value() {
 }
 
 #[test]
+fn command_that_changes_nothing_is_told_unless_it_names_a_version() {
+    let mut board = Board::new();
+    let moved = |board: &mut Board, fields: &Value| {
+        let action = Action::TaskMove {
+            id: id("t"),
+            fields: self::fields(fields),
+            place: None,
+        };
+        board.send(action).unwrap()
+    };
+    board.create(Kind::Task, "t", &json!({"title": "T", "status": "todo"}));
+    let title = update("t", &json!({"title": "T"}));
+    let told = board.send(title.clone()).unwrap();
+    assert_eq!(types(&told), ["task.updated"]);
+    assert!(told.is_noop());
+    let told = board.send(update("t", &json!({"status": "todo"}))).unwrap();
+    assert_eq!(types(&told), ["task.updated", "task.status_changed"]);
+    assert_eq!(
+        Value::from(told.events[1].extra.clone()),
+        json!({"oldStatus": "todo", "newStatus": "todo"})
+    );
+    let told = moved(&mut board, &json!({"status": "todo"}));
+    assert_eq!(
+        types(&told),
+        ["task.moved", "task.updated", "task.status_changed"]
+    );
+    assert_eq!(types(&moved(&mut board, &json!({}))), ["task.moved"]);
+    assert_eq!(board.task("t").version, 1);
+    assert!(types(&board.send_at(title, Some(1)).unwrap()).is_empty());
+}
+
+#[test]
 fn an_update_of_an_unknown_task_creates_it() {
     let mut board = Board::new();
     let changes = board.send(update("t", &json!({"status": "done"}))).unwrap();
