@@ -153,7 +153,7 @@ fn create(
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     match world.get(kind, id) {
-        Some(existing) if existing.deleted.is_some() => return Err(Refusal::Gone(kind)),
+        Some(existing) if existing.deleted.is_some() => cascade::none_leaves(world, existing)?,
         Some(existing) if existing.version > 0 => return create_again(existing, fields),
         _ => {}
     }
@@ -281,12 +281,18 @@ fn not_found(kind: Kind) -> Refusal {
     }
 }
 
-/// Makes entities that are not there yet.
+/// Makes entities that are not there, or not any more: what is made under the id of something deleted has only the fields
+/// that it is made with, and goes on with its version.
 struct Fresh;
 
 impl Fresh {
     fn of(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Entity {
         let mut entity = match world.get(kind, id) {
+            Some(deleted) if deleted.deleted.is_some() => Entity {
+                deleted: None,
+                fields: Fields::new(),
+                ..(**deleted).clone()
+            },
             Some(undescribed) => (**undescribed).clone(),
             None => Entity::blank(world.project().clone(), kind, id.clone(), cx.stamp()),
         };

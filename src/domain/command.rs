@@ -178,6 +178,12 @@ impl Command {
                 ],
                 None => Vec::new(),
             },
+            // The id of something deleted, perhaps, whose tasks are still leaving it.
+            Action::Create {
+                kind: Kind::Epic | Kind::Sprint,
+                id,
+                ..
+            } if !self.made_id => vec![Needs::Cascades(id)],
             Action::SprintComplete { id, move_to, .. } => {
                 let mut needs = vec![Needs::Cascades(id)];
                 if let MoveTo::Sprint(target) = move_to {

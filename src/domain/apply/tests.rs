@@ -240,12 +240,6 @@ fn what_is_deleted_stays_gone_until_restored() {
         board.send(update("t", &json!({"a": 1}))),
         Err(Refusal::Gone(Kind::Task))
     ));
-    let again = Action::Create {
-        kind: Kind::Task,
-        id: id("t"),
-        fields: Fields::new(),
-    };
-    assert!(matches!(board.send(again), Err(Refusal::Gone(Kind::Task))));
     let restored = board.send(Action::TaskRestore { id: id("t") }).unwrap();
     assert_eq!(types(&restored), ["task.restored"]);
     assert!(
@@ -258,6 +252,28 @@ fn what_is_deleted_stays_gone_until_restored() {
         board.send(Action::TaskRestore { id: id("u") }),
         Err(Refusal::NotFound { .. })
     ));
+}
+
+#[test]
+fn create_under_the_id_of_something_deleted_brings_it_back() {
+    for (kind, event) in [
+        (Kind::Task, "task.created"),
+        (Kind::Epic, "epic.created"),
+        (Kind::Sprint, "sprint.created"),
+        (Kind::Project, "project.created"),
+    ] {
+        let mut board = Board::new();
+        let name = if kind == Kind::Project { "p" } else { "x" };
+        board.create(kind, name, &json!({"title": "T", "note": "n"}));
+        board.send(Action::Delete { kind, id: id(name) }).unwrap();
+        let changes = board.create(kind, name, &json!({"title": "U"}));
+        assert_eq!(types(&changes), [event]);
+        let back = &changes.subject;
+        assert_eq!((back.version, back.deleted.is_none()), (3, true));
+        assert_eq!(Value::from(back.fields.clone()), json!({"title": "U"}));
+        assert_eq!(back.rank.is_some(), kind == Kind::Task);
+        assert!(board.create(kind, name, &json!({"title": "U"})).is_noop());
+    }
 }
 
 #[test]
