@@ -21,7 +21,7 @@ pub use placing::place_query;
 
 use super::{
     Action, Actor, Cause, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch,
-    Kind, Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
+    Kind, ProjectId, Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -30,6 +30,8 @@ pub(super) const MAX_FIELDS_BYTES: usize = 512 * 1024;
 /// What a rule needs to know besides the project.
 #[derive(Debug, Clone)]
 pub struct Context {
+    /// The project, as the command names it.
+    pub project: ProjectId,
     /// Who asks.
     pub actor: Actor,
     /// Now.
@@ -294,7 +296,7 @@ impl Fresh {
                 ..(**deleted).clone()
             },
             Some(undescribed) => (**undescribed).clone(),
-            None => Entity::blank(world.project().clone(), kind, id.clone(), cx.stamp()),
+            None => Entity::blank(cx.project.clone(), kind, id.clone(), cx.stamp()),
         };
         if kind == Kind::Task {
             entity.rank = Some(Rank::last(next_seq(world)));

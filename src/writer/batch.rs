@@ -122,8 +122,9 @@ impl PendingBatch<'_> {
         Ok((no, world))
     }
 
-    fn context(&self, job: &Job, options: &WriterOptions) -> Context {
+    fn context(&self, job: &Job, project: &ProjectId, options: &WriterOptions) -> Context {
         Context {
+            project: project.clone(),
             actor: job.caller.actor.clone(),
             now: self.now,
             strict: options.strict,
@@ -143,7 +144,7 @@ impl PendingBatch<'_> {
             Err(reply) => return reply,
         };
         let channel = command.project.channel();
-        let context = self.context(job, options);
+        let context = self.context(job, &command.project, options);
         let applied = catch_unwind(AssertUnwindSafe(|| {
             let changes = apply(world, command, &context)?;
             let first = world.seq() + 1;

@@ -52,6 +52,7 @@ impl Board {
             echo: Fields::new(),
         };
         let cx = Context {
+            project: command.project.clone(),
             actor: Actor::new(self.actor),
             now: Timestamp::from_millis(1000 + self.world.seq()),
             strict: self.strict,

@@ -54,7 +54,7 @@ impl PendingBatch<'_> {
         key: Option<&StoredKey>,
         options: &WriterOptions,
     ) -> Result<(), StoreError> {
-        let context = self.context(job, options);
+        let context = self.context(job, &command.project, options);
         let Ok((_, world)) = self.admit(job, command, key, options) else {
             return Ok(());
         };

@@ -32,6 +32,7 @@ impl PendingBatch<'_> {
             return left(0);
         }
         let context = Context {
+            project: key.project.clone(),
             actor: cascade.actor.clone(),
             now,
             strict: false,
