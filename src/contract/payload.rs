@@ -81,6 +81,11 @@ fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
 /// them with their own by `===`.
 fn spell_as_sent(payload: &mut Fields, echo: &Fields, entity: &Entity) {
     let own = entity.kind.id_key();
+    for key in PROJECT_ID.into_iter().chain(id_keys(entity.kind)) {
+        if let Some(id) = payload.get(key).and_then(|value| Id::from_json(value).ok()) {
+            put(payload, key, id.to_json());
+        }
+    }
     if let Some(project) = sent(echo, &PROJECT_ID, &entity.project.0) {
         put(payload, PROJECT_KEY, project);
     }
@@ -96,7 +101,7 @@ fn sent(echo: &Fields, keys: &[&str], id: &Id) -> Option<Value> {
     let mut members = std::iter::once(echo).chain(wrapped).flatten();
     let (_, value) =
         members.find(|(key, value)| keys.contains(&key.as_str()) && id.is_named_by(value))?;
-    Some(Id::restore(id.as_str().to_owned(), value.is_number()).to_json())
+    Id::from_json(value).ok().map(|id| id.to_json())
 }
 
 /// An event of the log as a list shows it: the name under which it is delivered, and its payload.
