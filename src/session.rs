@@ -18,7 +18,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::command::Caller;
 use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
 use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId, Target};
 use crate::hub::Subscriber;
@@ -26,6 +25,7 @@ use crate::limits::{Budget, READ_UNIT};
 use crate::memory::FLOOR;
 use crate::store::StoreError;
 use crate::telemetry::causes;
+use crate::writer::Caller;
 
 pub use crate::contract::schema::event::RevokedReason;
 use access::Access;

@@ -13,11 +13,11 @@ use super::{ask_store, ask_writes, plain};
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
-use crate::command::WriterReport;
 use crate::ingress::{self, Ingress};
 use crate::limits::Report;
 use crate::telemetry;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+use crate::writer::WriterReport;
 
 /// Whether the server is well. More fields may follow.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use boardcast::app::App;
 use boardcast::cli::Cli;
-use boardcast::command::Caller;
 use boardcast::contract::{EventStyle, Limits, Publication, Reply, Request, Since, Subscribe};
 use boardcast::domain::{Actor, ChannelName, ConnectionId, Event, Identity, PrivateId, Signal};
 use boardcast::hub::{Offer, Subscriber, Wake};
 use boardcast::session::{Delivery, Outcome, Session};
+use boardcast::writer::Caller;
 use clap::Parser;
 use serde_json::{Value, json};
 

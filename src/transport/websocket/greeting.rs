@@ -11,7 +11,6 @@ use super::message::Message;
 use super::params::Params;
 use super::raw_object::{RawObject, quoted};
 use crate::clock::Clock;
-use crate::command::Caller;
 use crate::contract::{
     ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, ServerWord, Since, Subscribe,
 };
@@ -26,6 +25,7 @@ use crate::transport::connection::request_loop::lost;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::credential::Credential;
 use crate::transport::visitor;
+use crate::writer::Caller;
 
 type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
 

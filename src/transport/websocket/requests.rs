@@ -14,7 +14,7 @@ use crate::contract::{
 };
 use crate::hub::Offer;
 use crate::transport::connection::Close;
-use crate::transport::connection::inbox::{self, Incoming};
+use crate::transport::connection::door::{self, Incoming};
 use crate::transport::connection::request_loop::{Asked, RequestLoop, encode};
 
 /// What a type means to this door.
@@ -46,7 +46,7 @@ fn own(format: Format, name: &str) -> Option<Own> {
     })
 }
 
-impl inbox::Message for Received {
+impl door::Message for Received {
     fn class(&self) -> EventClass {
         let Ok(message) = &self.0 else {
             return EventClass::Signal;
