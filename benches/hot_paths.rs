@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boardcast::contract::{Cursor, Limits, Request, parse, payload};
+use boardcast::contract::{Arguments, Cursor, EventName, Limits, Reply, Request, payload};
 use boardcast::domain::{
     Actor, ChannelNo, Command, Context, Draft, Entity, Epoch, Id, Kind, ProjectId, Timestamp,
     World, apply,
@@ -27,6 +27,12 @@ const PACKETS: [(&str, &str, &str); 4] = [
     ("join", "join:project", r#"["join:project","garden"]"#),
 ];
 const UPDATE: &str = r#"["task:update",{"projectId":"garden","taskId":"t1","updates":{"title":"Water the beans","storyPoints":5,"dueDate":"2026-12-01"}}]"#;
+
+/// Reads a packet as a Socket.IO message is read: from the text of its name on.
+fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Reply> {
+    let event = EventName::find(event).ok_or_else(|| EventName::unknown(event))?;
+    Request::read(event, Arguments::Packet(packet), limits)
+}
 
 fn command(event: &str, packet: &str) -> Command {
     match parse(event, packet, &Limits::default()) {

@@ -12,7 +12,7 @@ use crate::coalesce::Coalesce;
 use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
-use crate::contract::Document;
+use crate::contract::{self, Document};
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
@@ -204,6 +204,15 @@ impl App {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// How large and deep an event's arguments may be.
+    #[must_use]
+    pub fn payload_limits(&self) -> contract::Limits {
+        contract::Limits {
+            max_payload_bytes: self.config().max_payload,
+            max_depth: self.config().limits.max_depth,
+        }
     }
 
     /// Which of the running servers this is.

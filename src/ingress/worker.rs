@@ -33,17 +33,13 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(app: &App, ingress: &Ingress, number: usize, caller: &Caller) -> Self {
-        let config = app.config();
         Self {
             app: app.clone(),
             ingress: ingress.clone(),
             number,
             channel: ingress.heard.channels()[number].clone(),
             caller: caller.clone(),
-            limits: Limits {
-                max_payload_bytes: config.max_payload,
-                max_depth: config.limits.max_depth,
-            },
+            limits: app.payload_limits(),
             complained: None,
         }
     }
@@ -135,10 +131,8 @@ impl Worker {
         let (channel, part_len) = (self.channel.clone(), part.len());
         let writer = self.app.writer();
         let answer = writer.publish(channel, part.to_vec(), &self.caller, None)?;
-        let reply = answer.await.unwrap_or_else(|_| {
-            // The writer had a panic.
-            Reply::refused(ErrorCode::Internal, "something went wrong on the server")
-        });
+        // Without an answer the writer had a panic.
+        let reply = answer.await.unwrap_or_else(|_| Reply::internal());
         if !reply.is_ok() {
             return Err(reply);
         }
