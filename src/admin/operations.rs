@@ -6,8 +6,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
@@ -21,7 +20,7 @@ use crate::contract::schema::http as schema;
 use crate::contract::{Audience, ErrorCode, Notification, Reply};
 use crate::domain::{EventId, Fields};
 use crate::transport::connection::operators::{Count, Operators};
-use crate::transport::gate::whole_seconds;
+use crate::transport::problem::AckRefusal;
 use crate::transport::rest::endpoint::{Answer, Body, Endpoint, Parameter, of};
 use crate::transport::visitor::admit_operator;
 
@@ -137,55 +136,28 @@ pub(super) fn elsewhere() -> Router<App> {
 struct Operator;
 
 impl FromRequestParts<App> for Operator {
-    type Rejection = Refusal;
+    type Rejection = AckRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AckRefusal> {
         admit_operator(parts, app)?;
         Ok(Self)
     }
 }
 
-/// An answer that says what is wrong.
-struct Refusal(Reply);
-
-impl From<Reply> for Refusal {
-    fn from(reply: Reply) -> Self {
-        Self(reply)
-    }
+async fn nothing_here(_: Operator) -> AckRefusal {
+    AckRefusal(Reply::refused(ErrorCode::NotFound, "there is nothing here"))
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let status = self.0.code().map(ErrorCode::http_status);
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let json = [(header::CONTENT_TYPE, "application/json")];
-        let wait = self.0.retry_after().map(whole_seconds);
-        let wait = wait.map(|wait| (header::RETRY_AFTER, wait.into()));
-        let body = self.0.to_raw().get().to_owned();
-        (
-            status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            json,
-            HeaderMap::from_iter(wait),
-            body,
-        )
-            .into_response()
-    }
-}
-
-async fn nothing_here(_: Operator) -> Refusal {
-    Refusal(Reply::refused(ErrorCode::NotFound, "there is nothing here"))
-}
-
-async fn not_like_that(_: Operator) -> Refusal {
+async fn not_like_that(_: Operator) -> AckRefusal {
     let message = "this is not possible here; Allow says what is";
-    Refusal(Reply::refused(ErrorCode::MethodNotAllowed, message))
+    AckRefusal(Reply::refused(ErrorCode::MethodNotAllowed, message))
 }
 
 async fn notify(
     _: Operator,
     Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Value>), Refusal> {
+) -> Result<(StatusCode, Json<Value>), AckRefusal> {
     let notification = Notification::read(&whole(body)?, EventId::generate(), Clock.now())?;
     operators.notify(&notification);
     let answer = json!({"ok": true, "success": true, "id": notification.payload["id"]});
@@ -196,7 +168,7 @@ async fn count(
     _: Operator,
     Extension(operators): Extension<Operators>,
     query: Result<Query<Fields>, QueryRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Value>, AckRefusal> {
     let Query(mut fields) = query.map_err(|_| no_audience())?;
     if fields.get("everyone").and_then(Value::as_str) == Some("true") {
         fields.insert("everyone".to_owned(), true.into());
@@ -208,7 +180,7 @@ async fn count(
     } = operators.count(&audience).await.map_err(|error| {
         tracing::warn!(error = %error, "cannot ask the other instances");
         let message = "the other instances cannot be asked while Redis is away";
-        Refusal(Reply::refused(ErrorCode::Unavailable, message))
+        AckRefusal(Reply::refused(ErrorCode::Unavailable, message))
     })?;
     let mut answer = json!({
         "ok": true,
@@ -227,22 +199,22 @@ async fn disconnect(
     _: Operator,
     Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Value>), Refusal> {
+) -> Result<(StatusCode, Json<Value>), AckRefusal> {
     let fields = serde_json::from_slice(&whole(body)?).map_err(|_| no_audience())?;
     operators.disconnect(&Audience::read_room(&fields)?);
     let answer = json!({"ok": true, "success": true});
     Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
-fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, AckRefusal> {
     body.map_err(|_| {
         let message = format!("a body must come whole and not be larger than {MAX_BODY} bytes");
-        Refusal(Reply::refused(ErrorCode::PayloadTooLarge, message))
+        AckRefusal(Reply::refused(ErrorCode::PayloadTooLarge, message))
     })
 }
 
-fn no_audience() -> Refusal {
-    Refusal(Reply::invalid(
+fn no_audience() -> AckRefusal {
+    AckRefusal(Reply::invalid(
         "room",
         "is missing: name a room such as project:<id> or user:<id>",
     ))

@@ -17,10 +17,10 @@ use crate::domain::{Holder, Identity};
 use crate::hub::Offer;
 use crate::telemetry::causes;
 use crate::transport::connection::Close;
-use crate::transport::connection::inbox::rate_limited;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::credential::Credential;
+use crate::transport::gate::rate_limited;
 use crate::transport::visitor;
 
 type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
