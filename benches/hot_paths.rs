@@ -44,8 +44,13 @@ fn command(event: &str, packet: &str) -> Command {
     }
 }
 
+fn garden() -> ProjectId {
+    ProjectId(Id::from_text("garden").expect("it is an id"))
+}
+
 fn context() -> Context {
     Context {
+        project: garden(),
         founder: None,
         actor: Actor::new("ada"),
         now: Timestamp::from_millis(1_800_000_000_000),
@@ -55,8 +60,7 @@ fn context() -> Context {
 
 /// A project with one task that was changed before.
 fn world() -> World {
-    let id = Id::from_text("garden").expect("it is an id");
-    let mut world = World::new(ProjectId(id), 0);
+    let mut world = World::new(garden(), 0);
     let (_, event, packet) = PACKETS[0];
     for command in [
         command(event, packet),

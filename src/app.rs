@@ -9,7 +9,6 @@ use crate::auth::{AuthConfigError, Authenticator};
 use crate::broker::{Broker, BrokerStatus};
 use crate::channels::Channels;
 use crate::coalesce::Coalesce;
-use crate::command::{Writer, WriterOptions};
 use crate::config::Config;
 use crate::connections::Connections;
 use crate::contract::{self, Document};
@@ -23,6 +22,7 @@ use crate::presence::Presence;
 use crate::retention;
 use crate::store::{Store, StoreError};
 use crate::telemetry::causes;
+use crate::writer::{Writer, WriterOptions};
 
 /// Most recent events that a feed keeps.
 const RING_EVENTS: usize = 1024;
@@ -60,7 +60,7 @@ struct Parts {
     hub: Arc<Hub>,
     snapshots: Snapshots,
     large_reads: Arc<Semaphore>,
-    writer: Writer,
+    writer: Arc<Writer>,
     connections: Connections,
     limits: Limits,
     send_memory: MemoryBudget,
@@ -132,7 +132,7 @@ impl App {
             },
         );
         let options = writer_options(&config, &store);
-        let writer = Writer::start(&store, &epoch, &hub, &lifecycle, options);
+        let writer = Arc::new(Writer::start(&store, &epoch, &hub, &lifecycle, options));
         let connections = Connections::default();
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
@@ -167,7 +167,7 @@ impl App {
             .spawn_service(async move { heads.watch_heads().await });
         retention::start(self.store(), self.config(), self.lifecycle());
         if let Some(ingress) = self.ingress() {
-            ingress.start(self);
+            ingress.start(&self.0.writer, self.payload_limits(), self.lifecycle());
         }
     }
 
@@ -204,15 +204,6 @@ impl App {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
-    }
-
-    /// How large and deep an event's arguments may be.
-    #[must_use]
-    pub fn payload_limits(&self) -> contract::Limits {
-        contract::Limits {
-            max_payload_bytes: self.config().max_payload,
-            max_depth: self.config().limits.max_depth,
-        }
     }
 
     /// Which of the running servers this is.
@@ -295,6 +286,14 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// How much a client may send at once.
+    pub(crate) fn payload_limits(&self) -> contract::Limits {
+        contract::Limits {
+            max_payload_bytes: self.config().max_payload,
+            max_depth: self.config().limits.max_depth,
+        }
     }
 
     /// The bytes that wait for clients.

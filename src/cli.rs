@@ -1,16 +1,17 @@
 //! The command line.
 
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Args, Parser, Subcommand};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::auth::api_key::{KeyName, Scope};
 use crate::config::{Config, lifetime};
 
 /// A Socket.IO-compatible project collaboration server: durable, ordered, live.
 ///
-/// Settings are flags or environment variables; a flag wins.
+/// Settings are flags or environment variables; a flag wins. An empty variable counts as one that is not set.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about = None, max_term_width = 100)]
 pub struct Cli {
@@ -82,11 +83,63 @@ pub struct TokenArgs {
     pub expires_in: Duration,
 }
 
+/// The paths at which WebSockets are served.
+const PATHS: [&str; 3] = ["socket.io", "ws", "ws/v1"];
+
+/// Variables of other servers that say the same as one of ours.
+const OTHER_NAMES: [(&str, &str); 2] = [("PORT", "WS_PORT"), ("CORS_ORIGINS", "FRONTEND_URL")];
+
 impl Cli {
     /// Reads the command line, or ends the process with help or with what is wrong.
     #[must_use]
     pub fn read() -> Self {
-        Self::try_parse().unwrap_or_else(|error| without_secrets(error).exit())
+        let matches = Self::command().mut_args(from_environment);
+        let read = matches
+            .try_get_matches()
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        read.unwrap_or_else(|error| without_secrets(error).exit())
+    }
+}
+
+/// Takes an argument's value from its variable, or from the one of another server, if that is not empty: Compose makes an
+/// empty variable of `${NAME:-}`.
+fn from_environment(arg: Arg) -> Arg {
+    let Some(own) = arg.get_env() else {
+        return arg;
+    };
+    if variable(own).is_some() {
+        return arg;
+    }
+    let mut others = OTHER_NAMES.iter().filter(|(name, _)| own == *name);
+    match others.find(|(_, other)| variable(other.as_ref()).is_some()) {
+        Some((_, other)) => arg.env(other),
+        // What is not there at all stays in the help.
+        None if std::env::var_os(own).is_none() => arg,
+        None => arg.env(None),
+    }
+}
+
+/// The value of a variable that is set and not empty.
+fn variable(name: &OsStr) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Warns of variables of other servers that have no effect here.
+pub(crate) fn warn_of_ignored_variables() {
+    for (name, other) in OTHER_NAMES {
+        let (own_value, other_value) = (variable(name.as_ref()), variable(other.as_ref()));
+        if own_value.is_some() && other_value.is_some() && own_value != other_value {
+            tracing::warn!("{other} has no effect, because {name} is set");
+        }
+    }
+    let path = variable("WS_PATH".as_ref()).and_then(|path| path.into_string().ok());
+    if let Some(path) = path
+        && !PATHS.contains(&path.trim_matches('/'))
+    {
+        tracing::warn!(
+            "WS_PATH has no effect: Socket.IO is served at /socket.io/, plain WebSockets at /ws and /ws/v1; a proxy can map \
+             other paths to these"
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod auth;
 mod limits;
+mod origin;
 mod secret;
 mod value;
 
@@ -17,11 +18,13 @@ use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
 pub use limits::LimitsConfig;
+use origin::origin;
+pub use origin::{Origin, is_own};
 pub use secret::Secret;
 pub(crate) use secret::is_same;
+pub use value::Retention;
 pub(crate) use value::lifetime;
-pub use value::{Origin, Retention};
-use value::{bytes, count, duration, ingress_channel, origin, pause, retention};
+use value::{bytes, count, duration, ingress_channel, pause, retention};
 
 /// Channels on which backends may be heard.
 const MAX_INGRESS_CHANNELS: usize = 100;
@@ -120,7 +123,9 @@ pub struct Config {
     )]
     pub database_timeout: Duration,
 
-    /// Origins that may connect from a browser, separated by commas; `*` allows every origin.
+    /// Origins whose pages may connect, separated by commas, besides the server's own; `*` allows every origin. A `*` may
+    /// also stand for what is left of a host's first dot, or for a port: `https://*.example.com`, `http://localhost:*`.
+    /// `FRONTEND_URL` is taken if this is not set.
     #[arg(
         long, env = "CORS_ORIGINS", default_value = "*", value_delimiter = ',', value_parser = origin,
         value_name = "ORIGINS", global = true
@@ -322,7 +327,6 @@ impl Config {
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
             return Err("EVENT_RETENTION must be at least three times DATABASE_TIMEOUT".to_owned());
         }
-        self.auth.validate()?;
         if self.auth.auth_cookie.is_some() && self.cors_origins.contains(&Origin::Any) {
             return Err(
                 "AUTH_COOKIE needs CORS_ORIGINS to name the pages that may connect: any other page could do so in the \

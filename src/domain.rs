@@ -26,11 +26,11 @@ mod timestamp;
 mod world;
 
 pub use apply::{Context, apply, place_query, step};
-pub use cascade::{Cascade, CascadeKey, Cause, STEP_TASKS};
+pub use cascade::{Cascade, CascadeKey, Cause, Reference, STEP_TASKS};
 pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
-pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place, Reference};
+pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
 pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};

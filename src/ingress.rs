@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use crate::app::App;
 use crate::broker;
-use crate::command::Caller;
+use crate::contract::Limits;
 use crate::domain::{Actor, ConnectionId, PrivateId};
+use crate::lifecycle::Lifecycle;
+use crate::writer::{Caller, Writer};
 use worker::Worker;
 
 /// See the module. Cheap to clone.
@@ -61,13 +62,13 @@ impl Ingress {
     }
 
     /// Starts to put what is heard into the log.
-    pub(crate) fn start(&self, app: &App) {
+    pub(crate) fn start(&self, writer: &Arc<Writer>, limits: Limits, lifecycle: &Lifecycle) {
         let client = PrivateId::generate().client();
         let caller = Caller::new(ConnectionId::generate(), client, Some(Actor::INGRESS));
         for number in 0..self.heard.channels().len() {
-            let worker = Worker::new(app, self, number, &caller);
+            let worker = Worker::new(writer, self, number, &caller, limits);
             // Work, and no service: a shutdown waits until what was heard is in the log.
-            app.lifecycle().spawn(worker.run());
+            lifecycle.spawn(worker.run());
         }
     }
 

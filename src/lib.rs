@@ -11,7 +11,7 @@
 //!                                                          └── log (repairs every gap)
 //! ```
 //!
-//! Imports go one way: `transport → session → command → {contract, store, hub} → domain`. [`domain`] and
+//! Imports go one way: `transport → session → writer → {contract, store, hub} → domain`. [`domain`] and
 //! [`contract`] do no I/O; only [`transport`] knows socketioxide, only [`store`] knows sqlx.
 
 pub mod admin;
@@ -23,7 +23,6 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 mod coalesce;
-pub mod command;
 pub mod config;
 pub mod connections;
 pub mod contract;
@@ -45,5 +44,6 @@ pub mod session;
 pub mod store;
 pub mod telemetry;
 pub mod transport;
+pub mod writer;
 
 pub use run::{RunError, run};

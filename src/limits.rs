@@ -153,6 +153,12 @@ impl Limits {
         address::client(peer, forwarded, &self.0.trusted)
     }
 
+    /// Whether what this peer says of its clients is believed.
+    #[must_use]
+    pub fn is_trusted(&self, peer: IpAddr) -> bool {
+        ClientAddress::new(peer).is_in(&self.0.trusted)
+    }
+
     /// Counts a TCP connection until the place is dropped. Those of trusted proxies are not limited.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError};
 use crate::auth::issue::IssueError;
-use crate::cli::Command;
+use crate::cli::{self, Command};
 use crate::config::Config;
 use crate::limits::descriptors;
 use crate::serve::serve;
@@ -105,6 +105,7 @@ async fn migrate(config: &Config) -> Result<(), RunError> {
 
 async fn serve_forever(config: Config) -> Result<(), RunError> {
     let shutdown = signals()?;
+    cli::warn_of_ignored_variables();
     let address = SocketAddr::new(config.host, config.port);
     let app = App::start(config).await?;
     let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use axum::middleware::from_fn_with_state;
 use hyper::body::Incoming;
@@ -26,6 +27,7 @@ use crate::patience::{Patient, PatientBody};
 use crate::transport::answers;
 use crate::transport::connection::backlog;
 use crate::transport::doors::Doors;
+use crate::transport::gate::{FORWARDED_HOST, FORWARDED_PORT, may_connect};
 use crate::transport::hangup::Hangup;
 use crate::transport::problem::AckRefusal;
 use crate::transport::rest;
@@ -117,19 +119,14 @@ async fn not_found() -> AckRefusal {
 }
 
 fn cors(config: &Config) -> CorsLayer {
-    let origins: Vec<HeaderValue> = config
-        .cors_origins
-        .iter()
-        .filter_map(|origin| match origin {
-            Origin::Any => None,
-            Origin::Exactly(origin) => Some(origin.clone()),
-        })
-        .collect();
     // Never both: any page at all could else use what a browser keeps of its visitors, such as cookies.
     let layer = if config.cors_origins.contains(&Origin::Any) {
         CorsLayer::new().allow_origin(Any)
     } else {
-        let origins = AllowOrigin::list(origins);
+        let config = config.clone();
+        let origins = AllowOrigin::predicate(move |origin, request: &Parts| {
+            may_connect(&config, origin, &request.headers)
+        });
         CorsLayer::new()
             .allow_origin(origins)
             .allow_credentials(true)
@@ -224,6 +221,10 @@ fn prepare(
     let client = app
         .limits()
         .client(peer, forwarded.map(HeaderValue::as_bytes));
+    if !app.limits().is_trusted(peer) {
+        request.headers_mut().remove(FORWARDED_HOST);
+        request.headers_mut().remove(FORWARDED_PORT);
+    }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(hangup.clone());
     // No longer than a client may be silent.

@@ -17,13 +17,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::command::Caller;
 use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
 use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId};
 use crate::hub::Subscriber;
 use crate::limits::{Budget, READ_UNIT};
 use crate::store::StoreError;
 use crate::telemetry::causes;
+use crate::writer::Caller;
 
 use access::Access;
 pub use access::{Refreshed, unseen};

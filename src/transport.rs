@@ -5,7 +5,7 @@ pub(crate) mod connection;
 mod credential;
 pub(crate) mod doors;
 mod flow;
-mod gate;
+pub(crate) mod gate;
 pub(crate) mod hangup;
 mod pacer;
 pub(crate) mod problem;

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use boardcast::app::App;
 use boardcast::cli::Cli;
-use boardcast::command::{Caller, Writer, WriterOptions};
 use boardcast::contract::{Arguments, CommandRequest, EventName, Limits, Reply};
 use boardcast::domain::{
     Actor, ConnectionId, Grants, Holder, Identity, PrivateId, ProjectId, Role,
 };
 use boardcast::store::Channel;
+use boardcast::writer::{Caller, Writer, WriterOptions};
 use clap::Parser as _;
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 use tokio::sync::oneshot;

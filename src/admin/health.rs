@@ -12,12 +12,12 @@ use super::{ask_store, ask_writes, plain};
 use crate::app::App;
 use crate::broker::BrokerStatus;
 use crate::cluster::Cluster;
-use crate::command::WriterReport;
 use crate::contract::schema::http as schema;
 use crate::ingress::{self, Ingress};
 use crate::limits::Report;
 use crate::telemetry;
 use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+use crate::writer::WriterReport;
 
 #[derive(Debug, Serialize)]
 struct Health {

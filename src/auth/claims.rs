@@ -2,16 +2,12 @@
 
 use serde_json::Value;
 
-use super::token::Claims;
+use super::token::{Claims, moment};
 use crate::config::AuthConfig;
 use crate::domain::{Actor, Grants, Holder, Id, Identity, Timestamp};
 
 /// Above, not every integer that is no `u64` has a number of its own.
 const MAX_SAFE: f64 = 9_007_199_254_740_992.0;
-/// The last second of the year 9999.
-const LAST_SECOND: f64 = 253_402_300_799.0;
-/// The last one that can be written as a time of day everywhere, a day before.
-const LAST_SHOWN: f64 = 253_402_207_200.0;
 
 /// What tokens must say to be accepted.
 #[derive(Debug)]
@@ -142,16 +138,6 @@ fn time(claims: &Claims, claim: &str) -> Result<Option<Timestamp>, String> {
     let at = value.as_f64().and_then(moment);
     at.map(Some)
         .ok_or_else(|| format!("the token's {claim} is no time"))
-}
-
-/// A moment in seconds, which may have a fraction.
-pub(super) fn moment(seconds: f64) -> Option<Timestamp> {
-    if !(0.0..=LAST_SECOND).contains(&seconds) {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "it is within the range")]
-    let millis = (seconds.min(LAST_SHOWN) * 1000.0).round() as i64;
-    Some(Timestamp::from_millis(millis))
 }
 
 #[cfg(test)]

@@ -5,9 +5,13 @@ use jsonwebtoken::{Header, Validation};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::claims;
 use super::key::Key;
 use crate::domain::Timestamp;
+
+/// The last second of the year 9999.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+/// The last one that can be written as a time of day everywhere, a day before.
+const LAST_SHOWN: f64 = 253_402_207_200.0;
 
 /// What a token says.
 pub(super) type Claims = Map<String, Value>;
@@ -30,7 +34,7 @@ pub(super) fn says_signed_at(token: &str) -> Option<Timestamp> {
         iat: f64,
     }
     let said: Said = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
-    claims::moment(said.iat)
+    moment(said.iat)
 }
 
 /// The claims of a token that one of these keys has signed.
@@ -62,4 +66,14 @@ fn signature_only(key: &Key) -> Validation {
     validation.validate_nbf = false;
     validation.validate_aud = false;
     validation
+}
+
+/// A moment in seconds, which may have a fraction.
+pub(super) fn moment(seconds: f64) -> Option<Timestamp> {
+    if !(0.0..=LAST_SECOND).contains(&seconds) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is within the range")]
+    let millis = (seconds.min(LAST_SHOWN) * 1000.0).round() as i64;
+    Some(Timestamp::from_millis(millis))
 }

@@ -11,6 +11,12 @@ use super::RedisUrl;
 
 /// How long Redis may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the pulse is published.
+pub(super) const PULSE: Duration = Duration::from_millis(250);
+/// Without a pulse for so long, the broker counts as down.
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
+/// Without a pulse for so long, a connection is given up.
+pub(super) const DEAD: Duration = Duration::from_secs(4);
 /// Pauses between attempts: short, because a restart is short, and because an attempt costs little.
 const PAUSE: Duration = Duration::from_millis(250);
 

@@ -14,8 +14,7 @@ use redis::{Msg, RedisResult};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::connect::{Connector, broken, timely};
-use super::redis::{DEAD, PULSE, SILENCE};
+use super::connect::{Connector, DEAD, PULSE, SILENCE, broken, timely};
 use super::topics::{Change, Topics};
 use super::{BrokerStatus, envelope};
 use crate::domain::InstanceId;

@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,12 +18,6 @@ use super::{BrokerStatus, BrokerUnavailable, Handler, RedisUrl, listener};
 use crate::domain::InstanceId;
 use crate::lifecycle::Lifecycle;
 
-/// How often the pulse is published.
-pub(super) const PULSE: Duration = Duration::from_millis(250);
-/// Without a pulse for so long, the broker counts as down.
-pub(super) const SILENCE: Duration = Duration::from_secs(1);
-/// Without a pulse for so long, a connection is given up.
-pub(super) const DEAD: Duration = Duration::from_secs(4);
 /// Messages that may wait to be published.
 const QUEUED_MESSAGES: usize = 4096;
 /// Bytes that may wait to be published.

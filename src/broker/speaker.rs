@@ -9,8 +9,7 @@ use redis::{Pipeline, RedisResult};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::connect::{Connector, timely};
-use super::redis::{DEAD, PULSE};
+use super::connect::{Connector, DEAD, PULSE, timely};
 use super::{BrokerStatus, envelope};
 use crate::domain::InstanceId;
 

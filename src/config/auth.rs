@@ -14,8 +14,8 @@ use super::value::{duration, pause};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct AuthConfig {
-    /// Refuse whoever does not show who they are, and give everybody only what is theirs. Without it everybody may do
-    /// everything.
+    /// Refuse whoever does not show who they are, by a token or an API key, and give everybody only what is theirs. Without
+    /// it everybody may do everything.
     #[arg(long, env = "AUTH_REQUIRED", global = true)]
     pub auth_required: bool,
 
@@ -105,23 +105,4 @@ pub struct AuthConfig {
     /// others'.
     #[arg(long, env = "CLIENT_PROJECT_IDS", global = true)]
     pub client_project_ids: bool,
-}
-
-impl AuthConfig {
-    /// Whether there is any key with which tokens are verified.
-    #[must_use]
-    pub fn has_keys(&self) -> bool {
-        self.auth_secret.is_some() || self.auth_public_key.is_some() || self.auth_jwks.is_some()
-    }
-
-    pub(super) fn validate(&self) -> Result<(), String> {
-        if self.auth_required && !self.has_keys() {
-            return Err(
-                "AUTH_REQUIRED needs a key with which tokens are verified: set AUTH_SECRET, AUTH_PUBLIC_KEY or \
-                 AUTH_JWKS"
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
 }

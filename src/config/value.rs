@@ -3,46 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use ipnet::IpNet;
 
 use crate::domain::ChannelName;
 
 /// Longest time for which events are kept and not for ever.
 const MAX_RETENTION: Duration = Duration::from_hours(3650 * 24);
-
-/// An origin that may connect from a browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// All of them.
-    Any,
-    /// This one, such as `https://app.example.com`.
-    Exactly(HeaderValue),
-}
-
-pub(super) fn origin(text: &str) -> Result<Origin, String> {
-    // Browsers write it so.
-    let text = text.trim().to_ascii_lowercase();
-    if text == "*" {
-        return Ok(Origin::Any);
-    }
-    let default_port = if text.starts_with("https:") {
-        ":443"
-    } else {
-        ":80"
-    };
-    let text = text.strip_suffix(default_port).unwrap_or(&text);
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"))
-        .filter(|host| !host.is_empty() && !host.contains('/'));
-    match (host, text.parse()) {
-        (Some(_), Ok(value)) => Ok(Origin::Exactly(value)),
-        _ => Err(
-            "an origin is written as https://host or https://host:port, without a path".to_owned(),
-        ),
-    }
-}
 
 /// An address by itself, or a network.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
@@ -216,27 +182,6 @@ mod tests {
         assert_eq!(channel.as_str(), "ai:jobs:status");
         for wrong in ["", "a b", "ui:*", "agent:*", "project:p"] {
             assert!(ingress_channel(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn origins_have_a_scheme_and_no_path() {
-        assert_eq!(origin(" * "), Ok(Origin::Any));
-        assert!(matches!(
-            origin("https://a.example:8443"),
-            Ok(Origin::Exactly(_))
-        ));
-        // Browsers leave out the port that goes without saying.
-        for (said, meant) in [
-            ("https://a.example:443", "https://a.example"),
-            ("http://a.example:80", "http://a.example"),
-            ("http://a.example:443", "http://a.example:443"),
-        ] {
-            let meant = HeaderValue::from_static(meant);
-            assert_eq!(origin(said), Ok(Origin::Exactly(meant)), "{said}");
-        }
-        for wrong in ["a.example", "https://", "https://a/b", "ftp://a"] {
-            assert!(origin(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::idempotency;
-use crate::domain::{Fields, Kind};
+use crate::domain::{Fields, Id, Kind};
 
 /// What the server itself says of an entity, besides [`STAMPS`]; sent back with a full object, it is no change.
 const SERVERS: [&str; 10] = [
@@ -87,6 +87,9 @@ pub(super) fn canonical(key: &str) -> &str {
     twin.map_or(key, |(_, camel)| camel)
 }
 
+/// Fields that name another entity. They are given back as its id is.
+const REFERENCES: [&str; 3] = ["epicId", "sprintId", "parentId"];
+
 /// The fields among the keys of an object. If both spellings of one are there, camelCase counts.
 pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
     let mut fields = Fields::new();
@@ -103,7 +106,13 @@ pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
             name => name,
         };
         if name == key || !source.contains_key(name) {
-            fields.insert(name.to_owned(), value.clone());
+            let reference = REFERENCES
+                .contains(&name)
+                .then(|| Id::from_json(value).ok());
+            let value = reference
+                .flatten()
+                .map_or_else(|| value.clone(), |id| id.to_json());
+            fields.insert(name.to_owned(), value);
         }
     }
     fields

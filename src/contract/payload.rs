@@ -5,8 +5,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::EventStyle;
-use super::field::canonical;
-use crate::domain::{Actor, ConnectionId, Draft, Entity, Event, Fields, ProjectId, Seq, Stamp};
+use super::body::PROJECT_ID;
+use super::field::{canonical, id_keys};
+use crate::domain::{
+    Actor, ConnectionId, Draft, Entity, Event, Fields, Id, Kind, ProjectId, Seq, Stamp,
+};
+
+/// Under this key a payload names its project.
+const PROJECT_KEY: &str = Kind::Project.id_key();
 
 /// An entity's state: its fields, and over them what the server knows.
 #[must_use]
@@ -50,6 +56,9 @@ pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
             agree(&mut payload, echo, &draft.entity.fields);
         }
     }
+    if draft.echo {
+        spell_as_sent(&mut payload, echo, &draft.entity);
+    }
     payload.extend(draft.extra.clone());
     put(&mut payload, "seq", seq);
     to_raw_value(&payload).expect("a map with string keys is always JSON")
@@ -66,6 +75,33 @@ fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
             put(payload, key, value.clone());
         }
     }
+}
+
+/// Gives the ids in a payload the JSON types that its sender used, whether beside the fields or in a wrapper: pages compare
+/// them with their own by `===`.
+fn spell_as_sent(payload: &mut Fields, echo: &Fields, entity: &Entity) {
+    let own = entity.kind.id_key();
+    for key in PROJECT_ID.into_iter().chain(id_keys(entity.kind)) {
+        if let Some(id) = payload.get(key).and_then(|value| Id::from_json(value).ok()) {
+            put(payload, key, id.to_json());
+        }
+    }
+    if let Some(project) = sent(echo, &PROJECT_ID, &entity.project.0) {
+        put(payload, PROJECT_KEY, project);
+    }
+    if let Some(id) = sent(echo, &id_keys(entity.kind), &entity.id.0) {
+        put(payload, own, id.clone());
+        put(payload, "id", id);
+    }
+}
+
+/// An id in the JSON type in which it was sent under one of these keys.
+fn sent(echo: &Fields, keys: &[&str], id: &Id) -> Option<Value> {
+    let wrapped = echo.values().filter_map(Value::as_object);
+    let mut members = std::iter::once(echo).chain(wrapped).flatten();
+    let (_, value) =
+        members.find(|(key, value)| keys.contains(&key.as_str()) && id.is_named_by(value))?;
+    Id::from_json(value).ok().map(|id| id.to_json())
 }
 
 /// An event of the log as a list shows it: the name under which it is delivered, and its payload.
@@ -130,7 +166,12 @@ pub fn signal(
     actor: &Actor,
     connection: ConnectionId,
 ) -> Box<RawValue> {
-    put(&mut sent, "projectId", project.to_json());
+    if !sent
+        .get(PROJECT_KEY)
+        .is_some_and(|said| project.is_named_by(said))
+    {
+        put(&mut sent, PROJECT_KEY, project.to_json());
+    }
     put(&mut sent, "userId", actor.as_str());
     put(&mut sent, "connectionId", connection.to_string());
     to_raw_value(&sent).expect("a map with string keys is always JSON")
@@ -149,7 +190,7 @@ fn tombstone(payload: &mut Fields, entity: &Entity) {
 }
 
 fn identify(target: &mut Fields, entity: &Entity) {
-    put(target, "projectId", entity.project.to_json());
+    put(target, PROJECT_KEY, entity.project.to_json());
     put(target, entity.kind.id_key(), entity.id.to_json());
     put(target, "id", entity.id.to_json());
     put(target, "version", entity.version);
@@ -171,7 +212,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{EntityId, EventType, Id, Kind, Rank, Timestamp};
+    use crate::domain::{EntityId, EventType, Rank, Timestamp};
 
     fn task() -> Entity {
         let stamp = Stamp {
@@ -217,6 +258,32 @@ mod tests {
     }
 
     #[test]
+    fn ids_have_the_types_that_their_sender_used() {
+        let mut numbered = task();
+        numbered.id = EntityId(Id::from_json(&json!(12)).unwrap());
+        let draft = Draft::new(EventType::known("task.updated"), &Arc::new(numbered));
+        for (echo, project, id) in [
+            (
+                json!({"projectId": "7", "taskId": "12"}),
+                json!("7"),
+                json!("12"),
+            ),
+            (json!({"project_id": 7, "task_id": 12}), json!(7), json!(12)),
+            (
+                json!({"project_id": "7", "task": {"_id": "12"}}),
+                json!("7"),
+                json!("12"),
+            ),
+            (json!({"projectId": "8", "id": "13"}), json!(7), json!(12)),
+            (json!({}), json!(7), json!(12)),
+        ] {
+            let payload = payload_of(&draft, &echo);
+            assert_eq!(payload["projectId"], project, "{echo}");
+            assert_eq!((&payload["id"], &payload["taskId"]), (&id, &id), "{echo}");
+        }
+    }
+
+    #[test]
     fn what_is_dragged_along_echoes_nothing() {
         let draft = Draft::dragged(EventType::known("task.moved"), &Arc::new(task()));
         assert!(
@@ -243,7 +310,7 @@ mod tests {
         let connection = ConnectionId::generate();
         let payload = signal(sent, &task().project, &Actor::new("ada"), connection);
         let payload: Value = serde_json::from_str(payload.get()).unwrap();
-        let expected = json!({"projectId": 7, "userId": "ada", "connectionId": connection.to_string(), "taskId": "t1"});
+        let expected = json!({"projectId": "7", "userId": "ada", "connectionId": connection.to_string(), "taskId": "t1"});
         assert_eq!(payload, expected);
     }
 }

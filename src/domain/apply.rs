@@ -14,12 +14,14 @@ mod tests;
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 pub use cascade::step;
 pub use placing::place_query;
 
 use super::{
     Action, Actor, Cause, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch,
-    Kind, Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
+    Kind, ProjectId, Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -28,6 +30,8 @@ pub(super) const MAX_FIELDS_BYTES: usize = 512 * 1024;
 /// What a rule needs to know besides the project.
 #[derive(Debug, Clone)]
 pub struct Context {
+    /// The project, as the command names it.
+    pub project: ProjectId,
     /// Who asks.
     pub actor: Actor,
     /// Now.
@@ -151,7 +155,7 @@ fn create(
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     match world.get(kind, id) {
-        Some(existing) if existing.deleted.is_some() => return Err(Refusal::Gone(kind)),
+        Some(existing) if existing.deleted.is_some() => cascade::none_leaves(world, existing)?,
         Some(existing) if existing.version > 0 => return create_again(existing, fields),
         _ => {}
     }
@@ -197,11 +201,12 @@ fn update(
 ) -> Result<Changes, Refusal> {
     let before = existing_or_fresh(world, kind, id, cx)?;
     let outcome = merge::merge(&before, fields, command, cx)?;
+    let events = vec![kind_event(kind, Verb::Updated)];
     let Some((entity, merged)) = outcome else {
-        return Ok(Changes::noop(before));
+        return Ok(repeated(before, fields, events, command));
     };
     let entity = Arc::new(entity);
-    let events = changed(&before, &entity, vec![kind_event(kind, Verb::Updated)]);
+    let events = changed(&before, &entity, events);
     if kind == Kind::Sprint && before.fields.get("status") != entity.fields.get("status") {
         cascade::none_from(world, id)?;
     }
@@ -278,14 +283,20 @@ fn not_found(kind: Kind) -> Refusal {
     }
 }
 
-/// Makes entities that are not there yet.
+/// Makes entities that are not there, or not any more: what is made under the id of something deleted has only the fields
+/// that it is made with, and goes on with its version.
 struct Fresh;
 
 impl Fresh {
     fn of(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Entity {
         let mut entity = match world.get(kind, id) {
+            Some(deleted) if deleted.deleted.is_some() => Entity {
+                deleted: None,
+                fields: Fields::new(),
+                ..(**deleted).clone()
+            },
             Some(undescribed) => (**undescribed).clone(),
-            None => Entity::blank(world.project().clone(), kind, id.clone(), cx.stamp()),
+            None => Entity::blank(cx.project.clone(), kind, id.clone(), cx.stamp()),
         };
         if kind == Kind::Task {
             entity.rank = Some(Rank::last(next_seq(world)));
@@ -300,19 +311,53 @@ fn next_seq(world: &World) -> Seq {
 
 /// Announces a change by these events. A task's change of status is announced as `task.updated` and
 /// `task.status_changed` as well, and each of the events says from what to what.
-fn changed(before: &Entity, after: &Arc<Entity>, mut events: Vec<EventType>) -> Vec<Draft> {
+fn changed(before: &Entity, after: &Arc<Entity>, events: Vec<EventType>) -> Vec<Draft> {
     let (old, new) = (before.fields.get("status"), after.fields.get("status"));
-    let mut extra = Fields::new();
     if after.kind == Kind::Task && old != new {
-        for name in ["task.updated", "task.status_changed"].map(EventType::known) {
-            if !events.contains(&name) {
-                events.push(name);
-            }
-        }
-        extra.insert("oldStatus".to_owned(), old.cloned().unwrap_or_default());
-        extra.insert("newStatus".to_owned(), new.cloned().unwrap_or_default());
+        return with_status(after, events, old, new);
     }
-    let draft = |event| Draft::new(event, after).with(extra.clone());
+    drafts(after, events, &Fields::new())
+}
+
+fn with_status(
+    task: &Arc<Entity>,
+    mut events: Vec<EventType>,
+    old: Option<&Value>,
+    new: Option<&Value>,
+) -> Vec<Draft> {
+    for name in ["task.updated", "task.status_changed"].map(EventType::known) {
+        if !events.contains(&name) {
+            events.push(name);
+        }
+    }
+    let mut extra = Fields::new();
+    extra.insert("oldStatus".to_owned(), old.cloned().unwrap_or_default());
+    extra.insert("newStatus".to_owned(), new.cloned().unwrap_or_default());
+    drafts(task, events, &extra)
+}
+
+/// Announces once more what is so already, as a relay would: a frontend may have another truth besides this log, and its
+/// users want to see again what they saw before. A command that names the version that it expects does not need that.
+fn repeated(
+    subject: Arc<Entity>,
+    patch: &Fields,
+    events: Vec<EventType>,
+    command: &Command,
+) -> Changes {
+    if command.expected_version.is_some() || command.if_match.is_some() {
+        return Changes::noop(subject);
+    }
+    let status = subject.fields.get("status");
+    let events = if subject.kind == Kind::Task && patch.contains_key("status") {
+        with_status(&subject, events, status, status)
+    } else {
+        drafts(&subject, events, &Fields::new())
+    };
+    Changes::repeat(subject, events)
+}
+
+fn drafts(subject: &Arc<Entity>, events: Vec<EventType>, extra: &Fields) -> Vec<Draft> {
+    let draft = |event| Draft::new(event, subject).with(extra.clone());
     events.into_iter().map(draft).collect()
 }
 

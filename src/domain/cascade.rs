@@ -1,7 +1,7 @@
 //! What a command does to the tasks that refer to its epic or sprint. There may be any number of them, so the command
 //! changes the first ones itself, and the rest follows in steps.
 
-use super::{Actor, Entity, EntityId, EventType, ProjectId, Reference};
+use super::{Actor, Entity, EntityId, EventType, Kind, ProjectId};
 
 /// The most tasks that one command, or one step, changes besides its subject.
 pub const STEP_TASKS: usize = 200;
@@ -19,6 +19,36 @@ const FINISHED: [&str; 9] = [
     "canceled",
     "archived",
 ];
+
+/// A field by which tasks belong to something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reference {
+    /// `epicId`
+    Epic,
+    /// `sprintId`
+    Sprint,
+}
+
+impl Reference {
+    /// The reference by which tasks belong to entities of this kind.
+    #[must_use]
+    pub const fn to(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Epic => Some(Self::Epic),
+            Kind::Sprint => Some(Self::Sprint),
+            Kind::Project | Kind::Task | Kind::Member => None,
+        }
+    }
+
+    /// The field's name.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Epic => "epicId",
+            Self::Sprint => "sprintId",
+        }
+    }
+}
 
 /// Why tasks lose the epic or sprint that they refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,7 +47,8 @@ impl Draft {
     }
 }
 
-/// The outcome of an accepted command. Without events nothing changes: the command was a `noop`.
+/// The outcome of an accepted command. Without entities nothing changes: the command was a `noop`, and its events, if it has
+/// any, say once more what is so already.
 #[derive(Debug, Clone)]
 pub struct Changes {
     /// The entity that the command names, as it is afterwards.
@@ -74,13 +75,19 @@ pub struct Dragged {
 }
 
 impl Changes {
-    /// Nothing changes.
+    /// Nothing changes, and nobody is told.
     #[must_use]
     pub fn noop(subject: Arc<Entity>) -> Self {
+        Self::repeat(subject, Vec::new())
+    }
+
+    /// Nothing changes, and these events say so.
+    #[must_use]
+    pub fn repeat(subject: Arc<Entity>, events: Vec<Draft>) -> Self {
         Self {
             subject,
             entities: Vec::new(),
-            events: Vec::new(),
+            events,
             merged: false,
             cascade: None,
         }
@@ -101,6 +108,6 @@ impl Changes {
     /// Whether nothing changes.
     #[must_use]
     pub fn is_noop(&self) -> bool {
-        self.events.is_empty()
+        self.entities.is_empty()
     }
 }

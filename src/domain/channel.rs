@@ -182,6 +182,14 @@ impl From<ChannelName> for Target {
     }
 }
 
+impl ProjectId {
+    /// The project's channel, which is its Socket.IO room as well.
+    #[must_use]
+    pub fn channel(&self) -> ChannelName {
+        ChannelName::restore(format!("project:{}", self.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

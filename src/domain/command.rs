@@ -1,6 +1,6 @@
 //! What a client may ask for, after its payload has been understood.
 
-use super::{Cause, EntityId, Fields, Kind, ProjectId};
+use super::{Cause, EntityId, Fields, Kind, ProjectId, Reference};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -133,36 +133,6 @@ pub enum MoveTo {
     Sprint(EntityId),
 }
 
-/// A field by which tasks belong to something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reference {
-    /// `epicId`
-    Epic,
-    /// `sprintId`
-    Sprint,
-}
-
-impl Reference {
-    /// The reference by which tasks belong to entities of this kind.
-    #[must_use]
-    pub const fn to(kind: Kind) -> Option<Self> {
-        match kind {
-            Kind::Epic => Some(Self::Epic),
-            Kind::Sprint => Some(Self::Sprint),
-            Kind::Project | Kind::Task | Kind::Member => None,
-        }
-    }
-
-    /// The field's name.
-    #[must_use]
-    pub const fn field(self) -> &'static str {
-        match self {
-            Self::Epic => "epicId",
-            Self::Sprint => "sprintId",
-        }
-    }
-}
-
 /// What must be loaded before a command can be applied.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Needs<'a> {
@@ -208,6 +178,12 @@ impl Command {
                 ],
                 None => Vec::new(),
             },
+            // The id of something deleted, perhaps, whose tasks are still leaving it.
+            Action::Create {
+                kind: Kind::Epic | Kind::Sprint,
+                id,
+                ..
+            } if !self.made_id => vec![Needs::Cascades(id)],
             Action::SprintComplete { id, move_to, .. } => {
                 let mut needs = vec![Needs::Cascades(id)];
                 if let MoveTo::Sprint(target) = move_to {

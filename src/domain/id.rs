@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
-use super::ChannelName;
-
 /// Longest id in bytes.
 pub(super) const MAX_ID_BYTES: usize = 128;
 
@@ -38,7 +36,8 @@ pub struct Id {
 }
 
 impl Id {
-    /// Reads an id from a JSON string or number.
+    /// Reads an id from a JSON string or number. An integer that JavaScript would round to another one is given back as a
+    /// string: pages must be able to tell any two ids apart.
     ///
     /// # Errors
     ///
@@ -48,7 +47,7 @@ impl Id {
             Value::String(text) => Self::from_text(text),
             Value::Number(number) => Ok(Self {
                 text: number_text(number).into(),
-                numeric: true,
+                numeric: is_exact(number),
             }),
             _ => Err(IdError::Type),
         }
@@ -121,6 +120,17 @@ pub(super) fn number_text(number: &Number) -> String {
         }
         _ => number.to_string(),
     }
+}
+
+/// Whether JavaScript, whose numbers are floats, has this very number.
+fn is_exact(number: &Number) -> bool {
+    let integer = number.as_i128();
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "that is the question"
+    )]
+    integer.is_none_or(|integer| (integer as f64) as i128 == integer)
 }
 
 impl PartialEq for Id {
@@ -199,14 +209,6 @@ id_type! {
 id_type! {
     /// Names an entity among those of its project and kind.
     EntityId
-}
-
-impl ProjectId {
-    /// The project's channel, which is its Socket.IO room as well.
-    #[must_use]
-    pub fn channel(&self) -> ChannelName {
-        ChannelName::restore(format!("project:{}", self.0))
-    }
 }
 
 /// Defines a newtype over a text that is cheap to clone.
@@ -374,6 +376,20 @@ mod tests {
             let id = Id::from_json(&number).unwrap();
             assert_eq!(id.as_str(), text);
             assert!(id.is_named_by(&number));
+        }
+    }
+
+    #[test]
+    fn integer_that_javascript_rounds_is_given_back_as_text() {
+        for (written, given_back) in [
+            ("9007199254740992", json!(9_007_199_254_740_992_u64)),
+            ("9007199254740993", json!("9007199254740993")),
+            ("-9007199254740993", json!("-9007199254740993")),
+            ("9007199254740994", json!(9_007_199_254_740_994_u64)),
+            ("18446744073709551615", json!("18446744073709551615")),
+        ] {
+            let id = Id::from_json(&serde_json::from_str(written).unwrap()).unwrap();
+            assert_eq!((id.as_str(), id.to_json()), (written, given_back));
         }
     }
 

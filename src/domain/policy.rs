@@ -162,7 +162,8 @@ pub const UNSEEN: Refusal = Refusal::NotFound {
 const NO_FOUNDER: &str = "a new project's id is made by the server: leave it out, or have a token or API key that names \
                           you its owner";
 
-/// What the table says, except: owners are made, changed and removed by owners; and everybody may leave.
+/// What the table says, except: owners are made, changed and removed by owners; everybody may leave; and who brings a deleted
+/// project back could have deleted it.
 fn needed_for(world: &World, action: &Action, me: &EntityId) -> Role {
     let is_owner = |id| {
         let member = world.get(Kind::Member, id);
@@ -187,6 +188,15 @@ fn needed_for(world: &World, action: &Action, me: &EntityId) -> Role {
             id,
             fields,
         } if is_owner(id) || fields.get("role") == Some(&Role::Owner.as_str().into()) => {
+            Role::Owner
+        }
+        Action::Create {
+            kind: Kind::Project,
+            ..
+        } if world
+            .project_entity()
+            .is_some_and(|it| it.deleted.is_some()) =>
+        {
             Role::Owner
         }
         _ => needed(action),

@@ -1,15 +1,15 @@
 //! What is heard on one channel, on its way into the log.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Ingress;
-use crate::app::App;
 use crate::broker::Heard;
-use crate::command::Caller;
 use crate::contract::{ErrorCode, Limits, Publication, Reply};
 use crate::domain::ChannelName;
 use crate::retention::ANSWER_LIFETIME;
+use crate::writer::{Caller, Writer};
 
 /// Pauses before a chunk is submitted again: they double from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -21,7 +21,7 @@ const COMPLAINT: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Worker {
-    app: App,
+    writer: Arc<Writer>,
     ingress: Ingress,
     number: usize,
     channel: ChannelName,
@@ -32,14 +32,20 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(app: &App, ingress: &Ingress, number: usize, caller: &Caller) -> Self {
+    pub(super) fn new(
+        writer: &Arc<Writer>,
+        ingress: &Ingress,
+        number: usize,
+        caller: &Caller,
+        limits: Limits,
+    ) -> Self {
         Self {
-            app: app.clone(),
+            writer: Arc::clone(writer),
             ingress: ingress.clone(),
             number,
             channel: ingress.heard.channels()[number].clone(),
             caller: caller.clone(),
-            limits: app.payload_limits(),
+            limits,
             complained: None,
         }
     }
@@ -129,8 +135,9 @@ impl Worker {
 
     async fn submit(&self, part: &[Publication]) -> Result<(), Reply> {
         let (channel, part_len) = (self.channel.clone(), part.len());
-        let writer = self.app.writer();
-        let answer = writer.publish(channel, part.to_vec(), &self.caller, None)?;
+        let answer = self
+            .writer
+            .publish(channel, part.to_vec(), &self.caller, None)?;
         // Without an answer the writer had a panic.
         let reply = answer.await.unwrap_or_else(|_| Reply::internal());
         if !reply.is_ok() {

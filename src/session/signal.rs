@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use super::Session;
 use super::throttle::{Throttle, Verdict};
 use crate::app::App;
-use crate::command::Caller;
 use crate::contract::{ErrorCode, Reply, SignalKind, SignalRequest, payload};
 use crate::domain::{EntityId, Fields, ProjectId, Signal};
 use crate::presence::UpdateError;
+use crate::writer::Caller;
 
 /// Signals with the same key stand in for one another.
 type Key = (SignalKind, ProjectId, Option<EntityId>);

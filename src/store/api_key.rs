@@ -1,8 +1,11 @@
 //! Keys with which programs show who they are.
 
+use std::collections::BTreeMap;
+
 use sqlx::AssertSqlSafe;
 
-use super::{Store, StoreError, in_time, row};
+use super::row::{API_KEYS, Row};
+use super::{Store, StoreError, in_time};
 use crate::domain::{Grants, Timestamp};
 
 /// An API key as the database has it: everything but its secret.
@@ -40,7 +43,7 @@ impl Store {
             let statement = statement
                 .bind(&key.name)
                 .bind(&key.hash)
-                .bind(row::scopes_text(&key.scopes))
+                .bind(scopes_text(&key.scopes))
                 .bind(key.created_at.as_millis())
                 .bind(key.expires_at.map(Timestamp::as_millis));
             Ok(statement.execute().await? == 1)
@@ -57,7 +60,7 @@ impl Store {
         in_time(async {
             let mut db = self.reader().await?;
             let statement = db.statement("SELECT * FROM api_keys WHERE name = $1");
-            statement.bind(name).first(row::api_key).await
+            statement.bind(name).first(api_key).await
         })
         .await
     }
@@ -71,7 +74,7 @@ impl Store {
         in_time(async {
             let mut db = self.reader().await?;
             let statement = db.statement("SELECT * FROM api_keys ORDER BY name");
-            statement.all(row::api_key).await
+            statement.all(api_key).await
         })
         .await
     }
@@ -98,7 +101,7 @@ impl Store {
             );
             let statement = db.statement(AssertSqlSafe(sql));
             let statement = statement.bind_list(names.iter().map(String::as_str).collect());
-            statement.bind(now.as_millis()).all(row::api_key_name).await
+            statement.bind(now.as_millis()).all(api_key_name).await
         })
         .await
     }
@@ -142,4 +145,42 @@ impl Store {
         })
         .await
     }
+}
+
+fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
+    let time = |column| -> Result<Option<Timestamp>, StoreError> {
+        let millis: Option<i64> = row.get(API_KEYS, column)?;
+        Ok(millis.map(Timestamp::from_millis))
+    };
+    Ok(ApiKey {
+        name: api_key_name(row)?,
+        hash: row.get(API_KEYS, "hash")?,
+        scopes: scopes(row.get(API_KEYS, "scopes")?)
+            .ok_or_else(|| API_KEYS.inconsistent("scopes"))?,
+        created_at: Timestamp::from_millis(row.get(API_KEYS, "created_at")?),
+        expires_at: time("expires_at")?,
+        revoked_at: time("revoked_at")?,
+        last_used_at: time("last_used_at")?,
+    })
+}
+
+fn api_key_name(row: &Row) -> Result<String, StoreError> {
+    row.get(API_KEYS, "name")
+}
+
+fn scopes(text: &str) -> Option<Grants> {
+    let roles: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
+    let mut scopes = Grants::default();
+    for (project, role) in roles {
+        scopes.insert(&project, role.parse().ok()?);
+    }
+    Some(scopes)
+}
+
+fn scopes_text(scopes: &Grants) -> String {
+    let roles = scopes
+        .iter()
+        .map(|(project, role)| (project, role.as_str()));
+    let roles: BTreeMap<_, _> = roles.collect();
+    serde_json::to_string(&roles).expect("a map with text keys is JSON")
 }

@@ -5,7 +5,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::row::{self, CHANNELS};
+use super::row::{CHANNELS, EVENTS, Row};
 use super::{CommitError, Store, StoreError, Tx, in_time};
 use crate::domain::{ChannelNo, Seq, Timestamp};
 
@@ -29,10 +29,10 @@ pub struct Pruned {
 
 /// An event that may be past its time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Expiring {
-    pub(super) seq: Seq,
-    pub(super) created_at: Timestamp,
-    pub(super) bytes: i64,
+struct Expiring {
+    seq: Seq,
+    created_at: Timestamp,
+    bytes: i64,
 }
 
 impl Store {
@@ -110,7 +110,7 @@ impl Tx {
              WHERE channel_no = $1 AND seq > (SELECT pruned_seq FROM channels WHERE no = $1)
              ORDER BY seq LIMIT $2",
         );
-        oldest.bind(no.0).bind(max_events).all(row::expiring).await
+        oldest.bind(no.0).bind(max_events).all(expiring).await
     }
 
     /// Notes how far a channel is pruned: last before the commit, because writers to the channel wait from here on.
@@ -134,6 +134,14 @@ fn expired(oldest: &[Expiring], before: Timestamp, max_bytes: i64) -> &[Expiring
         event.created_at < before && (first || bytes <= max_bytes)
     });
     &oldest[..expired.count()]
+}
+
+fn expiring(row: &Row) -> Result<Expiring, StoreError> {
+    Ok(Expiring {
+        seq: row.get(EVENTS, "seq")?,
+        created_at: Timestamp::from_millis(row.get(EVENTS, "created_at")?),
+        bytes: row.get(EVENTS, "bytes")?,
+    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! Rows are read as texts, integers and booleans only. Whatever cannot be read back as the domain type
 //! that was once written is [`StoreError::Inconsistent`], never a panic.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -13,12 +12,10 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
 use uuid::Uuid;
 
-use super::prune::Expiring;
-use super::{ApiKey, Channel, KeptChannel, Standing, StoreError, StoredAnswer};
+use super::{Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
     Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Entity, EntityId, Event, EventId,
-    EventType, Grants, Id, Membership, OrderEntry, ProjectId, Rank, Reference, Stamp, Target,
-    Timestamp,
+    EventType, Id, Membership, OrderEntry, ProjectId, Rank, Reference, Stamp, Target, Timestamp,
 };
 
 /// A row of either database.
@@ -106,15 +103,6 @@ pub(super) fn event(
         actor: Actor::new(row.get(EVENTS, "actor")?),
         created_at: Timestamp::from_millis(row.get(EVENTS, "created_at")?),
     }))
-}
-
-/// What decides how many events go at once.
-pub(super) fn expiring(row: &Row) -> Result<Expiring, StoreError> {
-    Ok(Expiring {
-        seq: row.get(EVENTS, "seq")?,
-        created_at: Timestamp::from_millis(row.get(EVENTS, "created_at")?),
-        bytes: row.get(EVENTS, "bytes")?,
-    })
 }
 
 pub(super) fn kept(row: &Row) -> Result<KeptChannel, StoreError> {
@@ -264,42 +252,4 @@ pub(super) fn answer(row: &Row) -> Result<StoredAnswer, StoreError> {
         fingerprint: row.get(ANSWERS, "fingerprint")?,
         reply: row.get(ANSWERS, "reply")?,
     })
-}
-
-pub(super) fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
-    let time = |column| -> Result<Option<Timestamp>, StoreError> {
-        let millis: Option<i64> = row.get(API_KEYS, column)?;
-        Ok(millis.map(Timestamp::from_millis))
-    };
-    Ok(ApiKey {
-        name: api_key_name(row)?,
-        hash: row.get(API_KEYS, "hash")?,
-        scopes: scopes(row.get(API_KEYS, "scopes")?)
-            .ok_or_else(|| API_KEYS.inconsistent("scopes"))?,
-        created_at: Timestamp::from_millis(row.get(API_KEYS, "created_at")?),
-        expires_at: time("expires_at")?,
-        revoked_at: time("revoked_at")?,
-        last_used_at: time("last_used_at")?,
-    })
-}
-
-pub(super) fn api_key_name(row: &Row) -> Result<String, StoreError> {
-    row.get(API_KEYS, "name")
-}
-
-fn scopes(text: &str) -> Option<Grants> {
-    let roles: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
-    let mut scopes = Grants::default();
-    for (project, role) in roles {
-        scopes.insert(&project, role.parse().ok()?);
-    }
-    Some(scopes)
-}
-
-pub(super) fn scopes_text(scopes: &Grants) -> String {
-    let roles = scopes
-        .iter()
-        .map(|(project, role)| (project, role.as_str()));
-    let roles: BTreeMap<_, _> = roles.collect();
-    serde_json::to_string(&roles).expect("a map with text keys is JSON")
 }

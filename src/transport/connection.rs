@@ -18,6 +18,7 @@ pub(crate) mod registry;
 pub(crate) mod request_loop;
 pub(crate) mod send_queue;
 pub(crate) mod subscriber;
+mod tell;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -36,10 +37,23 @@ use crate::hub::Offer;
 use crate::limits::Budget;
 pub(crate) use close::Close;
 use door::{Door, Out};
-use inbox::{Inbox, Service};
+use inbox::Inbox;
 use registry::Registry;
 use send_queue::{Kind, SendQueue};
 use subscriber::{Admitted, SessionSubscriber};
+
+/// Who works on an inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    /// Nobody yet; nobody ever if the client is not let in, or sends nothing at this door.
+    Unserved,
+    /// Nobody before the client has been greeted.
+    Greeting,
+    /// A request loop.
+    Serving,
+    /// Nobody: there is nothing to do.
+    Idle,
+}
 
 /// See the module's description.
 pub(crate) struct Connection<D: Door> {

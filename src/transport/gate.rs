@@ -1,13 +1,14 @@
 //! Who may come in: the first look at a request, before anything is done for it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::app::App;
-use crate::config::Origin;
+use crate::config::{Config, is_own};
 use crate::contract::{ErrorCode, Reply};
 use crate::limits::{ClientAddress, Exceeded, Limit, Place, UnfinishedMessage};
 use crate::transport::flow::Flow;
@@ -32,13 +33,7 @@ impl Gate {
         headers: &HeaderMap,
         client: Option<ClientAddress>,
     ) -> Result<(), Reply> {
-        let allowed = &self.0.config().cors_origins;
-        let is_allowed = |origin: &HeaderValue| {
-            allowed.iter().any(|allowed| match allowed {
-                Origin::Any => true,
-                Origin::Exactly(allowed) => allowed == origin,
-            })
-        };
+        let is_allowed = |origin: &HeaderValue| may_connect(self.0.config(), origin, headers);
         let mut said = headers.get_all(header::ORIGIN).iter();
         if said.all(is_allowed) {
             return Ok(());
@@ -102,6 +97,35 @@ impl Gate {
     pub(crate) fn patience(&self) -> Duration {
         self.0.config().max_silence()
     }
+}
+
+/// Where a trusted proxy says which host and port its client has asked.
+pub(crate) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(crate) const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+
+/// Whether pages of an origin may connect: those that the settings name, and the server's own.
+pub(crate) fn may_connect(config: &Config, origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let named = origin.as_bytes();
+    let mut allowed = config.cors_origins.iter();
+    let is_allowed = allowed.any(|allowed| allowed.allows(named));
+    is_allowed || authority(headers).is_some_and(|authority| is_own(named, &authority))
+}
+
+/// The host, perhaps with a port, that a client has asked. What others than trusted proxies say of that was removed.
+fn authority(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let first = |name| {
+        let value = headers.get(name)?.to_str().ok()?;
+        let first = value.split(',').next().unwrap_or_default().trim();
+        (!first.is_empty()).then_some(first)
+    };
+    let host = first(FORWARDED_HOST).or_else(|| first(header::HOST))?;
+    let has_port = host
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.ends_with(']'));
+    Some(match first(FORWARDED_PORT) {
+        Some(port) if !has_port => format!("{host}:{port}").into(),
+        _ => host.into(),
+    })
 }
 
 /// Whose request it is; nobody's if the server itself makes it.

@@ -13,11 +13,11 @@ use super::gate::{Gate, rate_limited};
 use super::query::from_query;
 use crate::app::App;
 use crate::auth::AuthError;
-use crate::command::Caller;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId, Role};
 use crate::limits::{Budget, ClientAddress};
 use crate::telemetry::{ShownPath, causes};
+use crate::writer::Caller;
 
 /// Where a client says who it is, on a server that verifies no tokens.
 const USER_HEADER: &str = "x-user-id";

@@ -1,5 +1,7 @@
 //! Imports go one way, and what is known in one place is known there alone.
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +36,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::contract",
             "crate::store",
             "crate::hub",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "tokio",
@@ -45,7 +47,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "crate::store",
             "crate::hub",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "tokio",
@@ -57,7 +59,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::contract",
             "crate::hub",
             "crate::presence",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
         ],
@@ -68,7 +70,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::contract",
             "crate::hub",
             "crate::presence",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "crate::transport",
@@ -81,7 +83,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::store",
             "crate::hub",
             "crate::presence",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "crate::transport",
@@ -116,7 +118,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::hub",
             "crate::broker",
             "crate::presence",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "crate::transport",
@@ -129,7 +131,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::hub",
             "crate::broker",
             "crate::presence",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "tokio",
@@ -140,7 +142,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "crate::contract",
             "crate::store",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "crate::transport",
@@ -151,7 +153,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "crate::contract",
             "crate::presence",
-            "crate::command",
+            "crate::writer",
             "crate::session",
             "crate::app",
             "crate::transport",
@@ -159,10 +161,15 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
     ),
     (
         "ingress",
-        &["crate::hub", "crate::session", "crate::transport"],
+        &[
+            "crate::app",
+            "crate::hub",
+            "crate::session",
+            "crate::transport",
+        ],
     ),
     (
-        "command",
+        "writer",
         &["crate::session", "crate::app", "crate::transport"],
     ),
     (

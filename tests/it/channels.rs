@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use boardcast::app::App;
 use boardcast::cli::Cli;
-use boardcast::command::Caller;
 use boardcast::contract::{
     Arguments, EventName, EventStyle, Limits, Publication, ReadRequest, Reply, Request, Since,
     Subscribe,
@@ -17,6 +16,7 @@ use boardcast::contract::{
 use boardcast::domain::{Actor, ChannelName, ConnectionId, Event, Identity, PrivateId, Signal};
 use boardcast::hub::{Offer, Subscriber, Wake};
 use boardcast::session::{Delivery, Outcome, Session};
+use boardcast::writer::Caller;
 use clap::Parser;
 use serde_json::{Value, json};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::client::Client;
-use crate::support::eventually;
 use crate::support::server::Server;
+use crate::support::{eventually, http};
 
 fn run(args: &[&str], settings: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
@@ -31,23 +31,15 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("LOG_FORMAT", "xml", "log-format"),
         ("MAX_MESSAGE", "1024", "MAX_PAYLOAD"),
         ("CORS_ORIGINS", "example.com", "origin"),
-        (
-            "AUTH_REQUIRED",
-            "true",
-            "AUTH_SECRET, AUTH_PUBLIC_KEY or AUTH_JWKS",
-        ),
+        ("CORS_ORIGINS", "https://app.example/path", "origin"),
+        ("CORS_ORIGINS", "wss://app.example", "http"),
+        ("FRONTEND_URL", "app.example", "scheme"),
         (
             "AUTH_SECRET",
             "geheim, but not long enough",
             "32 characters",
         ),
         ("AUTH_PUBLIC_KEY", "geheim", "AUTH_PUBLIC_KEY"),
-        // Nobody's token would have it.
-        ("AUTH_ISSUER", "", "auth-issuer"),
-        ("AUTH_AUDIENCE", "", "auth-audience"),
-        ("AUTH_USER_CLAIM", "", "auth-user-claim"),
-        ("AUTH_PROJECTS_CLAIM", "", "auth-projects-claim"),
-        ("AUTH_COOKIE", "", "auth-cookie"),
         ("AUTH_JWKS", "http://example.com/keys", "https://"),
         ("COMMAND_RATE", "200", "none"),
         ("TRUSTED_PROXIES", "proxy", "10.0.0.0/8"),
@@ -93,6 +85,56 @@ fn settings_that_do_not_go_together_end_with_a_sentence() {
     }
     let output = run(&["--no-such-flag"], &[]);
     assert!(!output.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_variable_counts_as_not_set() {
+    let empty = SETTINGS.map(|name| (name, ""));
+    let empty = empty.into_iter().filter(|(name, _)| {
+        // Those that the test itself needs.
+        !["HOST", "PORT", "DATABASE_URL", "LOG_FORMAT"].contains(name)
+    });
+    let settings: Vec<_> = empty.chain([("STRICT", ""), ("REDIS_URL", "")]).collect();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    assert_eq!(server.health().await["status"], "healthy");
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    client
+        .call(
+            "task:update",
+            json!({"projectId": "p", "taskId": "t", "title": "lenient"}),
+        )
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_of_other_servers_count_or_are_warned_of() {
+    let settings = [
+        ("WS_PORT", "1"),
+        ("FRONTEND_URL", "https://app.example"),
+        ("WS_PATH", "/realtime"),
+    ];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    server.tells("WS_PORT has no effect").await;
+    server.tells("WS_PATH has no effect").await;
+    let page = |origin| {
+        format!(
+            "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: it\r\nConnection: close\r\nOrigin: {origin}\r\n\r\n"
+        )
+    };
+    for (origin, status) in [
+        ("https://app.example", "200"),
+        ("https://evil.example", "403"),
+    ] {
+        let answer = http::exchange(&server.address, &page(origin)).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+    let port = server.address.rsplit_once(':').unwrap().1;
+    let output = run(&["healthcheck"], &[("PORT", ""), ("WS_PORT", port)]);
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Every setting.

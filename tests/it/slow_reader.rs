@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use boardcast::app::App;
 use boardcast::cli::Cli;
-use boardcast::command::Caller;
 use boardcast::contract::{Limits, Publication};
 use boardcast::domain::{ConnectionId, PrivateId};
+use boardcast::writer::Caller;
 use clap::Parser as _;
 use serde_json::json;
 use tokio::net::TcpListener;

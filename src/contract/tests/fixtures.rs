@@ -155,6 +155,7 @@ impl DryServer {
             .entry(project.clone())
             .or_insert_with(|| World::new(project.clone(), 0));
         let cx = Context {
+            project: command.project.clone(),
             founder: None,
             actor: Actor::new("anonymous:dry"),
             now: Timestamp::from_millis(1_700_000_000_000),

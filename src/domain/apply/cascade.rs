@@ -98,6 +98,22 @@ pub(super) fn none_into(world: &World, sprint: &EntityId) -> Result<(), Refusal>
     }
 }
 
+/// Refuses to bring back an epic or sprint whose tasks are still leaving it, because it was deleted: some would stay and others
+/// not.
+pub(super) fn none_leaves(world: &World, deleted: &Arc<Entity>) -> Result<(), Refusal> {
+    let reference = Reference::to(deleted.kind);
+    match reference.and_then(|reference| world.cascade_from(reference, &deleted.id)) {
+        Some(_) => Err(Refusal::UnderWay {
+            message: format!(
+                "tasks are still leaving this {}, because it was deleted; try again in a moment",
+                deleted.kind
+            ),
+            current: Arc::clone(deleted),
+        }),
+        None => Ok(()),
+    }
+}
+
 fn under_way(sprint: &Arc<Entity>, direction: &str) -> Refusal {
     Refusal::UnderWay {
         message: format!(

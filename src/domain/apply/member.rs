@@ -164,6 +164,7 @@ mod tests {
             echo: Fields::new(),
         };
         let cx = Context {
+            project: command.project.clone(),
             actor: Actor::new("ann"),
             now: Timestamp::from_millis(1),
             strict: false,

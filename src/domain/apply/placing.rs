@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Context, changed, existing_or_fresh, merge, next_seq};
+use super::{Context, changed, existing_or_fresh, merge, next_seq, repeated};
 use crate::domain::{
     Action, Changes, Column, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place,
     PlaceQuery, Rank, Reference, Refusal, Wanted, World,
@@ -30,15 +30,16 @@ pub(super) fn task_move(
     if let Some(place) = place {
         entity.rank = Some(rank_at(world, &entity, place, cx)?);
     }
+    let events = vec![EventType::known("task.moved")];
     if !moved_fields && entity.rank == before.rank {
-        return Ok(Changes::noop(before));
+        return Ok(repeated(before, fields, events, command));
     }
     if !moved_fields {
         entity.version += 1;
         entity.updated = cx.stamp();
     }
     let entity = Arc::new(entity);
-    let events = changed(&before, &entity, vec![EventType::known("task.moved")]);
+    let events = changed(&before, &entity, events);
     Ok(Changes {
         merged,
         ..Changes::of(entity, events)

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Context, cascade, existing_or_fresh, merge};
+use super::{Context, cascade, drafts, existing_or_fresh, merge, repeated};
 use crate::domain::{
-    Cause, Changes, Command, Draft, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal,
-    World,
+    Cause, Changes, Command, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal, World,
 };
 
 /// Makes the sprint's status `active`.
@@ -76,14 +75,15 @@ fn turn(
     let before = existing_or_fresh(world, Kind::Sprint, id, cx)?;
     let mut fields = fields.clone();
     fields.insert("status".to_owned(), status.into());
+    let events = vec![EventType::known(event)];
     let Some((entity, merged)) = merge::merge(&before, &fields, command, cx)? else {
-        return Ok(Changes::noop(before));
+        return Ok(repeated(before, &fields, events, command));
     };
     let entity = Arc::new(entity);
-    let turned = Draft::new(EventType::known(event), &entity);
+    let turned = drafts(&entity, events, &Fields::new());
     Ok(Changes {
         merged,
-        ..Changes::of(entity, vec![turned])
+        ..Changes::of(entity, turned)
     })
 }
 

@@ -52,6 +52,7 @@ impl Board {
             echo: Fields::new(),
         };
         let cx = Context {
+            project: command.project.clone(),
             actor: Actor::new(self.actor),
             now: Timestamp::from_millis(1000 + self.world.seq()),
             strict: self.strict,
@@ -175,6 +176,38 @@ fn an_update_merges_and_a_null_is_a_value() {
 }
 
 #[test]
+fn command_that_changes_nothing_is_told_unless_it_names_a_version() {
+    let mut board = Board::new();
+    let moved = |board: &mut Board, fields: &Value| {
+        let action = Action::TaskMove {
+            id: id("t"),
+            fields: self::fields(fields),
+            place: None,
+        };
+        board.send(action).unwrap()
+    };
+    board.create(Kind::Task, "t", &json!({"title": "T", "status": "todo"}));
+    let title = update("t", &json!({"title": "T"}));
+    let told = board.send(title.clone()).unwrap();
+    assert_eq!(types(&told), ["task.updated"]);
+    assert!(told.is_noop());
+    let told = board.send(update("t", &json!({"status": "todo"}))).unwrap();
+    assert_eq!(types(&told), ["task.updated", "task.status_changed"]);
+    assert_eq!(
+        Value::from(told.events[1].extra.clone()),
+        json!({"oldStatus": "todo", "newStatus": "todo"})
+    );
+    let told = moved(&mut board, &json!({"status": "todo"}));
+    assert_eq!(
+        types(&told),
+        ["task.moved", "task.updated", "task.status_changed"]
+    );
+    assert_eq!(types(&moved(&mut board, &json!({}))), ["task.moved"]);
+    assert_eq!(board.task("t").version, 1);
+    assert!(types(&board.send_at(title, Some(1)).unwrap()).is_empty());
+}
+
+#[test]
 fn an_update_of_an_unknown_task_creates_it() {
     let mut board = Board::new();
     let changes = board.send(update("t", &json!({"status": "done"}))).unwrap();
@@ -208,12 +241,6 @@ fn what_is_deleted_stays_gone_until_restored() {
         board.send(update("t", &json!({"a": 1}))),
         Err(Refusal::Gone(Kind::Task))
     ));
-    let again = Action::Create {
-        kind: Kind::Task,
-        id: id("t"),
-        fields: Fields::new(),
-    };
-    assert!(matches!(board.send(again), Err(Refusal::Gone(Kind::Task))));
     let restored = board.send(Action::TaskRestore { id: id("t") }).unwrap();
     assert_eq!(types(&restored), ["task.restored"]);
     assert!(
@@ -226,6 +253,28 @@ fn what_is_deleted_stays_gone_until_restored() {
         board.send(Action::TaskRestore { id: id("u") }),
         Err(Refusal::NotFound { .. })
     ));
+}
+
+#[test]
+fn create_under_the_id_of_something_deleted_brings_it_back() {
+    for (kind, event) in [
+        (Kind::Task, "task.created"),
+        (Kind::Epic, "epic.created"),
+        (Kind::Sprint, "sprint.created"),
+        (Kind::Project, "project.created"),
+    ] {
+        let mut board = Board::new();
+        let name = if kind == Kind::Project { "p" } else { "x" };
+        board.create(kind, name, &json!({"title": "T", "note": "n"}));
+        board.send(Action::Delete { kind, id: id(name) }).unwrap();
+        let changes = board.create(kind, name, &json!({"title": "U"}));
+        assert_eq!(types(&changes), [event]);
+        let back = &changes.subject;
+        assert_eq!((back.version, back.deleted.is_none()), (3, true));
+        assert_eq!(Value::from(back.fields.clone()), json!({"title": "U"}));
+        assert_eq!(back.rank.is_some(), kind == Kind::Task);
+        assert!(board.create(kind, name, &json!({"title": "U"})).is_noop());
+    }
 }
 
 #[test]

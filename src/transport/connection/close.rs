@@ -9,9 +9,8 @@ use tokio::time::timeout;
 
 use super::backlog::Backlog;
 use super::door::Door;
-use super::inbox::Service;
 use super::send_queue::SendQueue;
-use super::{Connection, lock};
+use super::{Connection, Service, lock};
 use crate::contract::ErrorCode;
 use crate::domain::Actor;
 use crate::hub::SLOW_READER;

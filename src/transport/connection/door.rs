@@ -2,17 +2,50 @@
 
 use serde_json::value::RawValue;
 
-use super::inbox::{InboxLimits, Incoming, Message};
 use super::notice::Notice;
 use super::request_loop::RequestLoop;
 use super::send_queue::SendQueue;
-use crate::contract::EventStyle;
+use crate::contract::{EventClass, EventStyle, Reply};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
 use crate::session::Session;
 
 /// The intake of a door's send queue.
 pub(crate) type Out<'a, D> = <<D as Door>::Queue as SendQueue>::Intake<'a>;
+
+/// A message of a door's protocol.
+pub(crate) trait Message: Send + 'static {
+    /// What it counts as.
+    fn class(&self) -> EventClass;
+
+    /// About the bytes that it takes up in memory.
+    fn bytes(&self) -> usize;
+
+    /// The bytes that its client has sent.
+    fn sent_bytes(&self) -> usize {
+        self.bytes()
+    }
+
+    /// Keeps only what a refusal needs.
+    fn forget_payload(&mut self);
+}
+
+/// How much may wait in an inbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InboxLimits {
+    pub(crate) messages: usize,
+    /// Fewer if little is left of the memory for all connections.
+    pub(crate) bytes: usize,
+    /// Whether the reader waits for room, so that every message that was read is taken.
+    pub(crate) is_awaited: bool,
+}
+
+/// A message that waits.
+pub(crate) struct Incoming<M> {
+    pub(crate) message: M,
+    /// Why it takes no effect. It waits with the others all the same: answers keep the order of the questions.
+    pub(crate) refused: Option<Reply>,
+}
 
 /// One connection's codec: turns packets into requests, and events, signals, answers and notices into frames.
 ///

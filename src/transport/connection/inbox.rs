@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::door::Door;
-use super::{Connection, lock, request_loop};
+use super::door::{Door, InboxLimits, Incoming, Message};
+use super::{Connection, Service, lock, request_loop};
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
@@ -18,40 +18,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 const BYTES_PER_MICRO: usize = 16;
 /// An inbox out of which nothing was taken for so long stands still.
 const STANDSTILL: Duration = Duration::from_secs(1);
-
-/// A message of a door's protocol.
-pub(crate) trait Message: Send + 'static {
-    /// What it counts as.
-    fn class(&self) -> EventClass;
-
-    /// About the bytes that it takes up in memory.
-    fn bytes(&self) -> usize;
-
-    /// The bytes that its client has sent.
-    fn sent_bytes(&self) -> usize {
-        self.bytes()
-    }
-
-    /// Keeps only what a refusal needs.
-    fn forget_payload(&mut self);
-}
-
-/// How much may wait in an inbox.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct InboxLimits {
-    pub(crate) messages: usize,
-    /// Fewer if little is left of the memory for all connections.
-    pub(crate) bytes: usize,
-    /// Whether the reader waits for room, so that every message that was read is taken.
-    pub(crate) is_awaited: bool,
-}
-
-/// A message that waits.
-pub(crate) struct Incoming<M> {
-    pub(crate) message: M,
-    /// Why it takes no effect. It waits with the others all the same: answers keep the order of the questions.
-    pub(crate) refused: Option<Reply>,
-}
 
 /// A message for which there was no room.
 pub(crate) struct Overflow<M> {
@@ -69,19 +35,6 @@ pub(super) struct Inbox<M> {
     pub(super) service: Service,
     /// Whether nothing more is taken.
     pub(super) is_closed: bool,
-}
-
-/// Who works on an inbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    /// Nobody yet; nobody ever if the client is not let in, or sends nothing at this door.
-    Unserved,
-    /// Nobody before the client has been greeted.
-    Greeting,
-    /// A request loop.
-    Serving,
-    /// Nobody: there is nothing to do.
-    Idle,
 }
 
 impl<M: Message> Inbox<M> {

@@ -11,12 +11,12 @@ use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
 use super::{Close, Connection, lock};
 use crate::app::App;
-use crate::command::Caller;
 use crate::contract::{ErrorCode, Reply, Request, Subscribe};
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
 use crate::session::{Delivery, Outcome, Resumed, Revoked, Session};
+use crate::writer::Caller;
 
 /// See the module's description.
 pub(crate) struct SessionSubscriber<D: Door> {

@@ -2,11 +2,11 @@
 
 use super::handshake::Handshake;
 use crate::app::App;
-use crate::command::Caller;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::limits::ClientAddress;
 use crate::transport::visitor::identify_at;
+use crate::writer::Caller;
 
 /// Who has come.
 pub(super) struct Guest {

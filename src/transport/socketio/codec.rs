@@ -14,8 +14,7 @@ use crate::contract::{
 };
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
-use crate::transport::connection::door::Door;
-use crate::transport::connection::inbox::{InboxLimits, Incoming, Message};
+use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
 use crate::transport::connection::notice::Notice;
 use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};

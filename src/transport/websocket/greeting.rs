@@ -11,7 +11,6 @@ use super::message::Message;
 use super::params::Params;
 use super::raw_object::{RawObject, quoted};
 use crate::clock::Clock;
-use crate::command::Caller;
 use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, ServerWord, Since, Subscribe};
 use crate::domain::{Holder, Identity};
 use crate::hub::Offer;
@@ -22,6 +21,7 @@ use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::credential::Credential;
 use crate::transport::gate::rate_limited;
 use crate::transport::visitor;
+use crate::writer::Caller;
 
 type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
 

@@ -13,10 +13,10 @@ use crate::contract::{
 };
 use crate::hub::Offer;
 use crate::transport::connection::Close;
-use crate::transport::connection::inbox::{self, Incoming};
+use crate::transport::connection::door::{self, Incoming};
 use crate::transport::connection::request_loop::{Asked, RequestLoop, encode};
 
-impl inbox::Message for Received {
+impl door::Message for Received {
     fn class(&self) -> EventClass {
         let message = self.0.as_ref();
         message.map_or(EventClass::Signal, |message| message.meaning.class())

@@ -83,6 +83,27 @@ async fn a_key_counts_wherever_it_stands_and_a_service_has_a_name() {
     assert_eq!(client.next().await.args[0]["createdBy"], "apikey:ci");
 }
 
+/// Programs alone need no key that verifies tokens, and then nobody is a user.
+#[tokio::test(flavor = "multi_thread")]
+async fn api_keys_suffice_where_authentication_is_required() {
+    let database = Database::new();
+    let server = Server::start_with(&database.url(), &[("AUTH_REQUIRED", "true")]).await;
+    let key = database.create("ci", &[]).await;
+    let client = connect(&server, &key).await;
+    client.join("p").await;
+    let refused = [
+        Shown::in_auth(json!({})),
+        Shown::in_auth(json!({"userId": "ann"})),
+        Shown::in_auth(json!({"token": token("ann", &json!({}))})),
+    ];
+    for shown in refused {
+        for transport in TRANSPORTS {
+            let (_, answer) = Line::enter(&server.address, transport, &shown).await;
+            assert_eq!(answer, UNAUTHENTICATED);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_revoked_closes_its_connections_and_no_others() {
     let database = Database::new();

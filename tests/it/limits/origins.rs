@@ -74,6 +74,58 @@ async fn only_listed_pages_connect() {
     assert!(vary.contains("origin"), "{answer}");
 }
 
+/// The server's own pages, and clients that send its address as their origin, connect whatever the list says.
+#[tokio::test(flavor = "multi_thread")]
+async fn own_origin_connects_also_behind_a_trusted_proxy() {
+    let settings = [("CORS_ORIGINS", GOOD)];
+    let forwarded =
+        "Host: it:8002\r\nX-Forwarded-Host: board.example\r\nOrigin: https://board.example\r\n";
+    let ported = "Host: it:8002\r\nX-Forwarded-Host: board.example\r\nX-Forwarded-Port: 8443\r\nOrigin: https://board.example:8443\r\n";
+    let untrusted = Server::start_with("sqlite::memory:", &settings).await;
+    let trusting = [settings[0], ("TRUSTED_PROXIES", "127.0.0.1")];
+    let trusting = Server::start_with("sqlite::memory:", &trusting).await;
+    for (server, headers, status) in [
+        (
+            &untrusted,
+            "Host: it:8002\r\nOrigin: http://it:8002\r\n",
+            200,
+        ),
+        (&untrusted, "Host: it\r\nOrigin: https://it\r\n", 200),
+        (
+            &untrusted,
+            "Host: it:8002\r\nOrigin: http://it:3000\r\n",
+            403,
+        ),
+        (&untrusted, forwarded, 403),
+        (&trusting, forwarded, 200),
+        (&trusting, ported, 200),
+        (
+            &trusting,
+            "Host: it\r\nOrigin: https://board.example\r\n",
+            403,
+        ),
+    ] {
+        let at = |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+            async move { http::exchange(&server.address, &request).await }
+        };
+        for path in ["/socket.io/?EIO=4&transport=polling", "/api/projects"] {
+            let answer = at(path).await;
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{path} {headers}{answer}"
+            );
+        }
+        let request = websocket(headers).replacen("Host: it\r\n", "", 1);
+        let expected = if status == 200 { 101 } else { status };
+        let answer = head(server, &request).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {expected} ")),
+            "{headers}{answer}"
+        );
+    }
+}
+
 /// A session that exists is no way in for another page.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_page_cannot_use_a_session() {

@@ -1,4 +1,4 @@
-//! How the writer does: commits that took long, and cascades that are under way.
+//! What `/health` and the log tell of the writer: slow commits, and cascades under way.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::batch::{BatchError, Committed};
-use super::writer::Job;
+use super::job::Job;
+use super::outcome::{BatchError, Committed};
 use crate::domain::{CascadeKey, ChannelName};
 
 /// For how long the slowest commit is remembered, at least; at most twice as long.
@@ -31,9 +31,9 @@ pub struct WriterReport {
     pub cascade_tasks: usize,
 }
 
-/// Watches the writer.
+/// Counts slow commits and the tasks that cascades still have to change.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct WriterStats {
     threshold: Duration,
     slow: AtomicU64,
     recent: Mutex<Recent>,
@@ -71,7 +71,7 @@ impl Recent {
     }
 }
 
-impl Watch {
+impl WriterStats {
     pub(super) fn new(threshold: Duration) -> Self {
         Self {
             threshold,
@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn slow_commits_are_counted_and_the_slowest_is_forgotten_after_a_while() {
-        let watch = Watch::new(Duration::from_secs(1));
+        let stats = WriterStats::new(Duration::from_secs(1));
         for millis in [5, 1500, 1000] {
             let outcome = Err(BatchError::Unavailable);
-            watch.committed(Duration::from_millis(millis), &[], &outcome);
+            stats.committed(Duration::from_millis(millis), &[], &outcome);
         }
-        let report = watch.report();
+        let report = stats.report();
         assert_eq!((report.slow_commits, report.slowest_commit_ms), (2, 1500));
-        let mut recent = watch.recent.lock().unwrap();
+        let mut recent = stats.recent.lock().unwrap();
         let now = Instant::now();
         recent.turn(now + REMEMBERED);
         assert_eq!(recent.slowest_before, Duration::from_millis(1500));

@@ -4,25 +4,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::value::RawValue;
 
-use super::Stage;
-use crate::command::batch::BatchError;
+use super::PendingBatch;
 use crate::contract::{Reply, payload};
 use crate::domain::{
     Cascade, CascadeKey, Context, Dragged, EntityId, Event, EventId, Fields, Kind, World, step,
 };
+use crate::writer::job::LEFT;
+use crate::writer::outcome::BatchError;
 
-/// The key under which the answer to a step says how many tasks are left.
-pub(in crate::command) const LEFT: &str = "left";
-
-impl Stage<'_> {
+impl PendingBatch<'_> {
     /// Changes the next tasks. Nothing happens if the cascade has come to its end meanwhile, by another instance.
     pub(super) fn step(&mut self, key: &CascadeKey) -> Reply {
         let channel = key.project.channel();
         let now = self.now;
-        let Some(scene) = self.scenes.get_mut(&channel) else {
+        let Some(state) = self.channels.get_mut(&channel) else {
             return BatchError::Internal.reply();
         };
-        let Some(world) = &scene.world else {
+        let Some(world) = &state.world else {
             return BatchError::Internal.reply();
         };
         let Some(cascade) = world.cascade_from(key.reference, &key.id).cloned() else {
@@ -34,12 +32,13 @@ impl Stage<'_> {
             return left(0);
         }
         let context = Context {
+            project: key.project.clone(),
             actor: cascade.actor.clone(),
             now,
             strict: false,
             founder: None,
         };
-        let stepped = catch_unwind(AssertUnwindSafe(|| drafted(world, cascade, &context)));
+        let stepped = catch_unwind(AssertUnwindSafe(|| prepared(world, cascade, &context)));
         let Ok((mut dragged, payloads)) = stepped else {
             tracing::error!(project.id = %key.project, "a rule panicked; its cascade waits");
             return BatchError::Internal.reply();
@@ -51,10 +50,10 @@ impl Stage<'_> {
         }
         for (draft, payload) in dragged.events.iter().zip(payloads) {
             self.event_bytes += payload.get().len();
-            let event = scene.append(Event {
+            let event = state.append(Event {
                 channel: channel.clone(),
-                channel_no: scene.channel.no,
-                seq: scene.head() + 1,
+                channel_no: state.channel.no,
+                seq: state.head() + 1,
                 id: EventId::generate(),
                 source: None,
                 event_type: draft.event_type.clone(),
@@ -65,7 +64,7 @@ impl Stage<'_> {
             });
             self.batch.events.push((event, None));
         }
-        if let Some(world) = &mut scene.world {
+        if let Some(world) = &mut state.world {
             world.accept_dragged(&dragged);
         }
         self.touch(&channel, &dragged.entities);
@@ -77,7 +76,7 @@ impl Stage<'_> {
 }
 
 /// What the next step changes, and its events' payloads.
-fn drafted(world: &World, cascade: Cascade, context: &Context) -> (Dragged, Vec<Box<RawValue>>) {
+fn prepared(world: &World, cascade: Cascade, context: &Context) -> (Dragged, Vec<Box<RawValue>>) {
     let dragged = step(world, cascade, context);
     let nothing = Fields::new();
     let payloads = (world.seq() + 1..)

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::Caller;
-use super::stage::LEFT;
-use super::watch::Watch;
-use super::writer::{Intake, Work};
+use super::job::{LEFT, Work};
+use super::queues::JobQueues;
+use super::stats::WriterStats;
 use crate::clock::Clock;
 use crate::domain::{Cascade, CascadeKey, ConnectionId, PrivateId, Timestamp};
 use crate::lifecycle::Lifecycle;
@@ -35,10 +35,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 const LINE: &str = "\0cascades";
 
 /// Carries cascades on for as long as the server takes work.
-pub(super) struct Runner {
+pub(super) struct CascadeRunner {
     store: Store,
-    intake: Arc<Intake>,
-    watch: Arc<Watch>,
+    queues: Arc<JobQueues>,
+    stats: Arc<WriterStats>,
     lifecycle: Lifecycle,
     caller: Caller,
     /// What is under way here, by whose turn it is.
@@ -46,18 +46,18 @@ pub(super) struct Runner {
     looked: Option<Instant>,
 }
 
-impl Runner {
+impl CascadeRunner {
     pub(super) fn new(
         store: &Store,
-        intake: &Arc<Intake>,
-        watch: &Arc<Watch>,
+        queues: &Arc<JobQueues>,
+        stats: &Arc<WriterStats>,
         lifecycle: &Lifecycle,
     ) -> Self {
         let connection = ConnectionId::generate();
         Self {
             store: store.clone(),
-            intake: Arc::clone(intake),
-            watch: Arc::clone(watch),
+            queues: Arc::clone(queues),
+            stats: Arc::clone(stats),
             lifecycle: lifecycle.clone(),
             caller: Caller::new(connection, PrivateId::generate().client(), Some(LINE)),
             turns: VecDeque::new(),
@@ -87,7 +87,7 @@ impl Runner {
 
     fn take(&mut self, cascade: &Cascade) {
         if !self.turns.contains(&cascade.key) {
-            self.watch.cascade(&cascade.key, cascade.left);
+            self.stats.cascade(&cascade.key, cascade.left);
             self.turns.push_back(cascade.key.clone());
         }
     }
@@ -120,7 +120,7 @@ impl Runner {
     async fn step(&mut self, key: CascadeKey) {
         let started = Instant::now();
         let left = match self
-            .intake
+            .queues
             .take(Work::Step(key.clone()), 0, &self.caller, None)
         {
             Ok(answer) => answer.await.ok().and_then(|reply| {
@@ -135,7 +135,7 @@ impl Runner {
             tokio::time::sleep(FAILED).await;
             return;
         };
-        self.watch.cascade(&key, left);
+        self.stats.cascade(&key, left);
         if left > 0 {
             self.turns.push_back(key);
         }

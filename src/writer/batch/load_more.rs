@@ -7,13 +7,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::Stage;
-use crate::command::writer::{Job, StoredKey, Work, WriterOptions};
+use super::PendingBatch;
 use crate::domain::{
     Cascade, CascadeKey, Cause, Command, Entity, EntityId, Kind, Needs, ProjectId, STEP_TASKS,
     place_query,
 };
 use crate::store::{StoreError, TaskLimits, Tx};
+use crate::writer::WriterOptions;
+use crate::writer::job::{Job, StoredKey, Work};
 
 /// What is loaded of an epic's or sprint's tasks at once.
 const STEP: TaskLimits = TaskLimits {
@@ -21,9 +22,9 @@ const STEP: TaskLimits = TaskLimits {
     bytes: 4 * 1024 * 1024,
 };
 
-impl Stage<'_> {
+impl PendingBatch<'_> {
     /// Loads what only this job needs.
-    pub(in crate::command) async fn load_more(
+    pub(in crate::writer) async fn load_more(
         &mut self,
         tx: &mut Tx,
         job: &Job,
@@ -53,7 +54,7 @@ impl Stage<'_> {
         key: Option<&StoredKey>,
         options: &WriterOptions,
     ) -> Result<(), StoreError> {
-        let context = self.context(job, options);
+        let context = self.context(job, &command.project, options);
         let Ok((_, world)) = self.admit(job, command, key, options) else {
             return Ok(());
         };

@@ -5,19 +5,18 @@
 //! bound of what it changes and loads; the commands that it has no room for are left for the next one.
 
 mod load;
-mod more;
+mod load_more;
 mod step;
-
-pub(super) use step::LEFT;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batch::{BatchError, Committed};
-use super::scene::Scene;
-use super::writer::{Job, StoredKey, Work, WriterOptions};
+use super::WriterOptions;
+use super::channel_state::ChannelState;
+use super::job::{Job, StoredKey, Work};
+use super::outcome::{BatchError, Committed};
 use crate::contract::{Accepted, Cursor, ErrorCode, Publication, Reply, payload};
 use crate::domain::{
     Cascade, Changes, ChannelName, ChannelNo, Command, Context, Entity, EntityId, Epoch, Event,
@@ -26,17 +25,17 @@ use crate::domain::{
 use crate::store::{Batch, StoredAnswer};
 
 /// A batch that is applied in memory.
-pub(super) struct Drafted {
+pub(super) struct PreparedBatch {
     pub(super) channels: Vec<ChannelName>,
     pub(super) batch: Batch,
     pub(super) committed: Committed,
 }
 
 /// The channels of a batch, while its commands are applied.
-pub(super) struct Stage<'a> {
+pub(super) struct PendingBatch<'a> {
     epoch: &'a Epoch,
     now: Timestamp,
-    scenes: HashMap<ChannelName, Scene>,
+    channels: HashMap<ChannelName, ChannelState>,
     answers: HashMap<(ChannelNo, String), StoredAnswer>,
     batch: Batch,
     /// Entities that were changed and are not in the transaction yet.
@@ -60,7 +59,7 @@ const MAX_EXTRA_TIME: Duration = Duration::from_millis(20);
 /// Bytes of events in one transaction; a single command may lead to more.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
-impl Stage<'_> {
+impl PendingBatch<'_> {
     /// Whether the transaction has enough to do: what comes next is left for another one.
     pub(super) fn is_full(&self) -> bool {
         self.dragged >= STEP_TASKS
@@ -74,8 +73,8 @@ impl Stage<'_> {
     }
 
     fn world(&mut self, project: &ProjectId) -> Option<&mut World> {
-        let scene = self.scenes.get_mut(&project.channel())?;
-        scene.world.as_mut()
+        let state = self.channels.get_mut(&project.channel())?;
+        state.world.as_mut()
     }
 
     pub(super) fn apply(&mut self, job: &Job, options: &WriterOptions) -> Reply {
@@ -104,9 +103,9 @@ impl Stage<'_> {
         key: Option<&StoredKey>,
         options: &WriterOptions,
     ) -> Result<(ChannelNo, &World), Reply> {
-        let scene = self.scenes.get(&command.project.channel());
+        let state = self.channels.get(&command.project.channel());
         let Some((no, world)) =
-            scene.and_then(|scene| Some((scene.channel.no, scene.world.as_ref()?)))
+            state.and_then(|state| Some((state.channel.no, state.world.as_ref()?)))
         else {
             return Err(BatchError::Internal.reply());
         };
@@ -123,8 +122,9 @@ impl Stage<'_> {
         Ok((no, world))
     }
 
-    fn context(&self, job: &Job, options: &WriterOptions) -> Context {
+    fn context(&self, job: &Job, project: &ProjectId, options: &WriterOptions) -> Context {
         Context {
+            project: project.clone(),
             actor: job.caller.actor.clone(),
             now: self.now,
             strict: options.strict,
@@ -144,7 +144,7 @@ impl Stage<'_> {
             Err(reply) => return reply,
         };
         let channel = command.project.channel();
-        let context = self.context(job, options);
+        let context = self.context(job, &command.project, options);
         let applied = catch_unwind(AssertUnwindSafe(|| {
             let changes = apply(world, command, &context)?;
             let first = world.seq() + 1;
@@ -177,16 +177,16 @@ impl Stage<'_> {
         payloads: Vec<Box<serde_json::value::RawValue>>,
     ) -> Reply {
         let now = self.now;
-        let Some(scene) = self.scenes.get_mut(channel) else {
+        let Some(state) = self.channels.get_mut(channel) else {
             return BatchError::Internal.reply();
         };
         let mut key = key.map(|(key, _)| key.clone());
         for (draft, payload) in changes.events.iter().zip(payloads) {
             self.event_bytes += payload.get().len();
-            let event = scene.append(Event {
+            let event = state.append(Event {
                 channel: channel.clone(),
-                channel_no: scene.channel.no,
-                seq: scene.head() + 1,
+                channel_no: state.channel.no,
+                seq: state.head() + 1,
                 id: EventId::generate(),
                 source: None,
                 event_type: draft.event_type.clone(),
@@ -197,10 +197,10 @@ impl Stage<'_> {
             });
             self.batch.events.push((event, key.take()));
         }
-        if let Some(world) = &mut scene.world {
+        if let Some(world) = &mut state.world {
             world.accept(changes);
         }
-        let (seq, cursor) = (scene.head(), scene.cursor(self.epoch));
+        let (seq, cursor) = (state.head(), state.cursor(self.epoch));
         self.touch(channel, &changes.entities);
         self.dragged += changes.entities.len().saturating_sub(1);
         self.batch.cascades.extend(changes.cascade.clone());
@@ -229,11 +229,11 @@ impl Stage<'_> {
         channel: &ChannelName,
         publications: &[(Publication, Option<StoredKey>)],
     ) -> Reply {
-        let Some(scene) = self.scenes.get(channel) else {
+        let Some(state) = self.channels.get(channel) else {
             return BatchError::Internal.reply();
         };
-        let no = scene.channel.no;
-        let allowed = policy::publish(job.identity.as_deref(), channel, scene.world.as_ref());
+        let no = state.channel.no;
+        let allowed = policy::publish(job.identity.as_deref(), channel, state.world.as_ref());
         if let Err(refusal) = allowed {
             return Reply::from_refusal(&refusal);
         }
@@ -272,15 +272,15 @@ impl Stage<'_> {
         let (id, mut at) = (EventId::generate(), None);
         let payload = Arc::from(publication.payload.clone());
         for name in std::iter::once(channel.clone()).chain(channel.of_all()) {
-            let Some(scene) = self.scenes.get_mut(&name) else {
+            let Some(state) = self.channels.get_mut(&name) else {
                 return BatchError::Internal.reply();
             };
-            let seq = scene.head() + 1;
-            let first = *at.get_or_insert((scene.channel.no, seq));
-            let is_copy = first != (scene.channel.no, seq);
-            let event = scene.append(Event {
+            let seq = state.head() + 1;
+            let first = *at.get_or_insert((state.channel.no, seq));
+            let is_copy = first != (state.channel.no, seq);
+            let event = state.append(Event {
                 channel: name,
-                channel_no: scene.channel.no,
+                channel_no: state.channel.no,
                 seq,
                 id,
                 source: is_copy.then(|| channel.clone()),
@@ -290,7 +290,7 @@ impl Stage<'_> {
                 created_at: self.now,
                 origin: Some(job.caller.connection),
             });
-            if let Some(world) = &mut scene.world {
+            if let Some(world) = &mut state.world {
                 world.pass();
             }
             let key = key.filter(|_| !is_copy).map(|(key, _)| key.clone());
@@ -325,30 +325,30 @@ impl Stage<'_> {
     fn take_touched(&mut self) -> Vec<Arc<Entity>> {
         let touched = std::mem::take(&mut self.touched);
         let entities = touched.into_iter().filter_map(|(channel, kind, id)| {
-            let world = self.scenes.get(&channel)?.world.as_ref()?;
+            let world = self.channels.get(&channel)?.world.as_ref()?;
             world.get(kind, &id).cloned()
         });
         entities.collect()
     }
 
     /// Gathers what is to be written: of each entity its last state.
-    pub(super) fn draft(mut self, replies: Vec<Reply>) -> Drafted {
+    pub(super) fn draft(mut self, replies: Vec<Reply>) -> PreparedBatch {
         self.batch.entities = self.take_touched();
         // What is refused before a channel's first event leaves no trace, not even an answer: no row is made for it.
-        let without_events = self.scenes.values().filter(|scene| scene.head() == 0);
-        let without_events: HashSet<_> = without_events.map(|scene| scene.channel.no).collect();
+        let without_events = self.channels.values().filter(|state| state.head() == 0);
+        let without_events: HashSet<_> = without_events.map(|state| state.channel.no).collect();
         let answers = &mut self.batch.answers;
         answers.retain(|answer| !without_events.contains(&answer.channel_no));
-        let mut channels = Vec::with_capacity(self.scenes.len());
+        let mut channels = Vec::with_capacity(self.channels.len());
         let mut events: Vec<(ChannelName, Arc<[Arc<Event>]>)> = Vec::new();
-        for scene in self.scenes.into_values() {
-            channels.push(scene.channel.name.clone());
-            if let Some(last) = scene.events.last() {
-                self.batch.heads.push((scene.channel.no, last.seq));
-                events.push((scene.channel.name, scene.events.into()));
+        for state in self.channels.into_values() {
+            channels.push(state.channel.name.clone());
+            if let Some(last) = state.events.last() {
+                self.batch.heads.push((state.channel.no, last.seq));
+                events.push((state.channel.name, state.events.into()));
             }
         }
-        Drafted {
+        PreparedBatch {
             channels,
             committed: Committed {
                 replies,

@@ -3,28 +3,28 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use super::Stage;
-use crate::command::scene::Scene;
-use crate::command::writer::{Job, Work};
+use super::PendingBatch;
 use crate::domain::{EntityId, Epoch, Kind, Needs, Timestamp, policy};
 use crate::store::{Batch, EntityKey, StoreError, Tx};
+use crate::writer::channel_state::ChannelState;
+use crate::writer::job::{Job, Work};
 
 /// The number of jobs whose entities are loaded at first.
 const FIRST_JOBS: usize = 64;
 /// When so many bytes of entities are loaded, there will be enough to do.
 const LOADED_BYTES: usize = 8 * 1024 * 1024;
 
-impl<'a> Stage<'a> {
-    pub(in crate::command) async fn load(
+impl<'a> PendingBatch<'a> {
+    pub(in crate::writer) async fn load(
         tx: &mut Tx,
         jobs: &[Job],
         epoch: &'a Epoch,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        let mut stage = Self {
+        let mut pending = Self {
             epoch,
             now,
-            scenes: HashMap::new(),
+            channels: HashMap::new(),
             answers: HashMap::new(),
             batch: Batch {
                 now: Some(now),
@@ -38,10 +38,10 @@ impl<'a> Stage<'a> {
             cascades: Vec::new(),
             jobs: 0,
         };
-        stage.load_channels(tx, jobs).await?;
-        stage.load_entities(tx, jobs).await?;
-        stage.load_answers(tx, jobs).await?;
-        Ok(stage)
+        pending.load_channels(tx, jobs).await?;
+        pending.load_entities(tx, jobs).await?;
+        pending.load_answers(tx, jobs).await?;
+        Ok(pending)
     }
 
     async fn load_channels(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
@@ -53,15 +53,15 @@ impl<'a> Stage<'a> {
         }
         let names: Vec<_> = names.into_iter().collect();
         for channel in tx.channels_lock(&names).await? {
-            self.scenes
-                .insert(channel.name.clone(), Scene::new(channel));
+            self.channels
+                .insert(channel.name.clone(), ChannelState::new(channel));
         }
         for job in jobs {
             if let Work::Command { command, .. } = &job.work
-                && let Some(scene) = self.scenes.get_mut(&command.project.channel())
+                && let Some(state) = self.channels.get_mut(&command.project.channel())
             {
                 // Whether its id is a number is known from here alone, as long as there is no such project.
-                scene.know_project(&command.project);
+                state.know_project(&command.project);
             }
         }
         Ok(())
@@ -92,8 +92,8 @@ impl<'a> Stage<'a> {
     async fn load_answers(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
         let mut keys = Vec::new();
         for job in jobs {
-            if let Some(scene) = self.scenes.get(&job.work.channel()) {
-                let no = scene.channel.no;
+            if let Some(state) = self.channels.get(&job.work.channel()) {
+                let no = state.channel.no;
                 keys.extend(job.work.keys().map(|key| (no, key.to_owned())));
             }
         }

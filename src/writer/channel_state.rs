@@ -7,7 +7,7 @@ use crate::domain::{Epoch, Event, ProjectId, Seq, World};
 use crate::store::Channel;
 
 /// See the module.
-pub(super) struct Scene {
+pub(super) struct ChannelState {
     pub(super) channel: Channel,
     /// The project whose channel it is.
     pub(super) world: Option<World>,
@@ -15,7 +15,7 @@ pub(super) struct Scene {
     pub(super) events: Vec<Arc<Event>>,
 }
 
-impl Scene {
+impl ChannelState {
     pub(super) fn new(channel: Channel) -> Self {
         let project = channel.name.project();
         Self {

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::writer::Job;
+use super::job::Job;
 use crate::domain::Actor;
 
 /// What the lines are made of.
@@ -34,7 +34,7 @@ impl Waiting for Job {
 
 /// Jobs that wait.
 #[derive(Debug)]
-pub(super) struct Lines<J> {
+pub(super) struct FairQueue<J> {
     by_actor: HashMap<Actor, VecDeque<J>>,
     /// Those who have a line, by whose turn it is.
     turns: VecDeque<Actor>,
@@ -46,7 +46,7 @@ pub(super) struct Lines<J> {
     overdue: Option<Actor>,
 }
 
-impl<J: Waiting> Lines<J> {
+impl<J: Waiting> FairQueue<J> {
     pub(super) fn new() -> Self {
         Self {
             by_actor: HashMap::new(),
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn lines_of_different_length_take_turns_in_order() {
-        let mut lines = Lines::new();
+        let mut lines = FairQueue::new();
         for job in [jobs("a", 0..4, false), jobs("b", 0..1, false)]
             .into_iter()
             .flatten()
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_a_limit_in_bytes_and_at_least_one_job() {
-        let mut lines = Lines::new();
+        let mut lines = FairQueue::new();
         for job in jobs("a", 0..4, false) {
             lines.push(job);
         }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_heavy_job_lets_all_others_go_first_and_keeps_its_line_in_order() {
-        let mut lines = Lines::new();
+        let mut lines = FairQueue::new();
         let a = [
             jobs("a", 0..1, false),
             jobs("a", 1..3, true),
@@ -251,8 +251,8 @@ mod tests {
         assert_eq!(shown(&lines.take(5, 1000)), ["a3"]);
     }
 
-    fn filled(jobs: impl IntoIterator<Item = Vec<Test>>) -> Lines<Test> {
-        let mut lines = Lines::new();
+    fn filled(jobs: impl IntoIterator<Item = Vec<Test>>) -> FairQueue<Test> {
+        let mut lines = FairQueue::new();
         for job in jobs.into_iter().flatten() {
             lines.push(job);
         }

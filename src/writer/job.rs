@@ -1,0 +1,101 @@
+//! Work that waits for its transaction: a command, a publication, a step of a cascade; and its caller.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::Caller;
+use crate::contract::{Publication, Reply};
+use crate::domain::{CascadeKey, ChannelName, Command, Identity};
+
+/// The key under which the answer to a step says how many tasks are left.
+pub(super) const LEFT: &str = "left";
+
+/// What is to be committed.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A change of a project.
+    Command {
+        command: Box<Command>,
+        /// The scoped idempotency key and the command's fingerprint.
+        key: Option<StoredKey>,
+    },
+    /// What is published on a channel: all of it, or nothing.
+    Publish {
+        channel: ChannelName,
+        /// Each perhaps with its scoped key.
+        publications: Vec<(Publication, Option<StoredKey>)>,
+    },
+    /// The next tasks of a cascade.
+    Step(CascadeKey),
+}
+
+impl Work {
+    /// The channel whose log it goes to.
+    pub(super) fn channel(&self) -> ChannelName {
+        match self {
+            Self::Command { command, .. } => command.project.channel(),
+            Self::Publish { channel, .. } => channel.clone(),
+            Self::Step(key) => key.project.channel(),
+        }
+    }
+
+    /// Whether something must be loaded for it alone.
+    pub(super) fn needs_more(&self) -> bool {
+        match self {
+            Self::Command { command, .. } => command.needs_more(),
+            Self::Publish { .. } => false,
+            Self::Step(_) => true,
+        }
+    }
+
+    /// What it is called in the log.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Command { command, .. } => command.name(),
+            Self::Publish { .. } => "publish".to_owned(),
+            Self::Step(key) => format!("step of {}", key.reference.field()),
+        }
+    }
+
+    /// The keys under which it may have been done before.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let (key, publications): (_, &[_]) = match self {
+            Self::Command { key, .. } => (key.as_ref(), &[]),
+            Self::Publish { publications, .. } => (None, publications),
+            Self::Step(_) => (None, &[]),
+        };
+        let keys = publications.iter().filter_map(|(_, key)| key.as_ref());
+        key.into_iter().chain(keys).map(|(key, _)| key.as_str())
+    }
+}
+
+/// A scoped idempotency key, and what tells the same request from another one under it.
+pub(super) type StoredKey = (String, i64);
+
+/// Work on its way to the store.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) caller: Caller,
+    /// Whose rights it is judged by; without one everything is allowed.
+    pub(super) identity: Option<Arc<Identity>>,
+    /// The size of its packet, and its share of what may wait at all.
+    pub(super) bytes: usize,
+    pub(super) _share: OwnedSemaphorePermit,
+    pub(super) reply: oneshot::Sender<Reply>,
+}
+
+impl Job {
+    /// Sends the answer to who has asked.
+    pub(super) fn answer(self, reply: Reply) {
+        let Self {
+            work,
+            reply: sender,
+            ..
+        } = self;
+        if sender.send(reply).is_err() {
+            tracing::debug!(channel = %work.channel(), "the asker has gone; its command is done all the same");
+        }
+    }
+}
