@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boardcast::contract::{Cursor, Limits, Request, parse, payload};
+use boardcast::contract::{Arguments, Cursor, EventName, Limits, Reply, Request, payload};
 use boardcast::domain::{
     Actor, ChannelNo, Command, Context, Draft, Entity, Epoch, Id, Kind, ProjectId, Timestamp,
     World, apply,
@@ -28,6 +28,12 @@ const PACKETS: [(&str, &str, &str); 4] = [
 ];
 const UPDATE: &str = r#"["task:update",{"projectId":"garden","taskId":"t1","updates":{"title":"Water the beans","storyPoints":5,"dueDate":"2026-12-01"}}]"#;
 
+/// Reads a packet as a Socket.IO message is read: from the text of its name on.
+fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Reply> {
+    let event = EventName::find(event).ok_or_else(|| EventName::unknown(event))?;
+    Request::read(event, Arguments::Packet(packet), limits)
+}
+
 fn command(event: &str, packet: &str) -> Command {
     match parse(event, packet, &Limits::default()) {
         Ok(Request::Command(request)) => {
@@ -38,8 +44,13 @@ fn command(event: &str, packet: &str) -> Command {
     }
 }
 
+fn garden() -> ProjectId {
+    ProjectId(Id::from_text("garden").expect("it is an id"))
+}
+
 fn context() -> Context {
     Context {
+        project: garden(),
         founder: None,
         actor: Actor::new("ada"),
         now: Timestamp::from_millis(1_800_000_000_000),
@@ -49,8 +60,7 @@ fn context() -> Context {
 
 /// A project with one task that was changed before.
 fn world() -> World {
-    let id = Id::from_text("garden").expect("it is an id");
-    let mut world = World::new(ProjectId(id), 0);
+    let mut world = World::new(garden(), 0);
     let (_, event, packet) = PACKETS[0];
     for command in [
         command(event, packet),

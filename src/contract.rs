@@ -1,7 +1,7 @@
 //! What crosses the wire: names, payloads, answers.
 //!
-//! Pure: it turns the text of a packet into a [`Request`] and outcomes into JSON, and does nothing else.
-//! Whatever a client sends, [`parse`] answers with a request or with a [`Reply`] that says what is wrong
+//! Pure: it turns an event's name and [`Arguments`] into a [`Request`] and outcomes into JSON, and does nothing else.
+//! Whatever a client sends, [`Request::read`] answers with a request or with a [`Reply`] that says what is wrong
 //! with it; it never panics and its work is bounded by [`Limits`].
 
 mod arguments;
@@ -40,14 +40,12 @@ pub use document::{Document, json_text};
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use mark::{read_mark, write_mark};
-pub use names::{EventClass, class, knows};
+pub use names::{EventClass, EventName};
 pub use notification::{Audience, Notification};
-pub use packet::{Limits, check};
+pub use packet::{Arguments, Limits};
 pub use publication::Publication;
 pub use reply::{Accepted, Reply};
-pub use request::{
-    CommandRequest, Join, Request, Since, Subscribe, is_about_project, parse, parse_about,
-};
+pub use request::{CommandRequest, Join, ReadRequest, Request, Since, Subscribe};
 pub use server_word::ServerWord;
 pub use signal::{SignalKind, SignalRequest};
 pub use types::{MAX_TYPES, Types};

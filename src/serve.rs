@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -22,6 +21,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 use crate::admin;
 use crate::app::App;
 use crate::config::{Config, Origin};
+use crate::contract::{ErrorCode, Reply};
 use crate::limits::Place;
 use crate::patience::{Patient, PatientBody};
 use crate::transport::answers;
@@ -29,6 +29,7 @@ use crate::transport::connection::backlog;
 use crate::transport::doors::Doors;
 use crate::transport::gate::{FORWARDED_HOST, FORWARDED_PORT, may_connect};
 use crate::transport::hangup::Hangup;
+use crate::transport::problem::AckRefusal;
 use crate::transport::rest;
 
 /// How long a client may take to send the head of a request.
@@ -113,10 +114,8 @@ fn router(app: &App, doors: &Doors) -> Router {
         .with_state(app.clone())
 }
 
-async fn not_found() -> Response {
-    let body = r#"{"ok":false,"success":false,"code":"not_found","error":"there is nothing here","retryable":false}"#;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::NOT_FOUND, json, body).into_response()
+async fn not_found() -> AckRefusal {
+    AckRefusal(Reply::refused(ErrorCode::NotFound, "there is nothing here"))
 }
 
 fn cors(config: &Config) -> CorsLayer {

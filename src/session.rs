@@ -13,16 +13,14 @@ mod subscribe;
 mod throttle;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::contract::{CommandRequest, Document, ErrorCode, EventStyle, Reply, Request};
-use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId, Target};
+use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
+use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId};
 use crate::hub::Subscriber;
 use crate::limits::{Budget, READ_UNIT};
-use crate::memory::FLOOR;
 use crate::store::StoreError;
 use crate::telemetry::causes;
 use crate::writer::Caller;
@@ -30,16 +28,10 @@ use crate::writer::Caller;
 pub use crate::contract::schema::event::RevokedReason;
 use access::Access;
 pub use access::{Refreshed, unseen};
-use read::Listing;
 pub use resume::{Reset, Resumed};
 pub use rooms::Delivery;
 use rooms::Rooms;
 use signal::Signals;
-
-/// How often it is looked whether there is memory for a large answer…
-const MEMORY_LOOKS: u32 = 20;
-/// … and how long it is waited in between.
-const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// See the module.
 #[derive(Debug)]
@@ -66,15 +58,32 @@ pub enum Outcome {
     Done(Reply),
     /// A newer token was shown.
     Refreshed(Refreshed),
-    /// A command is on its way through this queue of the writer.
-    Pending {
-        /// The writer's queue.
-        queue: usize,
-        /// The memory that the command takes up, and its answer likewise.
-        bytes: usize,
-        /// The answer, once there is one.
-        answer: oneshot::Receiver<Reply>,
-    },
+    /// A change is on its way through the writer.
+    Pending(Pending),
+}
+
+/// A command or a publication on its way through the writer. It takes effect whether or not anybody waits for the answer.
+#[derive(Debug)]
+pub struct Pending {
+    /// The writer's queue.
+    pub queue: usize,
+    /// The bytes of memory that it takes up, and its answer likewise.
+    pub bytes: usize,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Pending {
+    /// Waits for the answer, which is there once.
+    pub async fn answer(&mut self) -> Reply {
+        let answer = (&mut self.answer).await;
+        answer.unwrap_or_else(|_| Reply::internal())
+    }
+}
+
+impl From<Result<Pending, Reply>> for Outcome {
+    fn from(submitted: Result<Pending, Reply>) -> Self {
+        submitted.map_or_else(Self::Done, Self::Pending)
+    }
 }
 
 impl Session {
@@ -179,11 +188,8 @@ impl Session {
         self.rooms.wants(channel, event_type)
     }
 
-    /// Makes of what was sent what is meant by somebody who has shown who they are.
-    pub fn own(&self, request: &mut Request) {
-        let Request::Command(command) = request else {
-            return;
-        };
+    /// Makes of a command what is meant by a client that has shown who it is. Comes before [`Session::submit`].
+    pub fn own(&self, command: &mut CommandRequest) {
         if self.identity().is_some() {
             command.make_id_of_key(&self.caller.actor);
         }
@@ -210,81 +216,44 @@ impl Session {
         self.rooms.not_told(event);
     }
 
-    /// Serves a request.
+    /// Serves a request. Events of what it subscribes to go to the subscriber.
     pub async fn run(&self, request: Request, subscriber: &Arc<dyn Subscriber>) -> Outcome {
-        let is_plain_read = matches!(
-            request,
-            Request::Snapshot { .. } | Request::Sync { .. } | Request::Replay { .. }
-        );
-        let reply = match request {
-            Request::Command(command) => return self.submit(*command).await,
-            Request::Publish(publication) => return Box::pin(self.publish(publication)).await,
-            Request::Join(join) => self.join(join, subscriber).await,
-            Request::Leave { project } => Ok(self.leave(&project).await),
-            // Boxed, because they are large, and commands, which are many, need no room for them.
-            Request::Snapshot { project } => {
-                let state = async { Ok(Document::clone(&*self.snapshot(&project).await?)) };
-                self.reading(&Target::project(&project), Box::pin(state))
-                    .await
+        // What is large is boxed: commands, which are many, need no room for it.
+        Outcome::Done(match request {
+            Request::Command(command) => return self.submit(*command).await.into(),
+            Request::Publish(publication) => {
+                return Box::pin(self.publish(publication)).await.into();
             }
-            Request::Sync {
-                project,
-                since,
-                limit,
-            } => {
-                let target = Target::project(&project);
-                let events = self.sync(&target, since.as_ref(), limit, Listing::Brief);
-                self.reading(&target, Box::pin(events)).await
-            }
-            Request::Replay {
-                channel,
-                since,
-                limit,
-            } => Box::pin(self.replay(channel, since.as_ref(), limit)).await,
-            Request::Subscribe(wish) => Box::pin(self.subscribe_all(wish, subscriber)).await,
-            Request::Unsubscribe { channels } => Ok(self.unsubscribe_all(&channels).await),
             Request::Refresh { token } => return Outcome::Refreshed(self.refresh(&token).await),
-            Request::Signal(signal) => Ok(self.signal(signal)),
-        };
-        let reply = reply.unwrap_or_else(|error| unavailable(&error));
-        Outcome::Done(if is_plain_read && reply.text_bytes() > FLOOR {
-            Box::pin(self.if_there_is_memory(reply)).await
-        } else {
-            reply
+            Request::Join(join) => {
+                let reply = self.join(join, subscriber).await;
+                reply.unwrap_or_else(|error| unavailable(&error))
+            }
+            Request::Leave { project } => self.leave(&project).await,
+            Request::Read(read) => Box::pin(self.read(&read)).await,
+            Request::Subscribe(wish) => Box::pin(self.subscribe_all(wish, subscriber)).await,
+            Request::Unsubscribe { channels } => self.unsubscribe_all(&channels).await,
+            Request::Signal(signal) => self.signal(signal),
         })
     }
 
-    /// A large answer, unless so much waits for clients that none may be rendered now, even after a moment.
-    async fn if_there_is_memory(&self, reply: Reply) -> Reply {
-        let memory = self.app.send_memory();
-        for _ in 0..MEMORY_LOOKS {
-            if !memory.is_exceeded() {
-                return reply;
-            }
-            tokio::time::sleep(MEMORY_LOOK).await;
-        }
-        let message = "too much waits for clients; try again in a moment";
-        Reply::refused(ErrorCode::Unavailable, message)
-    }
-
-    async fn submit(&self, command: CommandRequest) -> Outcome {
+    /// Hands a command to the writer.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of a command that the writer is not asked about.
+    pub async fn submit(&self, command: CommandRequest) -> Result<Pending, Reply> {
         let project = match command.project.clone() {
-            Some(project) => Ok(project),
-            None => self.only_project(&command).await,
+            Some(project) => project,
+            None => self.only_project(&command).await?,
         };
-        let submitted = async {
-            let project = project?;
-            self.may_ask(&command, &project).await?;
-            let writer = self.app.writer();
-            let (queue, bytes) = (writer.queue_of(&project.channel()), command.bytes);
-            let answer = writer.submit(command, project, &self.caller, self.rights())?;
-            Ok(Outcome::Pending {
-                queue,
-                bytes,
-                answer,
-            })
-        };
-        submitted.await.unwrap_or_else(Outcome::Done)
+        self.may_ask(&command, &project).await?;
+        let writer = self.app.writer();
+        Ok(Pending {
+            queue: writer.queue_of(&project.channel()),
+            bytes: command.bytes,
+            answer: writer.submit(command, project, &self.caller, self.rights())?,
+        })
     }
 
     /// The one joined project that a command without `projectId` can mean.
@@ -320,13 +289,10 @@ impl Session {
 
 fn unavailable(error: &StoreError) -> Reply {
     tracing::warn!(error = %causes(error), "a read failed");
-    let (code, message) = if error.is_unavailable() {
-        (
-            ErrorCode::Unavailable,
-            "the database cannot be reached; try again in a moment",
-        )
+    if error.is_unavailable() {
+        let message = "the database cannot be reached; try again in a moment";
+        Reply::refused(ErrorCode::Unavailable, message)
     } else {
-        (ErrorCode::Internal, "something went wrong on the server")
-    };
-    Reply::refused(code, message)
+        Reply::internal()
+    }
 }

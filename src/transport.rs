@@ -8,7 +8,7 @@ mod flow;
 pub(crate) mod gate;
 pub(crate) mod hangup;
 mod pacer;
-mod problem;
+pub(crate) mod problem;
 mod query;
 pub(crate) mod rest;
 pub mod socketio;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use boardcast::app::App;
 use boardcast::cli::Cli;
-use boardcast::contract::{CommandRequest, Limits, Reply, Request, parse};
+use boardcast::contract::{Arguments, CommandRequest, EventName, Limits, Reply};
 use boardcast::domain::{
     Actor, ConnectionId, Grants, Holder, Identity, PrivateId, ProjectId, Role,
 };
@@ -330,18 +330,17 @@ fn refused(reply: &Reply) -> String {
     format!("a command was refused: {}", reply.to_raw())
 }
 
-/// A change as a board sends it, from the text of its packet.
+/// A change as a board sends it, from its text.
 fn command(project: &ProjectId, task: u64) -> CommandRequest {
     // Never the same again: what changes nothing is not written.
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let packet = format!(
-        r#"["task:update",{{"projectId":"{}","taskId":"t{task}","updates":{{"title":"Water the tomatoes","points":{number},"assignee":"ada"}}}}]"#,
+    let change = format!(
+        r#"{{"projectId":"{}","taskId":"t{task}","updates":{{"title":"Water the tomatoes","points":{number},"assignee":"ada"}}}}"#,
         project.as_str()
     );
-    match parse("task:update", &packet, &Limits::default()) {
-        Ok(Request::Command(request)) => *request,
-        other => unreachable!("it is a command: {other:?}"),
-    }
+    let event = EventName::find("task:update").expect("it is in the table");
+    let command = CommandRequest::read(event, None, Arguments::One(&change), &Limits::default());
+    command.expect("it is a command")
 }
 
 async fn heads(bench: &Bench, projects: &[ProjectId]) -> Outcome<Vec<Channel>> {

@@ -8,7 +8,6 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
 use schemars::JsonSchema;
@@ -24,7 +23,7 @@ use crate::contract::schema::http as schema;
 use crate::contract::{Audience, ErrorCode, Notification, Reply};
 use crate::domain::{EventId, Fields};
 use crate::transport::connection::operators::{Count, Operators};
-use crate::transport::gate::plain as plain_refusal;
+use crate::transport::problem::AckRefusal;
 use crate::transport::rest::endpoint::{Answer, Body, Endpoint, Parameter, of};
 use crate::transport::visitor::admit_operator;
 
@@ -164,43 +163,28 @@ pub(super) fn elsewhere() -> Router<App> {
 struct Operator;
 
 impl FromRequestParts<App> for Operator {
-    type Rejection = Refusal;
+    type Rejection = AckRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AckRefusal> {
         admit_operator(parts, app)?;
         Ok(Self)
     }
 }
 
-/// An answer that says what is wrong.
-struct Refusal(Reply);
-
-impl From<Reply> for Refusal {
-    fn from(reply: Reply) -> Self {
-        Self(reply)
-    }
+async fn nothing_here(_: Operator) -> AckRefusal {
+    AckRefusal(Reply::refused(ErrorCode::NotFound, "there is nothing here"))
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        plain_refusal(&self.0)
-    }
-}
-
-async fn nothing_here(_: Operator) -> Refusal {
-    Refusal(Reply::refused(ErrorCode::NotFound, "there is nothing here"))
-}
-
-async fn not_like_that(_: Operator) -> Refusal {
+async fn not_like_that(_: Operator) -> AckRefusal {
     let message = "this is not possible here; Allow says what is";
-    Refusal(Reply::refused(ErrorCode::MethodNotAllowed, message))
+    AckRefusal(Reply::refused(ErrorCode::MethodNotAllowed, message))
 }
 
 async fn notify(
     _: Operator,
     Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Notified>), Refusal> {
+) -> Result<(StatusCode, Json<Notified>), AckRefusal> {
     let notification = Notification::read(&whole(body)?, EventId::generate(), Clock.now())?;
     operators.notify(&notification);
     let answer = Notified {
@@ -214,7 +198,7 @@ async fn count(
     _: Operator,
     Extension(operators): Extension<Operators>,
     query: Result<Query<Fields>, QueryRejection>,
-) -> Result<Json<ConnectionCount>, Refusal> {
+) -> Result<Json<ConnectionCount>, AckRefusal> {
     let Query(mut fields) = query.map_err(|_| no_audience())?;
     if fields.get("everyone").and_then(Value::as_str) == Some("true") {
         fields.insert("everyone".to_owned(), true.into());
@@ -226,7 +210,7 @@ async fn count(
     } = operators.count(&audience).await.map_err(|error| {
         tracing::warn!(error = %error, "cannot ask the other instances");
         let message = "the other instances cannot be asked while Redis is away";
-        Refusal(Reply::refused(ErrorCode::Unavailable, message))
+        AckRefusal(Reply::refused(ErrorCode::Unavailable, message))
     })?;
     Ok(Json(ConnectionCount {
         done: Done::default(),
@@ -241,21 +225,21 @@ async fn disconnect(
     _: Operator,
     Extension(operators): Extension<Operators>,
     body: Result<Bytes, BytesRejection>,
-) -> Result<(StatusCode, Json<Done>), Refusal> {
+) -> Result<(StatusCode, Json<Done>), AckRefusal> {
     let fields = serde_json::from_slice(&whole(body)?).map_err(|_| no_audience())?;
     operators.disconnect(&Audience::read_room(&fields)?);
     Ok((StatusCode::ACCEPTED, Json(Done::default())))
 }
 
-fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+fn whole(body: Result<Bytes, BytesRejection>) -> Result<Bytes, AckRefusal> {
     body.map_err(|_| {
         let message = format!("a body must come whole and not be larger than {MAX_BODY} bytes");
-        Refusal(Reply::refused(ErrorCode::PayloadTooLarge, message))
+        AckRefusal(Reply::refused(ErrorCode::PayloadTooLarge, message))
     })
 }
 
-fn no_audience() -> Refusal {
-    Refusal(Reply::invalid(
+fn no_audience() -> AckRefusal {
+    AckRefusal(Reply::invalid(
         "room",
         "is missing: name a room such as project:<id> or user:<id>",
     ))

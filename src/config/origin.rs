@@ -185,7 +185,7 @@ fn web_host(scheme: &str, host: &str) -> Result<(String, Option<u16>), String> {
     let url = Url::parse(&format!("{scheme}://{host}"))
         .map_err(|error| format!("{scheme}://{host} is no origin: {error}"))?;
     // Nothing but a host and a port.
-    let is_bare = &url[..Position::BeforeUsername] == &url[..Position::BeforeHost]
+    let is_bare = url[..Position::BeforeUsername] == url[..Position::BeforeHost]
         && &url[Position::BeforePath..] == "/"
         && !host.ends_with(['/', '?', '#']);
     match url.host_str() {

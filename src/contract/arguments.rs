@@ -31,7 +31,7 @@ impl First {
 
 /// A command's arguments, told apart.
 #[derive(Debug)]
-pub(super) struct Arguments {
+pub(super) struct CommandArguments {
     /// An id that stands by itself.
     pub(super) bare: Option<Value>,
     /// A status that stands by itself.
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     pub(super) key: Option<String>,
 }
 
-impl Arguments {
+impl CommandArguments {
     pub(super) fn read(
         entry: &Entry,
         arguments: Vec<Value>,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Reply;
-use super::arguments::Arguments;
+use super::arguments::CommandArguments;
 use super::body::{Body, Wrappers, read_id};
 use super::field::{canonical, first};
 use super::names::Verb;
@@ -42,7 +42,7 @@ pub(super) struct Built {
     pub(super) spellings: Fields,
 }
 
-pub(super) fn build(verb: Verb, kind: Kind, arguments: &Arguments) -> Result<Built, Reply> {
+pub(super) fn build(verb: Verb, kind: Kind, arguments: &CommandArguments) -> Result<Built, Reply> {
     let wrappers = match verb {
         Verb::Create => Wrappers::Create,
         Verb::Delete | Verb::Restore => Wrappers::Ignored,
@@ -112,7 +112,7 @@ fn fields(kind: Kind, body: &Body<'_>) -> Fields {
 }
 
 /// `status` beside `newStatus` is the old one, or the new one beside what the last event said.
-fn spellings(verb: Verb, body: &Body<'_>, arguments: &Arguments) -> Fields {
+fn spellings(verb: Verb, body: &Body<'_>, arguments: &CommandArguments) -> Fields {
     let mut spellings = body.spellings();
     if matches!(verb, Verb::Status | Verb::Move)
         && arguments.status.is_none()

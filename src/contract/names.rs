@@ -3,7 +3,8 @@
 //! A name is a set of words however it is joined: `task:update`, `taskUpdate`, `update-task`. The noun may
 //! stand anywhere, the verb's words keep their order. The past tense belongs to the server.
 
-use super::SignalKind;
+use super::reply::MAX_NAME_CHARS;
+use super::{ErrorCode, Reply, SignalKind};
 use crate::domain::Kind;
 
 /// What an event asks for.
@@ -22,40 +23,61 @@ pub(super) enum Name {
     Signal(SignalKind, Option<bool>),
 }
 
-/// What an event costs, told from its name alone: each class has limits of its own.
+/// What a message costs, told from its event's name alone: each class has limits of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventClass {
     /// A change.
     Command,
-    /// What reads, or changes what is heard; an event that nobody knows, too.
+    /// What reads, or changes what is heard.
     Read,
     /// What is told to others and not kept.
     Signal,
 }
 
-/// The class of an event.
-#[must_use]
-pub fn class(event: &str) -> EventClass {
-    match find(event).map(|entry| entry.name) {
-        Some(Name::Command(..)) => EventClass::Command,
-        // Whoever sends what nobody here knows, such as each move of a mouse, is to be able to join all the same.
-        Some(Name::Signal(..)) | None => EventClass::Signal,
-        Some(
+/// The name of an event that clients may send, whatever its spelling. It is looked up once for each message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventName(&'static Entry);
+
+impl EventName {
+    /// Finds the event that a name means.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        find(name).map(Self)
+    }
+
+    /// The refusal of an event that is not in the table.
+    #[must_use]
+    pub fn unknown(name: &str) -> Reply {
+        let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+        let message = format!("there is no event {name:?}");
+        Reply::refused(ErrorCode::UnknownEvent, message).with_field("event")
+    }
+
+    /// What a message of this name counts as.
+    #[must_use]
+    pub fn class(self) -> EventClass {
+        match self.0.name {
+            Name::Command(..) => EventClass::Command,
+            Name::Signal(..) => EventClass::Signal,
             Name::Join
             | Name::Leave
             | Name::Snapshot
             | Name::Sync
             | Name::Subscribe
             | Name::Unsubscribe
-            | Name::Refresh,
-        ) => EventClass::Read,
+            | Name::Refresh => EventClass::Read,
+        }
     }
-}
 
-/// Whether an event means something to the server.
-#[must_use]
-pub fn knows(event: &str) -> bool {
-    find(event).is_some()
+    /// Whether it is a command about a project, and not about something in one.
+    #[must_use]
+    pub fn is_about_project(self) -> bool {
+        matches!(self.0.name, Name::Command(Kind::Project, _))
+    }
+
+    pub(super) const fn entry(self) -> &'static Entry {
+        self.0
+    }
 }
 
 /// What a command does to an entity.
@@ -221,8 +243,12 @@ pub(super) fn find(event: &str) -> Option<&'static Entry> {
     if event.len() > MAX_NAME_BYTES {
         return None;
     }
-    let words = words(event);
-    TABLE.iter().find(|entry| entry.is_named_by(&words))
+    // As documented, which most are, a name is found without taking it apart.
+    let documented = TABLE.iter().find(|entry| entry.canonical == event);
+    documented.or_else(|| {
+        let words = words(event);
+        TABLE.iter().find(|entry| entry.is_named_by(&words))
+    })
 }
 
 /// The words of a name in lower case, split at separators and at the humps of camelCase.
@@ -296,7 +322,12 @@ mod tests {
     #[test]
     fn the_documented_name_is_its_own_spelling() {
         for entry in &TABLE {
-            assert_eq!(canonical(entry.canonical), Some(entry.canonical));
+            let words = words(entry.canonical);
+            assert_eq!(
+                TABLE.iter().find(|row| row.is_named_by(&words)),
+                Some(entry)
+            );
+            assert_eq!(find(entry.canonical), Some(entry));
         }
     }
 
@@ -347,11 +378,11 @@ mod tests {
             ("project_delete", EventClass::Command),
             ("join:project", EventClass::Read),
             ("auth:refresh", EventClass::Read),
-            ("nothing", EventClass::Signal),
             ("presence-update", EventClass::Signal),
             ("isTyping", EventClass::Signal),
         ] {
-            assert_eq!(class(name), expected, "{name}");
+            let class = EventName::find(name).map(EventName::class);
+            assert_eq!(class, Some(expected), "{name}");
         }
     }
 

@@ -1,13 +1,21 @@
-//! From the text of a packet to its arguments, with everything refused that no frontend sends by accident
+//! From the text of an event's arguments to their values, with everything refused that no frontend sends by accident
 //! and that would harm the server, its database, or other clients.
 
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::{ErrorCode, Reply};
 use crate::domain::Fields;
 
-/// Most arguments of a packet, the event's name not counted.
+/// Most arguments of an event.
 const MAX_ARGUMENTS: usize = 16;
+/// Levels of a packet around its arguments: the array.
+const ENVELOPE_LEVELS: usize = 1;
+/// Values of a packet besides its first argument: the array and the event's name.
+const ENVELOPE_VALUES: usize = 2;
 /// Most values of a packet, and of an object that comes as a string in it. In memory a value may take up a hundred times
 /// the room that its text does: `{"":0}` is 8 bytes with its comma, and 650.
 pub(super) const MAX_VALUES: usize = 10_000;
@@ -19,7 +27,7 @@ pub(super) const PAYLOAD: &str = "payload";
 /// How much a client may send at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Largest packet text in bytes.
+    /// Largest text of an event's arguments in bytes.
     pub max_payload_bytes: usize,
     /// Deepest nesting of a payload.
     pub max_depth: usize,
@@ -34,44 +42,122 @@ impl Default for Limits {
     }
 }
 
-/// Why a text does not become a value.
+/// The arguments of an event as they came in, unchecked: JSON text.
+#[derive(Debug, Clone, Copy)]
+pub enum Arguments<'a> {
+    /// There are none.
+    None,
+    /// One argument.
+    One(&'a str),
+    /// A Socket.IO packet: an array of the event's name and its arguments.
+    Packet(&'a str),
+}
+
+/// Why a text does not become values.
 enum Trouble {
     NotJson,
     Refused(Reply),
 }
 
-/// The arguments of the packet `["event", argument, …]`.
-pub(super) fn arguments(packet: &str, limits: Limits) -> Result<Vec<Value>, Reply> {
-    if packet.len() > limits.max_payload_bytes {
-        let message = format!(
-            "a payload must not be larger than {} bytes",
-            limits.max_payload_bytes
-        );
-        return Err(Reply::refused(ErrorCode::PayloadTooLarge, message).with_field(PAYLOAD));
+impl Arguments<'_> {
+    /// Parses and checks the arguments.
+    pub(super) fn read(self, limits: Limits) -> Result<Vec<Value>, Reply> {
+        if self.bytes() > limits.max_payload_bytes {
+            let message = format!(
+                "a payload must not be larger than {} bytes",
+                limits.max_payload_bytes
+            );
+            return Err(Reply::refused(ErrorCode::PayloadTooLarge, message).with_field(PAYLOAD));
+        }
+        let arguments = self.decode(limits).map_err(|trouble| match trouble {
+            Trouble::NotJson => Reply::invalid(PAYLOAD, "is not valid JSON"),
+            Trouble::Refused(reply) => reply,
+        })?;
+        if arguments.len() > MAX_ARGUMENTS {
+            let what = format!("must not have more than {MAX_ARGUMENTS} arguments");
+            return Err(Reply::invalid(PAYLOAD, what));
+        }
+        inspect_all(&arguments)?;
+        Ok(arguments)
     }
-    let mut arguments = match decode(packet, 1, limits) {
-        Ok(Value::Array(arguments)) if !arguments.is_empty() => arguments,
-        Err(Trouble::Refused(reply)) => return Err(reply),
-        Ok(_) | Err(Trouble::NotJson) => return Err(Reply::invalid(PAYLOAD, "is not valid JSON")),
-    };
-    arguments.remove(0);
-    if arguments.len() > MAX_ARGUMENTS {
-        let what = format!("must not have more than {MAX_ARGUMENTS} arguments");
-        return Err(Reply::invalid(PAYLOAD, what));
+
+    /// Checks the arguments, whatever event they are of.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that names what is wrong with them.
+    pub fn check(self, limits: &Limits) -> Result<(), Reply> {
+        self.read(*limits).map(drop)
     }
-    for argument in &arguments {
-        inspect(argument, &mut Vec::new())?;
+
+    /// The bytes of the arguments' text. The name around them in a packet does not count, so that a payload is as large at
+    /// every door.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Packet(text) if text.starts_with("[\"") => {
+                let name_end = string_end(text.as_bytes(), 1);
+                text.len().saturating_sub(name_end + "\",]".len())
+            }
+            Self::One(text) | Self::Packet(text) => text.len(),
+        }
     }
-    Ok(arguments)
+
+    fn decode(self, limits: Limits) -> Result<Vec<Value>, Trouble> {
+        let (text, levels, values) = match self {
+            Self::None => return Ok(Vec::new()),
+            // As if it stood in a packet.
+            Self::One(text) => (text, ENVELOPE_LEVELS, ENVELOPE_VALUES),
+            Self::Packet(text) => (text, 0, 0),
+        };
+        if let Err(TooMuch { key, what }) = survey(text, (levels, values), limits.max_depth) {
+            let field = path(&[Step::Key(key)]);
+            return Err(Trouble::Refused(Reply::invalid(&field, what)));
+        }
+        self.parse(text).or_else(|_| {
+            // Lone surrogates are legal in JavaScript's JSON and not in Rust's. Put where they are, a NUL is
+            // found by the same inspection, which then can name the field.
+            let text = lone_surrogates_to_nul(text);
+            let arguments = self.parse(&text).map_err(|_| Trouble::NotJson)?;
+            Err(inspect_all(&arguments).map_or_else(Trouble::Refused, |()| Trouble::NotJson))
+        })
+    }
+
+    /// Parses a text of the same form.
+    fn parse(self, text: &str) -> Result<Vec<Value>, serde_json::Error> {
+        match self {
+            Self::None => Ok(Vec::new()),
+            Self::One(_) => serde_json::from_str(text).map(|argument| vec![argument]),
+            Self::Packet(_) => serde_json::from_str(text).map(|InPacket(arguments)| arguments),
+        }
+    }
 }
 
-/// Whether a packet may be looked at closely, whatever it asks for.
-///
-/// # Errors
-///
-/// The answer that says what is wrong with it.
-pub fn check(packet: &str, limits: &Limits) -> Result<(), Reply> {
-    arguments(packet, *limits).map(|_| ())
+/// The arguments of a packet, whose first element is the event's name.
+struct InPacket(Vec<Value>);
+
+impl<'de> Deserialize<'de> for InPacket {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Packet;
+        impl<'de> Visitor<'de> for Packet {
+            type Value = InPacket;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of a name and arguments")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut packet: A) -> Result<InPacket, A::Error> {
+                let name: Option<IgnoredAny> = packet.next_element()?;
+                name.ok_or_else(|| A::Error::custom("there is no name"))?;
+                let mut arguments = Vec::new();
+                while let Some(argument) = packet.next_element()? {
+                    arguments.push(argument);
+                }
+                Ok(InPacket(arguments))
+            }
+        }
+        deserializer.deserialize_seq(Packet)
+    }
 }
 
 /// The object that a string contains, if it contains one: some frontends stringify before they emit.
@@ -79,38 +165,16 @@ pub(super) fn object_in(text: &str, limits: Limits) -> Result<Option<Value>, Rep
     if !text.trim_start().starts_with('{') {
         return Ok(None);
     }
-    match decode(text, 0, limits) {
-        Ok(value) => inspect(&value, &mut Vec::new()).map(|()| Some(value)),
+    match Arguments::One(text).decode(limits) {
+        Ok(arguments) => inspect_all(&arguments).map(|()| arguments.into_iter().next()),
         Err(Trouble::Refused(reply)) => Err(reply),
         Err(Trouble::NotJson) => Ok(None),
     }
 }
 
-/// Parses JSON whose payload lies inside so many levels of envelope.
-fn decode(text: &str, envelope: usize, limits: Limits) -> Result<Value, Trouble> {
-    if let Err(TooMuch { key, what }) = survey(text, envelope, limits.max_depth) {
-        let field = path(&[Step::Key(key)]);
-        return Err(Trouble::Refused(Reply::invalid(&field, what)));
-    }
-    serde_json::from_str(text).or_else(|_| {
-        // Lone surrogates are legal in JavaScript's JSON and not in Rust's. Put where they are, a NUL is
-        // found by the same inspection, which then can name the field.
-        let text = lone_surrogates_to_nul(text);
-        let value = serde_json::from_str(&text).map_err(|_| Trouble::NotJson)?;
-        match inspect_packet(&value, envelope) {
-            Err(reply) => Err(Trouble::Refused(reply)),
-            Ok(()) => Err(Trouble::NotJson),
-        }
-    })
-}
-
-fn inspect_packet(value: &Value, envelope: usize) -> Result<(), Reply> {
-    match value {
-        Value::Array(arguments) if envelope > 0 => arguments
-            .iter()
-            .try_for_each(|argument| inspect(argument, &mut Vec::new())),
-        value => inspect(value, &mut Vec::new()),
-    }
+fn inspect_all(arguments: &[Value]) -> Result<(), Reply> {
+    let mut arguments = arguments.iter();
+    arguments.try_for_each(|argument| inspect(argument, &mut Vec::new()))
 }
 
 /// Why a text is not even looked at closely, and the payload's key that leads to the place.
@@ -119,15 +183,20 @@ struct TooMuch<'a> {
     what: String,
 }
 
-/// Looks for too deep a nesting and too many values, before anything recurses into them or is built of them.
-fn survey(text: &str, envelope: usize, max_depth: usize) -> Result<(), TooMuch<'_>> {
+/// Looks for too deep a nesting and too many values, before anything recurses into them or is built of them. The text
+/// stands inside so many levels and behind so many values.
+fn survey(
+    text: &str,
+    (mut depth, mut values): (usize, usize),
+    max_depth: usize,
+) -> Result<(), TooMuch<'_>> {
     let bytes = text.as_bytes();
-    let (mut at, mut depth, mut values, mut key) = (0, 0_usize, 0_usize, "");
+    let (mut at, mut key) = (0, "");
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'"' => {
                 let end = string_end(bytes, at);
-                if depth == envelope + 1 {
+                if depth == ENVELOPE_LEVELS + 1 {
                     key = &text[at + 1..end];
                 }
                 at = end;
@@ -135,7 +204,7 @@ fn survey(text: &str, envelope: usize, max_depth: usize) -> Result<(), TooMuch<'
             b'[' | b'{' => {
                 depth += 1;
                 values += 1;
-                if depth > envelope + max_depth {
+                if depth > ENVELOPE_LEVELS + max_depth {
                     let what = format!("must not be nested deeper than {max_depth} levels");
                     return Err(TooMuch { key, what });
                 }
@@ -295,6 +364,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn arguments(packet: &str, limits: Limits) -> Result<Vec<Value>, Reply> {
+        Arguments::Packet(packet).read(limits)
+    }
 
     fn refused(packet: &str) -> (ErrorCode, String) {
         let reply = arguments(packet, Limits::default()).unwrap_err();

@@ -6,15 +6,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::data_schema::check_published;
 use super::fingerprint::Fingerprint;
-use super::{Limits, Reply, ServerWord, idempotency, packet};
+use super::{Arguments, Limits, Reply, ServerWord, idempotency};
 use crate::domain::{ChannelName, EventType};
 
 /// Longest type in bytes.
 const MAX_TYPE_BYTES: usize = 64;
 /// The type of what comes without one.
 const MESSAGE: &str = "message";
-/// The payload if no data is sent.
-const NO_DATA: &str = "{}";
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -66,6 +64,11 @@ struct Said<'a> {
     data: Option<&'a RawValue>,
 }
 
+/// The payload if no data is sent.
+fn no_data() -> Box<RawValue> {
+    RawValue::from_string("{}".to_owned()).expect("it is JSON")
+}
+
 /// What is there, `null` as well.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
@@ -83,23 +86,34 @@ impl Publication {
         data: Option<&RawValue>,
         limits: &Limits,
     ) -> Result<Self, Reply> {
+        let publication = Self::unchecked(channel, event_type, data)?;
+        // Held to the same rules as the payload of any message, and kept as it stands.
+        Arguments::One(publication.payload.get()).check(limits)?;
+        publication.fitting()
+    }
+
+    /// A publication whose data is not checked.
+    fn unchecked(
+        channel: ChannelName,
+        event_type: &str,
+        data: Option<&RawValue>,
+    ) -> Result<Self, Reply> {
         if channel.is_of_all() {
             let what = "tells of a whole family: publish on the channel that it is about";
             return Err(Reply::invalid("channel", what));
         }
-        let event_type = event_type_of(&channel, event_type)?;
-        let data = data.map_or(NO_DATA, RawValue::get);
-        // Held to the same rules as the payload of any message, and kept as it stands.
-        packet::arguments(&format!("[0,{data}]"), *limits)?;
-        let payload = RawValue::from_string(data.to_owned());
-        let payload = payload.map_err(|_| Reply::invalid("data", "is not valid JSON"))?;
-        check_published(event_type.as_str(), &payload)?;
         Ok(Self {
+            event_type: event_type_of(&channel, event_type)?,
             channel,
-            event_type,
-            payload,
+            payload: data.map_or_else(no_data, ToOwned::to_owned),
             key: None,
         })
+    }
+
+    /// The same if its data fits the schema of its type.
+    fn fitting(self) -> Result<Self, Reply> {
+        check_published(self.event_type.as_str(), &self.payload)?;
+        Ok(self)
     }
 
     /// Reads `{channel, type, data, idempotencyKey}`.
@@ -109,7 +123,7 @@ impl Publication {
     /// The answer that says what is wrong with it.
     pub fn read(text: &str, limits: &Limits) -> Result<Self, Reply> {
         // First: what is too large, too deep, or no object, is not looked at more closely.
-        packet::arguments(&format!("[0,{text}]"), *limits)?;
+        Arguments::One(text).check(limits)?;
         // A list would be understood as the values of the keys.
         let object = Some(text).filter(|text| text.trim_start().starts_with('{'));
         let asked = object.and_then(|text| serde_json::from_str(text).ok());
@@ -125,7 +139,8 @@ impl Publication {
         let channel =
             ChannelName::parse(&channel).map_err(|error| Reply::invalid("channel", error))?;
         let event_type = text("type", asked.r#type)?;
-        let publication = Self::new(channel, &event_type, asked.data, limits)?;
+        // The data was checked with all of the text.
+        let publication = Self::unchecked(channel, &event_type, asked.data)?.fitting()?;
         match asked.idempotency_key {
             None | Some(serde_json::Value::Null) => Ok(publication),
             key => publication.with_key(&text("idempotencyKey", key)?),

@@ -92,6 +92,12 @@ impl Reply {
         }
     }
 
+    /// The server failed; what happened is in the log.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::refused(ErrorCode::Internal, "something went wrong on the server")
+    }
+
     /// A value breaks a rule: `field` must, or must not, …
     #[must_use]
     pub fn invalid(field: &str, what: impl std::fmt::Display) -> Self {

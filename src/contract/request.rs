@@ -2,15 +2,14 @@
 
 use serde_json::Value;
 
-use super::arguments::Arguments;
+use super::arguments::CommandArguments;
 use super::body::PROJECT_ID;
-use super::build::{Built, build};
+use super::build::build;
 use super::field::is_stamp;
-use super::names::{self, Entry, Name};
-use super::reply::MAX_NAME_CHARS;
+use super::names::Name;
 use super::{
-    ErrorCode, Limits, Publication, Reply, SignalRequest, Types, idempotency, packet, signal,
-    subscribe,
+    Arguments, EventName, Limits, Publication, Reply, SignalRequest, Types, idempotency, packet,
+    signal, subscribe,
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId,
@@ -29,6 +28,83 @@ pub enum Request {
         /// The project.
         project: ProjectId,
     },
+    /// A state, or events that have happened.
+    Read(ReadRequest),
+    /// To hear of channels' events.
+    Subscribe(Subscribe),
+    /// To hear of them no longer.
+    Unsubscribe {
+        /// The channels.
+        channels: Vec<ChannelName>,
+    },
+    /// To tell a channel's subscribers something that is kept.
+    Publish(Publication),
+    /// To go on with a new token, or API key.
+    Refresh {
+        /// As it was sent.
+        token: String,
+    },
+    /// To tell the others something that is not kept.
+    Signal(SignalRequest),
+    /// A change.
+    Command(Box<CommandRequest>),
+}
+
+impl Request {
+    /// Reads what a client asks for by an event.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that names what is wrong with the arguments.
+    pub fn read(
+        event: EventName,
+        arguments: Arguments<'_>,
+        limits: &Limits,
+    ) -> Result<Self, Reply> {
+        let first = || Ok(arguments.read(*limits)?.into_iter().next());
+        Ok(match event.entry().name {
+            Name::Command(..) => {
+                let command = CommandRequest::read(event, None, arguments, limits)?;
+                Self::Command(Box::new(command))
+            }
+            Name::Signal(kind, active) => {
+                let arguments = arguments.read(signal::limits(*limits))?;
+                Self::Signal(signal::read(kind, active, arguments, *limits)?)
+            }
+            Name::Join => Self::Join(subscribe::join(first()?, *limits)?),
+            Name::Leave => Self::Leave {
+                project: subscribe::project(first()?, *limits)?,
+            },
+            Name::Snapshot => Self::Read(ReadRequest::Snapshot {
+                project: subscribe::project(first()?, *limits)?,
+            }),
+            Name::Sync => Self::Read(subscribe::sync(first()?, *limits)?),
+            Name::Subscribe => Self::Subscribe(subscribe::channels(first()?, *limits)?),
+            Name::Unsubscribe => Self::Unsubscribe {
+                channels: subscribe::channels(first()?, *limits)?.channels,
+            },
+            Name::Refresh => Self::Refresh {
+                token: token_in(first()?)?,
+            },
+        })
+    }
+
+    /// Whether the answer may be large: it carries a state, or events.
+    #[must_use]
+    pub fn may_have_large_answer(&self) -> bool {
+        match self {
+            Self::Join(join) => join.snapshot || join.events || join.since.is_some(),
+            // With `since` the client may be told a reset, which carries a state.
+            Self::Subscribe(subscribe) => subscribe.since.is_some(),
+            Self::Read(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// A wish to be told what is there, and nothing of what comes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReadRequest {
     /// A project's state now.
     Snapshot {
         /// The project.
@@ -43,15 +119,6 @@ pub enum Request {
         /// Most events of the answer.
         limit: usize,
     },
-    /// To hear of channels' events.
-    Subscribe(Subscribe),
-    /// To hear of them no longer.
-    Unsubscribe {
-        /// The channels.
-        channels: Vec<ChannelName>,
-    },
-    /// To tell a channel's subscribers something that is kept.
-    Publish(Publication),
     /// A channel's events after a point.
     Replay {
         /// The channel.
@@ -61,29 +128,6 @@ pub enum Request {
         /// Most events of the answer.
         limit: usize,
     },
-    /// To go on with a new token, or API key.
-    Refresh {
-        /// As it was sent.
-        token: String,
-    },
-    /// To tell the others something that is not kept.
-    Signal(SignalRequest),
-    /// A change.
-    Command(Box<CommandRequest>),
-}
-
-impl Request {
-    /// Whether the answer may be large: it carries a state, or events.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        match self {
-            Self::Join(join) => join.snapshot || join.events || join.since.is_some(),
-            // With `since` the client may be told a reset, which carries a state.
-            Self::Subscribe(subscribe) => subscribe.since.is_some(),
-            Self::Snapshot { .. } | Self::Sync { .. } | Self::Replay { .. } => true,
-            _ => false,
-        }
-    }
 }
 
 /// A wish to hear of a project's events.
@@ -179,6 +223,43 @@ pub struct CommandRequest {
 }
 
 impl CommandRequest {
+    /// Reads a command. `about` is the id of its entity if the request names it beside the arguments; such an id may look
+    /// like JSON and is an id all the same.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that names what is wrong with the event or its arguments.
+    pub fn read(
+        event: EventName,
+        about: Option<&EntityId>,
+        arguments: Arguments<'_>,
+        limits: &Limits,
+    ) -> Result<Self, Reply> {
+        let entry = event.entry();
+        let Name::Command(kind, verb) = entry.name else {
+            return Err(Reply::invalid("event", "names no command"));
+        };
+        let (values, sent) = (arguments.read(*limits)?, arguments.bytes());
+        let arguments = match about {
+            Some(id) => CommandArguments::about(entry, id.as_str(), values)?,
+            None => CommandArguments::read(entry, values, *limits)?,
+        };
+        let built = build(verb, kind, &arguments)?;
+        Ok(Self {
+            project: built.project,
+            action: built.action,
+            made_id: built.made_id,
+            expected_version: built.expected_version,
+            if_match: None,
+            fingerprint: arguments.fingerprint(entry),
+            // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
+            bytes: sent + 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),
+            spellings: built.spellings,
+            echo: arguments.object,
+            key: arguments.key,
+        })
+    }
+
     /// The command, in the project that its payload names or that was found for it.
     #[must_use]
     pub fn into_command(self, project: ProjectId) -> Command {
@@ -244,91 +325,8 @@ impl CommandRequest {
     }
 }
 
-/// Understands a packet: `event` is its name, `packet` the JSON text of the whole `["event", argument, …]`.
-///
-/// # Errors
-///
-/// The answer that says what is wrong with it.
-pub fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Reply> {
-    let entry = names::find(event).ok_or_else(|| unknown(event))?;
-    match entry.name {
-        Name::Command(kind, verb) => {
-            let arguments = Arguments::read(entry, packet::arguments(packet, *limits)?, *limits)?;
-            let built = build(verb, kind, &arguments)?;
-            let command = command(entry, built, arguments, packet.len());
-            Ok(Request::Command(Box::new(command)))
-        }
-        Name::Signal(kind, active) => {
-            let arguments = packet::arguments(packet, signal::limits(*limits))?;
-            signal::read(kind, active, arguments, *limits).map(Request::Signal)
-        }
-        Name::Refresh => {
-            let arguments = packet::arguments(packet, *limits)?;
-            refresh(arguments.into_iter().next()).map(|token| Request::Refresh { token })
-        }
-        Name::Subscribe => {
-            let arguments = packet::arguments(packet, *limits)?;
-            subscribe::channels(arguments.into_iter().next(), *limits).map(Request::Subscribe)
-        }
-        Name::Unsubscribe => {
-            let arguments = packet::arguments(packet, *limits)?;
-            let Subscribe { channels, .. } =
-                subscribe::channels(arguments.into_iter().next(), *limits)?;
-            Ok(Request::Unsubscribe { channels })
-        }
-        name => {
-            let arguments = packet::arguments(packet, *limits)?;
-            subscribe::read(name, arguments.into_iter().next(), *limits)
-        }
-    }
-}
-
-/// Understands a packet about the entity that is named beside it, whatever its id looks like.
-///
-/// # Errors
-///
-/// The answer that says what is wrong with it.
-pub fn parse_about(
-    event: &str,
-    id: &EntityId,
-    packet: &str,
-    limits: &Limits,
-) -> Result<Request, Reply> {
-    let entry = names::find(event).ok_or_else(|| unknown(event))?;
-    let Name::Command(kind, verb) = entry.name else {
-        return parse(event, packet, limits);
-    };
-    let arguments = packet::arguments(packet, *limits)?;
-    let arguments = Arguments::about(entry, id.as_str(), arguments)?;
-    let built = build(verb, kind, &arguments)?;
-    let command = command(entry, built, arguments, packet.len());
-    Ok(Request::Command(Box::new(command)))
-}
-
-/// Whether an event's name is that of a command about a project, and not about something in one.
-#[must_use]
-pub fn is_about_project(event: &str) -> bool {
-    names::find(event).is_some_and(|entry| matches!(entry.name, Name::Command(Kind::Project, _)))
-}
-
-fn command(entry: &Entry, built: Built, arguments: Arguments, sent: usize) -> CommandRequest {
-    CommandRequest {
-        project: built.project,
-        action: built.action,
-        made_id: built.made_id,
-        expected_version: built.expected_version,
-        if_match: None,
-        fingerprint: arguments.fingerprint(entry),
-        // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
-        bytes: sent + 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),
-        spellings: built.spellings,
-        echo: arguments.object,
-        key: arguments.key,
-    }
-}
-
-/// The token by itself, or as `{token}`.
-fn refresh(argument: Option<Value>) -> Result<String, Reply> {
+/// Reads the token by itself, or in `{token}`.
+fn token_in(argument: Option<Value>) -> Result<String, Reply> {
     let token = match argument {
         Some(Value::Object(mut fields)) => fields.remove(TOKEN),
         token => token,
@@ -338,13 +336,4 @@ fn refresh(argument: Option<Value>) -> Result<String, Reply> {
         Some(_) => Err(Reply::invalid(TOKEN, "must be a string that is not empty")),
         None => Err(Reply::invalid(TOKEN, "is missing")),
     }
-}
-
-fn unknown(event: &str) -> Reply {
-    let name: String = event.chars().take(MAX_NAME_CHARS).collect();
-    Reply::refused(
-        ErrorCode::UnknownEvent,
-        format!("there is no event {name:?}"),
-    )
-    .with_field("event")
 }

@@ -5,37 +5,37 @@ use serde_json::Value;
 use super::arguments::First;
 use super::body::{Body, Wrappers};
 use super::field::first;
-use super::names::Name;
 use super::packet;
-use super::{Join, Limits, MAX_CURSOR_CHANNELS, Reply, Request, Since, Subscribe, Types};
+use super::{Join, Limits, MAX_CURSOR_CHANNELS, ReadRequest, Reply, Since, Subscribe, Types};
 use crate::domain::{ChannelName, Fields, IdError, Kind, ProjectId};
 
 const DEFAULT_LIMIT: u64 = 200;
 const MAX_LIMIT: u64 = 500;
 const SINCE: [&str; 2] = ["since", "cursor"];
 
-/// The request, if the name is one of these; further arguments are the frontend's own affair.
-pub(super) fn read(name: Name, argument: Option<Value>, limits: Limits) -> Result<Request, Reply> {
+/// Reads a join; further arguments are the frontend's own affair.
+pub(super) fn join(argument: Option<Value>, limits: Limits) -> Result<Join, Reply> {
     let (project, payload) = project_in(argument, limits)?;
-    Ok(match name {
-        Name::Leave => Request::Leave { project },
-        Name::Snapshot => Request::Snapshot { project },
-        Name::Sync => Request::Sync {
-            project,
-            since: since(&payload)?,
-            limit: limit(&payload)?,
-        },
-        Name::Join
-        | Name::Refresh
-        | Name::Subscribe
-        | Name::Unsubscribe
-        | Name::Command(..)
-        | Name::Signal(..) => Request::Join(Join {
-            project,
-            since: since(&payload)?,
-            snapshot: is_true(&payload, "snapshot"),
-            events: is_true(&payload, "events"),
-        }),
+    Ok(Join {
+        project,
+        since: since(&payload)?,
+        snapshot: is_true(&payload, "snapshot"),
+        events: is_true(&payload, "events"),
+    })
+}
+
+/// Reads the project of a request that says nothing else.
+pub(super) fn project(argument: Option<Value>, limits: Limits) -> Result<ProjectId, Reply> {
+    project_in(argument, limits).map(|(project, _)| project)
+}
+
+/// Reads from where on a project's events are wanted.
+pub(super) fn sync(argument: Option<Value>, limits: Limits) -> Result<ReadRequest, Reply> {
+    let (project, payload) = project_in(argument, limits)?;
+    Ok(ReadRequest::Sync {
+        project,
+        since: since(&payload)?,
+        limit: limit(&payload)?,
     })
 }
 

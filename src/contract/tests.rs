@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn packet(arguments: &Value) -> String {
-    arguments.to_string()
+/// Reads a Socket.IO packet as the event of this name.
+fn parse(event: &str, packet: &str, limits: &Limits) -> Result<Request, Reply> {
+    let event = EventName::find(event).ok_or_else(|| EventName::unknown(event))?;
+    Request::read(event, Arguments::Packet(packet), limits)
 }
 
-/// Parses the packet `[event, argument, …]`.
+/// Reads the packet `[event, argument, …]`.
 fn parsed(arguments: &Value) -> Result<Request, Reply> {
     let event = arguments[0].as_str().unwrap();
-    parse(event, &packet(arguments), &Limits::default())
+    parse(event, &arguments.to_string(), &Limits::default())
 }
 
 fn command(arguments: &Value) -> CommandRequest {
@@ -51,13 +53,76 @@ fn an_unknown_event_is_named() {
 
 #[test]
 fn the_payloads_size_is_limited() {
-    let limits = Limits {
-        max_payload_bytes: 40,
-        ..Limits::default()
+    let payload = json!({"taskId": "t1", "title": "long"});
+    let packet = json!(["task:update", payload]).to_string();
+    let read = |max_payload_bytes| {
+        let limits = Limits {
+            max_payload_bytes,
+            ..Limits::default()
+        };
+        parse("task:update", &packet, &limits)
     };
-    let packet = json!(["task:update", {"taskId": "t1", "title": "long"}]).to_string();
-    let reply = parse("task:update", &packet, &limits).unwrap_err();
+    let bytes = payload.to_string().len();
+    assert!(read(bytes).is_ok());
+    let reply = read(bytes - 1).unwrap_err();
     assert_eq!(reply.code(), Some(ErrorCode::PayloadTooLarge));
+}
+
+/// What one door takes, all take.
+#[test]
+fn an_argument_means_the_same_in_a_packet_and_by_itself() {
+    let limits = Limits {
+        max_payload_bytes: 60_000,
+        max_depth: 5,
+    };
+    let texts = [
+        "{}".to_owned(),
+        "null".to_owned(),
+        "[1".to_owned(),
+        "1,2".to_owned(),
+        r#"["e",{}]"#.to_owned(),
+        r#"{"taskId":"t","projectId":"p","title":"\ud800"}"#.to_owned(),
+        r#"{"taskId":"t","projectId":"p","title":"a\u0000"}"#.to_owned(),
+        r#"{"taskId":"t","projectId":"p","x":1e999}"#.to_owned(),
+        r#"{"taskId":"t","projectId":"p","x":[{"__proto__":1}]}"#.to_owned(),
+        r#"{"taskId":"t","projectId":"p","x":1,"x":2.50}"#.to_owned(),
+        r#""{\"taskId\":\"t\",\"title\":\"x\"}""#.to_owned(),
+    ];
+    let around = |most: usize, text: &dyn Fn(usize) -> String| {
+        let nearby = (most.saturating_sub(8)..=most + 2).map(text);
+        nearby.collect::<Vec<_>>()
+    };
+    let size = r#"{"taskId":"t","projectId":"p","x":""}"#.len();
+    let large = |bytes: usize| {
+        let filler = "x".repeat(bytes - size);
+        format!(r#"{{"taskId":"t","projectId":"p","x":"{filler}"}}"#)
+    };
+    let deep = |levels: usize| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!(r#"{{"taskId":"t","projectId":"p","x":{open}{close}}}"#)
+    };
+    let many = |values: usize| {
+        let list = vec!["0"; values].join(",");
+        format!(r#"{{"taskId":"t","projectId":"p","x":[{list}]}}"#)
+    };
+    let mut taken = 0;
+    let texts = texts.into_iter();
+    let texts = texts.chain(around(limits.max_payload_bytes, &large));
+    let texts = texts.chain(around(limits.max_depth, &deep));
+    for text in texts.chain(around(packet::MAX_VALUES, &many)) {
+        for name in ["task:update", "task:status_change", "join:project"] {
+            let event = EventName::find(name).unwrap();
+            let alone = Request::read(event, Arguments::One(&text), &limits);
+            let inside = parse(name, &format!("[{},{text}]", json!(name)), &limits);
+            if text == "1,2" {
+                assert!(alone.is_err());
+            } else {
+                assert_eq!(alone, inside, "{text:.80}");
+            }
+            taken += usize::from(alone.is_ok());
+        }
+    }
+    assert!(taken > 30, "{taken}");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -138,10 +138,8 @@ impl Worker {
         let answer = self
             .writer
             .publish(channel, part.to_vec(), &self.caller, None)?;
-        let reply = answer.await.unwrap_or_else(|_| {
-            // The writer had a panic.
-            Reply::refused(ErrorCode::Internal, "something went wrong on the server")
-        });
+        // Without an answer the writer had a panic.
+        let reply = answer.await.unwrap_or_else(|_| Reply::internal());
         if !reply.is_ok() {
             return Err(reply);
         }

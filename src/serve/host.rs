@@ -5,6 +5,9 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Request, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::contract::{ErrorCode, Reply};
+use crate::transport::problem::refuse_connection;
+
 /// Why a request is not served: a request of HTTP/1.1 has one `Host`, and no request several, or one that is no host.
 pub(super) fn refusal<B>(request: &Request<B>) -> Option<Response> {
     let mut hosts = request.headers().get_all(header::HOST).into_iter();
@@ -24,12 +27,9 @@ fn is_host(value: &HeaderValue) -> bool {
 }
 
 fn bad_request() -> Response {
-    let body = r#"{"ok":false,"success":false,"code":"validation_failed","error":"a request needs one Host header that names a host","retryable":false}"#;
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CONNECTION, "close"),
-    ];
-    (StatusCode::BAD_REQUEST, headers, body).into_response()
+    let message = "a request needs one Host header that names a host";
+    let reply = Reply::refused(ErrorCode::ValidationFailed, message);
+    (StatusCode::BAD_REQUEST, refuse_connection(reply)).into_response()
 }
 
 #[cfg(test)]

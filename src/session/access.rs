@@ -225,7 +225,7 @@ impl Session {
     }
 
     /// Goes on with a new token, or API key, of the same user.
-    pub(super) async fn refresh(&self, token: &str) -> Refreshed {
+    pub async fn refresh(&self, token: &str) -> Refreshed {
         let refused = |reply| Refreshed {
             reply,
             lost: Vec::new(),

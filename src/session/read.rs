@@ -1,21 +1,29 @@
 //! Reads: a project's state, and what happened after a point of its history.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::task::spawn_blocking;
 
-use super::Session;
-use crate::contract::{ChannelRef, Cursor, Document, Since, payload};
+use super::{Session, unavailable};
+use crate::contract::{
+    ChannelRef, Cursor, Document, ErrorCode, ReadRequest, Reply, Since, payload,
+};
 use crate::domain::{ChannelName, ChannelNo, Event, Kind, ProjectId, Seq, Target};
 use crate::hub::OutOfRange;
+use crate::memory::FLOOR;
 use crate::store::{Gather, StoreError};
 
 /// A state of at most this many bytes is small: it is read without waiting for others.
 const SMALL_STATE: usize = 1024 * 1024;
 /// Payload bytes in one answer that carries events.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
+/// How often it is looked whether there is memory for a large answer…
+const MEMORY_LOOKS: u32 = 20;
+/// … and how long it is waited in between.
+const MEMORY_LOOK: Duration = Duration::from_millis(50);
 
 /// How events are listed.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +81,62 @@ fn with_lists(mut document: Document, entities: &[Rendered]) -> Document {
 }
 
 impl Session {
+    /// Serves a read.
+    pub async fn read(&self, read: &ReadRequest) -> Reply {
+        let reply = self.try_read(read).await;
+        let reply = reply.unwrap_or_else(|error| unavailable(&error));
+        if reply.text_bytes() > FLOOR && !self.is_there_memory().await {
+            let message = "too much waits for clients; try again in a moment";
+            return Reply::refused(ErrorCode::Unavailable, message);
+        }
+        reply
+    }
+
+    async fn try_read(&self, read: &ReadRequest) -> Result<Reply, StoreError> {
+        match read {
+            ReadRequest::Snapshot { project } => {
+                let state = async { Ok(Document::clone(&*self.snapshot(project).await?)) };
+                self.reading(&Target::project(project), Box::pin(state))
+                    .await
+            }
+            ReadRequest::Sync {
+                project,
+                since,
+                limit,
+            } => {
+                let target = Target::project(project);
+                let events = self.sync(&target, since.as_ref(), *limit, Listing::Brief);
+                self.reading(&target, Box::pin(events)).await
+            }
+            ReadRequest::Replay {
+                channel,
+                since,
+                limit,
+            } => {
+                let target = Target::from(channel.clone());
+                let events = async {
+                    let events = self.sync(&target, since.as_ref(), *limit, Listing::Full);
+                    let mut answer = events.await?;
+                    answer.insert("channel", target.channel.as_str());
+                    Ok(answer)
+                };
+                self.reading(&target, Box::pin(events)).await
+            }
+        }
+    }
+
+    /// Whether a large answer may be encoded, perhaps after a moment: not while too much waits for clients.
+    async fn is_there_memory(&self) -> bool {
+        let memory = self.app.send_memory();
+        for _ in 0..MEMORY_LOOKS {
+            if !memory.is_exceeded() {
+                return true;
+            }
+            tokio::time::sleep(MEMORY_LOOK).await;
+        }
+        false
+    }
+
     /// The state in place of a replay that cannot be had, and why.
     pub(super) async fn reset(
         &self,

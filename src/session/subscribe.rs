@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::access::Standing;
 use super::join::{JoinError, closing, seq_of, too_many_unused};
-use super::read::Listing;
 use super::rooms::UNCERTAIN;
-use super::{Outcome, Session};
+use super::{Pending, Session, unavailable};
 use crate::contract::schema::answer::{Done, UnsubscribeAnswer};
 use crate::contract::schema::event::ChannelReset;
 use crate::contract::schema::kit::True;
@@ -35,7 +34,12 @@ enum Start {
 
 impl Session {
     /// Subscribes to all of the channels, or to none.
-    pub(super) async fn subscribe_all(
+    pub async fn subscribe_all(&self, wish: Subscribe, subscriber: &Arc<dyn Subscriber>) -> Reply {
+        let reply = self.try_subscribe_all(wish, subscriber).await;
+        reply.unwrap_or_else(|error| unavailable(&error))
+    }
+
+    async fn try_subscribe_all(
         &self,
         wish: Subscribe,
         subscriber: &Arc<dyn Subscriber>,
@@ -255,7 +259,7 @@ impl Session {
     }
 
     /// Ends subscriptions.
-    pub(super) async fn unsubscribe_all(&self, channels: &[ChannelName]) -> Reply {
+    pub async fn unsubscribe_all(&self, channels: &[ChannelName]) -> Reply {
         let mut left = Vec::new();
         for channel in channels {
             if self.leave_channel(channel).await {
@@ -277,36 +281,19 @@ impl Session {
     }
 
     /// Hands a publication to the writer.
-    pub(super) async fn publish(&self, publication: Publication) -> Outcome {
-        let submitted = async {
-            let channel = publication.channel.clone();
-            self.may_publish(&channel).await?;
-            let writer = self.app.writer();
-            let (queue, bytes) = (writer.queue_of(&channel), publication.bytes());
-            let answer = writer.publish(channel, vec![publication], &self.caller, self.rights())?;
-            Ok(Outcome::Pending {
-                queue,
-                bytes,
-                answer,
-            })
-        };
-        submitted.await.unwrap_or_else(Outcome::Done)
-    }
-
-    /// The events of a channel after a point.
-    pub(super) async fn replay(
-        &self,
-        channel: ChannelName,
-        since: Option<&Since>,
-        limit: usize,
-    ) -> Result<Reply, StoreError> {
-        let target = Target::from(channel);
-        let sync = async {
-            let mut answer = self.sync(&target, since, limit, Listing::Full).await?;
-            answer.insert("channel", target.channel.as_str());
-            Ok(answer)
-        };
-        self.reading(&target, Box::pin(sync)).await
+    ///
+    /// # Errors
+    ///
+    /// The refusal of a publication that the writer is not asked about.
+    pub async fn publish(&self, publication: Publication) -> Result<Pending, Reply> {
+        let channel = publication.channel.clone();
+        self.may_publish(&channel).await?;
+        let writer = self.app.writer();
+        Ok(Pending {
+            queue: writer.queue_of(&channel),
+            bytes: publication.bytes(),
+            answer: writer.publish(channel, vec![publication], &self.caller, self.rights())?,
+        })
     }
 }
 

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::config::{Config, is_own};
 use crate::contract::{ErrorCode, Reply};
 use crate::limits::{ClientAddress, Exceeded, Limit, Place, UnfinishedMessage};
 use crate::transport::flow::Flow;
-use crate::transport::problem::status;
+use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
+
+/// When to try again another instance; this one will be gone.
+const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -24,15 +26,9 @@ impl Gate {
         Self(app.clone())
     }
 
-    /// Why a page of this origin may not connect, if it may not. Browsers let any page open a WebSocket, and say where it
-    /// is from; who says nothing is no browser.
-    pub(crate) fn origin(&self, request: &Request) -> Option<Response> {
-        let refusal = self.page(request.headers(), client(request)).err()?;
-        Some(last(&refusal))
-    }
-
-    /// As [`Gate::origin`], of a request's headers.
-    pub(crate) fn page(
+    /// Refuses pages of an origin that may not connect. Browsers let any page open a WebSocket, and say where it is from; a
+    /// client that says nothing is no browser.
+    pub(crate) fn check_origin(
         &self,
         headers: &HeaderMap,
         client: Option<ClientAddress>,
@@ -47,14 +43,31 @@ impl Gate {
         Err(Reply::refused(ErrorCode::Forbidden, sentence))
     }
 
-    /// A place for a session that begins, or why there is none.
-    pub(crate) fn place(
+    /// Gives a new connection a place and waits for its turn. Whoever waits has a place already: a crowd from one address
+    /// takes no turn that others could have.
+    pub(crate) async fn admit(
         &self,
         client: Option<ClientAddress>,
-    ) -> Result<Option<Place<IpAddr>>, Box<Response>> {
+        pacer: Option<&Pacer>,
+    ) -> Result<Option<Place<IpAddr>>, Reply> {
+        let lifecycle = self.0.lifecycle();
+        if lifecycle.is_retiring() {
+            return Err(retiring());
+        }
         let place = client.map(|client| self.0.limits().session(client));
-        let place = place.transpose();
-        place.map_err(|exceeded| Box::new(too_much(exceeded)))
+        let place = place.transpose().map_err(rate_limited)?;
+        let Some(pacer) = pacer else {
+            return Ok(place);
+        };
+        tokio::select! {
+            biased;
+            () = lifecycle.retiring() => Err(retiring()),
+            turn = pacer.turn() => turn.map(|()| place).map_err(|TooMany| {
+                let (limit, retry_after) = (Limit::ConnectRate, MAX_WAIT);
+                self.refused(limit, client);
+                rate_limited(Exceeded { limit, retry_after })
+            }),
+        }
     }
 
     /// What a connection receives counts as this, until it is whole.
@@ -120,38 +133,13 @@ pub(crate) fn client(request: &Request) -> Option<ClientAddress> {
     request.extensions().get().copied()
 }
 
-/// The answer to somebody who has met a limit.
-pub(crate) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
-    refused(ErrorCode::RateLimited, limit.sentence(), retry_after)
+/// The refusal of what is too much.
+pub(crate) fn rate_limited(Exceeded { limit, retry_after }: Exceeded) -> Reply {
+    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
 }
 
-/// A refusal that says when to try again.
-pub(crate) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
-    last(&Reply::refused(code, message).with_retry_after(retry_after))
-}
-
-/// As `Retry-After` has it: whole seconds, and never too early.
-pub(crate) fn whole_seconds(wait: Duration) -> u64 {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    seconds.max(1)
-}
-
-/// A refusal as an ack would have it. A connection on which nothing is to be had is not kept for the next request.
-fn last(refusal: &Reply) -> Response {
-    let mut response = plain(refusal);
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(header::CONNECTION, close);
-    response
-}
-
-/// A refusal as an ack would have it, with its status.
-pub(crate) fn plain(refusal: &Reply) -> Response {
-    let code = refusal.code().unwrap_or(ErrorCode::Internal);
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    let mut response = (status(code), json, refusal.to_text()).into_response();
-    if let Some(wait) = refusal.retry_after() {
-        let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, whole_seconds(wait).into());
-    }
-    response
+/// What new clients are told when it is time to go elsewhere; they try again by themselves.
+pub(crate) fn retiring() -> Reply {
+    let message = "the server is shutting down";
+    Reply::refused(ErrorCode::Unavailable, message).with_retry_after(RETRY_ELSEWHERE)
 }

@@ -1,8 +1,8 @@
 //! REST, below `/api`: the mirror of the commands, and of what can be read.
 //!
 //! One table of [endpoints](Endpoint) is what the routes are made from, and what the OpenAPI document is made from, so
-//! that no route can lack its documentation. A handler makes of a request the packet that a Socket.IO client would have
-//! sent, and lets `contract` and `session` do the rest: there are no rules here.
+//! that no route can lack its documentation. A handler gives `contract` an event's name and the body as its argument, and
+//! `session` does the rest: there are no rules here.
 
 mod batch;
 mod call;

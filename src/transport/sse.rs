@@ -24,11 +24,11 @@ use crate::domain::PrivateId;
 use crate::hub::Offer;
 use crate::telemetry::causes;
 use crate::transport::connection::Close;
-use crate::transport::connection::inbox::rate_limited;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
+use crate::transport::gate::{rate_limited, retiring};
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
 use crate::transport::visitor::Visitor;
 use body::{Stay, Stream};
@@ -38,8 +38,6 @@ use wish::Wish;
 
 /// The media type of the form.
 const EVENT_STREAM: &str = "text/event-stream";
-/// When to try again another instance; this one will be gone.
-const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 /// When to try again if that is not said.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -101,9 +99,7 @@ impl Server {
     /// Finds out who asks for a stream.
     async fn meet(&self, request: &mut Parts) -> Result<Visitor, Reply> {
         if self.app.lifecycle().is_retiring() {
-            let message = "the server is shutting down";
-            let reply = Reply::refused(ErrorCode::Unavailable, message);
-            return Err(reply.with_retry_after(RETRY_ELSEWHERE));
+            return Err(retiring());
         }
         Visitor::from_request_parts(request, &self.app).await
     }

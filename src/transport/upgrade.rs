@@ -5,6 +5,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version
 use axum::response::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::problem::AckRefusal;
+use crate::contract::{ErrorCode, Reply};
+
 /// The version of the protocol, the only one there is.
 const VERSION: &str = "13";
 /// Characters of a key: 16 bytes in base64.
@@ -59,19 +62,18 @@ pub(crate) fn accepted(key: &HeaderValue) -> Response {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let json = (header::CONTENT_TYPE, "application/json");
+        let refused = |message| AckRefusal(Reply::refused(ErrorCode::ValidationFailed, message));
         if self == Self::Key {
-            let body = r#"{"ok":false,"success":false,"code":"validation_failed","error":"Sec-WebSocket-Key must be 16 bytes in base64","retryable":false}"#;
-            return (StatusCode::BAD_REQUEST, [json], body).into_response();
+            let refused = refused("Sec-WebSocket-Key must be 16 bytes in base64");
+            return (StatusCode::BAD_REQUEST, refused).into_response();
         }
-        let body = r#"{"ok":false,"success":false,"code":"validation_failed","error":"connect with a WebSocket, version 13","retryable":false}"#;
         let headers = [
-            json,
             (header::UPGRADE, "websocket"),
             (header::CONNECTION, "Upgrade"),
             (header::SEC_WEBSOCKET_VERSION, VERSION),
         ];
-        (StatusCode::UPGRADE_REQUIRED, headers, body).into_response()
+        let refused = refused("connect with a WebSocket, version 13");
+        (StatusCode::UPGRADE_REQUIRED, headers, refused).into_response()
     }
 }
 

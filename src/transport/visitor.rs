@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
 
 use super::credential::{Credential, Heads, IN_QUERY};
-use super::gate::Gate;
+use super::gate::{Gate, rate_limited};
 use super::query::from_query;
 use crate::app::App;
 use crate::auth::AuthError;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId, Role};
-use crate::limits::{Budget, ClientAddress, Exceeded};
+use crate::limits::{Budget, ClientAddress};
 use crate::telemetry::{ShownPath, causes};
 use crate::writer::Caller;
 
@@ -38,7 +38,7 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reply> {
         let client = parts.extensions.get().copied();
-        Gate::new(app).page(&parts.headers, client)?;
+        Gate::new(app).check_origin(&parts.headers, client)?;
         let (shown, query) = (shown_in(parts, app), parts.uri.query());
         let connection = ConnectionId::generate();
         let identity = identify_at(app, client, shown.as_ref(), connection).await?;
@@ -108,7 +108,7 @@ impl FromRequestParts<App> for PublicCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reply> {
         let client = parts.extensions.get().copied();
-        Gate::new(app).page(&parts.headers, client)?;
+        Gate::new(app).check_origin(&parts.headers, client)?;
         let is_operator = shows_admin_token(&parts.headers, app);
         let shown = shown_in(parts, app).filter(|_| !is_operator);
         let identity = match &shown {
@@ -131,7 +131,7 @@ impl FromRequestParts<App> for PublicCaller {
 /// The answer, `unauthenticated`, `forbidden` or `rate_limited`.
 pub(crate) fn admit_operator(parts: &Parts, app: &App) -> Result<(), Reply> {
     let client = parts.extensions.get().copied();
-    Gate::new(app).page(&parts.headers, client)?;
+    Gate::new(app).check_origin(&parts.headers, client)?;
     let attempt = Attempt::begin(app, client)?;
     if shows_admin_token(&parts.headers, app) {
         return Ok(());
@@ -177,7 +177,9 @@ fn spend(
     let Some(budget) = budget(app, identity, client) else {
         return Ok(());
     };
-    app.limits().spend_shared(class, &budget).map_err(too_much)
+    app.limits()
+        .spend_shared(class, &budget)
+        .map_err(rate_limited)
 }
 
 /// See [`Visitor::budget`].
@@ -194,10 +196,6 @@ fn budget(
     }
 }
 
-fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
-    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
-}
-
 /// A credential that is looked at, taken out of what may be tried from an address. It is given back when this is dropped, also
 /// with a request that is cancelled, unless it is kept.
 struct Attempt<'a> {
@@ -210,7 +208,7 @@ impl<'a> Attempt<'a> {
         let budget = client.and_then(|client| app.limits().attempts_at(client));
         if let Some(budget) = &budget {
             let spent = app.limits().spend_shared(EventClass::Read, budget);
-            spent.map_err(too_much)?;
+            spent.map_err(rate_limited)?;
         }
         Ok(Self { app, budget })
     }

@@ -50,9 +50,7 @@ impl BatchError {
                 "the database went away during the commit and the outcome is not known; \
                  repeat the command with the same idempotency key",
             ),
-            Self::Internal => {
-                Reply::refused(ErrorCode::Internal, "something went wrong on the server")
-            }
+            Self::Internal => Reply::internal(),
         }
     }
 }

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use boardcast::app::App;
 use boardcast::cli::Cli;
-use boardcast::contract::{EventStyle, Limits, Publication, Reply, Request, Since, Subscribe};
+use boardcast::contract::{
+    Arguments, EventName, EventStyle, Limits, Publication, ReadRequest, Reply, Request, Since,
+    Subscribe,
+};
 use boardcast::domain::{Actor, ChannelName, ConnectionId, Event, Identity, PrivateId, Signal};
 use boardcast::hub::{Offer, Subscriber, Wake};
 use boardcast::session::{Delivery, Outcome, Session};
@@ -134,7 +137,7 @@ impl Client {
         let outcome = self.session.run(request, &self.subscriber()).await;
         let reply: Reply = match outcome {
             Outcome::Done(reply) => reply,
-            Outcome::Pending { answer, .. } => answer.await.unwrap(),
+            Outcome::Pending(mut pending) => pending.answer().await,
             Outcome::Refreshed(_) => panic!("nothing was shown"),
         };
         serde_json::from_str(reply.to_raw().get()).unwrap()
@@ -161,12 +164,12 @@ impl Client {
     async fn replay(self: &Arc<Self>, channel: &str, since: Option<Since>) -> Value {
         let channel = ChannelName::parse(channel).unwrap();
         let limit = 100;
-        self.ask(Request::Replay {
+        let read = ReadRequest::Replay {
             channel,
             since,
             limit,
-        })
-        .await
+        };
+        self.ask(Request::Read(read)).await
     }
 
     /// Waits until it was told so many events.
@@ -185,6 +188,13 @@ impl Client {
         assert_eq!(told.len(), count, "{told:?}");
         told
     }
+}
+
+/// The request of an event with one argument.
+fn request(event: &str, argument: &Value) -> Request {
+    let event = EventName::find(event).unwrap();
+    let argument = argument.to_string();
+    Request::read(event, Arguments::One(&argument), &Limits::default()).unwrap()
 }
 
 fn seqs(told: &[Told]) -> Vec<i64> {

@@ -71,15 +71,15 @@ impl DryServer {
                 self.joined.remove(&project);
                 Reply::done(Fields::new())
             }
-            Ok(Request::Snapshot { project } | Request::Sync { project, .. }) => {
-                self.standing(&project)
-            }
+            Ok(Request::Read(
+                ReadRequest::Snapshot { project } | ReadRequest::Sync { project, .. },
+            )) => self.standing(&project),
             Ok(
                 Request::Refresh { .. }
                 | Request::Subscribe(_)
                 | Request::Unsubscribe { .. }
                 | Request::Publish(_)
-                | Request::Replay { .. },
+                | Request::Read(ReadRequest::Replay { .. }),
             ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,

@@ -7,8 +7,7 @@ fn project_of(arguments: &Value) -> Value {
         Ok(
             Request::Join(Join { project, .. })
             | Request::Leave { project }
-            | Request::Snapshot { project }
-            | Request::Sync { project, .. },
+            | Request::Read(ReadRequest::Snapshot { project } | ReadRequest::Sync { project, .. }),
         ) => project.to_json(),
         other => panic!("{arguments}: {other:?}"),
     }
@@ -96,7 +95,7 @@ fn a_join_may_ask_for_more() {
 #[test]
 fn a_sync_is_bounded() {
     let limit = |limit: Value| match parsed(&json!(["project:sync", {"id": "p", "limit": limit}])) {
-        Ok(Request::Sync { limit, .. }) => limit,
+        Ok(Request::Read(ReadRequest::Sync { limit, .. })) => limit,
         other => panic!("{other:?}"),
     };
     assert_eq!(

@@ -10,6 +10,7 @@ use super::{Connection, Service, lock, request_loop};
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
+use crate::transport::gate::rate_limited;
 
 /// For how long nothing is read after a message that was too much, besides what its size adds.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -200,11 +201,6 @@ impl<D: Door> Connection<D> {
 fn pause(bytes: usize) -> Duration {
     let micros = u64::try_from(bytes / BYTES_PER_MICRO).unwrap_or(u64::MAX);
     PAUSE + Duration::from_micros(micros)
-}
-
-/// The answer to a message that was too much.
-pub(crate) fn rate_limited(Exceeded { limit, retry_after }: Exceeded) -> Reply {
-    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
 }
 
 fn shutting_down() -> Reply {

@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 
 use super::Connection;
 use super::door::Door;
@@ -17,13 +16,12 @@ use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
 use crate::contract::{ErrorCode, Limits, Reply, Request};
 use crate::domain::ChannelName;
-use crate::session::{Outcome, unseen};
+use crate::session::{Outcome, Pending, unseen};
 
 /// A command that is on its way through the writer.
 struct InFlight<A> {
     asked: Asked<A>,
-    bytes: usize,
-    answer: oneshot::Receiver<Reply>,
+    pending: Pending,
 }
 
 /// What an answer has to name.
@@ -70,17 +68,17 @@ impl<D: Door> RequestLoop<D> {
         self.connection.send_answer(asked, refused).await;
     }
 
-    /// Serves a request, or refuses what is none.
+    /// Reads a request and serves it, or refuses what is none.
     pub(crate) async fn serve(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
         asked: Asked<D::Ack>,
-        parse: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
+        read: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
     ) {
-        let limits = self.connection.payload_limits();
+        let limits = self.connection.app().payload_limits();
         // A panic must not cost this client its answers: it would wait for ever.
-        let parsed = catch_unwind(AssertUnwindSafe(|| parse(&asked.name, &limits)));
-        match parsed.unwrap_or_else(|_| Err(lost())) {
+        let request = catch_unwind(AssertUnwindSafe(|| read(&asked.name, &limits)));
+        match request.unwrap_or_else(|_| Err(Reply::internal())) {
             Ok(request) => self.run(subscriber, asked, request).await,
             Err(refusal) => {
                 // Answers keep the order of the questions.
@@ -97,12 +95,14 @@ impl<D: Door> RequestLoop<D> {
         mut request: Request,
     ) {
         let session = &subscriber.session;
-        session.own(&mut request);
+        if let Request::Command(command) = &mut request {
+            session.own(command);
+        }
         let queue = session.queue_of(&request);
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;
         }
-        if request.is_read() {
+        if request.may_have_large_answer() {
             // A client that does not take its answers must not have large ones made for it.
             self.connection.queue.room_for_answer().await;
         }
@@ -134,18 +134,10 @@ impl<D: Door> RequestLoop<D> {
                 subscriber.tell_lost(&refreshed.lost).await;
                 self.connection.answer(asked, &refreshed.reply).await;
             }
-            Outcome::Pending {
-                queue,
-                bytes,
-                answer,
-            } => {
-                self.queue = Some(queue);
-                self.bytes.begin(bytes);
-                self.in_flight.push_back(InFlight {
-                    asked,
-                    bytes,
-                    answer,
-                });
+            Outcome::Pending(pending) => {
+                self.queue = Some(pending.queue);
+                self.bytes.begin(pending.bytes);
+                self.in_flight.push_back(InFlight { asked, pending });
             }
         }
         if holds_events {
@@ -161,10 +153,10 @@ impl<D: Door> RequestLoop<D> {
     }
 
     async fn settle_one(&mut self) {
-        if let Some(first) = self.in_flight.pop_front() {
-            let reply = first.answer.await.unwrap_or_else(|_| lost());
+        if let Some(mut first) = self.in_flight.pop_front() {
+            let reply = first.pending.answer().await;
             self.connection.answer(first.asked, &reply).await;
-            self.bytes.end(first.bytes);
+            self.bytes.end(first.pending.bytes);
         }
     }
 
@@ -174,12 +166,12 @@ impl<D: Door> RequestLoop<D> {
             return;
         };
         let reply = tokio::select! {
-            reply = &mut first.answer => reply.unwrap_or_else(|_| lost()),
+            reply = first.pending.answer() => reply,
             () = self.connection.arrived.notified() => return,
         };
         if let Some(first) = self.in_flight.pop_front() {
             self.connection.answer(first.asked, &reply).await;
-            self.bytes.end(first.bytes);
+            self.bytes.end(first.pending.bytes);
         }
     }
 }
@@ -223,15 +215,6 @@ impl<D: Door> SessionSubscriber<D> {
 }
 
 impl<D: Door> Connection<D> {
-    /// How large and deep a payload may be.
-    pub(crate) fn payload_limits(&self) -> Limits {
-        let config = self.app().config();
-        Limits {
-            max_payload_bytes: config.max_payload,
-            max_depth: config.limits.max_depth,
-        }
-    }
-
     /// Answers a message, and logs a refusal.
     pub(crate) async fn answer(&self, asked: Asked<D::Ack>, reply: &Reply) {
         self.note_refused(&asked.name, reply);
@@ -276,11 +259,6 @@ pub(crate) fn encode(name: &str, has_ack: bool, reply: &Reply) -> Box<RawValue> 
     } else {
         reply.to_error_event(name)
     }
-}
-
-/// The answer to a request whose server panicked.
-pub(crate) fn lost() -> Reply {
-    Reply::refused(ErrorCode::Internal, "something went wrong on the server")
 }
 
 /// The channels that a request may make the client hear, or not hear any more.

@@ -11,7 +11,7 @@ use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
 use super::{Close, Connection, lock};
 use crate::app::App;
-use crate::contract::{ErrorCode, Request};
+use crate::contract::{ErrorCode, Reply, Request, Subscribe};
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
@@ -118,6 +118,13 @@ impl<D: Door> SessionSubscriber<D> {
         // No event that is on its way in may slip by.
         let _intake = self.connection.queue.intake();
         self.is_open.store(false, Ordering::Release);
+    }
+
+    /// Subscribes the session to all of the channels, or to none.
+    pub(crate) async fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Reply {
+        let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
+        // Boxed, because it is large.
+        Box::pin(self.session.subscribe_all(wish, &subscriber)).await
     }
 
     /// Serves a request in the session.

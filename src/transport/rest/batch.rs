@@ -8,10 +8,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::call::{Call, PAYLOAD};
-use super::command::{KEY, key, read};
-use super::several::answered;
-use crate::contract::{CommandRequest, EventClass, Reply, Request, is_about_project};
+use super::command::{KEY, key, read, submit};
+use super::several::{answered, spend_on_item};
+use crate::contract::{Arguments, CommandRequest, EventClass, EventName, Reply};
 use crate::domain::{EntityId, ProjectId};
+use crate::session::Pending;
 
 /// Most commands of a batch.
 pub(super) const MAX_COMMANDS: usize = 100;
@@ -52,14 +53,24 @@ pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> 
         let what = format!("must not be more than {MAX_COMMANDS}");
         return Err(Reply::invalid("commands", what));
     }
-    let read = |text| {
-        let command = understood(&call, &project, text)?;
-        Ok(Request::Command(Box::new(command)))
-    };
-    Ok(answered(&call, commands, read).await)
+    let mut submitted = Vec::with_capacity(commands.len());
+    for (index, text) in commands.into_iter().enumerate() {
+        submitted.push(submit_item(&call, &project, index, text).await);
+    }
+    Ok(answered(submitted).await)
 }
 
-fn understood(call: &Call, project: &ProjectId, text: &RawValue) -> Result<CommandRequest, Reply> {
+async fn submit_item(
+    call: &Call,
+    project: &ProjectId,
+    index: usize,
+    text: &RawValue,
+) -> Result<Pending, Reply> {
+    spend_on_item(call, index)?;
+    submit(&call.session, read_item(call, project, text)?).await
+}
+
+fn read_item(call: &Call, project: &ProjectId, text: &RawValue) -> Result<CommandRequest, Reply> {
     // A list would be understood as the values of the keys.
     let object = Some(text.get()).filter(|text| text.starts_with('{'));
     let item: Option<Item<'_>> = object.and_then(|text| serde_json::from_str(text).ok());
@@ -70,9 +81,12 @@ fn understood(call: &Call, project: &ProjectId, text: &RawValue) -> Result<Comma
         )
     })?;
     let data = item.data.map_or("{}", RawValue::get);
+    let event = EventName::find(&item.event).ok_or_else(|| EventName::unknown(&item.event))?;
     // The path names the project: the data need not.
-    let id = is_about_project(&item.event).then(|| EntityId(project.0.clone()));
-    let mut command = read(call, &item.event, id.as_ref(), Some(data))?;
+    let id = event
+        .is_about_project()
+        .then(|| EntityId(project.0.clone()));
+    let mut command = read(call, event, id.as_ref(), Arguments::One(data))?;
     command.set_project(project)?;
     if let Some(key) = &item.idempotency_key {
         command.set_key("idempotencyKey", key)?;

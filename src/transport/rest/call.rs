@@ -12,7 +12,7 @@ use http_body_util::LengthLimitError;
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::contract::{ErrorCode, EventClass, Limits, Reply};
+use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::{EntityId, Id, IdError, Kind, ProjectId};
 use crate::session::Session;
 use crate::transport::query::from_query;
@@ -63,15 +63,6 @@ impl Call {
     /// Whether what its sender has shown counts after a while as well.
     pub(super) async fn still_counts(&self) -> Result<(), Reply> {
         self.visitor.still_counts(&self.app).await
-    }
-
-    /// How much a message may be.
-    pub(super) fn limits(&self) -> Limits {
-        let config = self.app.config();
-        Limits {
-            max_payload_bytes: config.max_payload,
-            max_depth: config.limits.max_depth,
-        }
     }
 
     /// The project that the path names.

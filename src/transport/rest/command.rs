@@ -1,21 +1,18 @@
-//! Commands: a request becomes the packet that a Socket.IO client would have sent.
+//! Commands: a request names an event, perhaps its entity, and carries the event's argument.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::ROOT;
 use super::call::Call;
 use super::condition::{if_match, tag};
-use crate::contract::{CommandRequest, ErrorCode, EventClass, Reply, Request, parse, parse_about};
-use crate::domain::{ChannelName, EntityId, Event, Fields, Kind, Signal};
-use crate::hub::{Offer, Subscriber, Wake};
-use crate::session::{Outcome, Session};
+use crate::contract::{Arguments, CommandRequest, EventClass, EventName, Reply};
+use crate::domain::{EntityId, Fields, Kind};
+use crate::session::{Pending, Session};
 
 /// The head's idempotency key.
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -25,7 +22,7 @@ pub(super) const KEY: &str = "Idempotency-Key";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Commanded {
     pub(super) kind: Kind,
-    pub(super) event: &'static str,
+    pub(super) event: EventName,
     /// Whether it makes an entity: the path does not name it yet.
     pub(super) creates: bool,
 }
@@ -48,8 +45,10 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
     } else {
         Some(call.id(what.kind)?)
     };
-    let body = body.as_deref().map(RawValue::get);
-    let mut command = read(&call, what.event, id.as_ref(), body)?;
+    let arguments = body
+        .as_ref()
+        .map_or(Arguments::None, |body| Arguments::One(body.get()));
+    let mut command = read(&call, what.event, id.as_ref(), arguments)?;
     if let Some(project) = &project {
         command.set_project(project)?;
     }
@@ -59,29 +58,18 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
         command.make_id_of_key(&call.session.caller.key_holder());
     }
     command.if_match = if_match(&call)?;
-    let reply = answer(run(&call.session, Request::Command(Box::new(command))).await).await;
+    let reply = submit(&call.session, command).await?.answer().await;
     respond(what, reply)
 }
 
-/// The command that an event's name, an id beside the payload and the payload ask for.
+/// Reads the command that an event's name, an id beside the payload and the payload ask for.
 pub(super) fn read(
     call: &Call,
-    event: &str,
+    event: EventName,
     id: Option<&EntityId>,
-    body: Option<&str>,
+    arguments: Arguments<'_>,
 ) -> Result<CommandRequest, Reply> {
-    // As a Socket.IO client would send it, but for the id.
-    let packet = match body {
-        Some(body) => format!("[0,{body}]"),
-        None => "[0]".to_owned(),
-    };
-    let request = match id {
-        Some(id) => parse_about(event, id, &packet, &call.limits()),
-        None => parse(event, &packet, &call.limits()),
-    };
-    let Request::Command(command) = request? else {
-        return Err(Reply::invalid("event", "names no command"));
-    };
+    let command = CommandRequest::read(event, id, arguments, &call.app.payload_limits())?;
     if let Some(id) = id {
         let (kind, subject) = command.subject();
         if subject != id || names_another(&command.echo, kind, id) {
@@ -91,26 +79,17 @@ pub(super) fn read(
             ));
         }
     }
-    Ok(*command)
+    Ok(command)
 }
 
-/// Sets a request off. Its effect does not depend on anybody waiting for the answer.
-pub(super) async fn run(session: &Session, mut request: Request) -> Outcome {
-    session.own(&mut request);
-    let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
+/// Hands a command to the writer. It takes effect whether or not anybody waits for the answer.
+pub(super) async fn submit(
+    session: &Session,
+    mut command: CommandRequest,
+) -> Result<Pending, Reply> {
+    session.own(&mut command);
     // Boxed, because it is large.
-    Box::pin(session.run(request, &nobody)).await
-}
-
-/// Waits for a command's answer.
-pub(super) async fn answer(outcome: Outcome) -> Reply {
-    match outcome {
-        Outcome::Done(reply) => reply,
-        Outcome::Refreshed(refreshed) => refreshed.reply,
-        Outcome::Pending { answer, .. } => answer.await.unwrap_or_else(|_| {
-            Reply::refused(ErrorCode::Internal, "something went wrong on the server")
-        }),
-    }
+    Box::pin(session.submit(command)).await
 }
 
 /// Whether a payload says, where the server itself would say it, that it is about another entity than the path.
@@ -181,28 +160,4 @@ fn encoded(text: &str) -> String {
         }
         encoded
     })
-}
-
-/// A request hears nothing: who wants to asks for events.
-#[derive(Debug)]
-pub(super) struct Nobody;
-
-impl Subscriber for Nobody {
-    fn offer(&self, _: &Event) -> Offer {
-        Offer::Gone
-    }
-
-    fn signal(&self, _: &ChannelName, _: &Signal) -> Offer {
-        Offer::Gone
-    }
-
-    fn taken(&self) -> u64 {
-        0
-    }
-
-    fn wake_when_writable(&self, wake: &Wake) {
-        wake.notify_one();
-    }
-
-    fn close(&self, _: &'static str) {}
 }

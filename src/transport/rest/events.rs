@@ -10,9 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
-use super::command::{Nobody, answer};
 use crate::clock::Clock;
-use crate::contract::{EventClass, Reply, Request, Since};
+use crate::contract::{EventClass, ReadRequest, Reply, Since};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::{From, Offer, Subscriber, Wake};
 
@@ -28,7 +27,7 @@ pub(super) const MAX_WAIT: u64 = 60;
 pub(super) async fn events(call: Call, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let project = call.project()?;
-    let asked = |since, limit| Request::Sync {
+    let asked = |since, limit| ReadRequest::Sync {
         project: project.clone(),
         since,
         limit,
@@ -41,7 +40,7 @@ pub(super) async fn channel_events(call: Call, _: Body) -> Result<Response, Repl
     call.spend(EventClass::Read)?;
     let channel = ChannelName::parse(call.segment(CHANNEL));
     let channel = channel.map_err(|error| Reply::invalid(CHANNEL, error))?;
-    let asked = |since, limit| Request::Replay {
+    let asked = |since, limit| ReadRequest::Replay {
         channel: channel.clone(),
         since,
         limit,
@@ -53,16 +52,13 @@ pub(super) async fn channel_events(call: Call, _: Body) -> Result<Response, Repl
 async fn page(
     call: &Call,
     channel: &ChannelName,
-    asked: impl Fn(Option<Since>, usize) -> Request,
+    asked: impl Fn(Option<Since>, usize) -> ReadRequest,
 ) -> Result<Response, Reply> {
     let since = call.parameter(SINCE)?.map(|text| Since::read(&text));
     let limit = call.number(super::read::LIMIT, 1, super::read::MAX_LIMIT)?;
     let limit = usize::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
     let wait = call.number(WAIT, 0, MAX_WAIT)?.unwrap_or(0);
-    let look = async |since| {
-        let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
-        answer(call.session.run(asked(since, limit), &nobody).await).await
-    };
+    let look = async |since| call.session.read(&asked(since, limit)).await;
     let first = look(since).await;
     if !is_empty(&first) || wait == 0 {
         return Ok(first.into_response());

@@ -4,7 +4,7 @@
 use std::panic::AssertUnwindSafe;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -13,7 +13,7 @@ use crate::contract::{ErrorCode, Reply};
 use crate::domain::{Actor, RequestId};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::ShownPath;
-use crate::transport::problem::{Refused, details};
+use crate::transport::problem::{Refused, with_instance};
 
 /// Where a request's id stands, in requests and answers.
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,8 +36,7 @@ pub(super) async fn frame(
         let served = AssertUnwindSafe(next.run(request)).catch_unwind();
         served.await.unwrap_or_else(|_| {
             tracing::error!(request.id = %id, %method, path = %path(), "a request caused a panic");
-            let message = "something went wrong on the server";
-            Reply::refused(ErrorCode::Internal, message).into_response()
+            Reply::internal().into_response()
         })
     };
     let mut response = signed(response, &id);
@@ -70,19 +69,7 @@ fn id_of(headers: &HeaderMap) -> RequestId {
 
 /// Writes the id into the answer, and into its body if it is a refusal.
 fn signed(response: Response, id: &RequestId) -> Response {
-    let refused = response.extensions().get::<Refused>();
-    let body = refused.and_then(|Refused(reply)| {
-        let code = reply.code()?;
-        Some(details(reply, code, Some(id.as_str())))
-    });
-    let mut response = match body {
-        Some(body) => {
-            let (mut parts, _) = response.into_parts();
-            parts.headers.remove(header::CONTENT_LENGTH);
-            Response::from_parts(parts, body.into())
-        }
-        None => response,
-    };
+    let mut response = with_instance(response, id.as_str());
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(&REQUEST_ID, value);
     }

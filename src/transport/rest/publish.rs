@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::call::{Call, PAYLOAD};
-use super::command::{KEY, answer, key, run};
-use super::several::answered;
-use crate::contract::{EventClass, Publication, Reply, Request};
+use super::command::{KEY, key};
+use super::several::{answered, spend_on_item};
+use crate::contract::{EventClass, Publication, Reply};
+use crate::session::Pending;
 
 /// Events in one request.
 const MAX_EVENTS: usize = 100;
@@ -44,8 +45,7 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
                 Some(key) => publication.with_key(&key)?,
                 None => publication,
             };
-            let request = Request::Publish(publication);
-            let reply = answer(run(&call.session, request).await).await;
+            let reply = call.session.publish(publication).await?.answer().await;
             if !reply.is_ok() {
                 return Err(reply);
             }
@@ -56,14 +56,22 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
             Err(Reply::invalid(KEY, what))
         }
         Asked::Several(texts) => {
-            let read = |text| read(&call, text).map(Request::Publish);
-            Ok(answered(&call, texts, read).await)
+            let mut submitted = Vec::with_capacity(texts.len());
+            for (index, text) in texts.into_iter().enumerate() {
+                submitted.push(publish_item(&call, index, text).await);
+            }
+            Ok(answered(submitted).await)
         }
     }
 }
 
+async fn publish_item(call: &Call, index: usize, text: &RawValue) -> Result<Pending, Reply> {
+    spend_on_item(call, index)?;
+    call.session.publish(read(call, text)?).await
+}
+
 fn read(call: &Call, text: &RawValue) -> Result<Publication, Reply> {
-    Publication::read(text.get(), &call.limits())
+    Publication::read(text.get(), &call.app.payload_limits())
 }
 
 /// One event, a list of events, or a list as `events`.

@@ -1,19 +1,15 @@
 //! Reads: entities one by one, lists of them, and a project's whole state.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::call::Call;
-use super::command::{Nobody, answer};
 use super::condition::{is_known, tag};
 use super::endpoint::JSON;
-use crate::contract::{EventClass, Reply, Request, read_mark};
+use crate::contract::{EventClass, ReadRequest, Reply, read_mark};
 use crate::domain::{Filter, Kind, Page};
-use crate::hub::Subscriber;
 
 /// Items of a page if nobody says how many.
 pub(super) const DEFAULT_LIMIT: u64 = 100;
@@ -66,10 +62,8 @@ pub(super) async fn projects(call: Call, _: Body) -> Result<Response, Reply> {
 pub(super) async fn snapshot(call: Call, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let project = call.project()?;
-    let nobody: Arc<dyn Subscriber> = Arc::new(Nobody);
-    let asked = Request::Snapshot { project };
-    let outcome = call.session.run(asked, &nobody).await;
-    Ok(answer(outcome).await.into_response())
+    let snapshot = call.session.read(&ReadRequest::Snapshot { project }).await;
+    Ok(snapshot.into_response())
 }
 
 fn page(call: &Call, kind: Kind) -> Result<Page, Reply> {

@@ -2,36 +2,30 @@
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 use super::call::Call;
-use super::command::{answer, run};
 use super::endpoint::JSON;
-use crate::contract::{EventClass, Reply, Request};
-use crate::session::Outcome;
+use crate::contract::{EventClass, Reply};
+use crate::session::Pending;
 
-/// Sets all of them off before the first is answered: so they are committed together. The first one has been paid for, so
-/// that a request costs something whatever it has in it.
-pub(super) async fn answered<'a>(
-    call: &Call,
-    items: Vec<&'a RawValue>,
-    read: impl Fn(&'a RawValue) -> Result<Request, Reply>,
-) -> Response {
-    let mut outcomes = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        let paid = if index == 0 {
-            Ok(())
-        } else {
-            call.spend(EventClass::Command)
-        };
-        outcomes.push(match paid.and_then(|()| read(item)) {
-            Ok(request) => run(&call.session, request).await,
-            Err(refusal) => Outcome::Done(refusal),
-        });
+/// Takes an item out of what the request's sender may do. The first one has been paid for, so that a request costs something
+/// whatever it has in it.
+pub(super) fn spend_on_item(call: &Call, index: usize) -> Result<(), Reply> {
+    if index == 0 {
+        return Ok(());
     }
-    let mut answers = Vec::with_capacity(outcomes.len());
-    for outcome in outcomes {
-        answers.push(answer(outcome).await);
+    call.spend(EventClass::Command)
+}
+
+/// Answers several items, all of which were submitted before the first is answered, so that they are committed together.
+pub(super) async fn answered(submitted: Vec<Result<Pending, Reply>>) -> Response {
+    let mut answers = Vec::with_capacity(submitted.len());
+    for pending in submitted {
+        answers.push(match pending {
+            Ok(mut pending) => pending.answer().await,
+            Err(refusal) => refusal,
+        });
     }
     let results = to_raw_value(&answers).expect("answers are JSON");
     let body = format!("{{\"results\":{results}}}");

@@ -10,10 +10,10 @@ use super::endpoint::{Answer, Body, Endpoint, Parameter, of, serve};
 use super::events::{self, events};
 use super::family::{self, Family, verbs};
 use super::read::{self, entities, entity, projects, snapshot};
-use crate::contract::ErrorCode;
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
 use crate::contract::schema::http::{AnyAccepted, Batch, Results};
 use crate::contract::schema::{Describe, command as said};
+use crate::contract::{ErrorCode, EventName};
 use crate::domain::Kind;
 
 const TO_READ: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::Gone];
@@ -175,7 +175,7 @@ fn change(
     let creates = matches!(verb, "create" | "add");
     let what = Commanded {
         kind,
-        event,
+        event: EventName::find(event).expect("the endpoints name events of the table"),
         creates,
     };
     let mut parameters = vec![Parameter::header(

@@ -10,7 +10,7 @@ use super::packet_check::Malformed;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
-    ErrorCode, EventClass, EventStyle, Reply, ServerWord, class, parse, payload,
+    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, payload,
 };
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
@@ -50,7 +50,9 @@ pub(crate) struct SocketDoor {
 /// A message as it came in.
 pub(crate) struct SocketMessage {
     pub(super) name: String,
-    /// The packet's arguments; `None` if they are no JSON.
+    /// What the name means; `None` if it is unknown.
+    event: Option<EventName>,
+    /// The whole packet; `None` if it is no JSON.
     pub(super) packet: Option<Box<RawValue>>,
     /// What is wrong with it, if socketioxide could not have read it.
     malformed: Option<Malformed>,
@@ -62,11 +64,13 @@ impl SocketMessage {
     /// Takes a message; a stand-in gets the name of the event that it stands for.
     pub(super) fn new(name: String, packet: Option<Box<RawValue>>, ack: Option<AckSender>) -> Self {
         let mut malformed = Malformed::read(&name, packet.as_deref());
-        let event = malformed
+        let meant = malformed
             .as_mut()
             .map(|malformed| std::mem::take(&mut malformed.event));
+        let name = meant.unwrap_or(name);
         Self {
-            name: event.unwrap_or(name),
+            event: EventName::find(&name),
+            name,
             packet,
             malformed,
             ack,
@@ -76,7 +80,8 @@ impl SocketMessage {
 
 impl Message for SocketMessage {
     fn class(&self) -> EventClass {
-        class(&self.name)
+        // Whoever sends what nobody here knows, such as each move of a mouse, is to be able to join all the same.
+        self.event.map_or(EventClass::Signal, EventName::class)
     }
 
     fn bytes(&self) -> usize {
@@ -165,6 +170,7 @@ impl Door for SocketDoor {
     async fn serve(requests: &mut RequestLoop<Self>, incoming: Incoming<SocketMessage>) {
         let SocketMessage {
             name,
+            event,
             packet,
             malformed,
             ack,
@@ -176,15 +182,18 @@ impl Door for SocketDoor {
         let Some(subscriber) = requests.connection.subscriber() else {
             return;
         };
-        let parse = |name: &str, limits: &_| match (&malformed, &packet) {
+        let read = |name: &str, limits: &_| match (&malformed, &packet) {
             (Some(malformed), _) => Err(malformed.refusal()),
-            (None, Some(packet)) => parse(name, packet.get(), limits),
+            (None, Some(packet)) => {
+                let event = event.ok_or_else(|| EventName::unknown(name))?;
+                Request::read(event, Arguments::Packet(packet.get()), limits)
+            }
             (None, None) => Err(Reply::refused(
                 ErrorCode::ValidationFailed,
                 "the message is not valid JSON",
             )),
         };
-        requests.serve(&subscriber, asked, parse).await;
+        requests.serve(&subscriber, asked, read).await;
     }
 
     /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close`

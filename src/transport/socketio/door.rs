@@ -27,18 +27,17 @@ use super::polls::Polling;
 use super::posted;
 use super::probe::{self, Replay};
 use super::upgrading::Attempt;
-use crate::contract::ErrorCode;
+use crate::contract::Reply;
 use crate::lifecycle::Lifecycle;
-use crate::limits::{ClientAddress, Exceeded, Limit};
+use crate::limits::Limit;
 use crate::transport::credential::Heads;
 use crate::transport::gate::{self, Gate};
-use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
+use crate::transport::pacer::Pacer;
+use crate::transport::problem::refuse_connection;
 use crate::transport::upgrade::{self, Refusal};
 
 type Inner = SocketIoService<NotFoundService>;
 
-/// When to try again another instance; this one will be gone.
-const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 /// How long a client may take to change to a WebSocket, as in Node.
 const UPGRADE_TIME: Duration = Duration::from_secs(10);
 /// How long the end of an upgrade that came to nothing may take.
@@ -104,32 +103,35 @@ impl Door {
     }
 
     /// Serves one request to `/socket.io/`.
-    pub(super) async fn serve(self, mut request: Request) -> Response {
-        if let Some(refusal) = self.gate.origin(&request) {
-            return refusal;
-        }
+    pub(super) async fn serve(self, request: Request) -> Response {
+        let served = self.try_serve(request).await;
+        served.unwrap_or_else(refuse_connection)
+    }
+
+    async fn try_serve(self, mut request: Request) -> Result<Response, Reply> {
+        let client = gate::client(&request);
+        self.gate.check_origin(request.headers(), client)?;
         let query = request.uri().query();
         let sid = parameter(query, "sid").map(str::to_owned);
         let websocket = parameter(query, "transport") == Some("websocket");
         let known_protocol = matches!(parameter(query, "EIO"), Some("3" | "4"));
         let key = match upgrade::key(&request) {
-            Err(Refusal::NotAsked) if websocket && known_protocol => return bad_request(),
-            Err(refusal) if websocket && known_protocol => return refusal.into_response(),
+            Err(Refusal::NotAsked) if websocket && known_protocol => return Ok(bad_request()),
+            Err(refusal) if websocket && known_protocol => return Ok(refusal.into_response()),
             key => key.ok(),
         };
         // Without it, engineioxide does not upgrade what we have not: it would go on with a stream that nobody counts,
         // and that nobody can end.
         request.headers_mut().remove(header::SEC_WEBSOCKET_KEY);
-        let meter = match &sid {
-            Some(sid) => self.meters.get(sid),
-            None => match self.begin(gate::client(&request)).await {
-                Ok(meter) => Some(meter),
-                Err(refusal) => return *refusal,
-            },
+        let meter = if let Some(sid) = &sid {
+            self.meters.get(sid)
+        } else {
+            let place = self.gate.admit(client, self.pacer.as_deref()).await?;
+            Some(Arc::new(Meter::new(place, self.gate.unfinished())))
         };
-        match (meter, key) {
+        Ok(match (meter, key) {
             // A session that began elsewhere and came here by a proxy that does not know what we are up to.
-            (None, _) if self.lifecycle.is_retiring() => retiring(),
+            (None, _) if self.lifecycle.is_retiring() => return Err(gate::retiring()),
             (Some(meter), _) if meter.is_closed() => session_unknown(),
             (Some(meter), Some(key)) if websocket && known_protocol => {
                 let attempt = sid.map(|_| Attempt::begin(&meter).ok_or(()));
@@ -141,32 +143,7 @@ impl Door {
             (None, Some(_)) if websocket && known_protocol => session_unknown(),
             (Some(meter), _) if !websocket => self.poll(request, sid.as_deref(), meter).await,
             _ => self.pass(request).await,
-        }
-    }
-
-    /// Waits for a new session's turn; why it cannot begin, if it cannot. Who waits has a place already: a crowd from one
-    /// address takes no turn that others could have.
-    async fn begin(&self, client: Option<ClientAddress>) -> Result<Arc<Meter>, Box<Response>> {
-        if self.lifecycle.is_retiring() {
-            return Err(Box::new(retiring()));
-        }
-        let meter = Meter::new(self.gate.place(client)?, self.gate.unfinished());
-        let turn = async {
-            match &self.pacer {
-                Some(pacer) => pacer.turn().await,
-                None => Ok(()),
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.lifecycle.retiring() => Err(Box::new(retiring())),
-            turn = turn => {
-                turn.map(|()| Arc::new(meter)).map_err(|TooMany| {
-                    self.gate.refused(Limit::ConnectRate, client);
-                    Box::new(too_many())
-                })
-            }
-        }
+        })
     }
 
     /// Goes on as a WebSocket, with our stream under it. With an `attempt`, a session that is on long-polling does so once its
@@ -356,19 +333,6 @@ fn opened_sid(body: &str) -> Option<Sid> {
     Sid::from_str(sid).ok()
 }
 
-/// What new clients are told when it is time to go elsewhere; they try again by themselves.
-fn retiring() -> Response {
-    let message = "the server is shutting down";
-    gate::refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
-}
-
-fn too_many() -> Response {
-    gate::too_much(Exceeded {
-        limit: Limit::ConnectRate,
-        retry_after: MAX_WAIT,
-    })
-}
-
 /// The answer to a poll whose client waits for it to end.
 fn noop(separated: bool) -> Response {
     let packet = if separated { "6" } else { "1:6" };
@@ -379,14 +343,15 @@ fn noop(separated: bool) -> Response {
 /// What Engine.IO says of a request that makes no sense: a change to a WebSocket that is no handshake, or one that is being
 /// made or was made already.
 fn bad_request() -> Response {
-    let body = r#"{"code":3,"message":"Bad request"}"#;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, json, body).into_response()
+    engine_error(r#"{"code":3,"message":"Bad request"}"#)
 }
 
 /// What Engine.IO says of a session that is over; clients connect anew.
 fn session_unknown() -> Response {
-    let body = r#"{"code":1,"message":"Session ID unknown"}"#;
+    engine_error(r#"{"code":1,"message":"Session ID unknown"}"#)
+}
+
+fn engine_error(body: &'static str) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     (StatusCode::BAD_REQUEST, json, body).into_response()
 }

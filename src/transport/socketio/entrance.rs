@@ -26,7 +26,7 @@ use crate::limits::ClientAddress;
 use crate::store::StoreError;
 use crate::telemetry::causes;
 use crate::transport::connection::door::Door as _;
-use crate::transport::connection::inbox::{Overflow, rate_limited};
+use crate::transport::connection::inbox::Overflow;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::encode;
@@ -34,6 +34,7 @@ use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
+use crate::transport::gate::rate_limited;
 
 /// The connections of this door.
 pub(super) type Sockets = Registry<SocketDoor>;

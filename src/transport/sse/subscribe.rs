@@ -6,11 +6,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::codec::SseDoor;
-use crate::contract::{Document, ErrorCode, Reply, Request, ServerWord, Subscribe};
+use crate::contract::{Document, ErrorCode, Reply, ServerWord, Subscribe};
 use crate::domain::{EventType, Fields, Target};
-use crate::session::{Outcome, RevokedReason, Session};
+use crate::session::{RevokedReason, Session};
 use crate::transport::connection::notice::Missed;
-use crate::transport::connection::request_loop::lost;
 use crate::transport::connection::subscriber::SessionSubscriber;
 
 /// What a client is told in place of events that it does not get.
@@ -42,7 +41,7 @@ impl SessionSubscriber<SseDoor> {
             );
             unseen && returns && wish.channels.len() > 1
         };
-        let refusal = match self.subscribe(wish.clone()).await {
+        let refusal = match self.try_subscribe(wish.clone()).await {
             Err(refusal) if one_by_one(&refusal) => refusal,
             done => return done,
         };
@@ -53,7 +52,7 @@ impl SessionSubscriber<SseDoor> {
                 channels: vec![channel.clone()],
                 ..wish.clone()
             };
-            match self.subscribe(one).await {
+            match self.try_subscribe(one).await {
                 Ok(resets) => {
                     heard += 1;
                     missed.extend(resets);
@@ -73,12 +72,12 @@ impl SessionSubscriber<SseDoor> {
         Ok(missed)
     }
 
-    async fn subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Vec<Missed>, Reply> {
-        // Boxed, because it is large.
-        match Box::pin(self.run(Request::Subscribe(wish))).await {
-            Outcome::Done(reply) if reply.is_ok() => Ok(resets_in(&reply)),
-            Outcome::Done(refusal) => Err(refusal),
-            Outcome::Refreshed(_) | Outcome::Pending { .. } => Err(lost()),
+    async fn try_subscribe(self: &Arc<Self>, wish: Subscribe) -> Result<Vec<Missed>, Reply> {
+        let reply = self.subscribe(wish).await;
+        if reply.is_ok() {
+            Ok(resets_in(&reply))
+        } else {
+            Err(reply)
         }
     }
 }

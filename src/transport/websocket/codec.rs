@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::encode_cache::EncodeCache;
 use super::format::Format;
 use super::heartbeat::Heartbeat;
-use super::message::Received;
+use super::message::{Meaning, Own, Received};
 use super::params::Params;
 use super::requests;
 use super::subscriptions::Subscriptions;
@@ -216,7 +216,7 @@ impl Door for WebSocketDoor {
         let Ok(message) = &message.0 else {
             return false;
         };
-        if message.name != "ping" {
+        if message.meaning != Meaning::Own(Own::Ping) {
             return false;
         }
         let mut out = queue.intake();

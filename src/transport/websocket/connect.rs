@@ -1,11 +1,10 @@
 //! The HTTP side: who asks to go on as a WebSocket goes on as one.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::extract::Request;
+use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -14,19 +13,16 @@ use super::codec::{Shared, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
 use super::io;
 use super::params::Params;
-use crate::contract::ErrorCode;
+use crate::contract::Reply;
 use crate::domain::{ConnectionId, PrivateId};
-use crate::limits::{ClientAddress, Exceeded, Limit, Place};
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::credential::{Credential, Heads, IN_QUERY};
 use crate::transport::gate::{self, Gate};
-use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
+use crate::transport::pacer::Pacer;
+use crate::transport::problem::refuse_connection;
 use crate::transport::query::from_query;
 use crate::transport::{upgrade, visitor};
-
-/// When to try again another instance; this one will be gone.
-const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// Where requests come in. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -41,35 +37,35 @@ pub(super) struct Connector {
 
 impl Connector {
     /// Serves a request to go on as a WebSocket.
-    pub(super) async fn serve(self, format: Format, mut request: Request) -> Response {
-        let key = match upgrade::key(&request) {
-            Ok(key) => key,
-            Err(refusal) => return refusal.into_response(),
-        };
-        if let Some(refusal) = self.gate.origin(&request) {
-            return refusal;
+    pub(super) async fn serve(self, format: Format, request: Request) -> Response {
+        match upgrade::key(&request) {
+            Ok(key) => {
+                let accepted = self.accept(format, request, &key).await;
+                accepted.unwrap_or_else(refuse_connection)
+            }
+            Err(refusal) => refusal.into_response(),
         }
+    }
+
+    async fn accept(
+        self,
+        format: Format,
+        mut request: Request,
+        key: &HeaderValue,
+    ) -> Result<Response, Reply> {
+        let client = gate::client(&request);
+        self.gate.check_origin(request.headers(), client)?;
         let query = request.uri().query();
         let app = self.registry.app.clone();
-        let said = visitor::said_user(&app, request.headers(), query);
-        let said = match said {
-            Ok(said) => said.map(|id| id.as_str().to_owned()),
-            Err(refusal) => return refusal.into_response(),
-        };
-        let place = match self.begin(gate::client(&request)).await {
-            Ok(place) => place,
-            Err(refusal) => return *refusal,
-        };
+        let said = visitor::said_user(&app, request.headers(), query)?;
+        let said = said.map(|id| id.as_str().to_owned());
+        let place = self.gate.admit(client, self.pacer.as_deref()).await?;
         let upgrading = hyper::upgrade::on(&mut request);
         let query = request.uri().query();
         let shown = self.heads.find(request.headers(), query);
         let shown = shown.or_else(|| Credential::new(&from_query(query, IN_QUERY)?));
-        let params = match Params::read(query) {
-            Ok(params) => params,
-            Err(refusal) => return refusal.into_response(),
-        };
-        let address = gate::client(&request);
-        let door = WebSocketDoor::new(&self.shared, format, params, said, address);
+        let params = Params::read(query)?;
+        let door = WebSocketDoor::new(&self.shared, format, params, said, client);
         drop(request);
         app.lifecycle().clone().spawn_service(async move {
             let _place = place;
@@ -81,7 +77,7 @@ impl Connector {
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }
         });
-        upgrade::accepted(&key)
+        Ok(upgrade::accepted(key))
     }
 
     /// Takes a client in, and greets it.
@@ -103,35 +99,4 @@ impl Connector {
         });
         connection
     }
-
-    /// Waits for a new connection's turn; why it cannot begin, if it cannot. Who waits has a place already.
-    async fn begin(
-        &self,
-        client: Option<ClientAddress>,
-    ) -> Result<Option<Place<IpAddr>>, Box<Response>> {
-        let lifecycle = self.registry.app.lifecycle();
-        if lifecycle.is_retiring() {
-            return Err(Box::new(retiring()));
-        }
-        let place = self.gate.place(client)?;
-        let Some(pacer) = &self.pacer else {
-            return Ok(place);
-        };
-        tokio::select! {
-            biased;
-            () = lifecycle.retiring() => Err(Box::new(retiring())),
-            turn = pacer.turn() => turn.map(|()| place).map_err(|TooMany| {
-                let limit = Limit::ConnectRate;
-                self.gate.refused(limit, client);
-                let retry_after = MAX_WAIT;
-                Box::new(gate::too_much(Exceeded { limit, retry_after }))
-            }),
-        }
-    }
-}
-
-/// What new clients are told when it is time to go elsewhere.
-fn retiring() -> Response {
-    let message = "the server is shutting down";
-    gate::refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
 }

@@ -11,19 +11,15 @@ use super::message::Message;
 use super::params::Params;
 use super::raw_object::{RawObject, quoted};
 use crate::clock::Clock;
-use crate::contract::{
-    ErrorCode, MAX_CURSOR_CHANNELS, Reply, Request, ServerWord, Since, Subscribe,
-};
+use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, ServerWord, Since, Subscribe};
 use crate::domain::{Holder, Identity};
 use crate::hub::Offer;
-use crate::session::Outcome;
 use crate::telemetry::causes;
 use crate::transport::connection::Close;
-use crate::transport::connection::inbox::rate_limited;
 use crate::transport::connection::notice::Missed;
-use crate::transport::connection::request_loop::lost;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::credential::Credential;
+use crate::transport::gate::rate_limited;
 use crate::transport::visitor;
 use crate::writer::Caller;
 
@@ -73,7 +69,8 @@ impl WebSocketConnection {
 
     /// Takes note of who the client is, as it says after it has connected.
     pub(super) async fn introduce(self: &Arc<Self>, message: &Message) {
-        if let Err(refusal) = self.check_size(message) {
+        let limits = self.app().payload_limits();
+        if let Err(refusal) = message.arguments().check(&limits) {
             return self.turn_away(Some(message), &refusal).await;
         }
         let data = RawObject::read(message.data.get());
@@ -128,11 +125,7 @@ impl WebSocketConnection {
 
     /// Shows a newer token in a session.
     async fn refresh(&self, subscriber: &Subscriber, shown: &Credential) -> Result<(), Reply> {
-        let token = shown.as_str().to_owned();
-        let refreshed = subscriber.run(Request::Refresh { token }).await;
-        let Outcome::Refreshed(refreshed) = refreshed else {
-            return Err(lost());
-        };
+        let refreshed = subscriber.session.refresh(shown.as_str()).await;
         if !refreshed.reply.is_ok() {
             return Err(refreshed.reply);
         }
@@ -220,10 +213,8 @@ impl WebSocketConnection {
         cursor: Option<String>,
     ) -> Result<(), Reply> {
         let wish = Subscribe::new([name], [], cursor.map(Since::Cursor))?;
-        match subscriber.run(Request::Subscribe(wish)).await {
-            Outcome::Done(reply) if !reply.is_ok() => Err(reply),
-            _ => Ok(()),
-        }
+        let reply = subscriber.subscribe(wish).await;
+        if reply.is_ok() { Ok(()) } else { Err(reply) }
     }
 
     /// Lets events through, after what is to be told before.

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use serde_json::value::RawValue;
 
 use super::format::Format;
-use super::raw_object::{RawObject, put, quoted};
+use super::raw_object::{RawObject, put};
+use crate::contract::{Arguments, EventClass, EventName};
 
 /// Longest type that is looked at, in bytes. Names of commands are shorter in every format.
 const MAX_TYPE: usize = 64;
@@ -21,6 +22,8 @@ const ENVELOPE: [&str; 5] = ["type", "id", "data", "timestamp", "sessionId"];
 pub(super) struct Message {
     /// The type, as it was sent.
     pub(super) name: String,
+    /// What the type means.
+    pub(super) meaning: Meaning,
     /// What the answer is to name, as it was sent.
     pub(super) id: Option<Box<RawValue>>,
     /// The data; an empty object if there is none.
@@ -29,6 +32,59 @@ pub(super) struct Message {
     pub(super) session: Option<String>,
     /// The channel that the message is about, if its metadata says so.
     pub(super) resource: Option<String>,
+}
+
+/// What a message's type means in its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// Something that only this door knows.
+    Own(Own),
+    /// An event that clients may send at every door.
+    Event(EventName),
+    /// Nothing to the server: the message is published.
+    Publication,
+}
+
+/// What only this door knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    Ping,
+    Connect,
+    Disconnect,
+    /// Shows who the client is.
+    Handshake,
+    Subscribe,
+    Unsubscribe,
+    /// Nothing has to be done about it.
+    Ignored,
+}
+
+impl Meaning {
+    fn of(format: Format, name: &str) -> Self {
+        let flat = format == Format::Flat;
+        Self::Own(match name {
+            "ping" => Own::Ping,
+            "subscribe" => Own::Subscribe,
+            "unsubscribe" => Own::Unsubscribe,
+            "pong" | "heartbeat" | "ack" | "error" => Own::Ignored,
+            "handshake" if flat => Own::Handshake,
+            "auth_request" if !flat => Own::Handshake,
+            "connect" if !flat => Own::Connect,
+            "disconnect" if !flat => Own::Disconnect,
+            _ => return EventName::find(name).map_or(Self::Publication, Self::Event),
+        })
+    }
+
+    /// What a message of this type counts as.
+    pub(super) fn class(self) -> EventClass {
+        match self {
+            Self::Own(Own::Ping | Own::Ignored) => EventClass::Signal,
+            Self::Own(_) => EventClass::Read,
+            Self::Event(event) => event.class(),
+            // It is written to the log.
+            Self::Publication => EventClass::Command,
+        }
+    }
 }
 
 /// A text that is no message.
@@ -65,15 +121,16 @@ impl Message {
         Ok(Self {
             session: members.id("sessionId"),
             resource: metadata.and_then(|metadata| metadata.text("resource")),
+            meaning: Meaning::of(format, &name),
             name,
             id: id.map(ToOwned::to_owned),
             data,
         })
     }
 
-    /// The whole packet, as commands are understood from it.
-    pub(super) fn packet(&self) -> String {
-        format!("[{},{}]", quoted(&self.name), self.data)
+    /// The data, as an event's arguments.
+    pub(super) fn arguments(&self) -> Arguments<'_> {
+        Arguments::One(self.data.get())
     }
 
     /// Keeps what an answer needs alone.
@@ -256,8 +313,23 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_is_what_socket_io_clients_send() {
-        let message = flat(r#"{"type":"task:update","data":{"taskId":"t1"},"id":1}"#);
-        assert_eq!(message.packet(), r#"["task:update",{"taskId":"t1"}]"#);
+    fn type_is_charged_by_what_it_means_in_its_format() {
+        use EventClass::{Command, Read, Signal};
+        for (name, flat, envelope) in [
+            ("ping", Signal, Signal),
+            ("heartbeat", Signal, Signal),
+            ("typing", Signal, Signal),
+            ("subscribe", Read, Read),
+            ("join-project", Read, Read),
+            ("task:update", Command, Command),
+            ("handshake", Read, Command),
+            ("auth_request", Command, Read),
+            ("disconnect", Command, Read),
+            ("codeContext", Command, Command),
+        ] {
+            let class = |format| Meaning::of(format, name).class();
+            assert_eq!(class(Format::Flat), flat, "{name}");
+            assert_eq!(class(Format::Envelope), envelope, "{name}");
+        }
     }
 }

@@ -5,60 +5,21 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::codec::{Packet, WebSocketConnection, WebSocketDoor};
-use super::format::Format;
-use super::message::{Message, Received, Unreadable};
+use super::message::{Meaning, Message, Own, Received, Unreadable};
 use super::routing;
 use crate::clock::Clock;
 use crate::contract::{
-    self, ErrorCode, EventClass, Limits, Publication, Reply, Request, ServerWord,
+    ErrorCode, EventClass, EventName, Limits, Publication, Reply, Request, ServerWord,
 };
 use crate::hub::Offer;
 use crate::transport::connection::Close;
 use crate::transport::connection::door::{self, Incoming};
 use crate::transport::connection::request_loop::{Asked, RequestLoop, encode};
 
-/// What a type means to this door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Own {
-    Ping,
-    Connect,
-    Disconnect,
-    /// Shows who the client is.
-    Handshake,
-    Subscribe,
-    Unsubscribe,
-    /// Nothing has to be done about it.
-    Ignored,
-}
-
-fn own(format: Format, name: &str) -> Option<Own> {
-    let flat = format == Format::Flat;
-    Some(match name {
-        "ping" => Own::Ping,
-        "subscribe" => Own::Subscribe,
-        "unsubscribe" => Own::Unsubscribe,
-        "pong" | "heartbeat" | "ack" | "error" => Own::Ignored,
-        "handshake" if flat => Own::Handshake,
-        "auth_request" if !flat => Own::Handshake,
-        "connect" if !flat => Own::Connect,
-        "disconnect" if !flat => Own::Disconnect,
-        _ => return None,
-    })
-}
-
 impl door::Message for Received {
     fn class(&self) -> EventClass {
-        let Ok(message) = &self.0 else {
-            return EventClass::Signal;
-        };
-        match &*message.name {
-            "ping" | "pong" | "heartbeat" | "ack" | "error" => EventClass::Signal,
-            "subscribe" | "unsubscribe" | "handshake" | "auth_request" | "connect"
-            | "disconnect" => EventClass::Read,
-            name if contract::knows(name) => contract::class(name),
-            // It is published, which is written to the log.
-            _ => EventClass::Command,
-        }
+        let message = self.0.as_ref();
+        message.map_or(EventClass::Signal, |message| message.meaning.class())
     }
 
     fn bytes(&self) -> usize {
@@ -84,23 +45,27 @@ pub(super) async fn serve(
         Ok(message) => message,
         Err(Unreadable { id }) => return refuse_unreadable(requests, id, refused).await,
     };
-    let own = own(requests.connection.door.format, &message.name);
-    match (own, refused) {
-        (Some(_), Some(refused)) => {
+    match (message.meaning, refused) {
+        (Meaning::Own(_), Some(refused)) => {
             requests.settle_all().await;
             requests.connection.send_refusal(&message, &refused).await;
         }
-        (None, Some(refused)) => requests.refuse_unread(asked(message), &refused).await,
-        (Some(own), None) => {
+        (_, Some(refused)) => requests.refuse_unread(asked(message), &refused).await,
+        (Meaning::Own(own), None) => {
             requests.settle_all().await;
             requests.connection.serve_own(own, &message).await;
         }
-        (None, None) => serve_request(requests, message).await,
+        (Meaning::Event(event), None) => serve_request(requests, message, Some(event)).await,
+        (Meaning::Publication, None) => serve_request(requests, message, None).await,
     }
 }
 
-/// Serves what is a request at every door, or is published.
-async fn serve_request(requests: &mut RequestLoop<WebSocketDoor>, message: Message) {
+/// Serves an event that means something at every door; without one the message is published.
+async fn serve_request(
+    requests: &mut RequestLoop<WebSocketDoor>,
+    message: Message,
+    event: Option<EventName>,
+) {
     let connection = Arc::clone(&requests.connection);
     let Some(subscriber) = connection.subscriber() else {
         requests.settle_all().await;
@@ -110,8 +75,13 @@ async fn serve_request(requests: &mut RequestLoop<WebSocketDoor>, message: Messa
         name: message.name.clone(),
         ack: message.id.clone(),
     };
-    let understand = |_: &str, limits: &_| connection.understand(&message, limits);
-    requests.serve(&subscriber, asked, understand).await;
+    let read = |_: &str, limits: &_| match event {
+        Some(event) => Request::read(event, message.arguments(), limits),
+        None => connection
+            .publication(&message, limits)
+            .map(Request::Publish),
+    };
+    requests.serve(&subscriber, asked, read).await;
 }
 
 /// Says that a text is no message.
@@ -163,18 +133,14 @@ impl WebSocketConnection {
         }
     }
 
-    /// What a message asks for: a command, or to publish what is no command.
-    fn understand(&self, message: &Message, limits: &Limits) -> Result<Request, Reply> {
+    /// What a message publishes, and on which channel.
+    fn publication(&self, message: &Message, limits: &Limits) -> Result<Publication, Reply> {
         if ServerWord::is_meant(&message.name) {
             return Err(ServerWord::refusal(&message.name));
         }
-        if contract::knows(&message.name) {
-            return contract::parse(&message.name, &message.packet(), limits);
-        }
         let session = self.door.session_id();
         let channel = routing::channel(self.door.format, message, session.as_deref())?;
-        let publication = Publication::new(channel, &message.name, Some(&message.data), limits)?;
-        Ok(Request::Publish(publication))
+        Publication::new(channel, &message.name, Some(&message.data), limits)
     }
 
     /// Sends a message that must not get lost, once there is room for it.

@@ -9,10 +9,8 @@ use super::format::Format;
 use super::message::Message;
 use super::raw_object::{RawObject, quoted};
 use super::subscriptions::Subscription;
-use crate::contract::{ErrorCode, Reply, Request, ServerWord, Since, Subscribe, check_data};
+use crate::contract::{ErrorCode, Reply, ServerWord, Since, Subscribe, check_data};
 use crate::domain::ChannelName;
-use crate::session::Outcome;
-use crate::transport::connection::request_loop::lost;
 use crate::transport::connection::send_queue::SendQueue as _;
 use crate::transport::connection::subscriber::SessionSubscriber;
 
@@ -92,16 +90,26 @@ impl WebSocketConnection {
         begins: bool,
     ) {
         subscriber.hold();
-        let done = match (self.door.format, begins) {
+        if let Err(refusal) = self.try_change(subscriber, message, begins).await {
+            self.refuse(message, &refusal).await;
+        }
+        subscriber.open();
+    }
+
+    async fn try_change(
+        &self,
+        subscriber: &Subscriber,
+        message: &Message,
+        begins: bool,
+    ) -> Result<(), Reply> {
+        // Whatever the type: the data is held to the same rules as every payload.
+        message.arguments().check(&self.app().payload_limits())?;
+        match (self.door.format, begins) {
             (Format::Flat, true) => self.subscribe_flat(subscriber, message).await,
             (Format::Flat, false) => self.unsubscribe_flat(subscriber, message).await,
             (Format::Envelope, true) => self.subscribe_envelope(subscriber, message).await,
             (Format::Envelope, false) => self.unsubscribe_envelope(subscriber, message).await,
-        };
-        if let Err(refusal) = done {
-            self.refuse(message, &refusal).await;
         }
-        subscriber.open();
     }
 
     async fn subscribe_flat(
@@ -109,12 +117,11 @@ impl WebSocketConnection {
         subscriber: &Subscriber,
         message: &Message,
     ) -> Result<(), Reply> {
-        self.check_size(message)?;
         let wanted = Wanted::read(message)?;
         let types = wanted.types.iter().map(String::as_str);
         let wish = Subscribe::new(wanted.names(), types, wanted.since.clone())?;
         let channels = wish.channels.clone();
-        let reply = self.ask(subscriber, Request::Subscribe(wish)).await?;
+        let reply = self.subscribe(subscriber, wish).await?;
         if let Some(session) = &wanted.session {
             self.door.enter_session(session);
         }
@@ -132,7 +139,6 @@ impl WebSocketConnection {
         subscriber: &Subscriber,
         message: &Message,
     ) -> Result<(), Reply> {
-        self.check_size(message)?;
         let mut wanted = Wanted::read(message)?;
         if wanted.channels.is_empty() {
             // The session that it is in.
@@ -141,8 +147,8 @@ impl WebSocketConnection {
             wanted.channels.extend(session);
         }
         let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
-        self.ask(subscriber, Request::Unsubscribe { channels })
-            .await?;
+        self.queue.room_for_answer().await;
+        subscriber.session.unsubscribe_all(&channels).await;
         if let Some(session) = &wanted.session {
             self.door.leave_session(session);
         }
@@ -182,7 +188,6 @@ impl WebSocketConnection {
         subscriber: &Subscriber,
         message: &Message,
     ) -> Result<(), Reply> {
-        self.check_size(message)?;
         check_data(&message.name, &message.data)?;
         let Wanted {
             channels,
@@ -242,7 +247,6 @@ impl WebSocketConnection {
         subscriber: &Subscriber,
         message: &Message,
     ) -> Result<(), Reply> {
-        self.check_size(message)?;
         check_data(&message.name, &message.data)?;
         let data = RawObject::read(message.data.get());
         let text = |key: &str| data.as_ref()?.text(key);
@@ -265,9 +269,8 @@ impl WebSocketConnection {
         let left = self.door.subscriptions().wanted(&channel, None);
         match left.filter(|_| subscriber.session.has_joined(&channel)) {
             None => {
-                let channels = vec![channel];
-                self.ask(subscriber, Request::Unsubscribe { channels })
-                    .await?;
+                self.queue.room_for_answer().await;
+                subscriber.session.unsubscribe_all(&[channel]).await;
             }
             Some(left) => {
                 let since = Since::Cursor(subscriber.session.cursor());
@@ -292,25 +295,27 @@ impl WebSocketConnection {
     ) -> Result<Box<RawValue>, Reply> {
         let names = types.iter().map(String::as_str);
         let wish = Subscribe::new([channel.as_str()], names, since)?;
-        let reply = self.ask(subscriber, Request::Subscribe(wish)).await?;
+        let reply = self.subscribe(subscriber, wish).await?;
         let listed = RawObject::read(reply.get()).and_then(|reply| reply.get("channels"));
         let listed =
             listed.and_then(|raw| serde_json::from_str::<Vec<Box<RawValue>>>(raw.get()).ok());
         let first = listed.and_then(|listed| listed.into_iter().next());
-        first.ok_or_else(lost)
+        first.ok_or_else(Reply::internal)
     }
 
-    /// Runs a request that is answered at once; the answer as text, if it is no refusal.
-    async fn ask(&self, subscriber: &Subscriber, request: Request) -> Result<Box<RawValue>, Reply> {
+    /// Subscribes; the answer as text, if it is no refusal.
+    async fn subscribe(
+        &self,
+        subscriber: &Subscriber,
+        wish: Subscribe,
+    ) -> Result<Box<RawValue>, Reply> {
         self.queue.room_for_answer().await;
-        match subscriber.run(request).await {
-            Outcome::Done(reply) if reply.is_ok() => {
-                subscriber.session.charge_read(reply.text_bytes());
-                Ok(reply.to_raw())
-            }
-            Outcome::Done(reply) => Err(reply),
-            Outcome::Refreshed(_) | Outcome::Pending { .. } => Err(lost()),
+        let reply = subscriber.subscribe(wish).await;
+        if !reply.is_ok() {
+            return Err(reply);
         }
+        subscriber.session.charge_read(reply.text_bytes());
+        Ok(reply.to_raw())
     }
 
     async fn say_update(
@@ -334,13 +339,6 @@ impl WebSocketConnection {
         }
         let word = (ServerWord::SubscriptionUpdate, message.id.as_deref());
         self.say(subscriber, word, members, true).await;
-    }
-
-    /// What is too large is not looked at closely.
-    pub(super) fn check_size(&self, message: &Message) -> Result<(), Reply> {
-        // Whatever the name: it is held to the same rules as every payload.
-        let packet = format!("[0,{}]", message.data);
-        crate::contract::check(&packet, &self.payload_limits())
     }
 }
 

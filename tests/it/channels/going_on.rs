@@ -83,8 +83,8 @@ both_databases! {
 both_databases! {
     async fn filters_outlive_a_reset(app: &App) {
         let (publisher, listener) = (Client::new(app), Client::new(app));
-        let change = json!(["task:update", {"projectId": "p", "taskId": "t", "number": 1}]).to_string();
-        let change = || boardcast::contract::parse("task:update", &change, &Limits::default()).unwrap();
+        let change = json!({"projectId": "p", "taskId": "t", "number": 1});
+        let change = || request("task:update", &change);
         publisher.ask(change()).await;
         let channels = ["c", "project:p"];
         listener.subscribe(&channels, &["wanted"], None).await;

@@ -79,8 +79,8 @@ both_databases! {
         let refused = publisher.publish("project:p", "deployment", "{}").await;
         assert_eq!(refused["code"], "not_found");
         let change = |number: i64| {
-            let packet = json!(["task:update", {"projectId": "p", "taskId": "t", "number": number}]);
-            boardcast::contract::parse("task:update", &packet.to_string(), &Limits::default()).unwrap()
+            let change = json!({"projectId": "p", "taskId": "t", "number": number});
+            request("task:update", &change)
         };
         publisher.ask(change(0)).await;
         listener.subscribe(&["project:p"], &[], Some(Since::Seq(0))).await;
@@ -97,7 +97,8 @@ both_databases! {
         let told = listener.told(39).await;
         assert_eq!(seqs(&told), (1..=39).collect::<Vec<_>>());
         assert_eq!(told.iter().filter(|told| told.event_type == "deployment").count(), 19);
-        let snapshot = publisher.ask(Request::Snapshot { project: "p".parse_id() }).await;
+        let read = ReadRequest::Snapshot { project: "p".parse_id() };
+        let snapshot = publisher.ask(Request::Read(read)).await;
         assert_eq!(snapshot["seq"], 39);
     }
 }

@@ -8,9 +8,7 @@ async fn has_row(app: &App, channel: &str) -> bool {
 }
 
 async fn command(app: &App, name: &str, fields: Value) -> Value {
-    let packet = json!([name, fields]).to_string();
-    let request = boardcast::contract::parse(name, &packet, &Limits::default()).unwrap();
-    Client::new(app).ask(request).await
+    Client::new(app).ask(request(name, &fields)).await
 }
 
 both_databases! {
