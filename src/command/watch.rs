@@ -1,10 +1,10 @@
 //! How the writer does: commits that took long, and cascades that are under way.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::batch::{BatchError, Committed};
@@ -88,12 +88,12 @@ impl Watch {
 
     pub(super) fn report(&self) -> WriterReport {
         let slowest = {
-            let mut recent = lock(&self.recent);
+            let mut recent = self.recent.lock();
             recent.turn(Instant::now());
             recent.slowest.max(recent.slowest_before)
         };
         let (cascades, cascade_tasks) = {
-            let cascades = lock(&self.cascades);
+            let cascades = self.cascades.lock();
             (cascades.len(), cascades.values().sum())
         };
         WriterReport {
@@ -113,7 +113,7 @@ impl Watch {
     ) {
         let may_log = {
             let now = Instant::now();
-            let mut recent = lock(&self.recent);
+            let mut recent = self.recent.lock();
             recent.turn(now);
             recent.slowest = recent.slowest.max(took);
             took >= self.threshold && recent.may_log(now)
@@ -140,7 +140,7 @@ impl Watch {
 
     /// Notes how many tasks of a cascade are left.
     pub(super) fn cascade(&self, key: &CascadeKey, left: usize) {
-        let mut cascades = lock(&self.cascades);
+        let mut cascades = self.cascades.lock();
         if left > 0 {
             cascades.insert(key.clone(), left);
         } else {
@@ -169,12 +169,6 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,7 +182,7 @@ mod tests {
         }
         let report = watch.report();
         assert_eq!((report.slow_commits, report.slowest_commit_ms), (2, 1500));
-        let mut recent = watch.recent.lock().unwrap();
+        let mut recent = watch.recent.lock();
         let now = Instant::now();
         recent.turn(now + REMEMBERED);
         assert_eq!(recent.slowest_before, Duration::from_millis(1500));

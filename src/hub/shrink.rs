@@ -85,7 +85,8 @@ impl Hub {
     fn shrink_coldest(&self) {
         let mut excess = self.memory.used().saturating_sub(low_mark(&self.memory));
         let mut feeds: Vec<_> = self
-            .feeds()
+            .feeds
+            .lock()
             .values()
             .map(|handle| {
                 let usage = &handle.usage;
