@@ -14,10 +14,11 @@ mod unfinished;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::config::LimitsConfig;
@@ -81,7 +82,7 @@ impl Knocks {
         let Some(pace) = &self.pace else {
             return Ok(());
         };
-        let mut left = lock(&self.left);
+        let mut left = self.left.lock();
         let bucket = left.get(key, |bucket| !bucket.is_full(now));
         bucket.take(pace, now)
     }
@@ -227,7 +228,7 @@ impl Limits {
             return None;
         }
         let now = self.now();
-        let mut budgets = lock(&self.0.budgets);
+        let mut budgets = self.0.budgets.lock();
         let budget = budgets.get(actor.to_owned(), |budget| {
             Arc::strong_count(budget) > 1 || !budget.is_full(now)
         });
@@ -348,7 +349,7 @@ impl Limits {
             refused: self.0.refusals.counts(),
             tcp_connections: self.0.streams.total(),
             sessions: self.0.sessions.total(),
-            users: lock(&self.0.budgets).len(),
+            users: self.0.budgets.lock().len(),
             unfinished_bytes: self.0.unfinished.bytes(),
             unfinished_given_up: self.0.unfinished.given_up(),
         }
@@ -358,10 +359,6 @@ impl Limits {
     fn now(&self) -> u64 {
         u64::try_from(self.0.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

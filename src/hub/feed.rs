@@ -252,14 +252,14 @@ impl Feed {
     async fn read_head(&mut self) -> Result<Log, SubscribeError> {
         if self.unreadable.is_some_and(|at| at.elapsed() < READ_RETRY) {
             let late = "the head could not be read a moment ago";
-            return Err(SubscribeError::Store(StoreError::Unavailable(late.into())));
+            return Err(StoreError::Unavailable(late.into()).into());
         }
         // What is committed before is in the head that is read, and what is committed after is heard of.
         self.confirmation.wait().await;
         // Boxed, because a feed would have room for it as long as it lives, and it is large.
         let read = Box::pin(self.store.channel_get(&self.channel)).await;
         self.unreadable = read.is_err().then(Instant::now);
-        let Some(channel) = read.map_err(SubscribeError::Store)? else {
+        let Some(channel) = read? else {
             return Ok(Log { no: None, head: 0 });
         };
         let pruned = channel.pruned_seq;

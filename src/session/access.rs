@@ -4,7 +4,9 @@
 //! later comes through the project's own log. Commands are judged by the writer, in the transaction.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Session;
 use super::revoke::Revoked;
@@ -30,16 +32,6 @@ impl Access {
             required,
             identity: Mutex::new(identity.map(Arc::new)),
         }
-    }
-
-    fn identity(&self) -> Option<Arc<Identity>> {
-        let identity = self.identity.lock();
-        identity.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn replace(&self, identity: Identity) {
-        let known = self.identity.lock();
-        *known.unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(identity));
     }
 }
 
@@ -90,7 +82,7 @@ impl Session {
     /// Who the client has shown to be, if it has.
     #[must_use]
     pub fn identity(&self) -> Option<Arc<Identity>> {
-        self.access.identity()
+        self.access.identity.lock().clone()
     }
 
     /// By whose rights the client is judged; without any it may do everything.
@@ -263,7 +255,7 @@ impl Session {
         answer.insert("userId".to_owned(), fresh.actor.as_str().into());
         let expires_at = fresh.expires_at.map(|at| at.to_string());
         answer.insert("expiresAt".to_owned(), expires_at.into());
-        self.access.replace(fresh);
+        *self.access.identity.lock() = Some(Arc::new(fresh));
         for target in &lost {
             self.expel(&target.channel, Revoked::Token);
         }

@@ -27,9 +27,9 @@ pub(super) enum JoinError {
     Subscribe(SubscribeError),
 }
 
-impl std::convert::From<SubscribeError> for JoinError {
-    fn from(error: SubscribeError) -> Self {
-        Self::Subscribe(error)
+impl<E: Into<SubscribeError>> std::convert::From<E> for JoinError {
+    fn from(error: E) -> Self {
+        Self::Subscribe(error.into())
     }
 }
 
@@ -117,8 +117,8 @@ impl Session {
             match begin.await {
                 Ok(joined) => return Ok(Followed { joined, reset }),
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
-                    let state = self.reset(project, &reason.to_string()).await;
-                    let state = reset.insert(state.map_err(SubscribeError::Store)?);
+                    let state = self.reset(project, &reason.to_string()).await?;
+                    let state = reset.insert(state);
                     from = From::After(seq_of(state));
                 }
                 Err(error) => return Err(error),
@@ -163,7 +163,7 @@ impl Session {
             Ok(both) => both,
             Err(error) => {
                 self.rooms.forget(channel);
-                return Err(error.into());
+                return Err(JoinError::Subscribe(error));
             }
         };
         let settled = self.rooms.settle(channel, subscription, joined, || {
@@ -192,7 +192,7 @@ impl Session {
             if newer.is_err() {
                 self.rooms.forget(channel);
             }
-            standing = newer.map_err(SubscribeError::Store)?;
+            standing = newer?;
         }
         if standing.sees() && self.rooms.admit(channel, standing.as_of) {
             return Ok(());

@@ -75,8 +75,7 @@ impl Session {
             resumed.lost("the cursor is of more channels than a connection may be in");
             return Ok(resumed);
         }
-        let standings = self.standings(&rooms).await;
-        let standings = standings.map_err(SubscribeError::Store)?;
+        let standings = self.standings(&rooms).await?;
         // Of a project that the client never could see it learns nothing, not even that it is there.
         let is_known = |standing: &Standing| standing.sees() || standing.was_member();
         if standings
@@ -113,15 +112,13 @@ impl Session {
             }
         }
         // What was without events may have some now. Whether a project's id is a number is known by its number alone.
-        let born = self.app.store().channel_heads(&names).await;
-        let born = born.map_err(SubscribeError::Store)?;
+        let born = self.app.store().channel_heads(&names).await?;
         let born: HashMap<_, _> = born
             .into_iter()
             .map(|found| (found.name, found.no))
             .collect();
         numbers.extend(born.values());
-        let targets = self.app.channels().targets(&numbers).await;
-        let targets = targets.map_err(SubscribeError::Store)?;
+        let targets = self.app.channels().targets(&numbers).await?;
         let mut seen = HashSet::new();
         let positions = cursor.positions().iter().filter_map(|position| {
             let target = match &position.channel {
@@ -220,14 +217,12 @@ impl Session {
         reason: &str,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Document, JoinError> {
-        let standing = self.standing(project).await;
-        let standing = standing.map_err(SubscribeError::Store)?;
+        let standing = self.standing(project).await?;
         if !standing.sees() {
             self.expel(&project.channel(), Revoked::Removed);
             return Err(JoinError::Unseen);
         }
-        let state = self.reset(project, reason).await;
-        let state = state.map_err(SubscribeError::Store)?;
+        let state = self.reset(project, reason).await?;
         let from = From::After(seq_of(&state));
         let types = self.rooms.types(&project.channel());
         let followed = self.follow(project, types.as_ref(), subscriber, from, standing);

@@ -288,13 +288,6 @@ impl Session {
         Reply::done(answer)
     }
 
-    /// Lets the events of all channels follow what was said of their state.
-    pub fn release_all(&self) {
-        for channel in self.rooms.channels() {
-            self.rooms.release(&channel);
-        }
-    }
-
     /// Hands a publication to the writer.
     pub(super) async fn publish(&self, publication: Publication) -> Outcome {
         let submitted = async {

@@ -11,7 +11,12 @@ use crate::app::App;
 use crate::config::Origin;
 use crate::contract::{ErrorCode, Reply};
 use crate::limits::{ClientAddress, Exceeded, Limit, Place, UnfinishedMessage};
+use crate::transport::connection::inbox::rate_limited;
 use crate::transport::flow::Flow;
+use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
+
+/// When to try again another instance; this one will be gone.
+const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,10 +60,35 @@ impl Gate {
     pub(crate) fn place(
         &self,
         client: Option<ClientAddress>,
-    ) -> Result<Option<Place<IpAddr>>, Box<Response>> {
+    ) -> Result<Option<Place<IpAddr>>, Reply> {
         let place = client.map(|client| self.0.limits().session(client));
-        let place = place.transpose();
-        place.map_err(|exceeded| Box::new(too_much(exceeded)))
+        place.transpose().map_err(rate_limited)
+    }
+
+    /// As [`Gate::place`], once it is the new session's turn. Who waits has a place already: a crowd from one address takes no
+    /// turn that others could have.
+    pub(crate) async fn turn(
+        &self,
+        client: Option<ClientAddress>,
+        pacer: Option<&Pacer>,
+    ) -> Result<Option<Place<IpAddr>>, Reply> {
+        let lifecycle = self.0.lifecycle();
+        if lifecycle.is_retiring() {
+            return Err(retiring());
+        }
+        let place = self.place(client)?;
+        let Some(pacer) = pacer else {
+            return Ok(place);
+        };
+        tokio::select! {
+            biased;
+            () = lifecycle.retiring() => Err(retiring()),
+            turn = pacer.turn() => turn.map(|()| place).map_err(|TooMany| {
+                let (limit, retry_after) = (Limit::ConnectRate, MAX_WAIT);
+                self.refused(limit, client);
+                rate_limited(Exceeded { limit, retry_after })
+            }),
+        }
     }
 
     /// What a connection receives counts as this, until it is whole.
@@ -95,19 +125,10 @@ pub(crate) fn client(request: &Request) -> Option<ClientAddress> {
     request.extensions().get().copied()
 }
 
-/// The answer to somebody who has met a limit.
-pub(crate) fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Response {
-    refused(ErrorCode::RateLimited, limit.sentence(), retry_after)
-}
-
-/// A refusal that says when to try again.
-pub(crate) fn refused(code: ErrorCode, message: &str, retry_after: Duration) -> Response {
-    let reply = Reply::refused(code, message).with_retry_after(retry_after);
-    let mut response = answer(&reply);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, whole_seconds(retry_after).into());
-    response
+/// What new clients are told when it is time to go elsewhere; they try again by themselves.
+pub(crate) fn retiring() -> Reply {
+    let message = "the server is shutting down";
+    Reply::refused(ErrorCode::Unavailable, message).with_retry_after(RETRY_ELSEWHERE)
 }
 
 /// As `Retry-After` has it: whole seconds, and never too early.
@@ -116,7 +137,8 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     seconds.max(1)
 }
 
-fn answer(reply: &Reply) -> Response {
+/// A refusal before anything is done, as HTTP has it.
+pub(crate) fn answer(reply: &Reply) -> Response {
     let status = reply
         .code()
         .and_then(|code| StatusCode::from_u16(code.http_status()).ok())
@@ -126,5 +148,10 @@ fn answer(reply: &Reply) -> Response {
         (header::CONTENT_TYPE, "application/json"),
         (header::CONNECTION, "close"),
     ];
-    (status, headers, reply.to_raw().get().to_owned()).into_response()
+    let mut response = (status, headers, reply.to_raw().get().to_owned()).into_response();
+    if let Some(wait) = reply.retry_after() {
+        let wait = whole_seconds(wait).into();
+        response.headers_mut().insert(header::RETRY_AFTER, wait);
+    }
+    response
 }

@@ -41,8 +41,9 @@ use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
 pub(crate) use codec::SocketDoor;
+use codec::Sockets;
 use door::Door;
-use entrance::{Sockets, WeakSocket, Welcome, enter};
+use entrance::{WeakSocket, Welcome, enter};
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;

@@ -29,6 +29,7 @@ use crate::transport::connection::notice::Missed;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
+use crate::transport::gate::{self, Gate};
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
 use crate::transport::visitor::Visitor;
 use body::{Stay, Stream};
@@ -38,8 +39,6 @@ use wish::Wish;
 
 /// The media type of the form.
 const EVENT_STREAM: &str = "text/event-stream";
-/// When to try again another instance; this one will be gone.
-const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 /// When to try again if that is not said.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -101,9 +100,7 @@ impl Server {
     /// Finds out who asks for a stream.
     async fn meet(&self, request: &mut Parts) -> Result<Visitor, Reply> {
         if self.app.lifecycle().is_retiring() {
-            let message = "the server is shutting down";
-            let reply = Reply::refused(ErrorCode::Unavailable, message);
-            return Err(reply.with_retry_after(RETRY_ELSEWHERE));
+            return Err(gate::retiring());
         }
         Visitor::from_request_parts(request, &self.app).await
     }
@@ -115,7 +112,7 @@ impl Server {
         let (stay, subscriber) = self.admit(request, visitor, &wish)?;
         let missed = subscriber.take_up(wish.subscribe, wish.returns).await?;
         stay.connection.watch_credential();
-        subscriber.session.release_all();
+        subscriber.session.rooms.release_all();
         let telling = begin_events(subscriber, missed);
         self.app.lifecycle().spawn_service(telling);
         Ok(Stream::new(stay))
@@ -128,10 +125,7 @@ impl Server {
         visitor: Visitor,
         wish: &Wish,
     ) -> Result<(Stay, Subscriber), Reply> {
-        let place = visitor
-            .client
-            .map(|client| self.app.limits().session(client));
-        let place = place.transpose().map_err(rate_limited)?;
+        let place = Gate::new(&self.app).place(visitor.client)?;
         let budget = visitor.budget(&self.app);
         let Visitor {
             caller, identity, ..
@@ -158,7 +152,7 @@ impl Server {
 async fn begin_events(subscriber: Subscriber, missed: Vec<Missed>) {
     let connection = &subscriber.connection;
     let opened = connection.push(0, |out| {
-        let cursor = missed.is_empty().then(|| subscriber.session.cursor());
+        let cursor = missed.is_empty().then(|| subscriber.session.rooms.cursor());
         out.push(frame::opening(cursor.as_deref()));
         Offer::Taken
     });

@@ -8,7 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
 
-use super::credential::{Credential, Heads, IN_QUERY};
+use super::connection::inbox::rate_limited;
+use super::credential::{Credential, Heads};
 use super::gate::Gate;
 use super::query::from_query;
 use crate::app::App;
@@ -16,7 +17,7 @@ use crate::auth::AuthError;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId, Role};
-use crate::limits::{Budget, ClientAddress, Exceeded};
+use crate::limits::{Budget, ClientAddress};
 use crate::telemetry::{ShownPath, causes};
 
 /// Where a client says who it is, on a server that verifies no tokens.
@@ -163,8 +164,8 @@ fn shows_admin_token(headers: &HeaderMap, app: &App) -> bool {
 fn shown_in(parts: &Parts, app: &App) -> Option<Credential> {
     let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
     let query = parts.uri.query();
-    let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
-    heads.find(&parts.headers, query).or_else(in_query)
+    let found = heads.find(&parts.headers, query);
+    found.or_else(|| Credential::in_query(query))
 }
 
 /// See [`Visitor::spend`].
@@ -177,7 +178,9 @@ fn spend(
     let Some(budget) = budget(app, identity, client) else {
         return Ok(());
     };
-    app.limits().spend_shared(class, &budget).map_err(too_much)
+    app.limits()
+        .spend_shared(class, &budget)
+        .map_err(rate_limited)
 }
 
 /// See [`Visitor::budget`].
@@ -194,10 +197,6 @@ fn budget(
     }
 }
 
-fn too_much(Exceeded { limit, retry_after }: Exceeded) -> Reply {
-    Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
-}
-
 /// A credential that is looked at, taken out of what may be tried from an address. It is given back when this is dropped, also
 /// with a request that is cancelled, unless it is kept.
 struct Attempt<'a> {
@@ -210,7 +209,7 @@ impl<'a> Attempt<'a> {
         let budget = client.and_then(|client| app.limits().attempts_at(client));
         if let Some(budget) = &budget {
             let spent = app.limits().spend_shared(EventClass::Read, budget);
-            spent.map_err(too_much)?;
+            spent.map_err(rate_limited)?;
         }
         Ok(Self { app, budget })
     }

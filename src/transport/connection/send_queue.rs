@@ -20,6 +20,51 @@ pub(crate) enum Kind {
     Signal,
 }
 
+impl Kind {
+    /// Messages that may wait.
+    pub(crate) const fn max_messages(self) -> usize {
+        match self {
+            Self::Event => 256,
+            Self::Answer => 384,
+            Self::Signal => 128,
+        }
+    }
+}
+
+/// Bytes that may wait before the last event of any size; fewer if little is left of the memory for all connections.
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+
+/// Whom to wake once so many messages have left in all.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(pub(super) Vec<(u64, Wake)>);
+
+impl Wakes {
+    /// Wakes at that number, and at no other that was asked for before.
+    pub(crate) fn wake_at(&mut self, left: u64, wake: &Wake) {
+        self.forget(wake);
+        self.0.push((left, Arc::clone(wake)));
+    }
+
+    /// Wakes nobody any more who asked for it.
+    pub(crate) fn forget(&mut self, wake: &Wake) {
+        self.0.retain(|(_, known)| !Arc::ptr_eq(known, wake));
+    }
+
+    /// Wakes those whose number has come.
+    pub(crate) fn wake_up_to(&mut self, left: u64) {
+        self.0.retain(|(at, wake)| {
+            let due = *at <= left;
+            if due {
+                wake.notify_one();
+            }
+            !due
+        });
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+    }
+}
+
 /// The only writer to a send queue for as long as it is kept. Cursors need that: a message with a newer cursor must not
 /// overtake a message that it covers.
 pub(crate) trait Intake {

@@ -17,6 +17,7 @@ use crate::hub::Offer;
 use crate::transport::connection::door::Door;
 use crate::transport::connection::inbox::{InboxLimits, Incoming, Message};
 use crate::transport::connection::notice::Notice;
+use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 
@@ -38,6 +39,9 @@ const OF_THE_LIBRARY: [&str; 13] = [
     "reconnect_failed",
     "reconnecting",
 ];
+
+/// The connections of this door.
+pub(super) type Sockets = Registry<SocketDoor>;
 
 /// A connection of the namespace.
 pub(crate) struct SocketDoor {

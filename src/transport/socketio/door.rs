@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,6 +14,7 @@ use engineioxide::service::NotFoundService;
 use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,20 +26,17 @@ use super::packet_check::Checked;
 use super::pid;
 use super::polls::Polling;
 use super::posted;
-use super::probe::{self, Replay};
+use super::probe;
 use super::upgrading::Attempt;
-use crate::contract::ErrorCode;
 use crate::lifecycle::Lifecycle;
-use crate::limits::{ClientAddress, Exceeded, Limit};
+use crate::limits::Limit;
 use crate::transport::credential::Heads;
 use crate::transport::gate::{self, Gate};
-use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
+use crate::transport::pacer::Pacer;
 use crate::transport::upgrade::{self, Refusal};
 
 type Inner = SocketIoService<NotFoundService>;
 
-/// When to try again another instance; this one will be gone.
-const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 /// How long a client may take to change to a WebSocket, as in Node.
 const UPGRADE_TIME: Duration = Duration::from_secs(10);
 /// How long the end of an upgrade that came to nothing may take.
@@ -71,7 +69,7 @@ struct Meters {
 
 impl Meters {
     fn insert(&self, sid: Sid, meter: &Arc<Meter>) {
-        let mut meters = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut meters = self.by_sid.lock();
         if meters.len() == meters.capacity() {
             meters.retain(|_, meter| meter.strong_count() > 0);
         }
@@ -80,7 +78,7 @@ impl Meters {
 
     fn get(&self, sid: &str) -> Option<Arc<Meter>> {
         let sid = Sid::from_str(sid).ok()?;
-        let meters = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        let meters = self.by_sid.lock();
         meters.get(&sid)?.upgrade()
     }
 }
@@ -122,14 +120,17 @@ impl Door {
         request.headers_mut().remove(header::SEC_WEBSOCKET_KEY);
         let meter = match &sid {
             Some(sid) => self.meters.get(sid),
-            None => match self.begin(gate::client(&request)).await {
-                Ok(meter) => Some(meter),
-                Err(refusal) => return *refusal,
-            },
+            None => {
+                let client = gate::client(&request);
+                match self.gate.turn(client, self.pacer.as_deref()).await {
+                    Ok(place) => Some(Arc::new(Meter::new(place, self.gate.unfinished()))),
+                    Err(refusal) => return gate::answer(&refusal),
+                }
+            }
         };
         match (meter, key) {
             // A session that began elsewhere and came here by a proxy that does not know what we are up to.
-            (None, _) if self.lifecycle.is_retiring() => retiring(),
+            (None, _) if self.lifecycle.is_retiring() => gate::answer(&gate::retiring()),
             (Some(meter), _) if meter.is_closed() => session_unknown(),
             (Some(meter), Some(key)) if websocket && known_protocol => {
                 let attempt = sid.map(|_| Attempt::begin(&meter).ok_or(()));
@@ -144,31 +145,6 @@ impl Door {
         }
     }
 
-    /// Waits for a new session's turn; why it cannot begin, if it cannot. Who waits has a place already: a crowd from one
-    /// address takes no turn that others could have.
-    async fn begin(&self, client: Option<ClientAddress>) -> Result<Arc<Meter>, Box<Response>> {
-        if self.lifecycle.is_retiring() {
-            return Err(Box::new(retiring()));
-        }
-        let meter = Meter::new(self.gate.place(client)?, self.gate.unfinished());
-        let turn = async {
-            match &self.pacer {
-                Some(pacer) => pacer.turn().await,
-                None => Ok(()),
-            }
-        };
-        tokio::select! {
-            biased;
-            () = self.lifecycle.retiring() => Err(Box::new(retiring())),
-            turn = turn => {
-                turn.map(|()| Arc::new(meter)).map_err(|TooMany| {
-                    self.gate.refused(Limit::ConnectRate, client);
-                    Box::new(too_many())
-                })
-            }
-        }
-    }
-
     /// Goes on as a WebSocket, with our stream under it. With an `attempt`, a session that is on long-polling does so once its
     /// client has changed.
     fn upgrade(
@@ -179,16 +155,7 @@ impl Door {
         attempt: Option<Attempt>,
     ) -> Response {
         let upgrading = hyper::upgrade::on(&mut request);
-        // The session keeps the request for as long as it lives: only what is needed goes in.
-        let mut kept = axum::http::Request::new(());
-        *kept.uri_mut() = request.uri().clone();
-        kept.extensions_mut().insert(Arc::clone(&meter));
-        if let Some(client) = gate::client(&request) {
-            kept.extensions_mut().insert(client);
-        }
-        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
-            kept.extensions_mut().insert(shown);
-        }
+        let kept = self.kept(&request, &meter);
         self.lifecycle.clone().spawn_service(async move {
             match upgrading.await {
                 Ok(upgraded) => {
@@ -211,6 +178,7 @@ impl Door {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let max_message = self.gate.max_message();
         let stream = if let Some(attempt) = attempt {
             let probing = timeout(UPGRADE_TIME, probe::wait(&mut stream, &attempt));
             let said = tokio::select! {
@@ -223,11 +191,14 @@ impl Door {
                 return;
             };
             attempt.succeed();
-            Replay::probe(Metered::new(stream, meter), said)
+            let stream = Metered::after(probe::ANSWER, stream, meter);
+            let mut stream = Checked::new(stream, max_message);
+            stream.read_already(probe::ASKED);
+            stream.read_already(&said);
+            stream
         } else {
-            Replay::nothing(Metered::new(stream, meter))
+            Checked::new(Metered::new(stream, meter), max_message)
         };
-        let stream = Checked::new(stream, self.gate.max_message());
         if let Err(error) = self.service.call((stream, kept)).await {
             tracing::debug!(error = %error, "websocket request refused");
         }
@@ -245,16 +216,22 @@ impl Door {
         }
         let separated = parameter(request.uri().query(), "EIO") != Some("3");
         if sid.is_none() {
-            self.keep_little(&mut request, &meter);
+            let kept = self.kept(&request, &meter);
+            request = kept.map(|()| request.into_body());
         }
         let door = self.clone();
         let most = self.gate.max_message();
-        let request = posted::by_packets(request, separated, most, Arc::clone(&meter));
+        let served = async {
+            if !counted {
+                request = posted::by_packets(request, separated, most, &meter).await;
+            }
+            self.pass(request).await
+        };
         let response = tokio::select! {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
             () = meter.closed() => return session_unknown(),
-            response = self.pass(request) => response,
+            response = served => response,
             // Last: whatever there is leaves with this poll. While one waits there is nothing that could be lost with it.
             () = meter.upgrading.poll_is_over(), if counted && sid.is_some() => return noop(separated),
         };
@@ -265,13 +242,10 @@ impl Door {
             return response;
         }
         let (mut parts, body) = response.into_parts();
-        let Ok(mut body) = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes)
-        else {
+        let Ok(collected) = body.collect().await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
+        let mut body = collected.to_bytes();
         if let Ok(text) = std::str::from_utf8(&body) {
             match sid {
                 Some(_) => {
@@ -294,19 +268,20 @@ impl Door {
         Response::from_parts(parts, Body::from(body))
     }
 
-    /// Takes out of a request that begins a session what that needs not: it keeps the request for as long as it lives.
-    fn keep_little(&self, request: &mut Request, meter: &Arc<Meter>) {
-        let shown = self.heads.find(request.headers(), request.uri().query());
-        let client = gate::client(request);
-        request.headers_mut().clear();
-        request.extensions_mut().clear();
-        request.extensions_mut().insert(Arc::clone(meter));
-        if let Some(client) = client {
-            request.extensions_mut().insert(client);
+    /// What goes on of a request that begins a session, which keeps it for as long as it lives: only what is needed.
+    fn kept(&self, request: &Request, meter: &Arc<Meter>) -> axum::http::Request<()> {
+        let mut kept = axum::http::Request::new(());
+        *kept.method_mut() = request.method().clone();
+        *kept.uri_mut() = request.uri().clone();
+        let extensions = kept.extensions_mut();
+        extensions.insert(Arc::clone(meter));
+        if let Some(client) = gate::client(request) {
+            extensions.insert(client);
         }
-        if let Some(shown) = shown {
-            request.extensions_mut().insert(shown);
+        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
+            extensions.insert(shown);
         }
+        kept
     }
 
     async fn pass(self, request: Request) -> Response {
@@ -356,19 +331,6 @@ fn opened_sid(body: &str) -> Option<Sid> {
     Sid::from_str(sid).ok()
 }
 
-/// What new clients are told when it is time to go elsewhere; they try again by themselves.
-fn retiring() -> Response {
-    let message = "the server is shutting down";
-    gate::refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
-}
-
-fn too_many() -> Response {
-    gate::too_much(Exceeded {
-        limit: Limit::ConnectRate,
-        retry_after: MAX_WAIT,
-    })
-}
-
 /// The answer to a poll whose client waits for it to end.
 fn noop(separated: bool) -> Response {
     let packet = if separated { "6" } else { "1:6" };
@@ -379,14 +341,15 @@ fn noop(separated: bool) -> Response {
 /// What Engine.IO says of a request that makes no sense: a change to a WebSocket that is no handshake, or one that is being
 /// made or was made already.
 fn bad_request() -> Response {
-    let body = r#"{"code":3,"message":"Bad request"}"#;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, json, body).into_response()
+    refused(r#"{"code":3,"message":"Bad request"}"#)
 }
 
 /// What Engine.IO says of a session that is over; clients connect anew.
 fn session_unknown() -> Response {
-    let body = r#"{"code":1,"message":"Session ID unknown"}"#;
+    refused(r#"{"code":1,"message":"Session ID unknown"}"#)
+}
+
+fn refused(body: &'static str) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     (StatusCode::BAD_REQUEST, json, body).into_response()
 }

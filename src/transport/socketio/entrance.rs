@@ -13,7 +13,7 @@ use socketioxide_core::Value;
 use tokio::time::timeout;
 
 use super::admission::{Guest, Refusal};
-use super::codec::{SocketDoor, SocketMessage};
+use super::codec::{SocketDoor, SocketMessage, Sockets};
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::send_queue::SocketQueue;
@@ -28,15 +28,11 @@ use crate::telemetry::causes;
 use crate::transport::connection::door::Door as _;
 use crate::transport::connection::inbox::{Overflow, rate_limited};
 use crate::transport::connection::notice::Missed;
-use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::encode;
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
-
-/// The connections of this door.
-pub(super) type Sockets = Registry<SocketDoor>;
 
 /// A client's stay in the namespace, or its attempt to get in.
 #[derive(Clone)]

@@ -147,7 +147,7 @@ impl Door for SseDoor {
     /// A browser whose stream ends comes back, is refused, and stops.
     fn is_over(&self, session: &Session) -> bool {
         let mut channels = self.channels.iter();
-        !channels.any(|channel| session.has_joined(channel))
+        !channels.any(|channel| session.rooms.contains(channel))
     }
 }
 

@@ -1,9 +1,7 @@
 //! The HTTP side: who asks to go on as a WebSocket goes on as one.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
@@ -14,19 +12,13 @@ use super::codec::{Shared, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
 use super::io;
 use super::params::Params;
-use crate::contract::ErrorCode;
 use crate::domain::{ConnectionId, PrivateId};
-use crate::limits::{ClientAddress, Exceeded, Limit, Place};
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
-use crate::transport::credential::{Credential, Heads, IN_QUERY};
+use crate::transport::credential::{Credential, Heads};
 use crate::transport::gate::{self, Gate};
-use crate::transport::pacer::{MAX_WAIT, Pacer, TooMany};
-use crate::transport::query::from_query;
+use crate::transport::pacer::Pacer;
 use crate::transport::{upgrade, visitor};
-
-/// When to try again another instance; this one will be gone.
-const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
 
 /// Where requests come in. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,19 +48,19 @@ impl Connector {
             Ok(said) => said.map(|id| id.as_str().to_owned()),
             Err(refusal) => return refusal.into_response(),
         };
-        let place = match self.begin(gate::client(&request)).await {
+        let address = gate::client(&request);
+        let place = match self.gate.turn(address, self.pacer.as_deref()).await {
             Ok(place) => place,
-            Err(refusal) => return *refusal,
+            Err(refusal) => return gate::answer(&refusal),
         };
         let upgrading = hyper::upgrade::on(&mut request);
         let query = request.uri().query();
         let shown = self.heads.find(request.headers(), query);
-        let shown = shown.or_else(|| Credential::new(&from_query(query, IN_QUERY)?));
+        let shown = shown.or_else(|| Credential::in_query(query));
         let params = match Params::read(query) {
             Ok(params) => params,
             Err(refusal) => return refusal.into_response(),
         };
-        let address = gate::client(&request);
         let door = WebSocketDoor::new(&self.shared, format, params, said, address);
         drop(request);
         app.lifecycle().clone().spawn_service(async move {
@@ -103,35 +95,4 @@ impl Connector {
         });
         connection
     }
-
-    /// Waits for a new connection's turn; why it cannot begin, if it cannot. Who waits has a place already.
-    async fn begin(
-        &self,
-        client: Option<ClientAddress>,
-    ) -> Result<Option<Place<IpAddr>>, Box<Response>> {
-        let lifecycle = self.registry.app.lifecycle();
-        if lifecycle.is_retiring() {
-            return Err(Box::new(retiring()));
-        }
-        let place = self.gate.place(client)?;
-        let Some(pacer) = &self.pacer else {
-            return Ok(place);
-        };
-        tokio::select! {
-            biased;
-            () = lifecycle.retiring() => Err(Box::new(retiring())),
-            turn = pacer.turn() => turn.map(|()| place).map_err(|TooMany| {
-                let limit = Limit::ConnectRate;
-                self.gate.refused(limit, client);
-                let retry_after = MAX_WAIT;
-                Box::new(gate::too_much(Exceeded { limit, retry_after }))
-            }),
-        }
-    }
-}
-
-/// What new clients are told when it is time to go elsewhere.
-fn retiring() -> Response {
-    let message = "the server is shutting down";
-    gate::refused(ErrorCode::Unavailable, message, RETRY_ELSEWHERE)
 }

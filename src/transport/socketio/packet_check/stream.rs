@@ -37,6 +37,11 @@ impl<S> Checked<S> {
             frames: Frames::new(max_message),
         }
     }
+
+    /// These bytes were read already, and come before what is still to be read.
+    pub(in super::super) fn read_already(&mut self, bytes: &[u8]) {
+        self.frames.take(bytes);
+    }
 }
 
 /// The frames of a client, and what is held back of them.
