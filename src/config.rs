@@ -16,7 +16,7 @@ use crate::domain::ChannelName;
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, Rate, RateError};
 pub use secret::Secret;
 pub(crate) use secret::is_same;
 pub(crate) use value::lifetime;

@@ -29,8 +29,8 @@ use crate::lifecycle::Lifecycle;
 use crate::memory::MemoryBudget;
 use crate::store::{Store, StoreError};
 
-use feed::{Feed, Message};
-use relay::Inlet;
+use feed::Feed;
+use relay::{Inlet, Message};
 use shrink::{Footprint, Usage};
 pub use subscriber::{Offer, SLOW_READER, Subscriber, Wake};
 

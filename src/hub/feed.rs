@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::page::{self, Found, Page, PageRead, READ_RETRY, Turns};
-use super::relay::{Heard, Queued};
+use super::relay::{Heard, Message, Queued};
 use super::ring::{Ring, weight};
 use super::shrink::Footprint;
 use super::slot::Slot;
@@ -29,31 +29,6 @@ const BLOCKED_TICK: Duration = Duration::from_millis(250);
 /// After how many ticks even those are looked at for whom the log must be read, though nothing says that they have room:
 /// else each of them could cost a page of the log with every tick.
 const TICKS_PER_READ: u32 = 8;
-
-/// What a feed is told.
-pub(super) enum Message {
-    /// Events that this instance has committed.
-    Committed(Arc<[Arc<Event>]>),
-    /// Events, as another instance says.
-    Events(Arc<[Arc<Event>]>),
-    Announced,
-    Signal(Arc<Signal>),
-    Subscribe {
-        id: u64,
-        subscriber: Arc<dyn Subscriber>,
-        from: From,
-        /// The channel's number, and how far its log reaches at least, if that was read.
-        committed: Option<(ChannelNo, Seq)>,
-        reply: oneshot::Sender<Result<Joined, SubscribeError>>,
-    },
-    Unsubscribe {
-        id: u64,
-        reply: Option<oneshot::Sender<()>>,
-    },
-    Settle(oneshot::Sender<()>),
-    /// Others need memory more: forget so many bytes, which can be read from the log again.
-    GiveUp(usize),
-}
 
 /// What is known of the channel, once its head has been read.
 struct Log {

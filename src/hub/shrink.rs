@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::Hub;
-use super::feed::Message;
+use super::relay::Message;
 use crate::memory::{Held, MemoryBudget};
 
 /// Pause between two rounds, in which the feeds that were asked forget.

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::Session;
+use super::read::seq_of;
 use super::revoke::Revoked;
-use super::subscribe::not_heard;
+use super::{Session, unavailable};
 use crate::auth::AuthError;
 use crate::contract::{CommandRequest, Document, ErrorCode, Reply};
 use crate::domain::{
@@ -167,7 +167,7 @@ impl Session {
             return Ok(not_heard(target, self.rights().as_deref()));
         }
         let document = read.await?;
-        let is_newer = super::join::seq_of(&document) > standing.as_of;
+        let is_newer = seq_of(&document) > standing.as_of;
         if is_newer && !self.standing_at(target).await?.sees() {
             return Ok(not_heard(target, self.rights().as_deref()));
         }
@@ -184,7 +184,7 @@ impl Session {
                 .map_err(|refusal| Reply::from_refusal(&refusal));
         };
         let standing = self.standing(&project).await;
-        let standing = standing.map_err(|error| super::unavailable(&error))?;
+        let standing = standing.map_err(|error| unavailable(&error))?;
         standing.sees().then_some(()).ok_or_else(unseen)
     }
 
@@ -206,7 +206,7 @@ impl Session {
             return Ok(());
         };
         let standing = self.standing(project).await;
-        let standing = standing.map_err(|error| super::unavailable(&error))?;
+        let standing = standing.map_err(|error| unavailable(&error))?;
         // Who was removed may repeat a command and get its answer once more.
         if standing.sees() || standing.was_member() {
             return Ok(());
@@ -236,7 +236,7 @@ impl Session {
         }
         match self.go_on_as(fresh).await {
             Ok(refreshed) => refreshed,
-            Err(error) => refused(super::unavailable(&error)),
+            Err(error) => refused(unavailable(&error)),
         }
     }
 
@@ -272,12 +272,23 @@ pub fn unseen() -> Reply {
     Reply::from_refusal(&policy::UNSEEN)
 }
 
+/// The answer about a channel that somebody may not hear.
+pub(super) fn not_heard(target: &Target, identity: Option<&Identity>) -> Reply {
+    let refused = identity.filter(|_| target.project.is_none());
+    let refused = refused.and_then(|identity| policy::hear(identity, &target.channel).err());
+    let reply = Reply::from_refusal(&refused.unwrap_or(policy::UNSEEN));
+    match &target.project {
+        Some(_) => reply,
+        None => reply.with_field("channel"),
+    }
+}
+
 fn refusal(error: &AuthError) -> Reply {
     match error {
         AuthError::Unauthenticated(_) => {
             Reply::refused(ErrorCode::Unauthenticated, "the token is not valid")
         }
-        AuthError::Unavailable(error) => super::unavailable(error),
+        AuthError::Unavailable(error) => unavailable(error),
         AuthError::NoKeysYet => {
             let message = "tokens cannot be verified now; try again in a moment";
             Reply::refused(ErrorCode::Unavailable, message)

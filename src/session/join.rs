@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::Session;
 use super::access::{Standing, unseen};
-use super::read::Listing;
+use super::read::{Listing, seq_of};
 use super::revoke::Revoked;
 use crate::contract::{Document, ErrorCode, Join, Reply, Types};
 use crate::domain::{ChannelName, Fields, Kind, ProjectId, Seq, Target};
@@ -256,10 +254,6 @@ impl Session {
         );
         Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
     }
-}
-
-pub(super) fn seq_of(answer: &Document) -> Seq {
-    answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// A channel without events stands in the cursor by its name, for which there is a limit of bytes.

@@ -7,7 +7,8 @@ use futures_util::future::try_join_all;
 
 use super::Session;
 use super::access::Standing;
-use super::join::{JoinError, seq_of};
+use super::join::JoinError;
+use super::read::seq_of;
 use super::revoke::Revoked;
 use super::subscribe::Continued;
 use crate::contract::{ChannelRef, Cursor, Document, Position, UNKNOWN_CHANNELS};
@@ -184,14 +185,11 @@ impl Session {
         reset: &Reset,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(EventType, Document), SubscribeError> {
+        let revoked = |project| Self::revoked(&Target::project(project), Revoked::Removed, None);
         let (project, reason) = match reset {
             Reset::Session(said) => return Ok((EventType::known("session.reset"), said.clone())),
             Reset::Revoked(project) => {
-                return Ok(Self::revoked(
-                    &Target::project(project),
-                    Revoked::Removed,
-                    None,
-                ));
+                return Ok(revoked(project));
             }
             Reset::Channel(continued) => {
                 self.rooms.release(&continued.channel);
@@ -201,11 +199,7 @@ impl Session {
         };
         match self.start_project_over(project, &reason, subscriber).await {
             Ok(state) => Ok((EventType::known("project.reset"), state)),
-            Err(JoinError::Unseen) => Ok(Self::revoked(
-                &Target::project(project),
-                Revoked::Removed,
-                None,
-            )),
+            Err(JoinError::Unseen) => Ok(revoked(project)),
             Err(JoinError::TooManyUnused) => Err(SubscribeError::Closing),
             Err(JoinError::Subscribe(error)) => Err(error),
         }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::access::Standing;
-use super::join::{JoinError, closing, seq_of, too_many_unused};
-use super::read::Listing;
+use super::access::{Standing, not_heard};
+use super::join::{JoinError, closing, too_many_unused};
+use super::read::{Listing, seq_of};
 use super::rooms::UNCERTAIN;
 use super::{Outcome, Session};
 use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, Identity, ProjectId, Seq, Target, policy};
+use crate::domain::{ChannelName, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -319,16 +319,5 @@ impl Session {
             Ok(answer)
         };
         self.reading(&target, Box::pin(sync)).await
-    }
-}
-
-/// The answer about a channel that somebody may not hear.
-pub(super) fn not_heard(target: &Target, identity: Option<&Identity>) -> Reply {
-    let refused = identity.filter(|_| target.project.is_none());
-    let refused = refused.and_then(|identity| policy::hear(identity, &target.channel).err());
-    let reply = Reply::from_refusal(&refused.unwrap_or(policy::UNSEEN));
-    match &target.project {
-        Some(_) => reply,
-        None => reply.with_field("channel"),
     }
 }

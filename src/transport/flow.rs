@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::limits::{GivenUp, UnfinishedMessage};
 use frames::ClientFrames;
-pub(crate) use frames::Received;
+pub(crate) use frames::{Received, lengths};
 
 /// Bytes that are read while the client takes nothing of what is written. An answer is not longer than what it answers, so
 /// this bounds what waits besides messages.

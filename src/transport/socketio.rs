@@ -5,7 +5,6 @@
 //! serves the inbox in order. Its packet queue drops what does not fit, so an outbox counts what lies
 //! in it (`outbox`), from what has left it (`meter`).
 
-mod admission;
 mod attachments;
 mod codec;
 mod door;

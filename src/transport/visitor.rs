@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::AuthError;
 use crate::command::Caller;
 use crate::contract::{ErrorCode, EventClass, Reply};
-use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId, Role};
+use crate::domain::{ClientId, ConnectionId, Holder, Id, Identity, PrivateId, Role};
 use crate::limits::{Budget, ClientAddress};
 use crate::telemetry::{ShownPath, causes};
 
@@ -43,13 +43,12 @@ impl FromRequestParts<App> for Visitor {
         let (shown, query) = (shown_in(parts, app), parts.uri.query());
         let connection = ConnectionId::generate();
         let identity = identify_at(app, client, shown.as_ref(), connection).await?;
-        let pid = PrivateId::generate();
-        let caller = if let Some(Identity { actor, .. }) = &identity {
-            Caller::new(connection, pid.client_of(actor), Some(actor.as_str()))
-        } else {
-            let said = said_user(app, &parts.headers, query)?;
-            Caller::new(connection, pid.client(), said.as_ref().map(Id::as_str))
+        let said = match &identity {
+            Some(_) => None,
+            None => said_user(app, &parts.headers, query)?,
         };
+        let (pid, said) = (PrivateId::generate(), said.as_ref().map(Id::as_str));
+        let (caller, _) = caller_of(connection, &pid, identity.as_ref(), said);
         Ok(Self {
             caller,
             identity,
@@ -245,6 +244,20 @@ pub(crate) async fn identify_at(
         attempt.keep();
     }
     identity
+}
+
+/// Who asks: whoever a client has shown to be, or else says that it is.
+pub(crate) fn caller_of(
+    connection: ConnectionId,
+    pid: &PrivateId,
+    identity: Option<&Identity>,
+    said: Option<&str>,
+) -> (Caller, ClientId) {
+    let (client, name) = match identity {
+        Some(Identity { actor, .. }) => (pid.client_of(actor), Some(actor.as_str())),
+        None => (pid.client(), said),
+    };
+    (Caller::new(connection, client, name), client)
 }
 
 /// Who a client says it is. Where users can show who they are nobody is believed to be one of them.

@@ -1,6 +1,8 @@
 //! Finds the packets in what a server writes: in the frames of a WebSocket, which are neither masked nor fragmented, and
 //! in the bodies of polling answers.
 
+use crate::transport::flow::lengths;
+
 /// Whether an Engine.IO packet carries a Socket.IO event or ack.
 fn is_ours(packet: &[u8]) -> bool {
     matches!(packet, [b'4', b'2' | b'3', ..])
@@ -63,7 +65,7 @@ impl Frames {
                 self.start[self.seen] = bytes[0];
                 self.seen += 1;
                 bytes = &bytes[1..];
-                let Some((header, length)) = self.header() else {
+                let Some((header, length)) = lengths(&self.start[..self.seen]) else {
                     continue;
                 };
                 let peeked = length.min(2);
@@ -88,23 +90,6 @@ impl Frames {
             (0, 0) => None,
             (_, rest) => Some(usize::try_from(rest).unwrap_or(usize::MAX).max(1)),
         }
-    }
-
-    /// Length of header and payload, once the header is complete.
-    fn header(&self) -> Option<(usize, u64)> {
-        let short = *self.start[..self.seen].get(1)? & 0x7f;
-        let (header, length) = match short {
-            126 => (
-                4,
-                u64::from(u16::from_be_bytes([self.start[2], self.start[3]])),
-            ),
-            127 => {
-                let [_, _, length @ .., _, _] = self.start;
-                (10, u64::from_be_bytes(length))
-            }
-            short => (2, u64::from(short)),
-        };
-        (self.seen >= header).then_some((header, length))
     }
 }
 
