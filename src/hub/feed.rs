@@ -411,7 +411,7 @@ impl Feed {
 
     fn any_waiting(&self) -> bool {
         let mut slots = self.slots.iter();
-        slots.any(|slot| slot.waiting || slot.missed.is_waiting())
+        slots.any(|slot| slot.waiting || slot.missed.waiting)
     }
 
     /// Offers events anew. With `even_from_log` also to those for whom the log must be read, although they may have taken
@@ -421,7 +421,7 @@ impl Feed {
         for slot in &mut slots {
             let costs_a_read = !even_from_log && self.find(slot.position + 1).is_none();
             slot.waiting &= costs_a_read && !slot.has_taken();
-            slot.missed.retry();
+            slot.missed.waiting = false;
         }
         self.slots = slots;
     }

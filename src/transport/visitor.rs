@@ -86,7 +86,7 @@ impl Visitor {
     ///
     /// The answer, `rate_limited`.
     pub(crate) fn spend(&self, app: &App, class: EventClass) -> Result<(), Reply> {
-        spend(app, self.identity.as_ref(), self.client, class)
+        spend(app, self.budget(app).as_deref(), class)
     }
 
     /// What its user, or its address, may do; `None` if that is not limited.
@@ -115,7 +115,8 @@ impl FromRequestParts<App> for PublicCaller {
             Some(shown) => identify_at(app, client, Some(shown), ConnectionId::generate()).await?,
             None => None,
         };
-        spend(app, identity.as_ref(), client, EventClass::Read)?;
+        let budget = budget(app, identity.as_ref(), client);
+        spend(app, budget.as_deref(), EventClass::Read)?;
         let grants = identity.map(|identity| identity.grants.everywhere());
         let is_administrator = is_operator || grants.flatten() >= Some(Role::Admin);
         Ok(Self {
@@ -167,19 +168,10 @@ fn shown_in(parts: &Parts, app: &App) -> Option<Credential> {
     found.or_else(|| Credential::in_query(query))
 }
 
-/// See [`Visitor::spend`].
-fn spend(
-    app: &App,
-    identity: Option<&Identity>,
-    client: Option<ClientAddress>,
-    class: EventClass,
-) -> Result<(), Reply> {
-    let Some(budget) = budget(app, identity, client) else {
-        return Ok(());
-    };
-    app.limits()
-        .spend_shared(class, &budget)
-        .map_err(rate_limited)
+/// Takes a request out of what may be done, if that is limited.
+fn spend(app: &App, budget: Option<&Budget>, class: EventClass) -> Result<(), Reply> {
+    let spent = budget.map(|budget| app.limits().spend_shared(class, budget));
+    spent.unwrap_or(Ok(())).map_err(rate_limited)
 }
 
 /// See [`Visitor::budget`].
@@ -206,10 +198,7 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     fn begin(app: &'a App, client: Option<ClientAddress>) -> Result<Self, Reply> {
         let budget = client.and_then(|client| app.limits().attempts_at(client));
-        if let Some(budget) = &budget {
-            let spent = app.limits().spend_shared(EventClass::Read, budget);
-            spent.map_err(rate_limited)?;
-        }
+        spend(app, budget.as_deref(), EventClass::Read)?;
         Ok(Self { app, budget })
     }
 

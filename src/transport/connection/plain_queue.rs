@@ -176,9 +176,9 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
         if fits { state.hand_out() } else { None }
     }
 
-    /// Takes nothing more; what waits is still written.
-    pub(crate) fn finish(&self) {
-        self.end(End::Finishing);
+    /// Takes nothing more; what waits is still written if it ends `gently`.
+    pub(crate) fn finish(&self, gently: bool) {
+        self.end(if gently { End::Finishing } else { End::Cut });
     }
 
     fn end(&self, end: End) {

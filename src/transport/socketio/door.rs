@@ -118,14 +118,13 @@ impl Door {
         // Without it, engineioxide does not upgrade what we have not: it would go on with a stream that nobody counts,
         // and that nobody can end.
         request.headers_mut().remove(header::SEC_WEBSOCKET_KEY);
-        let meter = match &sid {
-            Some(sid) => self.meters.get(sid),
-            None => {
-                let client = gate::client(&request);
-                match self.gate.turn(client, self.pacer.as_deref()).await {
-                    Ok(place) => Some(Arc::new(Meter::new(place, self.gate.unfinished()))),
-                    Err(refusal) => return gate::answer(&refusal),
-                }
+        let meter = if let Some(sid) = &sid {
+            self.meters.get(sid)
+        } else {
+            let client = gate::client(&request);
+            match self.gate.turn(client, self.pacer.as_deref()).await {
+                Ok(place) => Some(Arc::new(Meter::new(place, self.gate.unfinished()))),
+                Err(refusal) => return gate::answer(&refusal),
             }
         };
         match (meter, key) {

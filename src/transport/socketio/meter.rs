@@ -53,18 +53,11 @@ pub(super) struct Meter {
     /// Where the client stands with its change to a WebSocket.
     pub(super) upgrading: Upgrading,
     /// Guards the packet that waits for its attachments.
-    unfinished: Mutex<Option<Unfinished>>,
+    attachments: Mutex<Attachments>,
     /// Counts the session for as long as anything is kept for it.
     _place: Option<Place<IpAddr>>,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
-}
-
-/// A packet that waits for its attachments, and that it counts.
-#[derive(Debug)]
-struct Unfinished {
-    attachments: Attachments,
-    message: UnfinishedMessage,
 }
 
 #[derive(Debug, Default)]
@@ -77,14 +70,9 @@ struct Waiting {
 impl Meter {
     /// The meter of a session that begins, in its place. What waits for attachments counts as `message`.
     pub(super) fn new(place: Option<Place<IpAddr>>, message: UnfinishedMessage) -> Self {
-        let attachments = Attachments::default();
-        let unfinished = Unfinished {
-            attachments,
-            message,
-        };
         Self {
             _place: place,
-            unfinished: Mutex::new(Some(unfinished)),
+            attachments: Mutex::new(Attachments::new(message)),
             ..Self::default()
         }
     }
@@ -100,22 +88,13 @@ impl Meter {
             self.close();
             return;
         }
-        let mut unfinished = self.unfinished.lock();
-        let Some(Unfinished {
-            attachments,
-            message,
-        }) = &mut *unfinished
-        else {
-            return;
-        };
         let meter = Arc::downgrade(self);
-        attachments.received(received, message, || {
-            move || {
-                if let Some(meter) = meter.upgrade() {
-                    meter.close();
-                }
+        let give_up = move || {
+            if let Some(meter) = meter.upgrade() {
+                meter.close();
             }
-        });
+        };
+        self.attachments.lock().received(received, || give_up);
     }
 
     /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs

@@ -213,7 +213,7 @@ fn among_bytes(rest: &mut Bytes) -> io::Result<Option<Packet>> {
 }
 
 /// The number at the beginning, and where it ends: its digits from `zero` on, and what stands after them.
-fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
+pub(super) fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
     let mut number = 0;
     for (at, &byte) in bytes.iter().take(MAX_DIGITS + 1).enumerate() {
         if byte == after && at > 0 {
@@ -227,7 +227,7 @@ fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
 
 /// The bytes of so many UTF-16 units of a text: JavaScript counts an emoji as two. `None` if there are fewer, or one would
 /// be cut in two.
-fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
+pub(super) fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
     let mut at = 0;
     while units > 0 {
         let (bytes, width) = match text.get(at)? {

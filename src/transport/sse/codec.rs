@@ -126,13 +126,9 @@ impl Door for SseDoor {
     }
 
     fn end(&self, queue: &Self::Queue, gently: bool) {
-        if gently {
-            queue.finish();
-        } else {
-            queue.close();
-            if let Some(hangup) = &self.hangup {
-                hangup.hang_up();
-            }
+        queue.finish(gently);
+        if let Some(hangup) = self.hangup.as_ref().filter(|_| !gently) {
+            hangup.hang_up();
         }
     }
 

@@ -226,10 +226,8 @@ impl Door for WebSocketDoor {
     }
 
     fn end(&self, queue: &Self::Queue, gently: bool) {
-        if gently {
-            queue.finish();
-        } else {
-            queue.close();
+        queue.finish(gently);
+        if !gently {
             self.was_cut.notify_one();
         }
     }

@@ -186,7 +186,7 @@ fn what_waits_is_written_after_a_gentle_end_and_dropped_at_a_cut() {
     let (queue, wake) = (empty(), wake());
     fill(&queue, Kind::Event, "x");
     queue.wake_when_writable(&wake, || false);
-    queue.finish();
+    queue.finish(true);
     assert!(has_woken(&wake), "there will be no room");
     assert_eq!(try_push(&queue, Kind::Event, "y"), Offer::Gone);
     assert!(queue.drained().now_or_never().is_none());
