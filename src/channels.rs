@@ -1,9 +1,10 @@
 //! Channels by their numbers, which never change: so what was read once is kept.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use crate::domain::{ChannelNo, Target};
@@ -62,18 +63,23 @@ impl Channels {
         if let Some(targets) = self.known(numbers) {
             return Ok(targets);
         }
-        if self.failed().is_some_and(|failed_at| failed_at > asked_at) {
+        if self
+            .shared
+            .failed
+            .lock()
+            .is_some_and(|failed_at| failed_at > asked_at)
+        {
             // Those who wait meanwhile fail together, not one after the other.
             let late = "the channels could not be read a moment ago";
             return Err(StoreError::Unavailable(late.into()));
         }
         let read = self.store.targets(numbers).await;
         if read.is_err() {
-            *self.failed() = Some(Instant::now());
+            *self.shared.failed.lock() = Some(Instant::now());
         }
         let read = read?;
         let read: HashMap<_, _> = read.into_iter().collect();
-        let mut kept = self.kept();
+        let mut kept = self.shared.targets.lock();
         if kept.len() + read.len() > MAX_KEPT {
             kept.clear();
         }
@@ -83,18 +89,8 @@ impl Channels {
 
     /// The channels, if all of them are known.
     fn known(&self, numbers: &[ChannelNo]) -> Option<HashMap<ChannelNo, Target>> {
-        let kept = self.kept();
+        let kept = self.shared.targets.lock();
         let target = |no: &ChannelNo| Some((*no, kept.get(no)?.clone()));
         numbers.iter().map(target).collect()
-    }
-
-    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
-        let failed = &self.shared.failed;
-        failed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn kept(&self) -> MutexGuard<'_, HashMap<ChannelNo, Target>> {
-        let targets = &self.shared.targets;
-        targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

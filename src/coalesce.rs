@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 /// See the module.
@@ -61,7 +62,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Coalesce<K, V> {
     }
 
     fn enter(&self, key: &K) -> Place<'_, K, V> {
-        let mut asked = self.asked();
+        let mut asked = self.asked.lock();
         let asked = asked.entry(key.clone()).or_default();
         asked.waiting += 1;
         Place {
@@ -70,12 +71,6 @@ impl<K: Clone + Eq + Hash, V: Clone> Coalesce<K, V> {
             turn: Arc::clone(&asked.turn),
             value: Arc::clone(&asked.next),
         }
-    }
-}
-
-impl<K, V> Coalesce<K, V> {
-    fn asked(&self) -> MutexGuard<'_, HashMap<K, Asked<V>>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,7 +85,7 @@ struct Place<'a, K: Eq + Hash, V> {
 impl<K: Eq + Hash, V> Place<'_, K, V> {
     /// Whoever asks from now on gets another value.
     fn close(&self) {
-        if let Some(asked) = self.coalesce.asked().get_mut(&self.key)
+        if let Some(asked) = self.coalesce.asked.lock().get_mut(&self.key)
             && Arc::ptr_eq(&asked.next, &self.value)
         {
             asked.next = Arc::default();
@@ -100,7 +95,7 @@ impl<K: Eq + Hash, V> Place<'_, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Place<'_, K, V> {
     fn drop(&mut self) {
-        let mut all = self.coalesce.asked();
+        let mut all = self.coalesce.asked.lock();
         if let Some(asked) = all.get_mut(&self.key) {
             asked.waiting -= 1;
             if asked.waiting == 0 {
@@ -158,7 +153,7 @@ mod tests {
         let all = join_all((0..2000).map(|_| numbers.get(&"p", || log.read())));
         assert_eq!(all.await, vec![0; 2000]);
         assert_eq!(log.reads(), 2);
-        assert!(numbers.asked().is_empty());
+        assert!(numbers.asked.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -178,7 +173,7 @@ mod tests {
         });
         join_all(asking).await;
         assert!(log.reads() < 200, "{}", log.reads());
-        assert!(numbers.asked().is_empty());
+        assert!(numbers.asked.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -196,7 +191,7 @@ mod tests {
         let (impatient, patient, ()) = tokio::join!(impatient, patient, opened);
         assert!(impatient.iter().all(Result::is_err));
         assert!(patient.iter().all(Result::is_ok));
-        assert!(numbers.asked().is_empty());
+        assert!(numbers.asked.lock().is_empty());
     }
 
     #[tokio::test]
@@ -209,6 +204,6 @@ mod tests {
             _ = hanging => panic!("nobody lets it through"),
             head = other => assert_eq!(head, 0),
         }
-        assert!(numbers.asked().is_empty());
+        assert!(numbers.asked.lock().is_empty());
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::ChannelName;
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, Rate, RateError};
 use origin::origin;
 pub use origin::{Origin, is_own};
 pub use secret::Secret;

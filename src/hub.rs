@@ -16,10 +16,11 @@ mod subscriber;
 mod tests;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::broker::{Broker, TopicSubscription};
@@ -28,8 +29,8 @@ use crate::lifecycle::Lifecycle;
 use crate::memory::MemoryBudget;
 use crate::store::{Store, StoreError};
 
-use feed::{Feed, Message};
-use relay::Inlet;
+use feed::Feed;
+use relay::{Inlet, Message};
 use shrink::{Footprint, Usage};
 pub use subscriber::{Offer, SLOW_READER, Subscriber, Wake};
 
@@ -80,7 +81,7 @@ pub enum SubscribeError {
     OutOfRange(#[from] OutOfRange),
     /// The channel's head could not be read.
     #[error("the log cannot be read")]
-    Store(#[source] StoreError),
+    Store(#[from] StoreError),
     /// The instance is shutting down.
     #[error("the hub is closing")]
     Closing,
@@ -177,7 +178,7 @@ impl Hub {
     }
 
     fn put(&self, channel: &ChannelName, message: Message) {
-        if let Some(handle) = self.feeds().get(channel) {
+        if let Some(handle) = self.feeds.lock().get(channel) {
             handle.inlet.put(message);
         }
     }
@@ -185,7 +186,7 @@ impl Hub {
     /// Whether this instance has subscribers of a channel.
     #[must_use]
     pub fn has_feed(&self, channel: &ChannelName) -> bool {
-        self.feeds().contains_key(channel)
+        self.feeds.lock().contains_key(channel)
     }
 
     /// Subscribes to a channel.
@@ -204,8 +205,7 @@ impl Hub {
         let joined = match asked {
             Err(SubscribeError::OutOfRange(OutOfRange::Ahead)) => {
                 // The client may have read what is committed and not published yet.
-                let channel = self.store.channel_get(channel).await;
-                let channel = channel.map_err(SubscribeError::Store)?;
+                let channel = self.store.channel_get(channel).await?;
                 let committed = channel.map(|channel| (channel.no, channel.seq));
                 subscription.ask(&subscriber, from, committed).await?
             }
@@ -215,7 +215,7 @@ impl Hub {
     }
 
     fn open(self: &Arc<Self>, channel: &ChannelName) -> Subscription {
-        let mut feeds = self.feeds();
+        let mut feeds = self.feeds.lock();
         let handle = feeds
             .entry(channel.clone())
             .or_insert_with(|| self.start_feed(channel));
@@ -274,12 +274,12 @@ impl Hub {
     ///
     /// Fails when the log cannot be read.
     pub async fn check_heads(&self) -> Result<(), StoreError> {
-        let names: Vec<_> = self.feeds().keys().cloned().collect();
+        let names: Vec<_> = self.feeds.lock().keys().cloned().collect();
         if names.is_empty() {
             return Ok(());
         }
         let channels = self.store.channel_heads(&names).await?;
-        let feeds = self.feeds();
+        let feeds = self.feeds.lock();
         for channel in channels {
             if let Some(handle) = feeds.get(&channel.name) {
                 handle.inlet.announce(&channel);
@@ -291,7 +291,8 @@ impl Hub {
     /// Resolves when everything that was published so far has been offered to its subscribers.
     pub async fn settle(&self) {
         let inlets: Vec<_> = self
-            .feeds()
+            .feeds
+            .lock()
             .values()
             .map(|handle| handle.inlet.clone())
             .collect();
@@ -306,7 +307,7 @@ impl Hub {
     /// Channels with local subscribers.
     #[must_use]
     pub fn feed_count(&self) -> usize {
-        self.feeds().len()
+        self.feeds.lock().len()
     }
 
     /// The bytes that feeds keep: of at most [`HubOptions::event_memory`].
@@ -321,12 +322,8 @@ impl Hub {
         self.log_reads.load(Ordering::Relaxed)
     }
 
-    fn feeds(&self) -> MutexGuard<'_, HashMap<ChannelName, Handle>> {
-        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn release(&self, channel: &ChannelName) {
-        let mut feeds = self.feeds();
+        let mut feeds = self.feeds.lock();
         if let Some(handle) = feeds.get_mut(channel) {
             handle.subscriptions -= 1;
             if handle.subscriptions == 0 {

@@ -14,14 +14,15 @@ mod unfinished;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::config::LimitsConfig;
+use crate::config::{LimitsConfig, Rate};
 use crate::contract::EventClass;
 
 pub use address::ClientAddress;
@@ -31,7 +32,6 @@ use kept::Kept;
 pub use places::Place;
 use places::{Full, Places};
 use rate::{Bucket, Pace};
-pub use rate::{Rate, RateError};
 pub use refusals::Limit;
 use refusals::Refusals;
 pub use unfinished::{GivenUp, UnfinishedMessage, UnfinishedMessages};
@@ -82,7 +82,7 @@ impl Knocks {
         let Some(pace) = &self.pace else {
             return Ok(());
         };
-        let mut left = lock(&self.left);
+        let mut left = self.left.lock();
         let bucket = left.get(key, |bucket| !bucket.is_full(now));
         bucket.take(pace, now)
     }
@@ -129,16 +129,12 @@ impl Limits {
             users: Arc::new(Places::new(None, config.max_connections_per_user)),
             stream_knocks: Knocks::new(knocks.times(STREAMS_PER_SESSION as u64)),
             session_knocks: Knocks::new(knocks),
-            own: Paces {
-                commands: Pace::of(config.command_rate),
-                reads: Pace::of(config.read_rate),
-                signals: Pace::of(config.signal_rate),
-            },
-            shared: Paces {
-                commands: Pace::of(config.user_command_rate),
-                reads: Pace::of(config.user_read_rate),
-                signals: Pace::of(config.user_signal_rate),
-            },
+            own: Paces::new(config.command_rate, config.read_rate, config.signal_rate),
+            shared: Paces::new(
+                config.user_command_rate,
+                config.user_read_rate,
+                config.user_signal_rate,
+            ),
             budgets: Mutex::default(),
             refusals: Refusals::default(),
             unfinished: UnfinishedMessages::new(max_message),
@@ -169,13 +165,12 @@ impl Limits {
     pub fn stream(&self, peer: IpAddr) -> Result<Place<IpAddr>, Exceeded> {
         let peer = ClientAddress::new(peer);
         let key = (!peer.is_in(&self.0.trusted)).then(|| peer.key());
-        if let Some(key) = key
-            && let Err(retry_after) = self.0.stream_knocks.take(key, self.now())
-        {
-            return Err(self.exceeded(Limit::TcpConnectRatePerIp, retry_after, peer));
-        }
-        let limits = (Limit::TcpConnections, Limit::TcpConnectionsPerIp);
-        self.take(&self.0.streams, key, limits, peer)
+        let limits = [
+            Limit::TcpConnectRatePerIp,
+            Limit::TcpConnections,
+            Limit::TcpConnectionsPerIp,
+        ];
+        self.take(&self.0.streams, &self.0.stream_knocks, key, limits, peer)
     }
 
     /// Counts a session until the place is dropped.
@@ -184,22 +179,35 @@ impl Limits {
     ///
     /// There are too many, or too many of this address, or too many new ones.
     pub fn session(&self, client: ClientAddress) -> Result<Place<IpAddr>, Exceeded> {
-        let knocked = self.0.session_knocks.take(client.key(), self.now());
-        if let Err(retry_after) = knocked {
-            return Err(self.exceeded(Limit::ConnectRatePerIp, retry_after, client));
-        }
         let key = Some(client.key());
-        let limits = (Limit::Connections, Limit::ConnectionsPerIp);
-        self.take(&self.0.sessions, key, limits, client)
+        let limits = [
+            Limit::ConnectRatePerIp,
+            Limit::Connections,
+            Limit::ConnectionsPerIp,
+        ];
+        self.take(
+            &self.0.sessions,
+            &self.0.session_knocks,
+            key,
+            limits,
+            client,
+        )
     }
 
+    /// Without a key neither the rate nor the number of an address is limited.
     fn take(
         &self,
         places: &Arc<Places<IpAddr>>,
+        knocks: &Knocks,
         key: Option<IpAddr>,
-        (total, per_key): (Limit, Limit),
+        [rate, total, per_key]: [Limit; 3],
         client: ClientAddress,
     ) -> Result<Place<IpAddr>, Exceeded> {
+        if let Some(key) = key
+            && let Err(retry_after) = knocks.take(key, self.now())
+        {
+            return Err(self.exceeded(rate, retry_after, client));
+        }
         places.take(key).map_err(|full| match full {
             Full::Total => self.exceeded(total, FULL_RETRY, client),
             Full::Key => self.exceeded(per_key, FULL_RETRY, client),
@@ -211,6 +219,12 @@ impl Limits {
         Exceeded { limit, retry_after }
     }
 
+    /// Counts that a limit was met by a client that is connected, whose log line others write.
+    fn met(&self, limit: Limit, retry_after: Duration) -> Exceeded {
+        self.0.refusals.count(limit);
+        Exceeded { limit, retry_after }
+    }
+
     /// Counts a user's connection until the place is dropped.
     ///
     /// # Errors
@@ -218,14 +232,7 @@ impl Limits {
     /// The user has too many.
     pub fn user_connection(&self, actor: &str) -> Result<Place<String>, Exceeded> {
         let place = self.0.users.take(Some(actor.to_owned()));
-        place.map_err(|_| {
-            let limit = Limit::ConnectionsPerUser;
-            self.0.refusals.count(limit);
-            Exceeded {
-                limit,
-                retry_after: FULL_RETRY,
-            }
-        })
+        place.map_err(|_| self.met(Limit::ConnectionsPerUser, FULL_RETRY))
     }
 
     /// What all connections of a user may do together; `None` if that is not limited.
@@ -235,7 +242,7 @@ impl Limits {
             return None;
         }
         let now = self.now();
-        let mut budgets = lock(&self.0.budgets);
+        let mut budgets = self.0.budgets.lock();
         let budget = budgets.get(actor.to_owned(), |budget| {
             Arc::strong_count(budget) > 1 || !budget.is_full(now)
         });
@@ -264,9 +271,7 @@ impl Limits {
     /// Notes that a connection sends faster than anybody can work.
     #[must_use]
     pub fn inbox_is_full(&self, retry_after: Duration) -> Exceeded {
-        let limit = Limit::Inbox;
-        self.0.refusals.count(limit);
-        Exceeded { limit, retry_after }
+        self.met(Limit::Inbox, retry_after)
     }
 
     /// Takes a message out of what a connection and its user may do.
@@ -281,22 +286,16 @@ impl Limits {
         shared: Option<&Budget>,
     ) -> Result<(), Exceeded> {
         let now = self.now();
-        let refused = |limit| {
-            move |retry_after| {
-                self.0.refusals.count(limit);
-                Exceeded { limit, retry_after }
-            }
-        };
         let paces = &self.0.own;
         own.take(class, paces, now).map_err(|wait| {
             // Who comes again is not to meet the other one.
             let shared = shared.map(|shared| shared.wait(class, &self.0.shared, now));
-            refused(Limit::of(class))(wait.max(shared.unwrap_or_default()))
+            self.met(Limit::of(class), wait.max(shared.unwrap_or_default()))
         })?;
         let Some(shared) = shared else { return Ok(()) };
         shared.take(class, &self.0.shared, now).map_err(|wait| {
             own.give_back(class, paces);
-            refused(Limit::of_user(class))(wait)
+            self.met(Limit::of_user(class), wait)
         })
     }
 
@@ -307,11 +306,7 @@ impl Limits {
     /// It is too much.
     pub fn spend_shared(&self, class: EventClass, shared: &Budget) -> Result<(), Exceeded> {
         let taken = shared.take(class, &self.0.shared, self.now());
-        taken.map_err(|retry_after| {
-            let limit = Limit::of_user(class);
-            self.0.refusals.count(limit);
-            Exceeded { limit, retry_after }
-        })
+        taken.map_err(|wait| self.met(Limit::of_user(class), wait))
     }
 
     /// Takes what a read has given out of what a connection and its user may read: 64 KiB cost as much as a read. It is
@@ -356,7 +351,7 @@ impl Limits {
             refused: self.0.refusals.counts(),
             tcp_connections: self.0.streams.total(),
             sessions: self.0.sessions.total(),
-            users: lock(&self.0.budgets).len(),
+            users: self.0.budgets.lock().len(),
             unfinished_bytes: self.0.unfinished.bytes(),
             unfinished_given_up: self.0.unfinished.given_up(),
         }
@@ -366,10 +361,6 @@ impl Limits {
     fn now(&self) -> u64 {
         u64::try_from(self.0.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ mod told;
 mod view;
 
 use std::future::pending;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -146,7 +147,7 @@ impl Presence {
     /// Who is in a project, from memory.
     #[must_use]
     pub fn roster(&self, project: &ProjectId, asker: &Actor) -> Roster {
-        let (people, count) = self.state().roster(&key(project, asker));
+        let (people, count) = self.state.lock().view.roster(&key(project, asker));
         let people = people
             .iter()
             .map(|(user, entry)| told::person(user, entry).into());
@@ -159,7 +160,8 @@ impl Presence {
     /// The instances that are alive, and their clients.
     #[must_use]
     pub fn cluster(&self) -> Cluster {
-        self.state().cluster(self.connections.count())
+        let connections = self.connections.count();
+        self.state.lock().members.cluster(connections)
     }
 
     /// Beats while there may be others, and waits for those whose time to come back runs out. Nothing runs while
@@ -171,7 +173,7 @@ impl Presence {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let next = self.state().next_expiry();
+            let next = self.state.lock().own.next_expiry();
             tokio::select! {
                 () = self.broker.status_changed() => self.beat(),
                 _ = beat.tick(), if self.broker.is_shared() => self.beat(),
@@ -191,9 +193,9 @@ impl Presence {
 
     /// Changes something, then tells and publishes what follows from it.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let result = change(&mut state);
-        for told in state.take_told() {
+        for told in state.view.take_told() {
             let channel = told.key.project.channel();
             if self.hub.has_feed(&channel) {
                 self.hub.signal_here(&channel, &told::signal(&told));
@@ -207,10 +209,6 @@ impl Presence {
             }
         }
         result
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
-use crate::domain::{Action, ChannelName, Event, EventType, Identity, ProjectId};
+use crate::domain::{Action, Identity, ProjectId};
 use crate::hub::Subscriber;
 use crate::limits::{Budget, READ_UNIT};
 use crate::store::StoreError;
@@ -29,8 +29,7 @@ pub use crate::contract::schema::event::RevokedReason;
 use access::Access;
 pub use access::{Refreshed, unseen};
 pub use resume::{Reset, Resumed};
-pub use rooms::Delivery;
-use rooms::Rooms;
+pub use rooms::{Delivery, Rooms};
 use signal::Signals;
 
 /// See the module.
@@ -42,7 +41,8 @@ pub struct Session {
     /// How the session's events are spelled.
     pub style: EventStyle,
     access: Access,
-    rooms: Rooms,
+    /// What the session is subscribed to.
+    pub rooms: Rooms,
     signals: Signals,
     /// Whether the client counts as present in the projects that it is subscribed to.
     attends: bool,
@@ -129,65 +129,6 @@ impl Session {
         self
     }
 
-    /// Ends all subscriptions.
-    pub fn close(&self) {
-        self.rooms.close();
-    }
-
-    /// The cursor of all channels of the session.
-    #[must_use]
-    pub fn cursor(&self) -> String {
-        self.rooms.cursor()
-    }
-
-    /// The cursor of all channels but one, of which the client is told that it was turned out.
-    #[must_use]
-    pub fn cursor_without(&self, channel: &ChannelName) -> String {
-        self.rooms.cursor_without(channel)
-    }
-
-    /// The cursor of all channels, if the client has none of late because it did not want to hear of what happened.
-    #[must_use]
-    pub fn overdue_cursor(&self) -> Option<String> {
-        self.rooms.overdue_cursor()
-    }
-
-    /// Notes that the client was told that it was turned out of a channel.
-    pub fn uncover(&self, channel: &ChannelName) {
-        self.rooms.uncover(channel);
-    }
-
-    /// Lets a channel's events follow an answer that is on its way, if it carries the state before them. Whether they
-    /// waited for it.
-    #[must_use]
-    pub fn release(&self, channel: &ChannelName) -> bool {
-        self.rooms.release(channel)
-    }
-
-    /// Whether events wait for an answer, or until it is certain that the client may hear them.
-    #[must_use]
-    pub fn is_holding(&self) -> bool {
-        self.rooms.is_holding()
-    }
-
-    /// Whether the session is subscribed to a channel.
-    #[must_use]
-    pub fn has_joined(&self, channel: &ChannelName) -> bool {
-        self.rooms.contains(channel)
-    }
-
-    /// Whether the client may hear what is said in a channel: perhaps not yet; `None` if not any more.
-    #[must_use]
-    pub fn hears(&self, channel: &ChannelName) -> Option<bool> {
-        self.rooms.hears(channel)
-    }
-
-    /// Whether the client wants to hear of such events, or signals, in a channel.
-    #[must_use]
-    pub fn wants(&self, channel: &ChannelName, event_type: &EventType) -> bool {
-        self.rooms.wants(channel, event_type)
-    }
-
     /// Makes of a command what is meant by a client that has shown who it is. Comes before [`Session::submit`].
     pub fn own(&self, command: &mut CommandRequest) {
         if self.identity().is_some() {
@@ -209,11 +150,6 @@ impl Session {
             Request::Publish(publication) => Some(self.app.writer().queue_of(&publication.channel)),
             _ => None,
         }
-    }
-
-    /// Takes [`Delivery::Told`] back: the event could not be delivered and will be offered again.
-    pub fn not_told(&self, event: &Event) {
-        self.rooms.not_told(event);
     }
 
     /// Serves a request. Events of what it subscribes to go to the subscriber.

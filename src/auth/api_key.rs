@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -187,7 +187,7 @@ pub(super) struct Uses {
 impl Uses {
     /// Notes that a key is used, unless that was done a moment ago.
     pub(super) async fn note(&self, store: &Store, key: &ApiKey, now: Timestamp) {
-        if !self.noting().insert(key.name.clone()) {
+        if !self.noting.lock().insert(key.name.clone()) {
             return;
         }
         let noted = Timestamp::from_millis(now.as_millis().saturating_sub(NOTED_EVERY));
@@ -198,11 +198,7 @@ impl Uses {
                 "cannot note that an API key is used"
             );
         }
-        self.noting().remove(&key.name);
-    }
-
-    fn noting(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.noting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.noting.lock().remove(&key.name);
     }
 }
 

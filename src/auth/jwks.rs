@@ -4,10 +4,11 @@ mod fetch;
 mod set;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::Header;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -102,8 +103,7 @@ impl Jwks {
     }
 
     pub(super) fn known(&self) -> Known {
-        let known = self.known.lock();
-        known.unwrap_or_else(PoisonError::into_inner).clone()
+        self.known.lock().clone()
     }
 
     async fn keep_current(&self, refresh: Duration) {
@@ -139,7 +139,7 @@ impl Jwks {
 
     async fn read_or_keep(&self) {
         if let Err(error) = self.read().await {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known.lock();
             known.is_current = false;
             tracing::warn!(
                 error = &*error,
@@ -152,7 +152,7 @@ impl Jwks {
     async fn read(&self) -> Result<(), ReadError> {
         let (source, as_of) = (self.source.clone(), Clock.now());
         let keys = tokio::task::spawn_blocking(move || source.read()).await??;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if known.keys.len() != keys.len() {
             tracing::info!(keys = keys.len(), "read AUTH_JWKS");
         }

@@ -2,8 +2,9 @@
 //! equal to it, after every change and after every reconnect.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::{BrokerStatus, Handler};
@@ -54,7 +55,7 @@ impl Topics {
         handler: Handler,
         status: watch::Receiver<BrokerStatus>,
     ) -> Place {
-        let mut wanted = self.lock();
+        let mut wanted = self.wanted.lock();
         wanted.next_id += 1;
         let id = wanted.next_id;
         let topic = Topic {
@@ -75,14 +76,14 @@ impl Topics {
     }
 
     pub(super) fn handler(&self, name: &str) -> Option<Handler> {
-        let wanted = self.lock();
+        let wanted = self.wanted.lock();
         let topic = wanted.by_name.get(name)?;
         Some(Arc::clone(&topic.handler))
     }
 
     /// Starts over with a connection that is subscribed to nothing; all that is wanted.
     pub(super) fn all(&self) -> Vec<Arc<str>> {
-        let mut wanted = self.lock();
+        let mut wanted = self.wanted.lock();
         wanted.touched.clear();
         for topic in wanted.by_name.values() {
             topic.confirmed.send_replace(false);
@@ -92,12 +93,12 @@ impl Topics {
 
     /// Forgets what has changed, while there is no connection to which it matters: the next begins with all.
     pub(super) fn forget_changes(&self) {
-        self.lock().touched.clear();
+        self.wanted.lock().touched.clear();
     }
 
     /// What has changed since the last look, for a connection with these subscriptions.
     pub(super) fn change(&self, subscribed: &HashSet<Arc<str>>) -> Option<Change> {
-        let mut wanted = self.lock();
+        let mut wanted = self.wanted.lock();
         let mut change = Change::default();
         for name in std::mem::take(&mut wanted.touched) {
             match (wanted.by_name.get(&name), subscribed.contains(&name)) {
@@ -113,14 +114,10 @@ impl Topics {
     }
 
     pub(super) fn confirm(&self, names: &[Arc<str>]) {
-        let wanted = self.lock();
+        let wanted = self.wanted.lock();
         for topic in names.iter().filter_map(|name| wanted.by_name.get(name)) {
             topic.confirmed.send_replace(true);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Wanted> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,7 +132,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn confirmation(&self) -> (watch::Receiver<bool>, watch::Receiver<BrokerStatus>) {
-        let wanted = self.topics.lock();
+        let wanted = self.topics.wanted.lock();
         let ours = wanted
             .by_name
             .get(&self.name)
@@ -151,7 +148,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut wanted = self.topics.lock();
+        let mut wanted = self.topics.wanted.lock();
         let ours = wanted.by_name.get(&self.name);
         if ours.is_some_and(|topic| topic.id == self.id) {
             let topic = wanted.by_name.remove(&self.name);
@@ -219,7 +216,7 @@ mod tests {
             drop(subscribe(&topics, &name.to_string()));
         }
         topics.forget_changes();
-        assert!(topics.lock().touched.is_empty());
+        assert!(topics.wanted.lock().touched.is_empty());
         assert_eq!(topics.all(), names(&["a"]));
     }
 

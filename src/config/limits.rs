@@ -1,10 +1,15 @@
 //! Settings of how much clients may do. Those that are older stand with what they belong to.
 
+use std::fmt;
+use std::str::FromStr;
+
 use clap::Args;
 use ipnet::IpNet;
 
 use super::value::{count, memory, network};
-use crate::limits::Rate;
+
+/// Most times per second, and at once.
+const MAX_RATE: u64 = 1_000_000;
 
 /// How much clients may do.
 #[derive(Debug, Clone, Args)]
@@ -135,4 +140,65 @@ pub struct LimitsConfig {
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100)
     )]
     pub max_depth: usize,
+}
+
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// As often as one likes.
+    Unlimited,
+    /// So often.
+    At {
+        /// In the long run.
+        per_second: u64,
+        /// All at once, after a pause.
+        burst: u64,
+    },
+}
+
+/// A text that is no rate.
+#[derive(Debug, thiserror::Error)]
+#[error("a rate is written as <per second>/<at once>, such as 200/2000, or none")]
+pub struct RateError;
+
+impl Rate {
+    /// So many times as often.
+    pub(crate) const fn times(self, times: u64) -> Self {
+        match self {
+            Self::Unlimited => self,
+            Self::At { per_second, burst } => Self::At {
+                per_second: per_second * times,
+                burst: burst * times,
+            },
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        if text == "none" {
+            return Ok(Self::Unlimited);
+        }
+        let number = |text: &str| {
+            let number = text.parse().ok();
+            let number = number.filter(|number| (1..=MAX_RATE).contains(number));
+            number.ok_or(RateError)
+        };
+        let (per_second, burst) = text.split_once('/').ok_or(RateError)?;
+        Ok(Self::At {
+            per_second: number(per_second)?,
+            burst: number(burst)?,
+        })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unlimited => f.write_str("none"),
+            Self::At { per_second, burst } => write!(f, "{per_second}/{burst}"),
+        }
+    }
 }

@@ -246,6 +246,7 @@ text_type! {
 }
 text_type! {
     /// One running server among several, made anew at every start. Twelve characters of lower-case hexadecimal.
+    #[derive(Serialize, Deserialize)]
     InstanceId
 }
 

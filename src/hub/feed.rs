@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::page::{self, Found, Page, PageRead, READ_RETRY, Turns};
-use super::relay::{Heard, Queued};
+use super::relay::{Heard, Message, Queued};
 use super::ring::{Ring, weight};
 use super::shrink::Footprint;
 use super::slot::Slot;
@@ -29,31 +29,6 @@ const BLOCKED_TICK: Duration = Duration::from_millis(250);
 /// After how many ticks even those are looked at for whom the log must be read, though nothing says that they have room:
 /// else each of them could cost a page of the log with every tick.
 const TICKS_PER_READ: u32 = 8;
-
-/// What a feed is told.
-pub(super) enum Message {
-    /// Events that this instance has committed.
-    Committed(Arc<[Arc<Event>]>),
-    /// Events, as another instance says.
-    Events(Arc<[Arc<Event>]>),
-    Announced,
-    Signal(Arc<Signal>),
-    Subscribe {
-        id: u64,
-        subscriber: Arc<dyn Subscriber>,
-        from: From,
-        /// The channel's number, and how far its log reaches at least, if that was read.
-        committed: Option<(ChannelNo, Seq)>,
-        reply: oneshot::Sender<Result<Joined, SubscribeError>>,
-    },
-    Unsubscribe {
-        id: u64,
-        reply: Option<oneshot::Sender<()>>,
-    },
-    Settle(oneshot::Sender<()>),
-    /// Others need memory more: forget so many bytes, which can be read from the log again.
-    GiveUp(usize),
-}
 
 /// What is known of the channel, once its head has been read.
 struct Log {
@@ -252,14 +227,14 @@ impl Feed {
     async fn read_head(&mut self) -> Result<Log, SubscribeError> {
         if self.unreadable.is_some_and(|at| at.elapsed() < READ_RETRY) {
             let late = "the head could not be read a moment ago";
-            return Err(SubscribeError::Store(StoreError::Unavailable(late.into())));
+            return Err(StoreError::Unavailable(late.into()).into());
         }
         // What is committed before is in the head that is read, and what is committed after is heard of.
         self.confirmation.wait().await;
         // Boxed, because a feed would have room for it as long as it lives, and it is large.
         let read = Box::pin(self.store.channel_get(&self.channel)).await;
         self.unreadable = read.is_err().then(Instant::now);
-        let Some(channel) = read.map_err(SubscribeError::Store)? else {
+        let Some(channel) = read? else {
             return Ok(Log { no: None, head: 0 });
         };
         let pruned = channel.pruned_seq;
@@ -436,7 +411,7 @@ impl Feed {
 
     fn any_waiting(&self) -> bool {
         let mut slots = self.slots.iter();
-        slots.any(|slot| slot.waiting || slot.missed.is_waiting())
+        slots.any(|slot| slot.waiting || slot.missed.waiting)
     }
 
     /// Offers events anew. With `even_from_log` also to those for whom the log must be read, although they may have taken
@@ -446,7 +421,7 @@ impl Feed {
         for slot in &mut slots {
             let costs_a_read = !even_from_log && self.find(slot.position + 1).is_none();
             slot.waiting &= costs_a_read && !slot.has_taken();
-            slot.missed.retry();
+            slot.missed.waiting = false;
         }
         self.slots = slots;
     }

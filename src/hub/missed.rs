@@ -17,7 +17,7 @@ const MAX_MISSED: usize = 1024;
 pub(super) struct Missed {
     signals: VecDeque<Arc<Signal>>,
     /// Nothing is tried until there is room again.
-    waiting: bool,
+    pub(super) waiting: bool,
 }
 
 impl Missed {
@@ -58,16 +58,6 @@ impl Missed {
         if self.signals.is_empty() && self.signals.capacity() > 0 {
             self.signals = VecDeque::new();
         }
-    }
-
-    /// Whether it is of use to be woken.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.waiting
-    }
-
-    /// Tries again from now on.
-    pub(super) fn retry(&mut self) {
-        self.waiting = false;
     }
 
     /// Keeps a signal for later if it must not get lost.
@@ -163,7 +153,7 @@ mod tests {
         ] {
             missed.tell(&reader, &channel(), &signal(name, of), &wake);
         }
-        assert!(missed.is_waiting());
+        assert!(missed.waiting);
         *reader.room.lock().unwrap() = 9;
         missed.catch_up(&reader, &channel(), &wake);
         assert_eq!(
@@ -171,10 +161,10 @@ mod tests {
             ["join"],
             "it waits to be woken"
         );
-        missed.retry();
+        missed.waiting = false;
         missed.catch_up(&reader, &channel(), &wake);
         assert_eq!(*reader.told.lock().unwrap(), ["join", "update", "leave"]);
-        assert!(!missed.is_waiting() && missed.signals.is_empty());
+        assert!(!missed.waiting && missed.signals.is_empty());
     }
 
     #[test]

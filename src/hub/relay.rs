@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use super::feed::Message;
 use super::ring::weight;
+use super::{From, Joined, SubscribeError, Subscriber};
 use crate::domain::{
     Actor, ChannelName, ChannelNo, ConnectionId, Event, EventId, EventType, Seq, Signal, Timestamp,
 };
@@ -72,7 +72,7 @@ pub(super) fn events(events: &[Arc<Event>]) -> Vec<Bytes> {
             bytes <= MESSAGE_BYTES
         });
         let (these, later) = rest.split_at(fitting.count().max(1));
-        let these = these.iter().map(|event| RelayedEvent::from(&**event));
+        let these = these.iter().map(|event| RelayedEvent::new(event));
         messages.extend(encode(&Relayed::Events(these.collect())));
         rest = later;
     }
@@ -110,8 +110,8 @@ pub(super) fn decode(channel: &ChannelName, message: &[u8]) -> serde_json::Resul
     })
 }
 
-impl<'a> From<&'a Event> for RelayedEvent<'a> {
-    fn from(event: &'a Event) -> Self {
+impl<'a> RelayedEvent<'a> {
+    fn new(event: &'a Event) -> Self {
         Self {
             no: event.channel_no.0,
             seq: event.seq,
@@ -143,6 +143,31 @@ impl RelayedEvent<'_> {
             origin: self.origin,
         }
     }
+}
+
+/// What a feed is told.
+pub(super) enum Message {
+    /// Events that this instance has committed.
+    Committed(Arc<[Arc<Event>]>),
+    /// Events, as another instance says.
+    Events(Arc<[Arc<Event>]>),
+    Announced,
+    Signal(Arc<Signal>),
+    Subscribe {
+        id: u64,
+        subscriber: Arc<dyn Subscriber>,
+        from: From,
+        /// The channel's number, and how far its log reaches at least, if that was read.
+        committed: Option<(ChannelNo, Seq)>,
+        reply: oneshot::Sender<Result<Joined, SubscribeError>>,
+    },
+    Unsubscribe {
+        id: u64,
+        reply: Option<oneshot::Sender<()>>,
+    },
+    Settle(oneshot::Sender<()>),
+    /// Others need memory more: forget so many bytes, which can be read from the log again.
+    GiveUp(usize),
 }
 
 /// What this instance has heard of a channel's log.

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::Hub;
-use super::feed::Message;
+use super::relay::Message;
 use crate::memory::{Held, MemoryBudget};
 
 /// Pause between two rounds, in which the feeds that were asked forget.
@@ -85,7 +85,8 @@ impl Hub {
     fn shrink_coldest(&self) {
         let mut excess = self.memory.used().saturating_sub(low_mark(&self.memory));
         let mut feeds: Vec<_> = self
-            .feeds()
+            .feeds
+            .lock()
             .values()
             .map(|handle| {
                 let usage = &handle.usage;

@@ -33,16 +33,16 @@ impl Reader {
     }
 
     fn told(&self) -> Vec<Seq> {
-        self.told.lock().unwrap().clone()
+        self.told.lock().clone()
     }
 
     fn closed(&self) -> Option<&'static str> {
-        *self.closed.lock().unwrap()
+        *self.closed.lock()
     }
 
     fn make_room(&self) {
         self.room.store(usize::MAX, Ordering::Relaxed);
-        if let Some(wake) = self.wake.lock().unwrap().take() {
+        if let Some(wake) = self.wake.lock().take() {
             wake.notify_one();
         }
     }
@@ -51,7 +51,7 @@ impl Reader {
 impl Subscriber for Reader {
     fn offer(&self, event: &Event) -> Offer {
         assert_eq!(self.closed(), None, "nothing comes after the end");
-        let mut told = self.told.lock().unwrap();
+        let mut told = self.told.lock();
         if told.len() >= self.room.load(Ordering::Relaxed) {
             return Offer::Full;
         }
@@ -60,8 +60,8 @@ impl Subscriber for Reader {
     }
 
     fn signal(&self, _: &ChannelName, _: &Signal) -> Offer {
-        let told = self.told.lock().unwrap().len();
-        self.signals.lock().unwrap().push(told);
+        let told = self.told.lock().len();
+        self.signals.lock().push(told);
         Offer::Taken
     }
 
@@ -70,11 +70,11 @@ impl Subscriber for Reader {
     }
 
     fn wake_when_writable(&self, wake: &Wake) {
-        *self.wake.lock().unwrap() = Some(Arc::clone(wake));
+        *self.wake.lock() = Some(Arc::clone(wake));
     }
 
     fn close(&self, reason: &'static str) {
-        *self.closed.lock().unwrap() = Some(reason);
+        *self.closed.lock() = Some(reason);
     }
 }
 
@@ -384,18 +384,18 @@ async fn signals_are_for_those_who_were_told_what_happened_before() {
         .hub
         .signal_here(&stage.channel, &signal(Some(lasting)));
     stage.hub.settle().await;
-    assert_eq!(*quick.signals.lock().unwrap(), [3, 3]);
-    assert!(slow.signals.lock().unwrap().is_empty());
+    assert_eq!(*quick.signals.lock(), [3, 3]);
+    assert!(slow.signals.lock().is_empty());
     slow.make_room();
     let told = async {
-        while slow.signals.lock().unwrap().is_empty() {
+        while slow.signals.lock().is_empty() {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(5), told)
         .await
         .unwrap();
-    assert_eq!(*slow.signals.lock().unwrap(), [3], "the one that lasts");
+    assert_eq!(*slow.signals.lock(), [3], "the one that lasts");
 }
 
 /// Born on another instance, of which nothing was heard: the comparison of heads finds it by its name.

@@ -3,41 +3,42 @@
 use std::time::Duration;
 
 use super::rate::{Bucket, Pace};
+use crate::config::Rate;
 use crate::contract::EventClass;
 
 /// Bytes of an answer that cost as much as a read.
 pub const READ_UNIT: usize = 64 * 1024;
 
-/// How quickly budgets fill up; what has no pace is not limited.
+/// How quickly budgets fill up, by class of message; what has no pace is not limited.
 #[derive(Debug)]
-pub(super) struct Paces {
-    pub(super) commands: Option<Pace>,
-    pub(super) reads: Option<Pace>,
-    pub(super) signals: Option<Pace>,
-}
+pub(super) struct Paces([Option<Pace>; 3]);
 
 impl Paces {
+    pub(super) fn new(commands: Rate, reads: Rate, signals: Rate) -> Self {
+        Self([commands, reads, signals].map(Pace::of))
+    }
+
     pub(super) fn are_unlimited(&self) -> bool {
-        self.commands.is_none() && self.reads.is_none() && self.signals.is_none()
+        self.0.iter().all(Option::is_none)
     }
 
     fn of(&self, class: EventClass) -> Option<&Pace> {
-        let pace = match class {
-            EventClass::Command => &self.commands,
-            EventClass::Read => &self.reads,
-            EventClass::Signal => &self.signals,
-        };
-        pace.as_ref()
+        self.0[place(class)].as_ref()
+    }
+}
+
+/// Where a class stands, in paces and in budgets.
+const fn place(class: EventClass) -> usize {
+    match class {
+        EventClass::Command => 0,
+        EventClass::Read => 1,
+        EventClass::Signal => 2,
     }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Budget {
-    commands: Bucket,
-    reads: Bucket,
-    signals: Bucket,
-}
+pub struct Budget([Bucket; 3]);
 
 impl Budget {
     pub(super) fn take(&self, class: EventClass, paces: &Paces, now: u64) -> Result<(), Duration> {
@@ -49,9 +50,9 @@ impl Budget {
 
     /// Takes what was read, after the fact.
     pub(super) fn owe_read(&self, bytes: usize, paces: &Paces, now: u64) {
-        if let Some(pace) = &paces.reads {
+        if let Some(pace) = paces.of(EventClass::Read) {
             let nanos = pace.nanos_of(bytes, READ_UNIT);
-            self.reads.owe(pace, now, nanos);
+            self.bucket(EventClass::Read).owe(pace, now, nanos);
         }
     }
 
@@ -67,16 +68,10 @@ impl Budget {
     }
 
     pub(super) fn is_full(&self, now: u64) -> bool {
-        [&self.commands, &self.reads, &self.signals]
-            .iter()
-            .all(|bucket| bucket.is_full(now))
+        self.0.iter().all(|bucket| bucket.is_full(now))
     }
 
     fn bucket(&self, class: EventClass) -> &Bucket {
-        match class {
-            EventClass::Command => &self.commands,
-            EventClass::Read => &self.reads,
-            EventClass::Signal => &self.signals,
-        }
+        &self.0[place(class)]
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
-use super::lock;
+use parking_lot::Mutex;
 
 /// See the module.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl<K: Hash + Eq + Clone> Places<K> {
 
     /// Takes a place; one without a key counts in all alone.
     pub(super) fn take(self: &Arc<Self>, key: Option<K>) -> Result<Place<K>, Full> {
-        let mut taken = self.lock();
+        let mut taken = self.taken.lock();
         if self.max.is_some_and(|max| taken.total >= max) {
             return Err(Full::Total);
         }
@@ -74,19 +74,13 @@ impl<K: Hash + Eq + Clone> Places<K> {
     }
 
     pub(super) fn total(&self) -> usize {
-        self.lock().total
-    }
-}
-
-impl<K> Places<K> {
-    fn lock(&self) -> MutexGuard<'_, Taken<K>> {
-        lock(&self.taken)
+        self.taken.lock().total
     }
 }
 
 impl<K: Hash + Eq> Drop for Place<K> {
     fn drop(&mut self) {
-        let mut taken = self.places.lock();
+        let mut taken = self.places.taken.lock();
         taken.total -= 1;
         if let Some(key) = self.key.take()
             && let Entry::Occupied(mut count) = taken.by_key.entry(key)
@@ -116,7 +110,7 @@ mod tests {
         assert_eq!(places.total(), 3);
         drop((second, other, again));
         assert_eq!(places.total(), 0);
-        assert!(places.lock().by_key.is_empty());
+        assert!(places.taken.lock().by_key.is_empty());
     }
 
     #[test]
@@ -124,7 +118,7 @@ mod tests {
         let places = Arc::new(Places::new(None, None));
         let place = places.take(Some("a")).unwrap();
         assert_eq!(places.total(), 1);
-        assert!(places.lock().by_key.is_empty());
+        assert!(places.taken.lock().by_key.is_empty());
         drop(place);
         assert_eq!(places.total(), 0);
     }

@@ -3,74 +3,12 @@
 //! The generic cell rate algorithm, by ourselves: the crate `governor` keeps pace, clock and start beside each of its
 //! states, and a connection has three of them, which here are eight bytes each.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::config::Rate;
+
 const SECOND: u64 = 1_000_000_000;
-const MAX_RATE: u64 = 1_000_000;
-
-/// A setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// As often as one likes.
-    Unlimited,
-    /// So often.
-    At {
-        /// In the long run.
-        per_second: u64,
-        /// All at once, after a pause.
-        burst: u64,
-    },
-}
-
-/// A text that is no rate.
-#[derive(Debug, thiserror::Error)]
-#[error("a rate is written as <per second>/<at once>, such as 200/2000, or none")]
-pub struct RateError;
-
-impl Rate {
-    /// So many times as often.
-    pub(super) const fn times(self, times: u64) -> Self {
-        match self {
-            Self::Unlimited => self,
-            Self::At { per_second, burst } => Self::At {
-                per_second: per_second * times,
-                burst: burst * times,
-            },
-        }
-    }
-}
-
-impl FromStr for Rate {
-    type Err = RateError;
-
-    fn from_str(text: &str) -> Result<Self, RateError> {
-        if text == "none" {
-            return Ok(Self::Unlimited);
-        }
-        let number = |text: &str| {
-            let number = text.parse().ok();
-            let number = number.filter(|number| (1..=MAX_RATE).contains(number));
-            number.ok_or(RateError)
-        };
-        let (per_second, burst) = text.split_once('/').ok_or(RateError)?;
-        Ok(Self::At {
-            per_second: number(per_second)?,
-            burst: number(burst)?,
-        })
-    }
-}
-
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unlimited => f.write_str("none"),
-            Self::At { per_second, burst } => write!(f, "{per_second}/{burst}"),
-        }
-    }
-}
 
 /// A rate, as a bucket is held to it.
 #[derive(Debug, Clone, Copy)]

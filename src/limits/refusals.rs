@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::rate::{Bucket, Pace, Rate};
+use super::rate::{Bucket, Pace};
+use crate::config::Rate;
 use crate::contract::EventClass;
 
 /// Lines in the log, of each limit.

@@ -4,13 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use futures_util::task::AtomicWaker;
-
-use super::lock;
+use futures_util::future::{AbortHandle, Abortable, Pending, pending};
+use parking_lot::Mutex;
 
 /// The largest unfinished message that is not counted. Each connection has such a buffer anyway.
 const NOT_COUNTED: usize = 16 * 1024;
@@ -81,17 +78,13 @@ impl UnfinishedMessages {
     /// The bytes that are counted now.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.lock().bytes
+        self.0.state.lock().bytes
     }
 
     /// The number of messages that were given up since the start.
     #[must_use]
     pub fn given_up(&self) -> u64 {
-        self.lock().given_up
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.0.state)
+        self.0.state.lock().given_up
     }
 }
 
@@ -109,6 +102,9 @@ impl State {
         given_up
     }
 }
+
+/// Resolves when a message was given up.
+pub type GivenUp = Abortable<Pending<()>>;
 
 /// What is there of one message. It counts until it is set to less, or dropped.
 #[derive(Debug)]
@@ -132,7 +128,7 @@ impl UnfinishedMessage {
         if self.age.is_some() && bytes.abs_diff(self.bytes) < STEP {
             return;
         }
-        let mut state = self.all.lock();
+        let mut state = self.all.0.state.lock();
         if let Some(age) = self.age {
             let Some(message) = state.messages.get_mut(&age) else {
                 // It was given up.
@@ -156,6 +152,18 @@ impl UnfinishedMessage {
         }
     }
 
+    /// As [`UnfinishedMessage::set`]; `given_up` resolves if the message is given up, and is there while it is counted.
+    pub fn watch(&mut self, bytes: usize, given_up: &mut Option<GivenUp>) {
+        self.set(bytes, || {
+            let (handle, registration) = AbortHandle::new_pair();
+            *given_up = Some(Abortable::new(pending(), registration));
+            move || handle.abort()
+        });
+        if !self.is_counted() {
+            *given_up = None;
+        }
+    }
+
     /// Whether the message is counted.
     #[must_use]
     pub fn is_counted(&self) -> bool {
@@ -164,7 +172,7 @@ impl UnfinishedMessage {
 
     fn end(&mut self) {
         let Some(age) = self.age.take() else { return };
-        let mut state = self.all.lock();
+        let mut state = self.all.0.state.lock();
         if let Some(message) = state.messages.remove(&age) {
             state.bytes -= message.bytes;
         }
@@ -177,40 +185,9 @@ impl Drop for UnfinishedMessage {
     }
 }
 
-/// Tells the task that receives a message that it was given up. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct GivenUp(Arc<Signal>);
-
-#[derive(Debug, Default)]
-struct Signal {
-    is_given_up: AtomicBool,
-    task: AtomicWaker,
-}
-
-impl GivenUp {
-    /// What gives the message up.
-    pub fn signal(&self) -> impl FnOnce() + Send + use<> {
-        let signal = Arc::clone(&self.0);
-        move || {
-            signal.is_given_up.store(true, Ordering::Release);
-            signal.task.wake();
-        }
-    }
-
-    /// Resolves when the message was given up.
-    pub fn poll(&self, cx: &Context<'_>) -> Poll<()> {
-        self.0.task.register(cx.waker());
-        if self.0.is_given_up.load(Ordering::Acquire) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -54,16 +55,13 @@ impl<B> PatientBody<B> {
     /// Keeps what came.
     fn keep(&mut self, data: &Bytes) {
         self.buffer.extend_from_slice(data);
-        let given_up = &mut self.given_up;
-        self.unfinished.set(self.buffer.capacity(), || {
-            given_up.insert(GivenUp::default()).signal()
-        });
+        let bytes = self.buffer.capacity();
+        self.unfinished.watch(bytes, &mut self.given_up);
     }
 
     /// Hands on what is there.
     fn whole(&mut self) -> Frame<Bytes> {
-        self.unfinished.set(0, || || {});
-        self.given_up = None;
+        self.unfinished.watch(0, &mut self.given_up);
         Frame::data(std::mem::take(&mut self.buffer).freeze())
     }
 
@@ -77,8 +75,8 @@ impl<B> PatientBody<B> {
 
     /// Resolves when the body is not waited for any longer.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if let Some(given_up) = &self.given_up
-            && given_up.poll(cx).is_ready()
+        if let Some(given_up) = &mut self.given_up
+            && given_up.poll_unpin(cx).is_ready()
         {
             return Poll::Ready(io::ErrorKind::QuotaExceeded.into());
         }

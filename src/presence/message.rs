@@ -13,7 +13,6 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Something that an instance says. Whatever it is, it is a sign of life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Message {
-    #[serde(with = "instance")]
     pub(super) from: InstanceId,
     pub(super) body: Body,
 }
@@ -30,11 +29,7 @@ pub(super) enum Body {
         entry: Option<Entry>,
     },
     /// Tell me what you say of those after this one.
-    Want {
-        #[serde(with = "instance")]
-        of: InstanceId,
-        after: Option<Key>,
-    },
+    Want { of: InstanceId, after: Option<Key> },
     /// The answer to a want.
     Page(Page),
 }
@@ -42,7 +37,6 @@ pub(super) enum Body {
 /// All that an instance says of those who come after `after`, up to the last of them; to the end if there are no more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Page {
-    #[serde(with = "instance")]
     pub(super) to: InstanceId,
     pub(super) version: u64,
     pub(super) after: Option<Key>,
@@ -57,18 +51,6 @@ impl Message {
             return Err(serde::de::Error::custom("too long"));
         }
         serde_json::from_slice(bytes)
-    }
-}
-
-mod instance {
-    use super::{Deserialize, Deserializer, InstanceId, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(id: &InstanceId, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(id.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<InstanceId, D::Error> {
-        Ok(InstanceId::restore(String::deserialize(from)?))
     }
 }
 

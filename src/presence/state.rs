@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use super::entry::{self, Entry, Key};
 use super::message::{Body, Message};
 use super::own::Own;
-use super::view::{Told, View};
-use crate::cluster::{Cluster, Members};
-use crate::domain::{Actor, ConnectionId, Fields, InstanceId, Timestamp};
+use super::view::View;
+use crate::cluster::Members;
+use crate::domain::{ConnectionId, Fields, InstanceId, Timestamp};
 
 use peers::Peer;
 
@@ -33,12 +33,12 @@ pub(super) struct State {
     me: InstanceId,
     grace: Duration,
     limits: Limits,
-    members: Members,
+    pub(super) members: Members,
     peers: HashMap<InstanceId, Peer>,
-    own: Own,
+    pub(super) own: Own,
     /// Changes that this instance has said.
     version: u64,
-    view: View,
+    pub(super) view: View,
     messages: Vec<Message>,
 }
 
@@ -85,11 +85,6 @@ impl State {
         self.own.disconnect(key, now, self.grace);
     }
 
-    /// When somebody's time to come back is over.
-    pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.own.next_expiry()
-    }
-
     /// Those who have not come back in time have left.
     pub(super) fn expire(&mut self, now: Instant) {
         let mut gone = self.own.expire(now);
@@ -121,11 +116,6 @@ impl State {
         true
     }
 
-    /// Who is shown in a project, who asks in any case, and how many there are.
-    pub(super) fn roster(&self, key: &Key) -> (Vec<(Actor, Entry)>, usize) {
-        self.view.roster(key)
-    }
-
     /// Says that this instance is alive.
     pub(super) fn beat(&mut self, connections: usize) {
         let version = self.version;
@@ -133,16 +123,6 @@ impl State {
             connections,
             version,
         });
-    }
-
-    /// The instances and their clients.
-    pub(super) fn cluster(&self, own_connections: usize) -> Cluster {
-        self.members.cluster(own_connections)
-    }
-
-    /// What local subscribers have to be told.
-    pub(super) fn take_told(&mut self) -> Vec<Told> {
-        self.view.take_told()
     }
 
     /// What the other instances have to be told.

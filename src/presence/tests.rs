@@ -222,7 +222,7 @@ impl World {
         let Some(node) = &mut self.nodes[from] else {
             return;
         };
-        for told in node.state.take_told() {
+        for told in node.state.view.take_told() {
             node.log.push(told.change);
             let there = node.heard.contains_key(&told.key);
             assert_eq!(there, told.change != Change::Joined, "{told:?}");
@@ -298,11 +298,11 @@ impl World {
         let mut first = None;
         let instances = alive.len();
         for node in alive {
-            assert_eq!(node.state.cluster(1).instances, instances);
+            assert_eq!(node.state.members.cluster(1).instances, instances);
             let mut shown = BTreeMap::new();
             for project in 0..2 {
                 let nobody = key(project, 99);
-                let (people, count) = node.state.roster(&nobody);
+                let (people, count) = node.state.view.roster(&nobody);
                 let there = present.iter().filter(|key| key.project == nobody.project);
                 assert_eq!(count, there.count());
                 assert_eq!(people.len(), count.min(LIMITS.shown));

@@ -4,10 +4,12 @@
 //! later comes through the project's own log. Commands are judged by the writer, in the transaction.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::Session;
-use super::subscribe::not_heard;
+use parking_lot::Mutex;
+
+use super::read::seq_of;
+use super::{Session, unavailable};
 use crate::auth::AuthError;
 use crate::contract::schema::answer::{Done, RefreshAnswer};
 use crate::contract::schema::event::RevokedReason;
@@ -32,16 +34,6 @@ impl Access {
             required,
             identity: Mutex::new(identity.map(Arc::new)),
         }
-    }
-
-    fn identity(&self) -> Option<Arc<Identity>> {
-        let identity = self.identity.lock();
-        identity.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn replace(&self, identity: Identity) {
-        let known = self.identity.lock();
-        *known.unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(identity));
     }
 }
 
@@ -92,7 +84,7 @@ impl Session {
     /// Who the client has shown to be, if it has.
     #[must_use]
     pub fn identity(&self) -> Option<Arc<Identity>> {
-        self.access.identity()
+        self.access.identity.lock().clone()
     }
 
     /// By whose rights the client is judged; without any it may do everything.
@@ -177,7 +169,7 @@ impl Session {
             return Ok(not_heard(target, self.rights().as_deref()));
         }
         let document = read.await?;
-        let is_newer = super::join::seq_of(&document) > standing.as_of;
+        let is_newer = seq_of(&document) > standing.as_of;
         if is_newer && !self.standing_at(target).await?.sees() {
             return Ok(not_heard(target, self.rights().as_deref()));
         }
@@ -194,7 +186,7 @@ impl Session {
                 .map_err(|refusal| Reply::from_refusal(&refusal));
         };
         let standing = self.standing(&project).await;
-        let standing = standing.map_err(|error| super::unavailable(&error))?;
+        let standing = standing.map_err(|error| unavailable(&error))?;
         standing.sees().then_some(()).ok_or_else(unseen)
     }
 
@@ -216,7 +208,7 @@ impl Session {
             return Ok(());
         };
         let standing = self.standing(project).await;
-        let standing = standing.map_err(|error| super::unavailable(&error))?;
+        let standing = standing.map_err(|error| unavailable(&error))?;
         // Who was removed may repeat a command and get its answer once more.
         if standing.sees() || standing.was_member() {
             return Ok(());
@@ -246,7 +238,7 @@ impl Session {
         }
         match self.go_on_as(fresh).await {
             Ok(refreshed) => refreshed,
-            Err(error) => refused(super::unavailable(&error)),
+            Err(error) => refused(unavailable(&error)),
         }
     }
 
@@ -266,7 +258,7 @@ impl Session {
             user_id: fresh.actor.as_str().to_owned(),
             expires_at: Nullable(fresh.expires_at.map(Time)),
         });
-        self.access.replace(fresh);
+        *self.access.identity.lock() = Some(Arc::new(fresh));
         for target in &lost {
             self.expel(&target.channel, RevokedReason::Token);
         }
@@ -283,12 +275,23 @@ pub fn unseen() -> Reply {
     Reply::from_refusal(&policy::UNSEEN)
 }
 
+/// The answer about a channel that somebody may not hear.
+pub(super) fn not_heard(target: &Target, identity: Option<&Identity>) -> Reply {
+    let refused = identity.filter(|_| target.project.is_none());
+    let refused = refused.and_then(|identity| policy::hear(identity, &target.channel).err());
+    let reply = Reply::from_refusal(&refused.unwrap_or(policy::UNSEEN));
+    match &target.project {
+        Some(_) => reply,
+        None => reply.with_field("channel"),
+    }
+}
+
 fn refusal(error: &AuthError) -> Reply {
     match error {
         AuthError::Unauthenticated(_) => {
             Reply::refused(ErrorCode::Unauthenticated, "the token is not valid")
         }
-        AuthError::Unavailable(error) => super::unavailable(error),
+        AuthError::Unavailable(error) => unavailable(error),
         AuthError::NoKeysYet => {
             let message = "tokens cannot be verified now; try again in a moment";
             Reply::refused(ErrorCode::Unavailable, message)

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::Session;
 use super::access::{Standing, unseen};
-use super::read::Listing;
+use super::read::{Listing, seq_of};
 use crate::contract::schema::answer::{Done, LeaveAnswer};
 use crate::contract::schema::event::RevokedReason;
 use crate::contract::schema::kit::True;
@@ -29,9 +27,9 @@ pub(super) enum JoinError {
     Subscribe(SubscribeError),
 }
 
-impl std::convert::From<SubscribeError> for JoinError {
-    fn from(error: SubscribeError) -> Self {
-        Self::Subscribe(error)
+impl<E: Into<SubscribeError>> std::convert::From<E> for JoinError {
+    fn from(error: E) -> Self {
+        Self::Subscribe(error.into())
     }
 }
 
@@ -119,8 +117,8 @@ impl Session {
             match begin.await {
                 Ok(joined) => return Ok(Followed { joined, reset }),
                 Err(JoinError::Subscribe(SubscribeError::OutOfRange(reason))) => {
-                    let state = self.reset(project, &reason.to_string()).await;
-                    let state = reset.insert(state.map_err(SubscribeError::Store)?);
+                    let state = self.reset(project, &reason.to_string()).await?;
+                    let state = reset.insert(state);
                     from = From::After(seq_of(state));
                 }
                 Err(error) => return Err(error),
@@ -165,7 +163,7 @@ impl Session {
             Ok(both) => both,
             Err(error) => {
                 self.rooms.forget(channel);
-                return Err(error.into());
+                return Err(JoinError::Subscribe(error));
             }
         };
         let settled = self.rooms.settle(channel, subscription, joined, || {
@@ -194,7 +192,7 @@ impl Session {
             if newer.is_err() {
                 self.rooms.forget(channel);
             }
-            standing = newer.map_err(SubscribeError::Store)?;
+            standing = newer?;
         }
         if standing.sees() && self.rooms.admit(channel, standing.as_of) {
             return Ok(());
@@ -258,10 +256,6 @@ impl Session {
         );
         Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId")
     }
-}
-
-pub(super) fn seq_of(answer: &Document) -> Seq {
-    answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// A channel without events stands in the cursor by its name, for which there is a limit of bytes.

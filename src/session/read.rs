@@ -80,6 +80,11 @@ fn with_lists(mut document: Document, entities: &[Rendered]) -> Document {
     document
 }
 
+/// The seq as of which an answer says something.
+pub(super) fn seq_of(answer: &Document) -> Seq {
+    answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
+}
+
 impl Session {
     /// Serves a read.
     pub async fn read(&self, read: &ReadRequest) -> Reply {

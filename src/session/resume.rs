@@ -7,7 +7,8 @@ use futures_util::future::try_join_all;
 
 use super::Session;
 use super::access::Standing;
-use super::join::{JoinError, seq_of};
+use super::join::JoinError;
+use super::read::seq_of;
 use crate::contract::schema::event::{ChannelReset, RevokedReason, SessionReset};
 use crate::contract::schema::kit::True;
 use crate::contract::{ChannelRef, Cursor, Document, Position, UNKNOWN_CHANNELS};
@@ -81,8 +82,7 @@ impl Session {
             resumed.lost("the cursor is of more channels than a connection may be in");
             return Ok(resumed);
         }
-        let standings = self.standings(&rooms).await;
-        let standings = standings.map_err(SubscribeError::Store)?;
+        let standings = self.standings(&rooms).await?;
         // Of a project that the client never could see it learns nothing, not even that it is there.
         let is_known = |standing: &Standing| standing.sees() || standing.was_member();
         if standings
@@ -119,15 +119,13 @@ impl Session {
             }
         }
         // What was without events may have some now. Whether a project's id is a number is known by its number alone.
-        let born = self.app.store().channel_heads(&names).await;
-        let born = born.map_err(SubscribeError::Store)?;
+        let born = self.app.store().channel_heads(&names).await?;
         let born: HashMap<_, _> = born
             .into_iter()
             .map(|found| (found.name, found.no))
             .collect();
         numbers.extend(born.values());
-        let targets = self.app.channels().targets(&numbers).await;
-        let targets = targets.map_err(SubscribeError::Store)?;
+        let targets = self.app.channels().targets(&numbers).await?;
         let mut seen = HashSet::new();
         let positions = cursor.positions().iter().filter_map(|position| {
             let target = match &position.channel {
@@ -196,14 +194,12 @@ impl Session {
         reset: &Reset,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(EventType, Document), SubscribeError> {
+        let revoked =
+            |project| Self::revoked(&Target::project(project), RevokedReason::Removed, None);
         let (project, reason) = match reset {
             Reset::Session(said) => return Ok((EventType::known("session.reset"), said.clone())),
             Reset::Revoked(project) => {
-                return Ok(Self::revoked(
-                    &Target::project(project),
-                    RevokedReason::Removed,
-                    None,
-                ));
+                return Ok(revoked(project));
             }
             Reset::Channel { channel, said } => {
                 self.rooms.release(channel);
@@ -213,11 +209,7 @@ impl Session {
         };
         match self.start_project_over(project, &reason, subscriber).await {
             Ok(state) => Ok((EventType::known("project.reset"), state)),
-            Err(JoinError::Unseen) => Ok(Self::revoked(
-                &Target::project(project),
-                RevokedReason::Removed,
-                None,
-            )),
+            Err(JoinError::Unseen) => Ok(revoked(project)),
             Err(JoinError::TooManyUnused) => Err(SubscribeError::Closing),
             Err(JoinError::Subscribe(error)) => Err(error),
         }
@@ -229,14 +221,12 @@ impl Session {
         reason: &str,
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<Document, JoinError> {
-        let standing = self.standing(project).await;
-        let standing = standing.map_err(SubscribeError::Store)?;
+        let standing = self.standing(project).await?;
         if !standing.sees() {
             self.expel(&project.channel(), RevokedReason::Removed);
             return Err(JoinError::Unseen);
         }
-        let state = self.reset(project, reason).await;
-        let state = state.map_err(SubscribeError::Store)?;
+        let state = self.reset(project, reason).await?;
         let from = From::After(seq_of(&state));
         let types = self.rooms.types(&project.channel());
         let followed = self.follow(project, types.as_ref(), subscriber, from, standing);

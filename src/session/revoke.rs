@@ -6,20 +6,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Delivery, Session};
+use super::Session;
 use crate::contract::Document;
 use crate::contract::schema::event::{AccessRevoked, ChannelRevoked, RevokedReason};
-use crate::domain::{
-    ChannelName, Event, EventType, Identity, Membership, ProjectId, Seq, Target, policy,
-};
+use crate::domain::{ChannelName, Event, EventType, Identity, Membership, Seq, Target, policy};
 
 impl Session {
-    /// What becomes of an event that is being delivered, which was [heeded](Session::heed) before.
-    #[must_use]
-    pub fn deliver(&self, event: &Event) -> Delivery {
-        self.rooms.deliver(event)
-    }
-
     /// Closes the room if the event turns the client out, before it can be told so. Whether the room is closed now.
     #[must_use]
     pub fn heed(&self, event: &Event) -> bool {
@@ -30,13 +22,13 @@ impl Session {
             return false;
         };
         let membership = membership_in(event, &identity);
-        let project = self.project_of(&event.channel);
+        let project = self.rooms.project(&event.channel);
         if let (Some(membership), Some(project)) = (membership, project)
             && identity.role(&project, Some(membership)) < Some(policy::TO_SEE)
         {
             self.rooms.revoke(&event.channel, event.seq);
         }
-        !self.has_joined(&event.channel)
+        !self.rooms.contains(&event.channel)
     }
 
     /// What a client is told that was turned out of a channel, perhaps by an event of its log, and under which name.
@@ -60,12 +52,6 @@ impl Session {
         };
         let event_type = EventType::known("project.access_revoked");
         (event_type, Document::of(&said))
-    }
-
-    /// The project of a room.
-    #[must_use]
-    pub fn project_of(&self, channel: &ChannelName) -> Option<ProjectId> {
-        self.rooms.project(channel)
     }
 
     /// Leaves the room of a project that cannot be seen any more.

@@ -1,7 +1,8 @@
 //! The channels that a session is subscribed to, and how far it has been told of each.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::contract::{
     ChannelRef, Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES, MAX_CURSOR_TYPES_BYTES, Types,
@@ -53,7 +54,7 @@ const MAX_SKIPPED: usize = 1000;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Rooms {
+pub struct Rooms {
     /// Rooms that the client may be in: each costs a feed, and every cursor names all of them.
     pub(super) max: usize,
     /// Guards the rooms: requests add and remove them, feeds move their positions on.
@@ -133,21 +134,21 @@ impl Rooms {
 
     /// Whether these rooms, each named once, may be entered.
     pub(super) fn has_place_for(&self, channels: &[ChannelName]) -> bool {
-        let rooms = &self.lock().by_channel;
+        let rooms = &self.rooms.lock().by_channel;
         let new = channels.iter().filter(|name| !rooms.contains_key(name));
         rooms.len() + new.count() <= self.max
     }
 
     /// The subscription that a room has, which must be left before another is made.
     pub(super) fn take_subscription(&self, channel: &ChannelName) -> Option<Subscription> {
-        let mut rooms = self.lock();
+        let mut rooms = self.rooms.lock();
         rooms.by_channel.get_mut(channel)?.subscription.take()
     }
 
     /// Makes a room before its subscription, so that the first delivery finds it. From now on only events of these types
     /// are told there; all of them without types.
     pub(super) fn enter(&self, target: &Target, types: Option<&Types>, vetted: Option<Seq>) {
-        let rooms = &mut *self.lock();
+        let rooms = &mut *self.rooms.lock();
         let room = rooms.room(target);
         room.types = types.cloned();
         room.vetted = vetted;
@@ -159,13 +160,13 @@ impl Rooms {
 
     /// The types of the events that are told in a room, if not all are.
     pub(super) fn types(&self, channel: &ChannelName) -> Option<Types> {
-        let rooms = self.lock();
+        let rooms = self.rooms.lock();
         rooms.by_channel.get(channel)?.types.clone()
     }
 
     /// Lets events through, because the client may be here as of a seq. Whether the room is still there.
     pub(super) fn admit(&self, channel: &ChannelName, as_of: Seq) -> bool {
-        let mut rooms = self.lock();
+        let mut rooms = self.rooms.lock();
         let room = rooms.by_channel.get_mut(channel);
         room.map(|room| room.vetted = Some(as_of)).is_some()
     }
@@ -173,7 +174,7 @@ impl Rooms {
     /// Turns the client out, unless it was vetted after that event. Cursors cover the room until the client is told so:
     /// if its connection ends before that, it is told when it comes back.
     pub(super) fn revoke(&self, channel: &ChannelName, seq: Seq) {
-        let mut rooms = self.lock();
+        let mut rooms = self.rooms.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel)
             && room.vetted.is_some_and(|vetted| vetted < seq)
         {
@@ -182,23 +183,26 @@ impl Rooms {
     }
 
     /// Whether a room has been entered.
-    pub(super) fn contains(&self, channel: &ChannelName) -> bool {
-        let rooms = self.lock();
+    #[must_use]
+    pub fn contains(&self, channel: &ChannelName) -> bool {
+        let rooms = self.rooms.lock();
         let room = rooms.by_channel.get(channel);
         room.is_some_and(|room| !room.revoked)
     }
 
     /// Whether the client may hear what is said in a room: not before that is certain; `None` if not any more.
-    pub(super) fn hears(&self, channel: &ChannelName) -> Option<bool> {
-        let rooms = self.lock();
+    #[must_use]
+    pub fn hears(&self, channel: &ChannelName) -> Option<bool> {
+        let rooms = self.rooms.lock();
         let room = rooms.by_channel.get(channel);
         let room = room.filter(|room| !room.revoked)?;
         Some(room.vetted.is_some())
     }
 
     /// Whether the client wants to hear of such events in a room.
-    pub(super) fn wants(&self, channel: &ChannelName, event_type: &EventType) -> bool {
-        let rooms = self.lock();
+    #[must_use]
+    pub fn wants(&self, channel: &ChannelName, event_type: &EventType) -> bool {
+        let rooms = self.rooms.lock();
         let room = rooms.by_channel.get(channel);
         let types = room.and_then(|room| room.types.as_ref());
         types.is_none_or(|types| types.contain(event_type))
@@ -206,7 +210,7 @@ impl Rooms {
 
     /// Whether cursors have room for these types in each of these rooms.
     pub(super) fn has_place_for_types(&self, channels: &[ChannelName], types: &Types) -> bool {
-        let rooms = self.lock();
+        let rooms = self.rooms.lock();
         let others = rooms.by_channel.iter();
         let others = others.filter(|(name, _)| !channels.contains(name));
         let known = others.filter_map(|(_, room)| Some(room.types.as_ref()?.bytes()));
@@ -215,7 +219,7 @@ impl Rooms {
 
     /// The channels of all rooms out of which the client was not turned, and their projects.
     pub(super) fn targets(&self) -> Vec<Target> {
-        let rooms = self.lock();
+        let rooms = self.rooms.lock();
         let joined = rooms.by_channel.iter().filter(|(_, room)| !room.revoked);
         let target = |(channel, room): (&ChannelName, &Room)| Target {
             channel: channel.clone(),
@@ -224,14 +228,9 @@ impl Rooms {
         joined.map(target).collect()
     }
 
-    /// All rooms.
-    pub(super) fn channels(&self) -> Vec<ChannelName> {
-        self.lock().by_channel.keys().cloned().collect()
-    }
-
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
-        let rooms = self.lock();
+        let rooms = self.rooms.lock();
         let room = rooms.by_channel.get(channel)?;
         rooms.told.get(room.spelled.as_ref()?)
     }
@@ -246,7 +245,7 @@ impl Rooms {
         joined: hub::Joined,
         attend: impl FnOnce() -> Option<Attendance>,
     ) -> bool {
-        let mut rooms = self.lock();
+        let mut rooms = self.rooms.lock();
         let room = rooms.by_channel.get(channel);
         let spelled = room.and_then(|room| room.spelled.as_ref());
         // A delivery may have given the room its number meanwhile.
@@ -295,7 +294,7 @@ impl Rooms {
     }
 
     fn start_over(&self, channel: &ChannelName, position: Seq, held: Option<Seq>) {
-        let rooms = &mut *self.lock();
+        let rooms = &mut *self.rooms.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.held = held;
             if let Some(channel) = &room.spelled {
@@ -304,9 +303,9 @@ impl Rooms {
         }
     }
 
-    /// Lets events follow the state, which is on its way. Whether they were held back.
-    pub(super) fn release(&self, channel: &ChannelName) -> bool {
-        let rooms = &mut *self.lock();
+    /// Lets a room's events follow the state before them, which is on its way. Whether they were held back.
+    pub fn release(&self, channel: &ChannelName) -> bool {
+        let rooms = &mut *self.rooms.lock();
         let room = rooms.by_channel.get_mut(channel);
         let released = room.and_then(|room| room.spelled.clone().zip(room.held.take()));
         let Some((channel, position)) = released else {
@@ -316,16 +315,27 @@ impl Rooms {
         true
     }
 
-    /// Whether the events of any room wait for something else than room on the way.
-    pub(super) fn is_holding(&self) -> bool {
-        let rooms = self.lock();
+    /// Lets the events of all rooms follow what was said of their state.
+    pub fn release_all(&self) {
+        let rooms = &mut *self.rooms.lock();
+        for room in rooms.by_channel.values_mut() {
+            if let (Some(channel), Some(position)) = (&room.spelled, room.held.take()) {
+                rooms.told.set(channel.clone(), position);
+            }
+        }
+    }
+
+    /// Whether events wait for a state, or until it is certain that the client may hear them.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        let rooms = self.rooms.lock();
         let mut rooms = rooms.by_channel.values();
         rooms.any(|room| room.held.is_some() || room.vetted.is_none())
     }
 
     /// The place in a room that is being left; the room stays until [`Rooms::forget`].
     pub(super) fn exit(&self, channel: &ChannelName) -> Option<(Subscription, Option<Attendance>)> {
-        let mut rooms = self.lock();
+        let mut rooms = self.rooms.lock();
         let room = rooms.by_channel.get_mut(channel)?;
         let subscription = room.subscription.take()?;
         Some((subscription, room.attendance.take()))
@@ -333,7 +343,7 @@ impl Rooms {
 
     /// Removes a room, and so ends its subscription. Gives back the client's attendance.
     pub(super) fn forget(&self, channel: &ChannelName) -> Option<Attendance> {
-        let mut rooms = self.lock();
+        let mut rooms = self.rooms.lock();
         let forgotten = rooms.by_channel.remove(channel)?;
         if let Some(channel) = &forgotten.spelled {
             rooms.told.remove(channel);
@@ -342,16 +352,17 @@ impl Rooms {
         forgotten.attendance
     }
 
-    /// The project of a room.
-    pub(super) fn project(&self, channel: &ChannelName) -> Option<ProjectId> {
-        let rooms = self.lock();
+    /// The project of a room, as the client wrote its id.
+    #[must_use]
+    pub fn project(&self, channel: &ChannelName) -> Option<ProjectId> {
+        let rooms = self.rooms.lock();
         let room = rooms.by_channel.get(channel)?;
         room.project.clone()
     }
 
     /// Removes all rooms and so ends their subscriptions, for good.
-    pub(super) fn close(&self) {
-        let mut rooms = self.lock();
+    pub fn close(&self) {
+        let mut rooms = self.rooms.lock();
         rooms.closed = true;
         let left = std::mem::take(&mut rooms.by_channel);
         drop(rooms);
@@ -360,19 +371,21 @@ impl Rooms {
 
     /// The projects that were joined.
     pub(super) fn projects(&self) -> Vec<ProjectId> {
-        let rooms = self.lock();
+        let rooms = self.rooms.lock();
         let joined = rooms.by_channel.values().filter(|room| !room.revoked);
         joined.filter_map(|room| room.project.clone()).collect()
     }
 
     /// The cursor of all rooms.
-    pub(super) fn cursor(&self) -> String {
-        self.lock().told.text()
+    #[must_use]
+    pub fn cursor(&self) -> String {
+        self.rooms.lock().told.text()
     }
 
-    /// The cursor of all rooms but one.
-    pub(super) fn cursor_without(&self, channel: &ChannelName) -> String {
-        let rooms = self.lock();
+    /// The cursor of all rooms but one, of which the client is told that it was turned out.
+    #[must_use]
+    pub fn cursor_without(&self, channel: &ChannelName) -> String {
+        let rooms = self.rooms.lock();
         let mut told = rooms.told.clone();
         let room = rooms.by_channel.get(channel);
         if let Some(channel) = room.and_then(|room| room.spelled.as_ref()) {
@@ -381,9 +394,9 @@ impl Rooms {
         told.text()
     }
 
-    /// Covers a room no longer: the client was told that it is not there any more.
-    pub(super) fn uncover(&self, channel: &ChannelName) {
-        let rooms = &mut *self.lock();
+    /// Covers a room no longer: the client was told that it was turned out.
+    pub fn uncover(&self, channel: &ChannelName) {
+        let rooms = &mut *self.rooms.lock();
         let room = rooms.by_channel.get(channel);
         if let Some(channel) = room.and_then(|room| room.spelled.as_ref()) {
             rooms.told.remove(channel);
@@ -391,8 +404,9 @@ impl Rooms {
     }
 
     /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now.
-    pub(super) fn deliver(&self, event: &Event) -> Delivery {
-        let rooms = &mut *self.lock();
+    #[must_use]
+    pub fn deliver(&self, event: &Event) -> Delivery {
+        let rooms = &mut *self.rooms.lock();
         let Some(room) = rooms.by_channel.get_mut(&event.channel) else {
             return Delivery::Gone;
         };
@@ -424,8 +438,9 @@ impl Rooms {
     }
 
     /// The cursor of all rooms, if the client was told of none for many events.
-    pub(super) fn overdue_cursor(&self) -> Option<String> {
-        let rooms = &mut *self.lock();
+    #[must_use]
+    pub fn overdue_cursor(&self) -> Option<String> {
+        let rooms = &mut *self.rooms.lock();
         if rooms.skipped < MAX_SKIPPED {
             return None;
         }
@@ -433,16 +448,12 @@ impl Rooms {
         Some(rooms.told.text())
     }
 
-    /// Notes that an event could not be delivered after all: no cursor may cover it yet.
-    pub(super) fn not_told(&self, event: &Event) {
-        let rooms = &mut *self.lock();
+    /// Takes [`Delivery::Told`] back: the event could not be delivered and will be offered again; no cursor may cover it yet.
+    pub fn not_told(&self, event: &Event) {
+        let rooms = &mut *self.rooms.lock();
         let room = rooms.by_channel.get(&event.channel);
         if room.is_some_and(|room| !room.revoked) {
             rooms.told.set(event.channel_no, event.seq - 1);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Joined> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,8 +1,9 @@
 //! Signals: who may send them where, and how often. They are told to the others in the project and then
 //! forgotten.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Session;
@@ -46,7 +47,11 @@ impl Session {
         let project = self.joined_project(project)?;
         let key = (kind, project.clone(), subject);
         let message = message(kind, project, fields, &self.caller);
-        let verdict = self.signals.throttle().offer(key, message, Instant::now());
+        let verdict = self
+            .signals
+            .throttle
+            .lock()
+            .offer(key, message, Instant::now());
         match verdict {
             Verdict::Pass(message) => message.tell(&self.app, &self.caller),
             Verdict::Hold(at) => {
@@ -80,19 +85,13 @@ impl Session {
         let (app, caller, signals) = (self.app.clone(), self.caller.clone(), self.signals.clone());
         self.app.lifecycle().spawn(async move {
             tokio::time::sleep_until(at).await;
-            let due = signals.throttle().due(Instant::now());
+            let due = signals.throttle.lock().due(Instant::now());
             for message in due {
                 if message.tell(&app, &caller).is_err() {
                     tracing::debug!(connection.id = %caller.connection, "gone before its presence could be told");
                 }
             }
         });
-    }
-}
-
-impl Signals {
-    fn throttle(&self) -> MutexGuard<'_, Throttle<Key, Message>> {
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

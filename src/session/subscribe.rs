@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::access::Standing;
-use super::join::{JoinError, closing, seq_of, too_many_unused};
+use super::access::{Standing, not_heard};
+use super::join::{JoinError, closing, too_many_unused};
+use super::read::seq_of;
 use super::rooms::UNCERTAIN;
 use super::{Pending, Session, unavailable};
 use crate::contract::schema::answer::{Done, UnsubscribeAnswer};
 use crate::contract::schema::event::ChannelReset;
 use crate::contract::schema::kit::True;
 use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, Identity, ProjectId, Seq, Target, policy};
+use crate::domain::{ChannelName, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -273,13 +274,6 @@ impl Session {
         }))
     }
 
-    /// Lets the events of all channels follow what was said of their state.
-    pub fn release_all(&self) {
-        for channel in self.rooms.channels() {
-            self.rooms.release(&channel);
-        }
-    }
-
     /// Hands a publication to the writer.
     ///
     /// # Errors
@@ -294,16 +288,5 @@ impl Session {
             bytes: publication.bytes(),
             answer: writer.publish(channel, vec![publication], &self.caller, self.rights())?,
         })
-    }
-}
-
-/// The answer about a channel that somebody may not hear.
-pub(super) fn not_heard(target: &Target, identity: Option<&Identity>) -> Reply {
-    let refused = identity.filter(|_| target.project.is_none());
-    let refused = refused.and_then(|identity| policy::hear(identity, &target.channel).err());
-    let reply = Reply::from_refusal(&refused.unwrap_or(policy::UNSEEN));
-    match &target.project {
-        Some(_) => reply,
-        None => reply.with_field("channel"),
     }
 }

@@ -1,9 +1,10 @@
 //! Whether the database takes writes: what the last commits came to, and a write that is tried when there were none for a
 //! while.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::StoreError;
@@ -49,7 +50,7 @@ struct Fault {
 impl Writes {
     /// A commit succeeded.
     pub fn committed(&self) {
-        let mut known = self.known();
+        let mut known = self.0.known.lock();
         known.succeeded_at = Some(Instant::now());
         known.is_doubted = false;
         let fault = known.fault.take();
@@ -65,7 +66,7 @@ impl Writes {
                 StoreError::Failed(_) | StoreError::Inconsistent { .. }
             )
         });
-        let mut known = self.known();
+        let mut known = self.0.known.lock();
         known.is_doubted = true;
         if let Some(damage) = damage {
             known.fault = Some(Fault {
@@ -79,7 +80,7 @@ impl Writes {
     /// Whether it is time to try a write; whoever is told so must call [`Writes::tried`].
     #[must_use]
     pub fn begin_try(&self) -> bool {
-        let mut known = self.known();
+        let mut known = self.0.known.lock();
         let is_recent = |at: Option<Instant>| at.is_some_and(|at| at.elapsed() < FRESH);
         let is_known = is_recent(known.succeeded_at) && known.fault.is_none() && !known.is_doubted;
         if is_known || known.is_trying || is_recent(known.tried_at) {
@@ -92,7 +93,7 @@ impl Writes {
 
     /// How the write that was tried has ended.
     pub fn tried(&self, ended: Result<(), &StoreError>) {
-        let mut known = self.known();
+        let mut known = self.0.known.lock();
         known.is_trying = false;
         let before = known.fault;
         match ended {
@@ -129,7 +130,7 @@ impl Writes {
             loop {
                 let mut tried = std::pin::pin!(self.0.tried.notified());
                 tried.as_mut().enable();
-                if !self.known().is_trying {
+                if !self.0.known.lock().is_trying {
                     return;
                 }
                 tried.await;
@@ -145,16 +146,12 @@ impl Writes {
     ///
     /// Why the database takes no writes.
     pub fn verdict(&self) -> Result<(), &'static str> {
-        let known = self.known();
+        let known = self.0.known.lock();
         if let Some(fault) = known.fault {
             return Err(fault.reason);
         }
         let is_late = known.is_trying && known.tried_at.is_some_and(|at| at.elapsed() > LATE);
         if is_late { Err(SILENT) } else { Ok(()) }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

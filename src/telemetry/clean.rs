@@ -88,16 +88,14 @@ fn escaped(text: &str) -> String {
 
 /// Replaces what follows the beginning of a secret, up to the next space or comma.
 fn without_secrets(text: &str) -> Cow<'_, str> {
-    let Some((at, end)) = secret_in(text) else {
-        return Cow::Borrowed(text);
-    };
-    let mut clean = String::with_capacity(text.len());
-    let (mut rest, mut found) = (text, Some((at, end)));
-    while let Some((at, end)) = found {
+    let (mut clean, mut rest) = (String::new(), text);
+    while let Some((at, end)) = secret_in(rest) {
         clean.push_str(&rest[..at]);
         clean.push(CUT);
         rest = &rest[end..];
-        found = secret_in(rest);
+    }
+    if clean.is_empty() {
+        return Cow::Borrowed(text);
     }
     clean.push_str(rest);
     Cow::Owned(clean)

@@ -4,9 +4,11 @@
 //! reader goes on, the log says how much is missing.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 /// Bytes that may wait. As many again may be on their way to the reader.
 const CAPACITY: usize = 1024 * 1024;
@@ -56,7 +58,7 @@ impl Output {
 
     /// Takes a line, or drops it if there is no room.
     pub(super) fn line(&self, line: &[u8]) {
-        let mut waiting = self.waiting();
+        let mut waiting = self.0.waiting.lock();
         if waiting.lines.len() + line.len() > CAPACITY {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -74,19 +76,10 @@ impl Output {
     /// Waits until everything is written, but no longer than `patience`. Whether everything is.
     pub(super) fn flush(&self, patience: Duration) -> bool {
         let is_busy = |waiting: &mut Waiting| waiting.is_writing || !waiting.lines.is_empty();
-        let waited = self
-            .0
-            .emptied
-            .wait_timeout_while(self.waiting(), patience, is_busy);
-        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.0.waiting.lock();
+        let emptied = &self.0.emptied;
+        emptied.wait_while_for(&mut waiting, is_busy, patience);
         !is_busy(&mut waiting)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,7 +110,7 @@ impl<W: Write> Writer<W> {
 
     /// Waits for lines; at the latest until the log is to say how many are missing.
     fn next(&self, lines: &mut Vec<u8>) {
-        let mut waiting = self.output.waiting();
+        let mut waiting = self.output.0.waiting.lock();
         waiting.is_writing = false;
         if waiting.lines.is_empty() {
             self.output.0.emptied.notify_all();
@@ -125,10 +118,9 @@ impl<W: Write> Writer<W> {
         while waiting.lines.is_empty() {
             let filled = &self.output.0.filled;
             if self.output.dropped() == self.told {
-                waiting = filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                filled.wait(&mut waiting);
             } else {
-                let waited = filled.wait_timeout(waiting, TELL_EVERY);
-                waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+                filled.wait_for(&mut waiting, TELL_EVERY);
                 break;
             }
         }

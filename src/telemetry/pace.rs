@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
@@ -83,7 +83,7 @@ impl Paces {
     }
 
     fn take_kind(&self, kind: u64, pace: Pace, now: Duration) -> Option<u64> {
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = self.kinds.lock();
         let is_known = kinds.contains_key(&kind);
         let kind = if is_known || kinds.len() < MAX_KINDS {
             kind
@@ -143,6 +143,6 @@ mod tests {
         for kind in 0..10_000 {
             paces.take_kind(kind, OTHERS, Duration::ZERO);
         }
-        assert!(paces.kinds.lock().unwrap().len() <= MAX_KINDS + 1);
+        assert!(paces.kinds.lock().len() <= MAX_KINDS + 1);
     }
 }

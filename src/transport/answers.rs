@@ -3,7 +3,7 @@
 //! A client that does not read keeps its answer in memory, whatever the connection has taken of it. So the count goes with
 //! the bytes themselves and ends when the last of them is dropped.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -106,7 +107,7 @@ impl Answers {
         let mut held = self.memory.holder();
         held.add(bytes.len());
         let answer = Arc::new(Answer { held, hangup });
-        let mut under_way = self.lock();
+        let mut under_way = self.under_way.lock();
         if under_way.len() == under_way.capacity() {
             under_way.retain(|answer| answer.strong_count() > 0);
         }
@@ -120,15 +121,9 @@ impl Answers {
 
     /// The answers that are on their way.
     pub(crate) fn backlogs(&self) -> Vec<Arc<dyn Backlog>> {
-        let under_way = self.lock();
+        let under_way = self.under_way.lock();
         let answers = under_way.iter().filter_map(Weak::upgrade);
         answers.map(|answer| answer as Arc<dyn Backlog>).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Answer>>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -23,9 +23,10 @@ mod tell;
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -141,15 +142,15 @@ impl<D: Door> Connection<D> {
 
     /// The session as the hub's subscriber, once it is known who the client is.
     pub(crate) fn subscriber(&self) -> Option<Arc<SessionSubscriber<D>>> {
-        lock(&self.subscriber).clone()
+        self.subscriber.lock().clone()
     }
 
     /// Gives the client a session. Nothing more is heard by the one that it had.
     pub(crate) fn attach(self: &Arc<Self>, admitted: Admitted) -> Arc<SessionSubscriber<D>> {
         let subscriber = SessionSubscriber::new(self, admitted);
-        let before = lock(&self.subscriber).replace(Arc::clone(&subscriber));
+        let before = self.subscriber.lock().replace(Arc::clone(&subscriber));
         if let Some(before) = before {
-            before.session.close();
+            before.session.rooms.close();
         }
         if self.is_gone() {
             self.end_session();
@@ -160,7 +161,7 @@ impl<D: Door> Connection<D> {
     /// Ends the subscriptions of a client that has gone. What it has sent still takes effect in its session.
     fn end_session(&self) {
         if let Some(subscriber) = self.subscriber() {
-            subscriber.session.close();
+            subscriber.session.rooms.close();
             subscriber.give_up_place();
         }
         self.registry.expiry.forget(self.id);
@@ -168,9 +169,12 @@ impl<D: Door> Connection<D> {
 
     /// Drops the session of a client that has gone, unless messages are still served in it: they own each other.
     fn forget_session_if_gone(&self) {
-        let is_served = matches!(self.inbox().service, Service::Greeting | Service::Serving);
+        let is_served = matches!(
+            self.inbox.lock().service,
+            Service::Greeting | Service::Serving
+        );
         if self.is_gone() && !is_served {
-            drop(lock(&self.subscriber).take());
+            drop(self.subscriber.lock().take());
         }
     }
 
@@ -242,8 +246,4 @@ impl Drop for Unsent<'_> {
     fn drop(&mut self) {
         self.count.fetch_sub(self.bytes, Ordering::Relaxed);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

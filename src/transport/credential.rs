@@ -10,7 +10,7 @@ use super::query::from_query;
 use crate::auth::Authenticator;
 
 /// Where a credential stands in a query.
-pub(crate) const IN_QUERY: &str = "token";
+const IN_QUERY: &str = "token";
 /// Where credentials stand in `auth`.
 pub(crate) const IN_AUTH: [&str; 2] = ["token", "apiKey"];
 const BEARER: &str = "Bearer ";
@@ -45,6 +45,11 @@ impl Credential {
         })
     }
 
+    /// What stands in a query.
+    pub(crate) fn in_query(query: Option<&str>) -> Option<Self> {
+        Self::new(&from_query(query, IN_QUERY)?)
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -74,8 +79,7 @@ impl Heads {
 
     /// The credential in a header, or in a cookie if there is none in the query. Nothing if nobody would look at it.
     pub(crate) fn find(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Credential> {
-        let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
-        let found = in_authorization(headers).or_else(|| match in_query() {
+        let found = in_authorization(headers).or_else(|| match Credential::in_query(query) {
             Some(_) => None,
             None => in_cookie(headers, self.cookie.as_deref()?),
         })?;

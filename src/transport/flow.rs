@@ -18,12 +18,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::limits::{GivenUp, UnfinishedMessage};
 use frames::ClientFrames;
-pub(crate) use frames::Received;
+pub(crate) use frames::{Received, lengths};
 
 /// Bytes that are read while the client takes nothing of what is written. An answer is not longer than what it answers, so
 /// this bounds what waits besides messages.
@@ -165,12 +166,9 @@ impl ControlFrames {
 impl Large {
     /// Notes how much there is of the message.
     fn set(&mut self, bytes: usize) {
-        let given_up = &mut self.given_up;
-        self.message
-            .set(bytes, || given_up.insert(GivenUp::default()).signal());
+        self.message.watch(bytes, &mut self.given_up);
         if !self.message.is_counted() {
             self.deadline = None;
-            self.given_up = None;
         } else if self.deadline.is_none() {
             self.deadline = Some(Box::pin(sleep(self.patience)));
         }
@@ -178,10 +176,10 @@ impl Large {
 
     /// Resolves when the message takes too long, or holds too much.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(given_up) = &self.given_up else {
+        let Some(given_up) = &mut self.given_up else {
             return Poll::Pending;
         };
-        if given_up.poll(cx).is_ready() {
+        if given_up.poll_unpin(cx).is_ready() {
             return Poll::Ready(io::ErrorKind::QuotaExceeded.into());
         }
         if let Some(deadline) = &mut self.deadline {

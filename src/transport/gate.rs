@@ -43,6 +43,15 @@ impl Gate {
         Err(Reply::refused(ErrorCode::Forbidden, sentence))
     }
 
+    /// Gives a new connection a place among those of its address.
+    pub(crate) fn place(
+        &self,
+        client: Option<ClientAddress>,
+    ) -> Result<Option<Place<IpAddr>>, Reply> {
+        let place = client.map(|client| self.0.limits().session(client));
+        place.transpose().map_err(rate_limited)
+    }
+
     /// Gives a new connection a place and waits for its turn. Whoever waits has a place already: a crowd from one address
     /// takes no turn that others could have.
     pub(crate) async fn admit(
@@ -54,8 +63,7 @@ impl Gate {
         if lifecycle.is_retiring() {
             return Err(retiring());
         }
-        let place = client.map(|client| self.0.limits().session(client));
-        let place = place.transpose().map_err(rate_limited)?;
+        let place = self.place(client)?;
         let Some(pacer) = pacer else {
             return Ok(place);
         };

@@ -3,9 +3,9 @@
 //! Whoever waits is a future and a place in time, nothing else: the next turn is one interval after the last that was
 //! given away. A turn whose owner has gone meanwhile is lost.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// How far ahead turns are given away. Clients that hear nothing for much longer give up.
@@ -44,7 +44,7 @@ impl Pacer {
     }
 
     fn take(&self, now: Instant) -> Result<Instant, TooMany> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let turn = now.max(*next);
         if turn > now + MAX_WAIT {
             return Err(TooMany);

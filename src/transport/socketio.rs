@@ -5,7 +5,6 @@
 //! serves the inbox in order. Its packet queue drops what does not fit, so an outbox counts what lies
 //! in it (`outbox`), from what has left it (`meter`).
 
-mod admission;
 mod attachments;
 mod codec;
 mod door;
@@ -41,8 +40,9 @@ use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
 pub(crate) use codec::SocketDoor;
+use codec::Sockets;
 use door::Door;
-use entrance::{Sockets, WeakSocket, Welcome, enter};
+use entrance::{WeakSocket, Welcome, enter};
 
 /// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
 const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;

@@ -28,7 +28,7 @@ use crate::transport::connection::notice::Missed;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
-use crate::transport::gate::{rate_limited, retiring};
+use crate::transport::gate::{Gate, rate_limited, retiring};
 use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
 use crate::transport::visitor::Visitor;
 use body::{Stay, Stream};
@@ -111,7 +111,7 @@ impl Server {
         let (stay, subscriber) = self.admit(request, visitor, &wish)?;
         let missed = subscriber.take_up(wish.subscribe, wish.returns).await?;
         stay.connection.watch_credential();
-        subscriber.session.release_all();
+        subscriber.session.rooms.release_all();
         let telling = begin_events(subscriber, missed);
         self.app.lifecycle().spawn_service(telling);
         Ok(Stream::new(stay))
@@ -124,10 +124,7 @@ impl Server {
         visitor: Visitor,
         wish: &Wish,
     ) -> Result<(Stay, Subscriber), Reply> {
-        let place = visitor
-            .client
-            .map(|client| self.app.limits().session(client));
-        let place = place.transpose().map_err(rate_limited)?;
+        let place = Gate::new(&self.app).place(visitor.client)?;
         let budget = visitor.budget(&self.app);
         let Visitor {
             caller, identity, ..
@@ -154,7 +151,7 @@ impl Server {
 async fn begin_events(subscriber: Subscriber, missed: Vec<Missed>) {
     let connection = &subscriber.connection;
     let opened = connection.push(0, |out| {
-        let cursor = missed.is_empty().then(|| subscriber.session.cursor());
+        let cursor = missed.is_empty().then(|| subscriber.session.rooms.cursor());
         out.push(frame::opening(cursor.as_deref()));
         Offer::Taken
     });

@@ -8,13 +8,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
 
-use super::credential::{Credential, Heads, IN_QUERY};
+use super::credential::{Credential, Heads};
 use super::gate::{Gate, rate_limited};
 use super::query::from_query;
 use crate::app::App;
 use crate::auth::AuthError;
 use crate::contract::{ErrorCode, EventClass, Reply};
-use crate::domain::{ConnectionId, Holder, Id, Identity, PrivateId, Role};
+use crate::domain::{ClientId, ConnectionId, Holder, Id, Identity, PrivateId, Role};
 use crate::limits::{Budget, ClientAddress};
 use crate::telemetry::{ShownPath, causes};
 use crate::writer::Caller;
@@ -42,13 +42,12 @@ impl FromRequestParts<App> for Visitor {
         let (shown, query) = (shown_in(parts, app), parts.uri.query());
         let connection = ConnectionId::generate();
         let identity = identify_at(app, client, shown.as_ref(), connection).await?;
-        let pid = PrivateId::generate();
-        let caller = if let Some(Identity { actor, .. }) = &identity {
-            Caller::new(connection, pid.client_of(actor), Some(actor.as_str()))
-        } else {
-            let said = said_user(app, &parts.headers, query)?;
-            Caller::new(connection, pid.client(), said.as_ref().map(Id::as_str))
+        let said = match &identity {
+            Some(_) => None,
+            None => said_user(app, &parts.headers, query)?,
         };
+        let (pid, said) = (PrivateId::generate(), said.as_ref().map(Id::as_str));
+        let (caller, _) = caller_of(connection, &pid, identity.as_ref(), said);
         Ok(Self {
             caller,
             identity,
@@ -86,7 +85,7 @@ impl Visitor {
     ///
     /// The answer, `rate_limited`.
     pub(crate) fn spend(&self, app: &App, class: EventClass) -> Result<(), Reply> {
-        spend(app, self.identity.as_ref(), self.client, class)
+        spend(app, self.budget(app).as_deref(), class)
     }
 
     /// What its user, or its address, may do; `None` if that is not limited.
@@ -115,7 +114,8 @@ impl FromRequestParts<App> for PublicCaller {
             Some(shown) => identify_at(app, client, Some(shown), ConnectionId::generate()).await?,
             None => None,
         };
-        spend(app, identity.as_ref(), client, EventClass::Read)?;
+        let budget = budget(app, identity.as_ref(), client);
+        spend(app, budget.as_deref(), EventClass::Read)?;
         let grants = identity.map(|identity| identity.grants.everywhere());
         let is_administrator = is_operator || grants.flatten() >= Some(Role::Admin);
         Ok(Self {
@@ -163,23 +163,14 @@ fn shows_admin_token(headers: &HeaderMap, app: &App) -> bool {
 fn shown_in(parts: &Parts, app: &App) -> Option<Credential> {
     let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
     let query = parts.uri.query();
-    let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
-    heads.find(&parts.headers, query).or_else(in_query)
+    let found = heads.find(&parts.headers, query);
+    found.or_else(|| Credential::in_query(query))
 }
 
-/// See [`Visitor::spend`].
-fn spend(
-    app: &App,
-    identity: Option<&Identity>,
-    client: Option<ClientAddress>,
-    class: EventClass,
-) -> Result<(), Reply> {
-    let Some(budget) = budget(app, identity, client) else {
-        return Ok(());
-    };
-    app.limits()
-        .spend_shared(class, &budget)
-        .map_err(rate_limited)
+/// Takes a request out of what may be done, if that is limited.
+fn spend(app: &App, budget: Option<&Budget>, class: EventClass) -> Result<(), Reply> {
+    let spent = budget.map(|budget| app.limits().spend_shared(class, budget));
+    spent.unwrap_or(Ok(())).map_err(rate_limited)
 }
 
 /// See [`Visitor::budget`].
@@ -206,10 +197,7 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     fn begin(app: &'a App, client: Option<ClientAddress>) -> Result<Self, Reply> {
         let budget = client.and_then(|client| app.limits().attempts_at(client));
-        if let Some(budget) = &budget {
-            let spent = app.limits().spend_shared(EventClass::Read, budget);
-            spent.map_err(rate_limited)?;
-        }
+        spend(app, budget.as_deref(), EventClass::Read)?;
         Ok(Self { app, budget })
     }
 
@@ -244,6 +232,20 @@ pub(crate) async fn identify_at(
         attempt.keep();
     }
     identity
+}
+
+/// Who asks: whoever a client has shown to be, or else says that it is.
+pub(crate) fn caller_of(
+    connection: ConnectionId,
+    pid: &PrivateId,
+    identity: Option<&Identity>,
+    said: Option<&str>,
+) -> (Caller, ClientId) {
+    let (client, name) = match identity {
+        Some(Identity { actor, .. }) => (pid.client_of(actor), Some(actor.as_str())),
+        None => (pid.client(), said),
+    };
+    (Caller::new(connection, client, name), client)
 }
 
 /// Who a client says it is. Where users can show who they are nobody is believed to be one of them.

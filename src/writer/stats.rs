@@ -1,10 +1,10 @@
 //! What `/health` and the log tell of the writer: slow commits, and cascades under way.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -89,12 +89,12 @@ impl WriterStats {
 
     pub(super) fn report(&self) -> WriterReport {
         let slowest = {
-            let mut recent = lock(&self.recent);
+            let mut recent = self.recent.lock();
             recent.turn(Instant::now());
             recent.slowest.max(recent.slowest_before)
         };
         let (cascades, cascade_tasks) = {
-            let cascades = lock(&self.cascades);
+            let cascades = self.cascades.lock();
             (cascades.len(), cascades.values().sum())
         };
         WriterReport {
@@ -114,7 +114,7 @@ impl WriterStats {
     ) {
         let may_log = {
             let now = Instant::now();
-            let mut recent = lock(&self.recent);
+            let mut recent = self.recent.lock();
             recent.turn(now);
             recent.slowest = recent.slowest.max(took);
             took >= self.threshold && recent.may_log(now)
@@ -141,7 +141,7 @@ impl WriterStats {
 
     /// Notes how many tasks of a cascade are left.
     pub(super) fn cascade(&self, key: &CascadeKey, left: usize) {
-        let mut cascades = lock(&self.cascades);
+        let mut cascades = self.cascades.lock();
         if left > 0 {
             cascades.insert(key.clone(), left);
         } else {
@@ -170,12 +170,6 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,7 +183,7 @@ mod tests {
         }
         let report = stats.report();
         assert_eq!((report.slow_commits, report.slowest_commit_ms), (2, 1500));
-        let mut recent = stats.recent.lock().unwrap();
+        let mut recent = stats.recent.lock();
         let now = Instant::now();
         recent.turn(now + REMEMBERED);
         assert_eq!(recent.slowest_before, Duration::from_millis(1500));

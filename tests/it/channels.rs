@@ -75,7 +75,7 @@ impl Subscriber for Client {
         if self.session.heed(event) {
             return Offer::Gone;
         }
-        match self.session.deliver(event) {
+        match self.session.rooms.deliver(event) {
             Delivery::Told(cursor) => {
                 self.told.lock().unwrap().push(Told {
                     subject: event.subject().to_string(),
@@ -102,7 +102,7 @@ impl Subscriber for Client {
 
     fn wake_when_writable(&self, wake: &Wake) {
         // What is held is tried again soon enough: woken at once, its feed would do nothing else.
-        if !self.session.is_holding() {
+        if !self.session.rooms.is_holding() {
             wake.notify_one();
         }
     }
@@ -151,7 +151,7 @@ impl Client {
     ) -> Value {
         let wish = Subscribe::new(channels.iter().copied(), types.iter().copied(), since);
         let answer = self.ask(Request::Subscribe(wish.unwrap())).await;
-        self.session.release_all();
+        self.session.rooms.release_all();
         answer
     }
 

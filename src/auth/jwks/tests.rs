@@ -274,7 +274,7 @@ impl Site {
                     .for_each(drop);
                 asked.fetch_add(1, Ordering::SeqCst);
                 // Whoever has read enough hangs up.
-                stream.write_all(answer.lock().unwrap().as_bytes()).ok();
+                stream.write_all(answer.lock().as_bytes()).ok();
             }
         });
         site
@@ -284,7 +284,7 @@ impl Site {
         let length = body.len();
         let head =
             format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n");
-        *self.answer.lock().unwrap() = format!("{head}Location: /elsewhere\r\n\r\n{body}");
+        *self.answer.lock() = format!("{head}Location: /elsewhere\r\n\r\n{body}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! Where messages wait from being heard until they are in the log: bounded, and whoever brings one never waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::hearing::{CHUNK, Fate, Heard, Hearing};
@@ -51,20 +51,20 @@ impl WaitingRoom {
     }
 
     pub(super) fn is_listening(&self) -> bool {
-        self.lock().is_listening()
+        self.hearing.lock().is_listening()
     }
 
     pub(super) fn traffic(&self) -> Traffic {
         Traffic {
             received: self.received.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
-            waiting: self.lock().waiting(),
+            waiting: self.hearing.lock().waiting(),
         }
     }
 
     pub(super) fn disconnect(&self) {
         let was_listening = {
-            let mut hearing = self.lock();
+            let mut hearing = self.hearing.lock();
             let was_listening = hearing.is_listening();
             hearing.disconnect();
             was_listening
@@ -77,12 +77,12 @@ impl WaitingRoom {
     }
 
     pub(super) fn make_mark(&self) -> String {
-        self.lock().make_mark()
+        self.hearing.lock().make_mark()
     }
 
     pub(super) fn hear_mark(&self, mark: &Mark, word: &Word) {
         let (is_first, released) = {
-            let mut hearing = self.lock();
+            let mut hearing = self.hearing.lock();
             let is_first = !hearing.is_listening();
             (is_first, hearing.hear_mark(mark, word))
         };
@@ -95,7 +95,7 @@ impl WaitingRoom {
     }
 
     pub(super) fn tick(&self) {
-        let released = self.lock().tick();
+        let released = self.hearing.lock().tick();
         if released {
             self.released("nobody else has anything older");
         }
@@ -110,7 +110,7 @@ impl WaitingRoom {
 
     pub(super) fn hear(&self, channel: &str, message: &[u8], at: Instant) {
         let (channel_no, fate) = {
-            let mut hearing = self.lock();
+            let mut hearing = self.hearing.lock();
             let Some(channel_no) = hearing.position(channel) else {
                 return;
             };
@@ -133,10 +133,7 @@ impl WaitingRoom {
     }
 
     fn complain(&self, channel: &str) {
-        let mut complained = self
-            .complained
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut complained = self.complained.lock();
         if complained.is_none_or(|last| last.elapsed() > COMPLAINT) {
             *complained = Some(Instant::now());
             tracing::error!(
@@ -148,7 +145,7 @@ impl WaitingRoom {
 
     /// Nothing more will be heard. What is held is handed out: nobody would hear that it may be.
     pub(super) fn close(&self) {
-        self.lock().release();
+        self.hearing.lock().release();
         self.closed.store(true, Ordering::Release);
         for news in &self.news {
             news.notify_one();
@@ -161,7 +158,7 @@ impl WaitingRoom {
         loop {
             // In this order: what was heard before it was closed is seen.
             let closed = self.closed.load(Ordering::Acquire);
-            let chunk = self.lock().chunk(channel, CHUNK);
+            let chunk = self.hearing.lock().chunk(channel, CHUNK);
             if !chunk.is_empty() {
                 return Some(chunk);
             }
@@ -173,10 +170,6 @@ impl WaitingRoom {
     }
 
     pub(super) fn settle(&self, channel: usize, messages: usize) {
-        self.lock().settle(channel, messages);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Hearing> {
-        self.hearing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hearing.lock().settle(channel, messages);
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::Connection;
+use super::Service;
 use super::backlog::Backlog;
 use super::door::Door;
 use super::send_queue::SendQueue;
-use super::{Connection, Service, lock};
 use crate::contract::ErrorCode;
 use crate::domain::Actor;
 use crate::hub::SLOW_READER;
@@ -50,7 +51,7 @@ pub(crate) enum Close {
 impl<D: Door> Connection<D> {
     /// Ends the connection after what waits was written. Nothing more is taken from the client.
     pub(crate) fn finish(&self, close: Close, reason: impl Into<Cow<'static, str>>) {
-        self.inbox().is_closed = true;
+        self.inbox.lock().is_closed = true;
         self.ending.get_or_init(|| (close, reason.into()));
         self.door.end(&self.queue, true);
     }
@@ -87,11 +88,11 @@ impl<D: Door> Connection<D> {
         loop {
             rounds += 1;
             if rounds == LINGER_ROUNDS {
-                self.inbox().is_closed = true;
+                self.inbox.lock().is_closed = true;
             }
             let received = self.received.load(Ordering::Relaxed);
             tokio::time::sleep(LINGER).await;
-            let service = self.inbox().service;
+            let service = self.inbox.lock().service;
             let is_answered = !matches!(service, Service::Greeting | Service::Serving);
             let is_quiet = self.received.load(Ordering::Relaxed) == received;
             let is_last = is_quiet || rounds >= LINGER_ROUNDS;
@@ -146,7 +147,7 @@ impl<D: Door> Connection<D> {
             .map(|one| one.session.caller.actor.clone());
         self.end_session();
         self.forget_session_if_gone();
-        drop(lock(&self.counted).take());
+        drop(self.counted.lock().take());
         self.went.notify_waiters();
         if !was_gone && self.was_let_in.load(Ordering::Relaxed) {
             let (close, reason) = self.ending();

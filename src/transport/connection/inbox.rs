@@ -1,12 +1,12 @@
 //! What a client has sent and nobody has looked at yet, in order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::door::{Door, InboxLimits, Incoming, Message};
-use super::{Connection, Service, lock, request_loop};
+use super::{Connection, Service, request_loop};
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
@@ -89,7 +89,7 @@ impl<D: Door> Connection<D> {
         self: &Arc<Self>,
         incoming: Incoming<D::Message>,
     ) -> Option<Overflow<D::Message>> {
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.lock();
         if inbox.is_closed {
             // As if it had come after the end, which is near: clients that can repeat it do.
             return None;
@@ -135,7 +135,7 @@ impl<D: Door> Connection<D> {
     pub(crate) async fn room_in_inbox(&self) {
         loop {
             let moved = self.moved.notified();
-            if self.inbox().has_room(0) {
+            if self.inbox.lock().has_room(0) {
                 return;
             }
             moved.await;
@@ -144,7 +144,7 @@ impl<D: Door> Connection<D> {
 
     /// The next message, or `None` if there is none now.
     pub(super) fn next_message(&self) -> Option<Incoming<D::Message>> {
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.lock();
         let incoming = inbox.messages.pop_front()?;
         inbox.moved_at = Some(Instant::now());
         inbox.bytes.give_back(incoming.message.bytes());
@@ -156,7 +156,7 @@ impl<D: Door> Connection<D> {
 
     /// Ends the request loop if no message has arrived: an idle connection has no task for its requests.
     pub(super) fn rest(&self) -> bool {
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.lock();
         if !inbox.messages.is_empty() {
             return false;
         }
@@ -169,20 +169,20 @@ impl<D: Door> Connection<D> {
 
     /// Keeps messages waiting until [`Connection::start_requests`], which must follow.
     pub(crate) fn begin_greeting(&self) {
-        self.inbox().service = Service::Greeting;
+        self.inbox.lock().service = Service::Greeting;
     }
 
     /// Serves what has arrived while the client was being greeted.
     pub(crate) fn start_requests(self: &Arc<Self>) {
         if !self.rest() {
-            self.inbox().service = Service::Serving;
+            self.inbox.lock().service = Service::Serving;
             self.spawn(request_loop::run(Arc::clone(self)));
         }
     }
 
     /// Takes nothing more, and forgets what waits: what was to serve it has failed.
     pub(super) fn stop_requests(&self) {
-        let mut inbox = self.inbox();
+        let mut inbox = self.inbox.lock();
         inbox.is_closed = true;
         while let Some(incoming) = inbox.messages.pop_front() {
             inbox.bytes.give_back(incoming.message.bytes());
@@ -190,10 +190,6 @@ impl<D: Door> Connection<D> {
         inbox.service = Service::Idle;
         drop(inbox);
         self.forget_session_if_gone();
-    }
-
-    pub(super) fn inbox(&self) -> MutexGuard<'_, Inbox<D::Message>> {
-        lock(&self.inbox)
     }
 }
 

@@ -4,18 +4,18 @@
 //! whether all instances have answered.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::Connection;
 use super::door::Door;
-use super::lock;
 use super::notice::Notice;
 use super::registry::Registry;
 use super::send_queue::{Intake as _, Kind, SendQueue as _};
@@ -86,7 +86,7 @@ impl<D: Door> DoorConnections for Registry<D> {
 impl<D: Door> Connection<D> {
     fn hears(&self, channel: &ChannelName) -> bool {
         let subscriber = self.subscriber();
-        subscriber.is_some_and(|one| one.session.hears(channel) == Some(true))
+        subscriber.is_some_and(|one| one.session.rooms.hears(channel) == Some(true))
     }
 
     fn is_of(&self, user: &str) -> bool {
@@ -166,7 +166,7 @@ struct Counting<'a> {
 
 impl Drop for Counting<'_> {
     fn drop(&mut self) {
-        lock(&self.inner.counting).remove(&self.request);
+        self.inner.counting.lock().remove(&self.request);
     }
 }
 
@@ -193,7 +193,7 @@ impl Operators {
                 hears.take(&message);
             }
         });
-        *lock(&inner.subscription) = Some(app.broker().subscribe(TOPIC, Arc::new(handler)));
+        *inner.subscription.lock() = Some(app.broker().subscribe(TOPIC, Arc::new(handler)));
         Self(inner)
     }
 
@@ -258,7 +258,7 @@ impl Inner {
     fn begin_count(&self) -> Counting<'_> {
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
         let (sender, answers) = mpsc::channel(ANSWERS);
-        lock(&self.counting).insert(request, sender);
+        self.counting.lock().insert(request, sender);
         Counting {
             inner: self,
             request,
@@ -322,7 +322,7 @@ impl Inner {
         if to != InstanceId::as_str(self.app.instance()) {
             return;
         }
-        let sender = lock(&self.counting).get(&request).cloned();
+        let sender = self.counting.lock().get(&request).cloned();
         if let Some(sender) = sender
             && sender.try_send((instance, connections)).is_err()
         {

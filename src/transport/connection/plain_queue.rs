@@ -3,28 +3,18 @@
 //! Nothing is kept for a client to which nothing is on its way.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::send_queue::{Intake, Kind, SendQueue};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::send_queue::{Intake, Kind, MAX_BYTES, SendQueue, Wakes};
 use crate::hub::Wake;
 use crate::memory::{Held, MemoryBudget};
 
-/// Bytes that may wait before the last event.
-const MAX_BYTES: usize = 1024 * 1024;
 /// What a message weighs besides its text.
 const OVERHEAD: usize = 64;
 
 impl Kind {
-    /// Messages that may wait.
-    const fn max_messages(self) -> usize {
-        match self {
-            Self::Event => 256,
-            Self::Answer => 384,
-            Self::Signal => 128,
-        }
-    }
-
     /// Bytes that may wait before the last message, whatever its size; fewer if little is left of the memory for all
     /// connections.
     fn max_bytes(self, memory: &MemoryBudget) -> usize {
@@ -52,7 +42,7 @@ struct State<M> {
     /// Messages that have been written.
     taken: u64,
     /// Whom to wake once so many have been written.
-    waiting: Vec<(u64, Wake)>,
+    waiting: Wakes,
     writer: Option<Waker>,
     end: Option<End>,
 }
@@ -75,7 +65,7 @@ impl<M> PlainQueue<M> {
             bytes_in_hand: 0,
             bytes: memory.holder(),
             taken: 0,
-            waiting: Vec::new(),
+            waiting: Wakes::default(),
             writer: None,
             end: None,
         }))
@@ -129,27 +119,27 @@ impl<M: AsRef<[u8]> + Send + 'static> SendQueue for PlainQueue<M> {
     type Intake<'a> = PlainIntake<'a, M>;
 
     fn intake(&self) -> PlainIntake<'_, M> {
-        PlainIntake(self.lock())
+        PlainIntake(self.0.lock())
     }
 
     fn left(&self) -> u64 {
-        self.lock().taken
+        self.0.lock().taken
     }
 
     fn bytes(&self) -> usize {
-        self.lock().bytes.bytes()
+        self.0.lock().bytes.bytes()
     }
 
     fn wake_at(&self, left: u64, wake: &Wake) {
-        self.lock().wake_at(left, wake);
+        self.0.lock().waiting.wake_at(left, wake);
     }
 
     fn forget(&self, wake: &Wake) {
-        self.lock().forget(wake);
+        self.0.lock().waiting.forget(wake);
     }
 
     fn wake_all(&self) {
-        self.lock().wake_up_to(u64::MAX);
+        self.0.lock().waiting.wake_up_to(u64::MAX);
     }
 
     fn close(&self) {
@@ -166,7 +156,7 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
 
     /// See [`PlainQueue::next`].
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<M>> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.note_written();
         if let Some(message) = state.hand_out() {
             return Poll::Ready(Some(message));
@@ -181,18 +171,18 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
 
     /// One more message to be written together with those before, if there is one of at most so many bytes.
     pub(crate) fn try_next(&self, max_bytes: usize) -> Option<M> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let fits = state.queue.front()?.as_ref().len() <= max_bytes;
         if fits { state.hand_out() } else { None }
     }
 
-    /// Takes nothing more; what waits is still written.
-    pub(crate) fn finish(&self) {
-        self.end(End::Finishing);
+    /// Takes nothing more; what waits is still written if it ends `gently`.
+    pub(crate) fn finish(&self, gently: bool) {
+        self.end(if gently { End::Finishing } else { End::Cut });
     }
 
     fn end(&self, end: End) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.end != Some(End::Cut) {
             state.end = Some(end);
         }
@@ -201,7 +191,7 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
             let in_hand = state.bytes_in_hand;
             state.bytes.set(in_hand);
         }
-        state.wake_up_to(u64::MAX);
+        state.waiting.wake_up_to(u64::MAX);
         if let Some(writer) = state.writer.take() {
             writer.wake();
         }
@@ -209,13 +199,7 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
 
     /// Whether nothing more is taken.
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().end.is_some()
-    }
-}
-
-impl<M> PlainQueue<M> {
-    fn lock(&self) -> MutexGuard<'_, State<M>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().end.is_some()
     }
 }
 
@@ -238,29 +222,7 @@ impl<M: AsRef<[u8]>> State<M> {
             self.taken += self.in_hand as u64;
             self.bytes.give_back(self.bytes_in_hand);
             (self.in_hand, self.bytes_in_hand) = (0, 0);
-            self.wake_up_to(self.taken);
-        }
-    }
-
-    fn wake_at(&mut self, taken: u64, wake: &Wake) {
-        self.forget(wake);
-        self.waiting.push((taken, Arc::clone(wake)));
-    }
-
-    fn forget(&mut self, wake: &Wake) {
-        self.waiting.retain(|(_, known)| !Arc::ptr_eq(known, wake));
-    }
-
-    fn wake_up_to(&mut self, taken: u64) {
-        self.waiting.retain(|(at, wake)| {
-            let due = *at <= taken;
-            if due {
-                wake.notify_one();
-            }
-            !due
-        });
-        if self.waiting.is_empty() {
-            self.waiting = Vec::new();
+            self.waiting.wake_up_to(self.taken);
         }
     }
 }

@@ -4,16 +4,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::backlog::Backlog;
 use super::credential_expiry::CredentialExpiry;
 use super::door::Door;
-use super::{Close, Connection, lock};
+use super::{Close, Connection};
 use crate::app::App;
 use crate::domain::{Actor, ClientId};
 
@@ -59,7 +60,7 @@ impl<D: Door> Registry<D> {
     /// Adds a connection. If its client has another one here, that one was lost without a word, and ends; unless that one
     /// came later and was let in sooner. Whether the connection was added.
     pub(crate) fn insert(&self, connection: &Arc<Connection<D>>) -> bool {
-        let mut connections = lock(&self.connections);
+        let mut connections = self.connections.lock();
         let before = connections.get(&connection.client).and_then(Weak::upgrade);
         if before
             .as_ref()
@@ -85,7 +86,7 @@ impl<D: Door> Registry<D> {
 
     /// Removes a connection, unless its client has another one by now.
     pub(super) fn remove(&self, connection: &Connection<D>) {
-        let mut connections = lock(&self.connections);
+        let mut connections = self.connections.lock();
         let found = connections.get(&connection.client);
         if found.is_some_and(|found| std::ptr::eq(found.as_ptr(), connection)) {
             connections.remove(&connection.client);
@@ -94,7 +95,7 @@ impl<D: Door> Registry<D> {
 
     /// Frees the place that a client's lost connection has among those of its user: it may not be known to be lost.
     pub(crate) fn give_up_place(&self, client: ClientId, actor: &Actor) {
-        let before = lock(&self.connections).get(&client).and_then(Weak::upgrade);
+        let before = self.connections.lock().get(&client).and_then(Weak::upgrade);
         let before = before.and_then(|before| before.subscriber());
         if let Some(before) = before.filter(|before| before.session.caller.actor == *actor) {
             before.give_up_place();
@@ -103,7 +104,7 @@ impl<D: Door> Registry<D> {
 
     /// Ends the connection of a client that is connected to another instance now.
     pub(crate) fn moved(&self, client: ClientId) {
-        let before = lock(&self.connections).remove(&client);
+        let before = self.connections.lock().remove(&client);
         if let Some(before) = before.and_then(|before| before.upgrade()) {
             before.abort(Close::TryAgain, TAKEN_OVER);
         }
@@ -111,7 +112,7 @@ impl<D: Door> Registry<D> {
 
     /// The connections that are open now.
     pub(crate) fn all(&self) -> Vec<Arc<Connection<D>>> {
-        let connections = lock(&self.connections);
+        let connections = self.connections.lock();
         connections.values().filter_map(Weak::upgrade).collect()
     }
 
@@ -125,7 +126,7 @@ impl<D: Door> Registry<D> {
     /// Ends every connection once its client has taken what waits for it. Their turns come one after the other, evenly
     /// spread over a time, so that they do not all come to other instances at once.
     pub(crate) async fn drain(&self, spread: Duration) {
-        let connections: Vec<_> = lock(&self.connections).values().cloned().collect();
+        let connections: Vec<_> = self.connections.lock().values().cloned().collect();
         let count = u32::try_from(connections.len()).unwrap_or(u32::MAX);
         let pace = spread.checked_div(count).unwrap_or_default();
         let draining = connections

@@ -206,7 +206,7 @@ impl<D: Door> SessionSubscriber<D> {
     async fn answer_join(&self, ack: D::Ack, reply: &Reply, channel: &ChannelName) {
         let (joined, refused) = (reply.to_raw(), unseen().to_raw());
         let answered = self.connection.push(joined.get().len(), |out| {
-            let is_in = self.session.has_joined(channel);
+            let is_in = self.session.rooms.contains(channel);
             let raw = if is_in { &joined } else { &refused };
             self.connection.door.answer(out, Some(ack), raw)
         });

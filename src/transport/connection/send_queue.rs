@@ -20,6 +20,51 @@ pub(crate) enum Kind {
     Signal,
 }
 
+impl Kind {
+    /// Messages that may wait.
+    pub(crate) const fn max_messages(self) -> usize {
+        match self {
+            Self::Event => 256,
+            Self::Answer => 384,
+            Self::Signal => 128,
+        }
+    }
+}
+
+/// Bytes that may wait before the last event of any size; fewer if little is left of the memory for all connections.
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+
+/// Whom to wake once so many messages have left in all.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(pub(super) Vec<(u64, Wake)>);
+
+impl Wakes {
+    /// Wakes at that number, and at no other that was asked for before.
+    pub(crate) fn wake_at(&mut self, left: u64, wake: &Wake) {
+        self.forget(wake);
+        self.0.push((left, Arc::clone(wake)));
+    }
+
+    /// Wakes nobody any more who asked for it.
+    pub(crate) fn forget(&mut self, wake: &Wake) {
+        self.0.retain(|(_, known)| !Arc::ptr_eq(known, wake));
+    }
+
+    /// Wakes those whose number has come.
+    pub(crate) fn wake_up_to(&mut self, left: u64) {
+        self.0.retain(|(at, wake)| {
+            let due = *at <= left;
+            if due {
+                wake.notify_one();
+            }
+            !due
+        });
+        if self.0.is_empty() {
+            self.0 = Vec::new();
+        }
+    }
+}
+
 /// The only writer to a send queue for as long as it is kept. Cursors need that: a message with a newer cursor must not
 /// overtake a message that it covers.
 pub(crate) trait Intake {
@@ -86,73 +131,51 @@ pub(crate) trait SendQueue: Send + Sync + 'static {
     where
         F: FnOnce(&mut Self::Intake<'_>) -> Offer + Send,
     {
-        async move {
-            let wake = Arc::new(Notify::new());
-            loop {
-                let half = {
-                    let mut intake = self.intake();
-                    if intake.is_closed() {
-                        return Offer::Gone;
-                    }
-                    if intake.has_room(kind, bytes) {
-                        return write(&mut intake);
-                    }
-                    intake.half_mark()
-                };
-                let is_so = |intake: &mut Self::Intake<'_>| {
-                    intake.is_closed() || intake.has_room(kind, bytes)
-                };
-                self.wait(half, &wake, is_so).await;
+        let mut write = Some(write);
+        self.once(move |intake| {
+            if !intake.is_closed() && !intake.has_room(kind, bytes) {
+                return Err(intake.half_mark());
             }
-        }
+            let write = write.take().filter(|_| !intake.is_closed());
+            Ok(write.map_or(Offer::Gone, |write| write(intake)))
+        })
     }
 
     /// Waits until there is room for an answer, or nothing more is taken.
     fn room_for_answer(&self) -> impl Future<Output = ()> + Send {
-        async move {
-            let wake = Arc::new(Notify::new());
-            loop {
-                let half = {
-                    let mut intake = self.intake();
-                    if intake.is_closed() || intake.has_room(Kind::Answer, 0) {
-                        return;
-                    }
-                    intake.half_mark()
-                };
-                let is_so = |intake: &mut Self::Intake<'_>| {
-                    intake.is_closed() || intake.has_room(Kind::Answer, 0)
-                };
-                self.wait(half, &wake, is_so).await;
-            }
-        }
+        self.once(|intake| {
+            let is_over = intake.is_closed() || intake.has_room(Kind::Answer, 0);
+            is_over.then_some(()).ok_or_else(|| intake.half_mark())
+        })
     }
 
     /// Resolves when everything has left, or never will.
     fn drained(&self) -> impl Future<Output = ()> + Send {
+        self.once(|intake| {
+            let is_empty = intake.is_empty();
+            is_empty.then_some(()).ok_or_else(|| intake.empty_mark())
+        })
+    }
+
+    /// Waits until `look` gives something. Until then it says how many messages must have left before it is worth another
+    /// look.
+    fn once<T, F>(&self, mut look: F) -> impl Future<Output = T> + Send
+    where
+        F: FnMut(&mut Self::Intake<'_>) -> Result<T, u64> + Send,
+        T: Send,
+    {
         async move {
             let wake = Arc::new(Notify::new());
             loop {
-                let empty = {
-                    let mut intake = self.intake();
-                    if intake.is_empty() {
-                        return;
-                    }
-                    intake.empty_mark()
-                };
-                self.wait(empty, &wake, |intake| intake.is_empty()).await;
-            }
-        }
-    }
-
-    /// Waits until so many have left, unless what is waited for is so already.
-    fn wait<F>(&self, left: u64, wake: &Wake, is_so: F) -> impl Future<Output = ()> + Send
-    where
-        F: FnOnce(&mut Self::Intake<'_>) -> bool,
-    {
-        self.wake_at(left, wake);
-        let is_over = is_so(&mut self.intake());
-        async move {
-            if !is_over {
+                let looked = look(&mut self.intake());
+                match looked {
+                    Ok(found) => return found,
+                    Err(left) => self.wake_at(left, &wake),
+                }
+                // They may have left already.
+                if let Ok(found) = look(&mut self.intake()) {
+                    return found;
+                }
                 wake.notified().await;
             }
         }

@@ -2,14 +2,16 @@
 //!
 //! A client that shows later who it is gets another session, and what was heard by the old one is not heard twice.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+
+use parking_lot::Mutex;
 
 use super::credential_expiry::Expiring;
 use super::door::{Door, Out};
 use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
-use super::{Close, Connection, lock};
+use super::{Close, Connection};
 use crate::app::App;
 use crate::contract::{ErrorCode, Reply, Request, Subscribe};
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
@@ -104,7 +106,7 @@ impl<D: Door> SessionSubscriber<D> {
 
     /// Counts no longer among the connections of the user.
     pub(super) fn give_up_place(&self) {
-        drop(lock(&self.place).take());
+        drop(self.place.lock().take());
     }
 
     /// Lets events through.
@@ -155,7 +157,7 @@ impl<D: Door> SessionSubscriber<D> {
 
     /// The cursor, once nothing is to be told before events. The caller keeps the intake, so that none comes in between.
     pub(crate) fn cursor_if_open(&self) -> Option<String> {
-        self.is_open().then(|| self.session.cursor())
+        self.is_open().then(|| self.session.rooms.cursor())
     }
 
     fn is_open(&self) -> bool {
@@ -165,20 +167,20 @@ impl<D: Door> SessionSubscriber<D> {
     /// Tells that the client was turned out of a channel, in the place of the event that did so.
     fn tell_revoked(&self, out: &mut Out<'_, D>, event: &Event) -> Offer {
         // As the client wrote the project's id: its channel has lost whether that was a number.
-        let target = match self.session.project_of(&event.channel) {
+        let target = match self.session.rooms.project(&event.channel) {
             Some(project) => Target::project(&project),
             None => Target::from(event.channel.clone()),
         };
         let (event_type, said) = Session::revoked(&target, RevokedReason::Removed, Some(event.seq));
         let notice = Notice::new(event_type, &said);
-        let cursor = self.session.cursor_without(&event.channel);
+        let cursor = self.session.rooms.cursor_without(&event.channel);
         if !out.has_room(Kind::Event, notice.bytes() + cursor.len()) {
             return Offer::Full;
         }
         let door = &self.connection.door;
         let told = door.notice(out, self.session.style, &notice, Some(&cursor));
         if told == Offer::Taken {
-            self.session.uncover(&event.channel);
+            self.session.rooms.uncover(&event.channel);
         }
         told
     }
@@ -190,7 +192,7 @@ impl<D: Door> SessionSubscriber<D> {
         if !door.takes_cursors() || !out.has_room(Kind::Signal, 0) {
             return;
         }
-        if let Some(cursor) = self.session.overdue_cursor() {
+        if let Some(cursor) = self.session.rooms.overdue_cursor() {
             let style = self.session.style;
             if door.notice(out, style, &Notice::cursor(), Some(&cursor)) != Offer::Taken {
                 tracing::debug!(connection.id = %self.connection.id, "no room for a cursor");
@@ -216,7 +218,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if !self.is_open() || !out.has_room(Kind::Event, event.payload.get().len()) {
             return Offer::Full;
         }
-        let cursor = match self.session.deliver(event) {
+        let cursor = match self.session.rooms.deliver(event) {
             Delivery::Told(cursor) => cursor,
             Delivery::Skipped => {
                 self.tell_overdue_cursor(&mut out);
@@ -242,7 +244,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         }
         let told = door.event(&mut out, style, event, &cursor);
         if told == Offer::Full {
-            self.session.not_told(event);
+            self.session.rooms.not_told(event);
         }
         told
     }
@@ -263,12 +265,12 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if !self.is_open() || !out.has_room(Kind::Signal, signal.payload.get().len()) {
             return Offer::Full;
         }
-        match self.session.hears(channel) {
+        match self.session.rooms.hears(channel) {
             Some(true) => {}
             Some(false) => return Offer::Full,
             None => return Offer::Gone,
         }
-        if !self.session.wants(channel, &signal.signal_type) {
+        if !self.session.rooms.wants(channel, &signal.signal_type) {
             return Offer::Taken;
         }
         door.signal(&mut out, self.session.style, channel, signal)
@@ -279,7 +281,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
     }
 
     fn wake_when_writable(&self, wake: &Wake) {
-        let holds = || !self.is_open() || self.session.is_holding();
+        let holds = || !self.is_open() || self.session.rooms.is_holding();
         self.connection.queue.wake_when_writable(wake, holds);
     }
 

@@ -24,7 +24,7 @@ impl<D: Door> SessionSubscriber<D> {
     pub(crate) async fn tell(&self, notice: &Notice, with_cursor: bool) -> bool {
         let bytes = notice.bytes();
         let told = self.connection.push(bytes, |out| {
-            let cursor = with_cursor.then(|| self.session.cursor());
+            let cursor = with_cursor.then(|| self.session.rooms.cursor());
             let door = &self.connection.door;
             door.notice(out, self.session.style, notice, cursor.as_deref())
         });
@@ -106,7 +106,7 @@ impl<D: Door> SessionSubscriber<D> {
     pub(crate) async fn release(&self, channels: &[ChannelName]) {
         let mut were_held = false;
         for channel in channels {
-            were_held |= self.session.release(channel);
+            were_held |= self.session.rooms.release(channel);
         }
         // Others may have waited only until it was certain that the client may hear them.
         self.connection.queue.wake_all();
@@ -118,7 +118,7 @@ impl<D: Door> SessionSubscriber<D> {
     /// Brings the door's room of a channel in line with the session.
     pub(crate) fn settle_room(&self, channel: &ChannelName) {
         let mut out = self.connection.queue.intake();
-        let is_joined = self.session.has_joined(channel);
+        let is_joined = self.session.rooms.contains(channel);
         self.connection
             .door
             .settle_room(&mut out, channel, is_joined);

@@ -10,6 +10,16 @@ const CONTINUATION: u8 = 0;
 const TEXT: u8 = 1;
 const FIRST_CONTROL: u8 = 8;
 
+/// The bytes of a frame's header without the mask, and those of its payload, as soon as they are known.
+pub(crate) fn lengths(frame: &[u8]) -> Option<(usize, u64)> {
+    let (&short, more) = frame.get(1..)?.split_first()?;
+    Some(match short & 0x7f {
+        126 => (4, u16::from_be_bytes(*more.first_chunk()?).into()),
+        127 => (10, u64::from_be_bytes(*more.first_chunk()?)),
+        short => (2, short.into()),
+    })
+}
+
 /// A message that was received to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Received<'a> {
@@ -106,24 +116,14 @@ impl ClientFrames {
 impl Frame {
     /// The frame, once its header is whole.
     fn read(header: &[u8]) -> Option<Self> {
-        let &[first, second, ref more @ ..] = header else {
+        let &[first, second, ..] = header else {
             return None;
         };
-        let (length, more) = match second & 0x7f {
-            126 => {
-                let (length, more) = more.split_first_chunk()?;
-                (u64::from(u16::from_be_bytes(*length)), more)
-            }
-            127 => {
-                let (length, more) = more.split_first_chunk()?;
-                (u64::from_be_bytes(*length), more)
-            }
-            short => (u64::from(short), more),
-        };
+        let (before_mask, length) = lengths(header)?;
         let mask = if second & 0x80 == 0 {
             [0; 4]
         } else {
-            *more.first_chunk()?
+            *header[before_mask..].first_chunk()?
         };
         Some(Self {
             is_control: first & 0x0f >= FIRST_CONTROL,

@@ -1,5 +1,7 @@
 //! What the endpoints of the kinds of entities differ in.
 
+use schemars::JsonSchema;
+
 use super::endpoint::of;
 use crate::contract::schema::answer::Accepted;
 use crate::contract::schema::entity::{Deleted, Epic, Member, Project, Sprint, Task};
@@ -31,133 +33,105 @@ const OF_TEXT: (&str, &str) = (
     "Only those with this text in the title or the description, whatever the case (on SQLite: of the letters A to Z).",
 );
 
-/// The events by which entities are made, changed and deleted, and what that is called.
-pub(super) struct Verbs {
-    pub(super) create: (&'static str, &'static str),
-    pub(super) update: (&'static str, &'static str),
-    pub(super) delete: (&'static str, &'static str),
-}
-
 /// One of each kind.
 pub(super) fn all() -> [Family; 5] {
-    [projects(), tasks(), epics(), sprints(), members()]
+    [
+        Family {
+            filters: &[OF_TEXT],
+            ..family::<Project, said::ProjectCreate, said::ProjectChange>(
+                Kind::Project,
+                "projects",
+                ["/projects", "/projects/{projectId}"],
+            )
+        },
+        Family {
+            filters: &[
+                OF_STATUS,
+                ("sprintId", "Only those in this sprint."),
+                ("epicId", "Only those of this epic."),
+                (
+                    "assignee",
+                    "Only those of this person: assignee, assigneeId or assignedTo.",
+                ),
+                OF_TEXT,
+            ],
+            ..family::<Task, said::NewTask, said::TaskChange>(
+                Kind::Task,
+                "tasks",
+                [
+                    "/projects/{projectId}/tasks",
+                    "/projects/{projectId}/tasks/{taskId}",
+                ],
+            )
+        },
+        Family {
+            filters: &[OF_STATUS, OF_TEXT],
+            ..family::<Epic, said::NewEpic, said::EpicChange>(
+                Kind::Epic,
+                "epics",
+                [
+                    "/projects/{projectId}/epics",
+                    "/projects/{projectId}/epics/{epicId}",
+                ],
+            )
+        },
+        Family {
+            filters: &[OF_STATUS, OF_TEXT],
+            ..family::<Sprint, said::NewSprint, said::SprintChange>(
+                Kind::Sprint,
+                "sprints",
+                [
+                    "/projects/{projectId}/sprints",
+                    "/projects/{projectId}/sprints/{sprintId}",
+                ],
+            )
+        },
+        family::<Member, said::NewMember, said::MemberChange>(
+            Kind::Member,
+            "members",
+            [
+                "/projects/{projectId}/members",
+                "/projects/{projectId}/members/{userId}",
+            ],
+        ),
+    ]
 }
 
-fn projects() -> Family {
+/// A kind that is described as `Entity`, and whose entities are made of a `New` and changed by a `Change`.
+fn family<Entity: JsonSchema, New: JsonSchema, Change: JsonSchema>(
+    kind: Kind,
+    plural: &'static str,
+    [all, one]: [&'static str; 2],
+) -> Family {
     Family {
-        kind: Kind::Project,
-        plural: "projects",
-        all: "/projects",
-        one: "/projects/{projectId}",
-        read: of::<Project>,
-        listed: of::<Page<Project>>,
-        accepted: of::<Accepted<Project>>,
-        deleted: of::<Accepted<Deleted<Project>>>,
-        new: of::<said::ProjectCreate>,
-        change: of::<said::ProjectChange>,
-        filters: &[OF_TEXT],
-    }
-}
-
-fn tasks() -> Family {
-    Family {
-        kind: Kind::Task,
-        plural: "tasks",
-        all: "/projects/{projectId}/tasks",
-        one: "/projects/{projectId}/tasks/{taskId}",
-        read: of::<Task>,
-        listed: of::<Page<Task>>,
-        accepted: of::<Accepted<Task>>,
-        deleted: of::<Accepted<Deleted<Task>>>,
-        new: of::<said::NewTask>,
-        change: of::<said::TaskChange>,
-        filters: &[
-            OF_STATUS,
-            ("sprintId", "Only those in this sprint."),
-            ("epicId", "Only those of this epic."),
-            (
-                "assignee",
-                "Only those of this person: assignee, assigneeId or assignedTo.",
-            ),
-            OF_TEXT,
-        ],
-    }
-}
-
-fn epics() -> Family {
-    Family {
-        kind: Kind::Epic,
-        plural: "epics",
-        all: "/projects/{projectId}/epics",
-        one: "/projects/{projectId}/epics/{epicId}",
-        read: of::<Epic>,
-        listed: of::<Page<Epic>>,
-        accepted: of::<Accepted<Epic>>,
-        deleted: of::<Accepted<Deleted<Epic>>>,
-        new: of::<said::NewEpic>,
-        change: of::<said::EpicChange>,
-        filters: &[OF_STATUS, OF_TEXT],
-    }
-}
-
-fn sprints() -> Family {
-    Family {
-        kind: Kind::Sprint,
-        plural: "sprints",
-        all: "/projects/{projectId}/sprints",
-        one: "/projects/{projectId}/sprints/{sprintId}",
-        read: of::<Sprint>,
-        listed: of::<Page<Sprint>>,
-        accepted: of::<Accepted<Sprint>>,
-        deleted: of::<Accepted<Deleted<Sprint>>>,
-        new: of::<said::NewSprint>,
-        change: of::<said::SprintChange>,
-        filters: &[OF_STATUS, OF_TEXT],
-    }
-}
-
-fn members() -> Family {
-    Family {
-        kind: Kind::Member,
-        plural: "members",
-        all: "/projects/{projectId}/members",
-        one: "/projects/{projectId}/members/{userId}",
-        read: of::<Member>,
-        listed: of::<Page<Member>>,
-        accepted: of::<Accepted<Member>>,
-        deleted: of::<Accepted<Deleted<Member>>>,
-        new: of::<said::NewMember>,
-        change: of::<said::MemberChange>,
+        kind,
+        plural,
+        all,
+        one,
+        read: of::<Entity>,
+        listed: of::<Page<Entity>>,
+        accepted: of::<Accepted<Entity>>,
+        deleted: of::<Accepted<Deleted<Entity>>>,
+        new: of::<New>,
+        change: of::<Change>,
         filters: &[],
     }
 }
 
-pub(super) const fn verbs(kind: Kind) -> Verbs {
-    match kind {
-        Kind::Project => Verbs {
-            create: ("project:create", "create"),
-            update: ("project:update", "update"),
-            delete: ("project:delete", "delete"),
-        },
-        Kind::Task => Verbs {
-            create: ("task:create", "create"),
-            update: ("task:update", "update"),
-            delete: ("task:delete", "delete"),
-        },
-        Kind::Epic => Verbs {
-            create: ("epic:create", "create"),
-            update: ("epic:update", "update"),
-            delete: ("epic:delete", "delete"),
-        },
-        Kind::Sprint => Verbs {
-            create: ("sprint:create", "create"),
-            update: ("sprint:update", "update"),
-            delete: ("sprint:delete", "delete"),
-        },
-        Kind::Member => Verbs {
-            create: ("member:add", "add"),
-            update: ("member:role", "change"),
-            delete: ("member:remove", "remove"),
-        },
-    }
+/// The events by which entities are made, changed and deleted, and what that is called.
+pub(super) const fn verbs(kind: Kind) -> [(&'static str, &'static str); 3] {
+    let [create, update, delete] = match kind {
+        Kind::Project => ["project:create", "project:update", "project:delete"],
+        Kind::Task => ["task:create", "task:update", "task:delete"],
+        Kind::Epic => ["epic:create", "epic:update", "epic:delete"],
+        Kind::Sprint => ["sprint:create", "sprint:update", "sprint:delete"],
+        Kind::Member => {
+            return [
+                ("member:add", "add"),
+                ("member:role", "change"),
+                ("member:remove", "remove"),
+            ];
+        }
+    };
+    [(create, "create"), (update, "update"), (delete, "delete")]
 }

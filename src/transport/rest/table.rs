@@ -52,7 +52,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 fn usual(family: &Family) -> Vec<Endpoint> {
-    let verbs = verbs(family.kind);
+    let [create, update, delete] = verbs(family.kind);
     vec![
         list(family),
         get(family),
@@ -69,36 +69,24 @@ fn usual(family: &Family) -> Vec<Endpoint> {
                     ..Answer::ok("It is there already, and the same.", family.accepted)
                 },
             ],
-            ..change(family, Method::POST, verbs.create, needed(family.new))
+            ..change(family, Method::POST, create, needed(family.new))
         },
-        change(family, Method::PATCH, verbs.update, needed(family.change)),
+        change(family, Method::PATCH, update, needed(family.change)),
         Endpoint {
             answers: vec![accepted("It is deleted, or was before.", family.deleted)],
-            ..change(family, Method::DELETE, verbs.delete, None)
+            ..change(family, Method::DELETE, delete, None::<Body>)
         },
     ]
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it stands where there may be none"
-)]
-fn needed(schema: Describe) -> Option<Body> {
-    Some(Body {
-        schema,
-        required: true,
-    })
+fn needed(schema: Describe) -> Body {
+    let required = true;
+    Body { schema, required }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "it stands where there may be none"
-)]
-fn possible(schema: Describe) -> Option<Body> {
-    Some(Body {
-        schema,
-        required: false,
-    })
+fn possible(schema: Describe) -> Body {
+    let required = false;
+    Body { schema, required }
 }
 
 fn list(family: &Family) -> Endpoint {
@@ -169,7 +157,7 @@ fn change(
     family: &Family,
     method: Method,
     (event, verb): (&'static str, &str),
-    body: Option<Body>,
+    body: impl Into<Option<Body>>,
 ) -> Endpoint {
     let kind = family.kind;
     let creates = matches!(verb, "create" | "add");
@@ -198,7 +186,7 @@ fn change(
         summary: format!("{} ({event})", sentence(verb, kind)),
         about: "",
         parameters,
-        body,
+        body: body.into(),
         answers: vec![accepted("It is as it was to be.", family.accepted)],
         refusals: TO_CHANGE,
         routes: serve(&method, move |call, body| command(call, body, what)),
@@ -236,7 +224,12 @@ fn tasks_own(family: &Family) -> Vec<Endpoint> {
         },
         Endpoint {
             path: "/projects/{projectId}/tasks/{taskId}/restore",
-            ..change(family, Method::POST, ("task:restore", "restore"), None)
+            ..change(
+                family,
+                Method::POST,
+                ("task:restore", "restore"),
+                None::<Body>,
+            )
         },
     ]
 }
@@ -303,7 +296,7 @@ fn whole_project() -> Vec<Endpoint> {
             summary: "Runs up to 100 commands, one after the other".to_owned(),
             about: "Each is answered by itself; one that is refused fails no other.",
             parameters: Vec::new(),
-            body: needed(of::<Batch>),
+            body: Some(needed(of::<Batch>)),
             answers: vec![Answer::ok(
                 "The answers, in their order.",
                 of::<Results<AnyAccepted>>,

@@ -14,21 +14,26 @@ pub(super) struct Attachments {
     due: usize,
     /// What is there of the packet.
     bytes: usize,
+    /// What that counts as.
+    message: Option<UnfinishedMessage>,
 }
 
 impl Attachments {
+    pub(super) fn new(message: UnfinishedMessage) -> Self {
+        Self {
+            message: Some(message),
+            ..Self::default()
+        }
+    }
+
     /// Whether a message has to do with attachments.
     pub(super) fn concern(message: &Received<'_>) -> bool {
         !message.is_text || matches!(message.start, [b'4', b'5' | b'6', ..])
     }
 
     /// Takes a message that has been received, and notes what is kept now.
-    pub(super) fn received<F>(
-        &mut self,
-        message: &Received<'_>,
-        unfinished: &mut UnfinishedMessage,
-        give_up: impl FnOnce() -> F,
-    ) where
+    pub(super) fn received<F>(&mut self, message: &Received<'_>, give_up: impl FnOnce() -> F)
+    where
         F: FnOnce() + Send + 'static,
     {
         if message.is_text {
@@ -41,7 +46,9 @@ impl Attachments {
         if self.due == 0 {
             self.bytes = 0;
         }
-        unfinished.set(self.bytes, give_up);
+        if let Some(message) = &mut self.message {
+            message.set(self.bytes, give_up);
+        }
     }
 }
 
@@ -72,14 +79,14 @@ mod tests {
     #[test]
     fn a_packet_counts_until_its_last_attachment_has_come() {
         let all = UnfinishedMessages::new(1024 * 1024);
-        let (mut unfinished, mut attachments) = (all.message(), Attachments::default());
+        let mut attachments = Attachments::new(all.message());
         let mut receive = |is_text, start: &[u8], length| {
             let message = Received {
                 is_text,
                 start,
                 length,
             };
-            attachments.received(&message, &mut unfinished, || || {});
+            attachments.received(&message, || || {});
             all.bytes()
         };
         assert_eq!(receive(false, b"", 100_000), 0);

@@ -16,6 +16,7 @@ use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
 use crate::transport::connection::notice::Notice;
+use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 
@@ -37,6 +38,9 @@ const OF_THE_LIBRARY: [&str; 13] = [
     "reconnect_failed",
     "reconnecting",
 ];
+
+/// The connections of this door.
+pub(super) type Sockets = Registry<SocketDoor>;
 
 /// A connection of the namespace.
 pub(crate) struct SocketDoor {

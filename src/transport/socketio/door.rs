@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,6 +14,7 @@ use engineioxide::service::NotFoundService;
 use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -25,7 +26,7 @@ use super::packet_check::Checked;
 use super::pid;
 use super::polls::Polling;
 use super::posted;
-use super::probe::{self, Replay};
+use super::probe;
 use super::upgrading::Attempt;
 use crate::contract::Reply;
 use crate::lifecycle::Lifecycle;
@@ -70,7 +71,7 @@ struct Meters {
 
 impl Meters {
     fn insert(&self, sid: Sid, meter: &Arc<Meter>) {
-        let mut meters = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut meters = self.by_sid.lock();
         if meters.len() == meters.capacity() {
             meters.retain(|_, meter| meter.strong_count() > 0);
         }
@@ -79,7 +80,7 @@ impl Meters {
 
     fn get(&self, sid: &str) -> Option<Arc<Meter>> {
         let sid = Sid::from_str(sid).ok()?;
-        let meters = self.by_sid.lock().unwrap_or_else(PoisonError::into_inner);
+        let meters = self.by_sid.lock();
         meters.get(&sid)?.upgrade()
     }
 }
@@ -156,16 +157,7 @@ impl Door {
         attempt: Option<Attempt>,
     ) -> Response {
         let upgrading = hyper::upgrade::on(&mut request);
-        // The session keeps the request for as long as it lives: only what is needed goes in.
-        let mut kept = axum::http::Request::new(());
-        *kept.uri_mut() = request.uri().clone();
-        kept.extensions_mut().insert(Arc::clone(&meter));
-        if let Some(client) = gate::client(&request) {
-            kept.extensions_mut().insert(client);
-        }
-        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
-            kept.extensions_mut().insert(shown);
-        }
+        let kept = self.kept(&request, &meter);
         self.lifecycle.clone().spawn_service(async move {
             match upgrading.await {
                 Ok(upgraded) => {
@@ -188,6 +180,7 @@ impl Door {
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let max_message = self.gate.max_message();
         let stream = if let Some(attempt) = attempt {
             let probing = timeout(UPGRADE_TIME, probe::wait(&mut stream, &attempt));
             let said = tokio::select! {
@@ -200,11 +193,14 @@ impl Door {
                 return;
             };
             attempt.succeed();
-            Replay::probe(Metered::new(stream, meter), said)
+            let stream = Metered::after(probe::ANSWER, stream, meter);
+            let mut stream = Checked::new(stream, max_message);
+            stream.read_already(probe::ASKED);
+            stream.read_already(&said);
+            stream
         } else {
-            Replay::nothing(Metered::new(stream, meter))
+            Checked::new(Metered::new(stream, meter), max_message)
         };
-        let stream = Checked::new(stream, self.gate.max_message());
         if let Err(error) = self.service.call((stream, kept)).await {
             tracing::debug!(error = %error, "websocket request refused");
         }
@@ -222,16 +218,22 @@ impl Door {
         }
         let separated = parameter(request.uri().query(), "EIO") != Some("3");
         if sid.is_none() {
-            self.keep_little(&mut request, &meter);
+            let kept = self.kept(&request, &meter);
+            request = kept.map(|()| request.into_body());
         }
         let door = self.clone();
         let most = self.gate.max_message();
-        let request = posted::by_packets(request, separated, most, Arc::clone(&meter));
+        let served = async {
+            if !counted {
+                request = posted::by_packets(request, separated, most, &meter).await;
+            }
+            self.pass(request).await
+        };
         let response = tokio::select! {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
             () = meter.closed() => return session_unknown(),
-            response = self.pass(request) => response,
+            response = served => response,
             // Last: whatever there is leaves with this poll. While one waits there is nothing that could be lost with it.
             () = meter.upgrading.poll_is_over(), if counted && sid.is_some() => return noop(separated),
         };
@@ -242,13 +244,10 @@ impl Door {
             return response;
         }
         let (mut parts, body) = response.into_parts();
-        let Ok(mut body) = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes)
-        else {
+        let Ok(collected) = body.collect().await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
+        let mut body = collected.to_bytes();
         if let Ok(text) = std::str::from_utf8(&body) {
             match sid {
                 Some(_) => {
@@ -271,19 +270,20 @@ impl Door {
         Response::from_parts(parts, Body::from(body))
     }
 
-    /// Takes out of a request that begins a session what that needs not: it keeps the request for as long as it lives.
-    fn keep_little(&self, request: &mut Request, meter: &Arc<Meter>) {
-        let shown = self.heads.find(request.headers(), request.uri().query());
-        let client = gate::client(request);
-        request.headers_mut().clear();
-        request.extensions_mut().clear();
-        request.extensions_mut().insert(Arc::clone(meter));
-        if let Some(client) = client {
-            request.extensions_mut().insert(client);
+    /// What goes on of a request that begins a session, which keeps it for as long as it lives: only what is needed.
+    fn kept(&self, request: &Request, meter: &Arc<Meter>) -> axum::http::Request<()> {
+        let mut kept = axum::http::Request::new(());
+        *kept.method_mut() = request.method().clone();
+        *kept.uri_mut() = request.uri().clone();
+        let extensions = kept.extensions_mut();
+        extensions.insert(Arc::clone(meter));
+        if let Some(client) = gate::client(request) {
+            extensions.insert(client);
         }
-        if let Some(shown) = shown {
-            request.extensions_mut().insert(shown);
+        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
+            extensions.insert(shown);
         }
+        kept
     }
 
     async fn pass(self, request: Request) -> Response {

@@ -12,15 +12,14 @@ use socketioxide::{ProtocolVersion, adapter::LocalAdapter};
 use socketioxide_core::Value;
 use tokio::time::timeout;
 
-use super::admission::{Guest, Refusal};
-use super::codec::{SocketDoor, SocketMessage};
+use super::codec::{SocketDoor, SocketMessage, Sockets};
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::send_queue::SocketQueue;
 use super::{AckSender, IoSocket, SocketRef, takeover};
 use crate::app::App;
 use crate::contract::{ErrorCode, Reply};
-use crate::domain::PrivateId;
+use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::hub::{Offer, SubscribeError};
 use crate::limits::ClientAddress;
 use crate::store::StoreError;
@@ -28,16 +27,14 @@ use crate::telemetry::causes;
 use crate::transport::connection::door::Door as _;
 use crate::transport::connection::inbox::Overflow;
 use crate::transport::connection::notice::Missed;
-use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::encode;
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
 use crate::transport::gate::rate_limited;
-
-/// The connections of this door.
-pub(super) type Sockets = Registry<SocketDoor>;
+use crate::transport::visitor::{caller_of, identify_at};
+use crate::writer::Caller;
 
 /// A client's stay in the namespace, or its attempt to get in.
 #[derive(Clone)]
@@ -100,12 +97,21 @@ async fn admit(
     let meter = &visit.meter;
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let address = parts.extensions.get::<ClientAddress>().copied();
-    let guest = match Guest::meet(app, &handshake, &pid, address).await {
-        Ok(guest) => guest,
-        Err(Refusal::Now) => return Err(turn_away(meter)),
-        Err(Refusal::Told(why)) => return Err(why),
+    let connection = ConnectionId::generate();
+    let shown = handshake.credential.as_ref();
+    let identity = identify_at(app, address.filter(|_| shown.is_some()), shown, connection)
+        .await
+        .map_err(|reply| match reply.code() {
+            Some(code @ ErrorCode::Unauthenticated) => code.as_str().to_owned(),
+            _ => turn_away(meter),
+        })?;
+    // Where users can show who they are nobody is believed to be one of them.
+    let said = match &identity {
+        None if !app.auth().verifies_tokens() => handshake.user_id.clone()?,
+        _ => None,
     };
-    let subscriber = connect(sockets, &socket, weak, &handshake, guest, meter)?;
+    let who = caller_of(connection, &pid, identity.as_ref(), said.as_deref());
+    let subscriber = connect(sockets, &socket, weak, &handshake, (who, identity), meter)?;
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
     let missed = match &handshake.cursor {
@@ -144,14 +150,9 @@ fn connect(
     socket: &SocketRef,
     weak: WeakSocket,
     handshake: &Handshake,
-    guest: Guest,
+    ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
     meter: &Arc<Meter>,
 ) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
-    let Guest {
-        caller,
-        client,
-        identity,
-    } = guest;
     let app = &sockets.app;
     tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
     let door = SocketDoor {

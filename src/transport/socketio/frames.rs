@@ -1,6 +1,9 @@
 //! Finds the packets in what a server writes: in the frames of a WebSocket, which are neither masked nor fragmented, and
 //! in the bodies of polling answers.
 
+use super::posted;
+use crate::transport::flow::lengths;
+
 /// Whether an Engine.IO packet carries a Socket.IO event or ack.
 fn is_ours(packet: &[u8]) -> bool {
     matches!(packet, [b'4', b'2' | b'3', ..])
@@ -16,25 +19,13 @@ pub(super) fn count_payload(body: &str, separated: bool) -> u64 {
         return count;
     }
     // Engine.IO 3: `<length>:<packet>`, again and again.
-    let mut rest = body;
-    while let Some((length, after)) = rest.split_once(':') {
-        let Ok(length) = length.parse::<usize>() else {
-            break;
-        };
-        count += u64::from(is_ours(after.as_bytes()));
-        rest = skip_utf16(after, length);
+    let mut rest = body.as_bytes();
+    while let Some((length, start)) = posted::length(rest, b'0', b':') {
+        let packet = &rest[start..];
+        count += u64::from(is_ours(packet));
+        rest = posted::utf16(packet, length).map_or(&[], |end| &packet[end..]);
     }
     count
-}
-
-/// What follows so many UTF-16 units: JavaScript counts an emoji as two.
-fn skip_utf16(text: &str, mut units: usize) -> &str {
-    let mut chars = text.chars();
-    while units > 0 {
-        let Some(next) = chars.next() else { break };
-        units = units.saturating_sub(next.len_utf16());
-    }
-    chars.as_str()
 }
 
 /// Follows the frames of a server's WebSocket through the bytes that are written.
@@ -63,7 +54,7 @@ impl Frames {
                 self.start[self.seen] = bytes[0];
                 self.seen += 1;
                 bytes = &bytes[1..];
-                let Some((header, length)) = self.header() else {
+                let Some((header, length)) = lengths(&self.start[..self.seen]) else {
                     continue;
                 };
                 let peeked = length.min(2);
@@ -89,41 +80,16 @@ impl Frames {
             (_, rest) => Some(usize::try_from(rest).unwrap_or(usize::MAX).max(1)),
         }
     }
-
-    /// Length of header and payload, once the header is complete.
-    fn header(&self) -> Option<(usize, u64)> {
-        let short = *self.start[..self.seen].get(1)? & 0x7f;
-        let (header, length) = match short {
-            126 => (
-                4,
-                u64::from(u16::from_be_bytes([self.start[2], self.start[3]])),
-            ),
-            127 => {
-                let [_, _, length @ .., _, _] = self.start;
-                (10, u64::from_be_bytes(length))
-            }
-            short => (2, u64::from(short)),
-        };
-        (self.seen >= header).then_some((header, length))
-    }
 }
 
 /// A frame as a server writes it.
 #[cfg(test)]
 pub(super) fn frame(opcode: u8, payload: &str) -> Vec<u8> {
-    let mut bytes = vec![0x80 | opcode];
-    match payload.len() {
-        short @ 0..=125 => bytes.push(u8::try_from(short).unwrap()),
-        middle @ 126..=65_535 => {
-            bytes.push(126);
-            bytes.extend(u16::try_from(middle).unwrap().to_be_bytes());
-        }
-        long => {
-            bytes.push(127);
-            bytes.extend((long as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(payload.as_bytes());
+    use tokio_tungstenite::tungstenite::protocol::frame::{Frame, coding::OpCode};
+
+    let mut bytes = Vec::new();
+    let frame = Frame::message(payload.to_owned(), OpCode::from(opcode), true);
+    frame.format(&mut bytes).unwrap();
     bytes
 }
 

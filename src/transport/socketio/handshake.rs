@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::said;
 use crate::contract::EventStyle;
 use crate::domain::{Id, PrivateId};
-use crate::transport::credential::{Credential, IN_AUTH, IN_QUERY};
+use crate::transport::credential::{Credential, IN_AUTH};
 use crate::transport::query::from_query;
 
 /// What is looked for in `auth`.
@@ -69,10 +69,9 @@ impl Handshake {
             id.map(|id| id.as_str().to_owned())
                 .map_err(|error| format!("validation_failed: userId {error}"))
         });
-        let in_query = || from_query(query, IN_QUERY).and_then(|text| Credential::new(&text));
         let credential = Credential::in_auth(|key| auth.get(key).cloned())
             .or_else(|| head.cloned())
-            .or_else(in_query);
+            .or_else(|| Credential::in_query(query));
         let text = |key: &str| {
             let text = auth.get(key).and_then(Value::as_str);
             text.filter(|text| !text.is_empty())

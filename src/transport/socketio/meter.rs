@@ -6,21 +6,23 @@
 
 mod stream;
 
+use std::any::Any;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::attachments::Attachments;
-use super::door::Goodbye;
 use super::polls::Polls;
 use super::upgrading::Upgrading;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
 use crate::limits::{Place, UnfinishedMessage};
+use crate::transport::connection::send_queue::Wakes;
 use crate::transport::flow::{Messages, Received};
 pub(super) use stream::Metered;
 
@@ -39,7 +41,7 @@ pub(super) struct Meter {
     /// Guards the id that goes into it.
     pid: Mutex<Option<PrivateId>>,
     /// Guards what ends a session that has no stream of its own, or had none at its beginning.
-    goodbye: Mutex<Option<Box<Goodbye>>>,
+    goodbye: Mutex<Option<Box<dyn Any + Send>>>,
     /// For how many microseconds nothing more is to be read; 0 if for none.
     pause: AtomicU64,
     /// How often the client has asked to enter the namespace.
@@ -51,38 +53,26 @@ pub(super) struct Meter {
     /// Where the client stands with its change to a WebSocket.
     pub(super) upgrading: Upgrading,
     /// Guards the packet that waits for its attachments.
-    unfinished: Mutex<Option<Unfinished>>,
+    attachments: Mutex<Attachments>,
     /// Counts the session for as long as anything is kept for it.
     _place: Option<Place<IpAddr>>,
     /// Guards who waits for room and the reader that must notice a close.
     waiting: Mutex<Waiting>,
 }
 
-/// A packet that waits for its attachments, and that it counts.
-#[derive(Debug)]
-struct Unfinished {
-    attachments: Attachments,
-    message: UnfinishedMessage,
-}
-
 #[derive(Debug, Default)]
 struct Waiting {
     /// Whom to wake once so many events and acks have left.
-    wakes: Vec<(u64, Wake)>,
+    wakes: Wakes,
     reader: Option<Waker>,
 }
 
 impl Meter {
     /// The meter of a session that begins, in its place. What waits for attachments counts as `message`.
     pub(super) fn new(place: Option<Place<IpAddr>>, message: UnfinishedMessage) -> Self {
-        let attachments = Attachments::default();
-        let unfinished = Unfinished {
-            attachments,
-            message,
-        };
         Self {
             _place: place,
-            unfinished: Mutex::new(Some(unfinished)),
+            attachments: Mutex::new(Attachments::new(message)),
             ..Self::default()
         }
     }
@@ -98,25 +88,13 @@ impl Meter {
             self.close();
             return;
         }
-        let mut unfinished = self
-            .unfinished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(Unfinished {
-            attachments,
-            message,
-        }) = &mut *unfinished
-        else {
-            return;
-        };
         let meter = Arc::downgrade(self);
-        attachments.received(received, message, || {
-            move || {
-                if let Some(meter) = meter.upgrade() {
-                    meter.close();
-                }
+        let give_up = move || {
+            if let Some(meter) = meter.upgrade() {
+                meter.close();
             }
-        });
+        };
+        self.attachments.lock().received(received, || give_up);
     }
 
     /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs
@@ -154,40 +132,32 @@ impl Meter {
 
     /// Wakes once so many have left in all. Whoever asks must look again afterwards: it may be so already.
     pub(super) fn wake_at(&self, left: u64, wake: &Wake) {
-        let mut waiting = self.lock();
-        waiting.wakes.retain(|(_, known)| !Arc::ptr_eq(known, wake));
-        waiting.wakes.push((left, Arc::clone(wake)));
+        self.waiting.lock().wakes.wake_at(left, wake);
     }
 
     /// Wakes nobody any more who asked for it.
     pub(super) fn forget(&self, wake: &Wake) {
-        self.lock()
-            .wakes
-            .retain(|(_, known)| !Arc::ptr_eq(known, wake));
+        self.waiting.lock().wakes.forget(wake);
     }
 
     /// Ends the transport; the client can come back.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        if let Some(reader) = self.lock().reader.take() {
+        if let Some(reader) = self.waiting.lock().reader.take() {
             reader.wake();
         }
         self.ended.notify_waiters();
         self.say_goodbye();
     }
 
-    /// Keeps what ends the session.
-    pub(super) fn keep_goodbye(&self, goodbye: Goodbye) {
-        *self.goodbye() = Some(Box::new(goodbye));
+    /// Keeps what ends the session when it is dropped.
+    pub(super) fn keep_goodbye(&self, goodbye: impl Send + 'static) {
+        *self.goodbye.lock() = Some(Box::new(goodbye));
     }
 
     fn say_goodbye(&self) {
-        let goodbye = self.goodbye().take();
+        let goodbye = self.goodbye.lock().take();
         drop(goodbye);
-    }
-
-    fn goodbye(&self) -> MutexGuard<'_, Option<Box<Goodbye>>> {
-        self.goodbye.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves when the transport is to end.
@@ -201,17 +171,7 @@ impl Meter {
 
     /// Wakes everybody who waits for room: there will be none any more, or nobody who needs it.
     pub(super) fn wake_all(&self) {
-        self.wake_up_to(u64::MAX);
-    }
-
-    fn wake_up_to(&self, left: u64) {
-        self.lock().wakes.retain(|(at, wake)| {
-            let due = *at <= left;
-            if due {
-                wake.notify_one();
-            }
-            !due
-        });
+        self.waiting.lock().wakes.wake_up_to(u64::MAX);
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -225,7 +185,7 @@ impl Meter {
 
     /// The next answer to CONNECT carries this id.
     pub(super) fn give_pid(&self, pid: PrivateId) {
-        *self.pid.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
+        *self.pid.lock() = Some(pid);
         self.lacks_pid.store(true, Ordering::Release);
     }
 
@@ -236,7 +196,7 @@ impl Meter {
     /// The id, for the answer that is passing.
     pub(super) fn take_pid(&self) -> Option<PrivateId> {
         self.lacks_pid.store(false, Ordering::Release);
-        let mut pid = self.pid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pid = self.pid.lock();
         pid.take()
     }
 
@@ -246,11 +206,8 @@ impl Meter {
             return;
         }
         let before = self.left.fetch_add(packets, Ordering::AcqRel);
-        self.wake_up_to(before + packets);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        let left = before + packets;
+        self.waiting.lock().wakes.wake_up_to(left);
     }
 }
 

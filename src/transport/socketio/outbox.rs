@@ -10,16 +10,10 @@ use std::sync::Arc;
 
 use super::meter::Meter;
 use crate::memory::{Held, MemoryBudget};
+use crate::transport::connection::send_queue::{Kind, MAX_BYTES};
 
 /// Events and acks that may lie in the queue.
-pub(super) const MAX_PACKETS: usize = 384;
-/// Events that may lie in the queue.
-const MAX_EVENTS: usize = 256;
-/// Packets that may lie in the queue when a signal is put in.
-const MAX_SIGNALS: usize = 128;
-/// Bytes that may lie in the queue, or fewer if little is left of the memory for all connections; a single packet is let
-/// in whatever its size.
-const MAX_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_PACKETS: usize = Kind::Answer.max_messages();
 /// Bytes of a polling answer that are left to pings and the like.
 const POLL_MARGIN: usize = 1024;
 /// Room for sizes that a queue keeps while it is empty.
@@ -55,19 +49,11 @@ impl Outbox {
         }
     }
 
-    /// Whether a signal of this size may be put in.
-    pub(super) fn takes_signal(&mut self, bytes: usize) -> bool {
-        self.takes(bytes, MAX_SIGNALS)
-    }
-
-    /// Whether an event of this size may be put in.
-    pub(super) fn takes_event(&mut self, bytes: usize) -> bool {
-        self.takes(bytes, MAX_EVENTS)
-    }
-
-    /// Whether an ack of this size may be put in.
-    pub(super) fn takes_ack(&mut self, bytes: usize) -> bool {
-        self.takes(bytes, MAX_PACKETS)
+    /// Whether a packet of this size may be put in; a single one is let in whatever its size.
+    pub(super) fn takes(&mut self, kind: Kind, bytes: usize) -> bool {
+        self.settle();
+        let has_place = self.queued.len() < kind.max_messages() && self.left >= self.full_until;
+        has_place && self.has_room_for(bytes)
     }
 
     /// Notes that a packet is about to be put in: before, because it may have left at once.
@@ -115,12 +101,6 @@ impl Outbox {
         self.queued.is_empty() && self.left >= self.full_until
     }
 
-    fn takes(&mut self, bytes: usize, max_packets: usize) -> bool {
-        self.settle();
-        let has_place = self.queued.len() < max_packets && self.left >= self.full_until;
-        has_place && self.has_room_for(bytes)
-    }
-
     fn has_room_for(&self, bytes: usize) -> bool {
         // The first limit is the same for all sizes, so that small acks do not keep a large event out for ever.
         let queued = self.bytes.bytes();
@@ -162,11 +142,11 @@ mod tests {
         let meter = Arc::new(Meter::default());
         let mut outbox = Outbox::new(Arc::clone(&meter), 4 * MAX_BYTES, &memory);
         outbox.put(MAX_BYTES / 2);
-        assert!(outbox.takes_event(10));
+        assert!(outbox.takes(Kind::Event, 10));
         others.set(9 * MAX_BYTES);
-        assert!(!outbox.takes_event(10));
+        assert!(!outbox.takes(Kind::Event, 10));
         meter.count(1);
-        assert!(outbox.takes_event(MAX_BYTES), "one always fits");
+        assert!(outbox.takes(Kind::Event, MAX_BYTES), "one always fits");
         assert_eq!(memory.used(), others.bytes());
         outbox.put(7);
         drop(outbox);
@@ -181,51 +161,53 @@ mod tests {
     fn events_stop_before_acks_and_room_comes_back() {
         let meter = Arc::new(Meter::default());
         let mut outbox = outbox(&meter, 4 * MAX_BYTES);
-        while outbox.takes_event(10) {
+        while outbox.takes(Kind::Event, 10) {
             outbox.put(10);
         }
-        assert_eq!(outbox.queued.len(), MAX_EVENTS);
-        assert!(outbox.takes_ack(10));
+        assert_eq!(outbox.queued.len(), Kind::Event.max_messages());
+        assert!(outbox.takes(Kind::Answer, 10));
         meter.count(1);
-        assert!(outbox.takes_event(10));
+        assert!(outbox.takes(Kind::Event, 10));
     }
 
     #[test]
     fn bytes_are_bounded_but_one_packet_always_fits() {
         let mut outbox = outbox(&Arc::default(), 4 * MAX_BYTES);
-        assert!(outbox.takes_event(10 * MAX_BYTES));
+        assert!(outbox.takes(Kind::Event, 10 * MAX_BYTES));
         outbox.put(10 * MAX_BYTES);
-        assert!(!outbox.takes_event(1) && !outbox.takes_ack(1));
+        assert!(!outbox.takes(Kind::Event, 1) && !outbox.takes(Kind::Answer, 1));
     }
 
     #[test]
     fn what_waits_fits_into_one_polling_answer() {
         let mut outbox = outbox(&Arc::default(), 20_000);
         outbox.put(15_000);
-        assert!(outbox.takes_event(3_000) && !outbox.takes_event(5_000));
+        assert!(outbox.takes(Kind::Event, 3_000) && !outbox.takes(Kind::Event, 5_000));
     }
 
     #[test]
     fn signals_stop_before_events() {
         let mut outbox = outbox(&Arc::default(), 4 * MAX_BYTES);
-        while outbox.takes_signal(10) {
+        while outbox.takes(Kind::Signal, 10) {
             outbox.put(10);
         }
-        assert_eq!(outbox.queued.len(), MAX_SIGNALS);
-        assert!(outbox.takes_event(10));
+        assert_eq!(outbox.queued.len(), Kind::Signal.max_messages());
+        assert!(outbox.takes(Kind::Event, 10));
     }
 
     #[test]
     fn a_queue_full_of_strangers_is_waited_for() {
         let meter = Arc::new(Meter::default());
         let mut outbox = outbox(&meter, 4 * MAX_BYTES);
-        assert!(outbox.takes_event(10));
+        assert!(outbox.takes(Kind::Event, 10));
         outbox.put(10);
         outbox.take_back();
         outbox.found_full();
-        assert!(!outbox.takes_event(10) && !outbox.takes_ack(10) && !outbox.is_empty());
+        assert!(
+            !outbox.takes(Kind::Event, 10) && !outbox.takes(Kind::Answer, 10) && !outbox.is_empty()
+        );
         assert_eq!((outbox.low_mark(), outbox.empty_mark()), (1, 1));
         meter.count(1);
-        assert!(outbox.is_empty() && outbox.takes_event(10));
+        assert!(outbox.is_empty() && outbox.takes(Kind::Event, 10));
     }
 }

@@ -5,6 +5,7 @@
 //! becomes `40{"sid":"…","pid":"…"}`. No other packet begins like that.
 
 use crate::domain::PrivateId;
+use crate::transport::flow::lengths;
 
 const START: &[u8] = br#"40{"sid":""#;
 const END: &[u8] = br#""}"#;
@@ -44,19 +45,10 @@ pub(super) fn complete_body(
 /// the answer is not found if it is not whole: whoever writes frames writes them whole.
 pub(super) fn find_frame(frames: &[u8]) -> Option<(usize, usize)> {
     let mut start = 0;
-    while let Some(&[first, short, ref rest @ ..]) = frames.get(start..) {
-        // Without the bit that says whether it is masked: as in `Frames`, or the two would disagree on where it ends.
-        let short = short & 0x7f;
-        let header = match short {
-            126 => 4,
-            127 => 10,
-            _ => SHORT_HEADER,
-        };
-        let length = match short {
-            126 => usize::from(u16::from_be_bytes(*rest.first_chunk()?)),
-            127 => usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?,
-            short => usize::from(short),
-        };
+    while let Some(&first) = frames.get(start) {
+        // Whether it is masked does not count: as in `Frames`, or the two would disagree on where it ends.
+        let (header, length) = lengths(&frames[start..])?;
+        let length = usize::try_from(length).ok()?;
         let end = start.checked_add(header)?.checked_add(length)?;
         let payload = frames.get(start + header..end)?;
         if first == TEXT && header == SHORT_HEADER && is_answer(payload) {

@@ -1,8 +1,10 @@
 //! When a client on long-polling polled: engineioxide wants its pongs alone, and whoever posts them without ever taking
 //! anything would stay for ever.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::meter::Meter;
 
@@ -31,12 +33,8 @@ impl Default for State {
 impl Polls {
     /// Whether there was no poll for so long.
     pub(super) fn are_missing(&self, patience: Duration) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         state.waiting == 0 && state.last.elapsed() > patience
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,14 +44,14 @@ pub(super) struct Polling(Arc<Meter>);
 
 impl Polling {
     pub(super) fn begin(meter: &Arc<Meter>) -> Self {
-        meter.polls.lock().waiting += 1;
+        meter.polls.state.lock().waiting += 1;
         Self(Arc::clone(meter))
     }
 }
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        let mut state = self.0.polls.lock();
+        let mut state = self.0.polls.state.lock();
         state.waiting -= 1;
         state.last = Instant::now();
     }

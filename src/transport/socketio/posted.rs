@@ -7,16 +7,15 @@
 //! replaced ([`packet_check`]).
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header;
 use bytes::BytesMut;
-use futures_util::Stream;
+use futures_util::stream;
+use http_body_util::BodyExt as _;
 
 use super::meter::{Meter, is_no_event};
 use super::packet_check;
@@ -38,11 +37,11 @@ const END_OF_LENGTH: u8 = 0xff;
 const MAX_DIGITS: usize = 8;
 
 /// Hands on a body of up to `most` bytes packet by packet, and tells `meter` of what each packet is.
-pub(super) fn by_packets(
+pub(super) async fn by_packets(
     request: Request,
     separated: bool,
     most: usize,
-    meter: Arc<Meter>,
+    meter: &Arc<Meter>,
 ) -> Request {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
@@ -51,19 +50,38 @@ pub(super) fn by_packets(
         (false, true) => Encoding::Bytes,
         (false, false) => Encoding::Counted,
     };
-    request.map(|body| {
-        let body = body.into_data_stream();
-        let reading = Reading::Body(body, BytesMut::new(), None);
-        Body::from_stream(ByPackets {
-            reading,
-            encoding,
-            most,
-            count: 0,
-            uneventful: 0,
-            body: None,
-            meter,
-        })
-    })
+    let (parts, body) = request.into_parts();
+    let whole = whole(body, most).await.map_err(io::Error::other);
+    let packets = whole.and_then(|whole| {
+        if whole.len() > most {
+            // engineioxide says so.
+            return Ok(Body::from(whole));
+        }
+        encoding.check(&whole)?;
+        let packets = Packets::new(encoding, whole, Arc::clone(meter));
+        Ok(Body::from_stream(stream::iter(packets)))
+    });
+    let body =
+        packets.unwrap_or_else(|error| Body::from_stream(stream::iter([Err::<Bytes, _>(error)])));
+    Request::from_parts(parts, body)
+}
+
+/// The whole body, or as much of it as is too much. It comes as one piece ([`PatientBody`](crate::patience::PatientBody)).
+async fn whole(mut body: Body, most: usize) -> Result<Bytes, axum::Error> {
+    let mut whole = Bytes::new();
+    while whole.len() <= most
+        && let Some(frame) = body.frame().await
+    {
+        let Ok(piece) = frame?.into_data() else {
+            continue;
+        };
+        whole = if whole.is_empty() {
+            piece
+        } else {
+            [whole, piece].concat().into()
+        };
+    }
+    Ok(whole)
 }
 
 /// How packets are told apart.
@@ -195,7 +213,7 @@ fn among_bytes(rest: &mut Bytes) -> io::Result<Option<Packet>> {
 }
 
 /// The number at the beginning, and where it ends: its digits from `zero` on, and what stands after them.
-fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
+pub(super) fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
     let mut number = 0;
     for (at, &byte) in bytes.iter().take(MAX_DIGITS + 1).enumerate() {
         if byte == after && at > 0 {
@@ -209,7 +227,7 @@ fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
 
 /// The bytes of so many UTF-16 units of a text: JavaScript counts an emoji as two. `None` if there are fewer, or one would
 /// be cut in two.
-fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
+pub(super) fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
     let mut at = 0;
     while units > 0 {
         let (bytes, width) = match text.get(at)? {
@@ -228,17 +246,10 @@ fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Whether a body is whole.
-enum Reading {
-    /// What comes of it, what is there, and what came first: most bodies come as one.
-    Body(BodyDataStream, BytesMut, Option<Bytes>),
-    Packets(Bytes),
-}
-
-struct ByPackets {
-    reading: Reading,
+/// The packets of a body, as engineioxide gets them.
+struct Packets {
+    rest: Bytes,
     encoding: Encoding,
-    most: usize,
     count: usize,
     /// Packets that were no events.
     uneventful: u32,
@@ -247,27 +258,16 @@ struct ByPackets {
     meter: Arc<Meter>,
 }
 
-impl ByPackets {
-    /// The whole body, or as much of it as is too much.
-    fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let Reading::Body(body, buffer, first) = &mut self.reading else {
-            return Poll::Ready(Ok(Bytes::new()));
-        };
-        while let Some(piece) = ready!(Pin::new(&mut *body).poll_next(cx)) {
-            let piece = piece.map_err(io::Error::other)?;
-            if first.is_none() && buffer.is_empty() {
-                *first = Some(piece);
-            } else {
-                buffer.extend_from_slice(&first.take().unwrap_or_default());
-                buffer.extend_from_slice(&piece);
-            }
-            let length = buffer.len() + first.as_ref().map_or(0, Bytes::len);
-            if length > self.most {
-                break;
-            }
+impl Packets {
+    fn new(encoding: Encoding, rest: Bytes, meter: Arc<Meter>) -> Self {
+        Self {
+            rest,
+            encoding,
+            count: 0,
+            uneventful: 0,
+            body: None,
+            meter,
         }
-        let whole = first.take();
-        Poll::Ready(Ok(whole.unwrap_or_else(|| std::mem::take(buffer).freeze())))
     }
 
     /// Packets that are no events cost time, and no rate counts them: a request with many of them is answered later.
@@ -277,15 +277,16 @@ impl ByPackets {
             self.meter.pause((PAUSE * many).min(LONGEST_PAUSE));
         }
     }
+}
 
-    fn next_packet(&mut self) -> Option<io::Result<Bytes>> {
-        let Reading::Packets(rest) = &mut self.reading else {
-            return None;
-        };
+impl Iterator for Packets {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<io::Result<Bytes>> {
         if let Some(body) = self.body.take() {
             return Some(Ok(body));
         }
-        let mut packet = match self.encoding.next(rest) {
+        let mut packet = match self.encoding.next(&mut self.rest) {
             Ok(packet) => packet?,
             Err(error) => return Some(Err(error)),
         };
@@ -312,25 +313,6 @@ impl ByPackets {
             self.body = Some(packet.whole.split_off(packet.start));
         }
         Some(Ok(packet.whole))
-    }
-}
-
-impl Stream for ByPackets {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if let Reading::Body(..) = this.reading {
-            let whole = ready!(this.poll_whole(cx))?;
-            if whole.len() > this.most {
-                // engineioxide says so.
-                this.reading = Reading::Packets(Bytes::new());
-                return Poll::Ready(Some(Ok(whole)));
-            }
-            this.encoding.check(&whole)?;
-            this.reading = Reading::Packets(whole);
-        }
-        Poll::Ready(this.next_packet())
     }
 }
 

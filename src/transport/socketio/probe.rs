@@ -1,8 +1,7 @@
 //! The probe of an upgrade, which the door makes itself, before the session changes hands: engineioxide ends a session whose
 //! probe fails. The client says `2probe` over the WebSocket and hears `3probe`; it then waits for its last poll, and says
-//! `5`. Only then engineioxide gets the stream, and hears the same once more ([`Replay`]).
-
-mod replay;
+//! `5`. Only then engineioxide gets the stream, which insists on a probe of its own: it reads [`ASKED`], and its [`ANSWER`]
+//! goes nowhere.
 
 use std::io::{self, Cursor};
 
@@ -12,12 +11,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::upgrading::Attempt;
-pub(super) use replay::Replay;
 
 const PING: &[u8] = b"2probe";
 const UPGRADE: &[u8] = b"5";
+/// `2probe` and `5`, as a client's frames, under a mask that changes nothing.
+pub(super) const ASKED: &[u8] = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
 /// `3probe`, as a frame.
-const PONG: &[u8] = b"\x81\x063probe";
+pub(super) const ANSWER: &[u8] = b"\x81\x063probe";
 /// A goodbye without a reason, as a frame.
 const CLOSE: &[u8] = b"\x88\x00";
 /// The longest payload of a frame that may come before the end of a probe: that of a ping.
@@ -45,7 +45,7 @@ where
         while let Some(Frame { opcode, payload }) = take_frame(&mut bytes)? {
             match opcode {
                 OpCode::Data(Data::Text) if payload == PING => {
-                    stream.write_all(PONG).await?;
+                    stream.write_all(ANSWER).await?;
                     stream.flush().await?;
                     attempt.probed();
                 }

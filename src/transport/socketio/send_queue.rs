@@ -1,8 +1,9 @@
 //! The send queue of a Socket.IO connection: socketioxide's own, of which we count what lies in it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use socketioxide::{SendError, SocketError};
 
@@ -52,17 +53,13 @@ impl SocketQueue {
             meter,
         }
     }
-
-    fn outgoing(&self) -> MutexGuard<'_, Outgoing> {
-        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl SendQueue for SocketQueue {
     type Intake<'a> = SocketIntake<'a>;
 
     fn intake(&self) -> SocketIntake<'_> {
-        let outgoing = self.outgoing();
+        let outgoing = self.outgoing.lock();
         let is_open = !self.is_closed.load(Ordering::Acquire);
         let socket = is_open.then(|| outgoing.socket.upgrade()).flatten();
         SocketIntake { socket, outgoing }
@@ -73,7 +70,7 @@ impl SendQueue for SocketQueue {
     }
 
     fn bytes(&self) -> usize {
-        self.outgoing().outbox.bytes()
+        self.outgoing.lock().outbox.bytes()
     }
 
     fn wake_at(&self, left: u64, wake: &Wake) {
@@ -104,12 +101,7 @@ impl Intake for SocketIntake<'_> {
     }
 
     fn has_room(&mut self, kind: Kind, bytes: usize) -> bool {
-        let (outbox, bytes) = (&mut self.outgoing.outbox, bytes + PACKET_OVERHEAD);
-        match kind {
-            Kind::Event => outbox.takes_event(bytes),
-            Kind::Answer => outbox.takes_ack(bytes),
-            Kind::Signal => outbox.takes_signal(bytes),
-        }
+        self.outgoing.outbox.takes(kind, bytes + PACKET_OVERHEAD)
     }
 
     fn half_mark(&mut self) -> u64 {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::entrance::Sockets;
+use super::codec::Sockets;
 use crate::app::App;
 use crate::broker::TopicSubscription;
 use crate::domain::ClientId;

@@ -125,13 +125,9 @@ impl Door for SseDoor {
     }
 
     fn end(&self, queue: &Self::Queue, gently: bool) {
-        if gently {
-            queue.finish();
-        } else {
-            queue.close();
-            if let Some(hangup) = &self.hangup {
-                hangup.hang_up();
-            }
+        queue.finish(gently);
+        if let Some(hangup) = self.hangup.as_ref().filter(|_| !gently) {
+            hangup.hang_up();
         }
     }
 
@@ -146,7 +142,7 @@ impl Door for SseDoor {
     /// A browser whose stream ends comes back, is refused, and stops.
     fn is_over(&self, session: &Session) -> bool {
         let mut channels = self.channels.iter();
-        !channels.any(|channel| session.has_joined(channel))
+        !channels.any(|channel| session.rooms.contains(channel))
     }
 }
 

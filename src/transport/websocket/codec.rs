@@ -1,8 +1,9 @@
 //! Plain WebSockets as a door: JSON text messages, in one of two formats.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
@@ -98,7 +99,7 @@ pub(crate) struct WebSocketDoor {
     /// Where the client is: wrong credentials cost that address.
     pub(super) address: Option<ClientAddress>,
     /// Guards the subscriptions of clients that give them names.
-    subscriptions: Mutex<Subscriptions>,
+    pub(super) subscriptions: Mutex<Subscriptions>,
     /// Guards the sessions that the client is in, in the order in which it subscribed.
     session_ids: Mutex<Vec<String>>,
     pub(super) heartbeat: Heartbeat,
@@ -130,25 +131,21 @@ impl WebSocketDoor {
         }
     }
 
-    pub(super) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
-        lock(&self.subscriptions)
-    }
-
     /// The session that the client is in: of those that it is subscribed to, the last one.
     pub(super) fn session_id(&self) -> Option<String> {
-        lock(&self.session_ids).last().cloned()
+        self.session_ids.lock().last().cloned()
     }
 
     /// Notes that the client has subscribed to a session.
     pub(super) fn enter_session(&self, id: &str) {
-        let mut ids = lock(&self.session_ids);
+        let mut ids = self.session_ids.lock();
         ids.retain(|known| known != id);
         ids.push(id.to_owned());
     }
 
     /// Notes that the client has unsubscribed from a session.
     pub(super) fn leave_session(&self, id: &str) {
-        lock(&self.session_ids).retain(|known| known != id);
+        self.session_ids.lock().retain(|known| known != id);
     }
 }
 
@@ -228,10 +225,8 @@ impl Door for WebSocketDoor {
     }
 
     fn end(&self, queue: &Self::Queue, gently: bool) {
-        if gently {
-            queue.finish();
-        } else {
-            queue.close();
+        queue.finish(gently);
+        if !gently {
             self.was_cut.notify_one();
         }
     }
@@ -247,8 +242,4 @@ impl WebSocketDoor {
     pub(super) fn pong(&self, id: Option<&RawValue>) -> Packet {
         Packet::other(self.format.say(ServerWord::Pong, Clock.now(), id, &[]))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

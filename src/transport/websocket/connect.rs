@@ -17,11 +17,10 @@ use crate::contract::Reply;
 use crate::domain::{ConnectionId, PrivateId};
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
-use crate::transport::credential::{Credential, Heads, IN_QUERY};
+use crate::transport::credential::{Credential, Heads};
 use crate::transport::gate::{self, Gate};
 use crate::transport::pacer::Pacer;
 use crate::transport::problem::refuse_connection;
-use crate::transport::query::from_query;
 use crate::transport::{upgrade, visitor};
 
 /// Where requests come in. Cheap to clone.
@@ -63,7 +62,7 @@ impl Connector {
         let upgrading = hyper::upgrade::on(&mut request);
         let query = request.uri().query();
         let shown = self.heads.find(request.headers(), query);
-        let shown = shown.or_else(|| Credential::new(&from_query(query, IN_QUERY)?));
+        let shown = shown.or_else(|| Credential::in_query(query));
         let params = Params::read(query)?;
         let door = WebSocketDoor::new(&self.shared, format, params, said, client);
         drop(request);

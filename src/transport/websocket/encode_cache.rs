@@ -1,6 +1,8 @@
 //! Events as text, for all who are told of the same one at about the same time: only the cursor is each one's own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::format::Format;
 use crate::contract::EventStyle;
@@ -31,10 +33,7 @@ impl EncodeCache {
     /// The text of an event without its end, see [`Format::with_cursor`].
     pub(super) fn get(&self, format: Format, style: EventStyle, event: &Event) -> Arc<str> {
         let key = (event.channel_no, event.seq, format, style);
-        let mut slot = self
-            .slot(&key)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.slot(&key).lock();
         if let Some((known, text)) = &*slot
             && *known == key
         {

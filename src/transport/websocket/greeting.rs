@@ -148,8 +148,8 @@ impl WebSocketConnection {
         let admitted = Admitted::new(app, caller, identity).map_err(rate_limited)?;
         // Closed first: what it is told until then is in its cursor.
         let before = self.subscriber().map(|before| {
-            before.session.close();
-            before.session.cursor()
+            before.session.rooms.close();
+            before.session.rooms.cursor()
         });
         let subscriber = self.attach(admitted);
         // By then clients have lost their own patience, and come again.
@@ -158,7 +158,7 @@ impl WebSocketConnection {
         let begun = begun.unwrap_or_else(|_| Err(unavailable()))?;
         self.watch_credential();
         // Nothing is told before the client is.
-        subscriber.session.release_all();
+        subscriber.session.rooms.release_all();
         Ok((subscriber, begun))
     }
 
@@ -303,7 +303,7 @@ impl WebSocketConnection {
         let format = self.door.format;
         let sent = self.push(0, |out| {
             if with_cursor {
-                fields.push(("cursor", quoted(&subscriber.session.cursor())));
+                fields.push(("cursor", quoted(&subscriber.session.rooms.cursor())));
             }
             out.push(Packet::other(format.say(
                 word,

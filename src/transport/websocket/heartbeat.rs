@@ -1,8 +1,8 @@
 //! Whether a client is still there.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::codec::{Packet, WebSocketConnection};
@@ -69,10 +69,7 @@ impl WebSocketConnection {
         let config = self.app().config();
         let (interval, patience) = (config.websocket_ping_interval, config.ping_timeout);
         let heartbeat = &self.door.heartbeat;
-        let mut asked = heartbeat
-            .asked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut asked = heartbeat.asked.lock();
         let heard = heartbeat.heard.load(Ordering::Relaxed);
         let Some((at, heard_then)) = *asked else {
             let first = self.since + interval;

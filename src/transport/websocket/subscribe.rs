@@ -203,7 +203,7 @@ impl WebSocketConnection {
         };
         let channel =
             ChannelName::parse(name).map_err(|error| Reply::invalid("data.resource", error))?;
-        if !self.door.subscriptions().has_place() {
+        if !self.door.subscriptions.lock().has_place() {
             return Err(Reply::refused(
                 ErrorCode::ValidationFailed,
                 "there are too many subscriptions",
@@ -211,27 +211,31 @@ impl WebSocketConnection {
         }
         // Checked by themselves: together with others they may mean something else.
         Subscribe::new([channel.as_str()], types.iter().map(String::as_str), None)?;
-        if !subscriber.session.has_joined(&channel) {
+        if !subscriber.session.rooms.contains(&channel) {
             // It was left, or the client was turned out: nothing is heard by those that are left.
             let is_left = |known: &Subscription| known.channel == channel;
-            self.door.subscriptions().remove(is_left);
+            self.door.subscriptions.lock().remove(is_left);
         }
-        let before = self.door.subscriptions().wanted(&channel, None);
-        let wanted = self.door.subscriptions().wanted(&channel, Some(&types));
+        let before = self.door.subscriptions.lock().wanted(&channel, None);
+        let wanted = self
+            .door
+            .subscriptions
+            .lock()
+            .wanted(&channel, Some(&types));
         let place = if before.is_some() && before == wanted && since.is_none() {
             None
         } else {
             let since = since.or_else(|| {
                 before
                     .is_some()
-                    .then(|| Since::Cursor(subscriber.session.cursor()))
+                    .then(|| Since::Cursor(subscriber.session.rooms.cursor()))
             });
             Some(
                 self.follow(subscriber, &channel, wanted.unwrap_or_default(), since)
                     .await?,
             )
         };
-        let subscription = self.door.subscriptions().add(channel.clone(), types);
+        let subscription = self.door.subscriptions.lock().add(channel.clone(), types);
         let place = place
             .as_deref()
             .map(RawValue::get)
@@ -256,7 +260,7 @@ impl WebSocketConnection {
             Some(id) => known.id == *id,
             None => Some(known.channel.as_str()) == channel.as_deref(),
         };
-        let mut ended = self.door.subscriptions().remove(is_meant);
+        let mut ended = self.door.subscriptions.lock().remove(is_meant);
         if ended.is_empty() {
             ended.extend(heard_otherwise(subscriber, channel.as_deref()));
         }
@@ -266,14 +270,14 @@ impl WebSocketConnection {
                 Reply::refused(ErrorCode::NotFound, message).with_field("data.subscriptionId")
             );
         };
-        let left = self.door.subscriptions().wanted(&channel, None);
-        match left.filter(|_| subscriber.session.has_joined(&channel)) {
+        let left = self.door.subscriptions.lock().wanted(&channel, None);
+        match left.filter(|_| subscriber.session.rooms.contains(&channel)) {
             None => {
                 self.queue.room_for_answer().await;
                 subscriber.session.unsubscribe_all(&[channel]).await;
             }
             Some(left) => {
-                let since = Since::Cursor(subscriber.session.cursor());
+                let since = Since::Cursor(subscriber.session.rooms.cursor());
                 self.follow(subscriber, &channel, left, Some(since)).await?;
                 release(subscriber, &[channel]);
             }
@@ -345,14 +349,14 @@ impl WebSocketConnection {
 /// Lets events follow the answer, once the session is open again: that carries the state before them, and their cursor.
 fn release(subscriber: &Subscriber, channels: &[ChannelName]) {
     for channel in channels {
-        let _was_held = subscriber.session.release(channel);
+        subscriber.session.rooms.release(channel);
     }
 }
 
 /// A channel that is heard without a subscription of a name: by the address, or the cursor that was come back with.
 fn heard_otherwise(subscriber: &Subscriber, channel: Option<&str>) -> Option<Subscription> {
     let channel = ChannelName::parse(channel?).ok()?;
-    let is_heard = subscriber.session.has_joined(&channel);
+    let is_heard = subscriber.session.rooms.contains(&channel);
     is_heard.then(|| Subscription {
         id: channel.to_string(),
         channel,

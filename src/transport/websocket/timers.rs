@@ -1,9 +1,9 @@
 //! When something is to be done for a connection next: one task for all of them, none of which has a timer of its own.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -42,7 +42,7 @@ impl<T> Default for Timers<T> {
 impl<T> Timers<T> {
     /// Puts a connection in, or elsewhere.
     pub(super) fn put(&self, id: ConnectionId, at: Instant, connection: T) {
-        let mut entries = self.lock();
+        let mut entries = self.entries.lock();
         entries.remove(id);
         entries.by_id.insert(id, (at, connection));
         entries.by_time.insert((at, id));
@@ -55,20 +55,20 @@ impl<T> Timers<T> {
 
     /// Takes a connection out.
     pub(super) fn remove(&self, id: ConnectionId) {
-        self.lock().remove(id);
+        self.entries.lock().remove(id);
     }
 
     /// Does what falls due, for ever. What is done says when the next is to be done, if at all.
     pub(super) async fn run(&self, fall_due: impl Fn(&T) -> Option<Instant>) {
         loop {
             let now = Instant::now();
-            let (due, next) = self.lock().take(now + GRAIN);
+            let (due, next) = self.entries.lock().take(now + GRAIN);
             for (id, connection) in due {
                 if let Some(at) = fall_due(&connection) {
                     self.put(id, at.max(now + GRAIN), connection);
                 }
             }
-            if self.lock().has_due(now + GRAIN) {
+            if self.entries.lock().has_due(now + GRAIN) {
                 continue;
             }
             let pause = async {
@@ -82,10 +82,6 @@ impl<T> Timers<T> {
                 () = pause => {}
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Entries<T>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,7 +162,7 @@ mod tests {
         timers.put(id, Instant::now(), 1);
         timers.put(id, Instant::now() + SECOND, 2);
         timers.remove(id);
-        let entries = timers.lock();
+        let entries = timers.entries.lock();
         assert!(entries.by_id.is_empty() && entries.by_time.is_empty());
     }
 }

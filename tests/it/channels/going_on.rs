@@ -27,9 +27,9 @@ both_databases! {
         publisher.publish("session:s", "unwanted", "2").await;
         publisher.publish("c", "unwanted", "3").await;
         let told = first.told(2).await;
-        let cursor = first.session.cursor();
+        let cursor = first.session.rooms.cursor();
         assert!(told.iter().all(|told| told.payload != "2"));
-        first.session.close();
+        first.session.rooms.close();
         for (name, event_type, data) in
             [("session:s", "unwanted", "4"), ("session:s", "wanted", "5"), ("c", "x", "6"), ("user:ann", "wanted", "7")]
         {
@@ -44,7 +44,7 @@ both_databases! {
         let mut payloads: Vec<_> = told.iter().map(|told| &*told.payload).collect();
         payloads.sort_unstable();
         assert_eq!(payloads, ["5", "6", "7", "9"]);
-        assert!(second.session.cursor().contains("=wanted|task:updated"));
+        assert!(second.session.rooms.cursor().contains("=wanted|task:updated"));
         // Whoever subscribes with the cursor gets the same.
         let third = Client::new(app);
         let since = || Some(Since::Cursor(cursor.clone()));
@@ -88,8 +88,8 @@ both_databases! {
         publisher.ask(change()).await;
         let channels = ["c", "project:p"];
         listener.subscribe(&channels, &["wanted"], None).await;
-        let cursor = listener.session.cursor();
-        listener.session.close();
+        let cursor = listener.session.rooms.cursor();
+        listener.session.rooms.close();
         for name in channels {
             for number in 0..6 {
                 publisher.publish(name, "wanted", &number.to_string()).await;
@@ -113,7 +113,7 @@ both_databases! {
             // Of the channel what is kept and what is new, of the project what is new.
             let told = client.told(4).await;
             assert!(told.iter().all(|told| told.event_type == "wanted"), "{told:?}");
-            assert_eq!(client.session.cursor().matches("=wanted").count(), 2);
+            assert_eq!(client.session.rooms.cursor().matches("=wanted").count(), 2);
         }
     }
 }
@@ -129,8 +129,8 @@ both_databases! {
         let joined = listener.ask(Request::Subscribe(wish)).await;
         assert_eq!(joined["channels"][0]["reset"], true);
         // It goes out before the answer.
-        let cursor = listener.session.cursor();
-        listener.session.close();
+        let cursor = listener.session.rooms.cursor();
+        listener.session.rooms.close();
         let back = Client::new(app);
         let resumed = back.session.resume(&cursor, &back.subscriber()).await.unwrap();
         for reset in &resumed.resets {
@@ -205,10 +205,10 @@ async fn who_wants_to_hear_of_nothing_that_happens_gets_a_cursor_now_and_then() 
         let answer = app.writer().publish(channel, group, caller, None).unwrap();
         assert!(answer.await.unwrap().is_ok());
         app.hub().settle().await;
-        let cursor = listener.session.overdue_cursor();
+        let cursor = listener.session.rooms.overdue_cursor();
         assert_eq!(cursor.is_some(), is_overdue, "{cursor:?}");
     }
     publisher.publish("c", "wanted", "1").await;
     listener.told(1).await;
-    assert_eq!(listener.session.overdue_cursor(), None);
+    assert_eq!(listener.session.rooms.overdue_cursor(), None);
 }

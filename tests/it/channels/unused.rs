@@ -24,7 +24,7 @@ both_databases! {
         let joined = client.subscribe(&names, &[], None).await;
         assert_eq!(joined["channels"][0]["seq"], 0, "{joined}");
         let back = Client::new(app);
-        let cursor = client.session.cursor();
+        let cursor = client.session.rooms.cursor();
         let resumed = back.session.resume(&cursor, &back.subscriber()).await.unwrap();
         assert_eq!((resumed.channels.len(), resumed.resets.len()), (5, 0), "{resumed:?}");
         let since = Some(Since::Cursor(cursor));
@@ -62,12 +62,12 @@ both_databases! {
         let (first, publisher) = (Client::new(app), Client::new(app));
         first.subscribe(&["session:s", "c"], &["wanted"], None).await;
         first.subscribe(&["project:p"], &[], None).await;
-        let cursor = first.session.cursor();
+        let cursor = first.session.rooms.cursor();
         publisher.publish("session:s", "wanted", "1").await;
         assert_eq!(seqs(&first.told(1).await), [1]);
-        let later = first.session.cursor();
+        let later = first.session.rooms.cursor();
         assert_ne!(later, cursor);
-        first.session.close();
+        first.session.rooms.close();
         publisher.publish("session:s", "unwanted", "2").await;
         publisher.publish("session:s", "wanted", "3").await;
         publisher.publish("c", "wanted", "4").await;
@@ -81,7 +81,7 @@ both_databases! {
             payloads.sort_unstable();
             assert_eq!(&payloads[..expected.len()], expected);
             // Now that there are events, the cursor is one of numbers.
-            assert!(!back.session.cursor().contains('@'), "{}", back.session.cursor());
+            assert!(!back.session.rooms.cursor().contains('@'), "{}", back.session.rooms.cursor());
         }
         // Named in a subscription, the old cursor means the same.
         let since = || Some(Since::Cursor(cursor.clone()));
@@ -99,7 +99,7 @@ both_databases! {
         victim.publish("session:secret", "t", "1").await;
         attacker.publish("session:mine", "t", "1").await;
         attacker.subscribe(&["session:mine"], &[], Some(Since::Seq(0))).await;
-        let cursor = attacker.session.cursor();
+        let cursor = attacker.session.rooms.cursor();
         let (head, position) = cursor.split_once('.').unwrap();
         let (own, _) = position.split_once(':').unwrap();
         let mut reasons = Vec::new();
@@ -142,7 +142,8 @@ async fn names_in_a_cursor_are_bounded() {
             assert!(
                 !client
                     .session
-                    .has_joined(&ChannelName::parse(&names[0]).unwrap()),
+                    .rooms
+                    .contains(&ChannelName::parse(&names[0]).unwrap()),
                 "all or none"
             );
             break;
@@ -150,7 +151,7 @@ async fn names_in_a_cursor_are_bounded() {
         held += 1;
         assert!(held < 128, "there is no bound");
     }
-    let cursor = client.session.cursor();
+    let cursor = client.session.rooms.cursor();
     assert!(cursor.len() < 9 * 1024, "{}", cursor.len());
     let back = Client::new(&app);
     let resumed = back

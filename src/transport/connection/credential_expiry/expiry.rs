@@ -2,9 +2,9 @@
 //! set, is not late by more than [`RECHECK`].
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -108,7 +108,7 @@ impl<T: Clone> Expiry<T> {
             expires_at,
             connection,
         };
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let known = queue.entries.get(&id);
         if known.is_some_and(|known| known.expires_at == expires_at) {
             return;
@@ -120,14 +120,14 @@ impl<T: Clone> Expiry<T> {
 
     /// Watches a connection no longer.
     pub(super) fn forget(&self, id: ConnectionId) {
-        self.lock().remove(id);
+        self.queue.lock().remove(id);
     }
 
     /// Tells of all that falls due, for ever.
     pub(super) async fn run(&self, fall_due: impl Fn(&T, Due, Timestamp)) {
         loop {
             let now = self.clock.now();
-            let (fallen, next) = self.lock().take(now, &self.terms);
+            let (fallen, next) = self.queue.lock().take(now, &self.terms);
             for Entry {
                 due,
                 expires_at,
@@ -143,10 +143,6 @@ impl<T: Clone> Expiry<T> {
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue<T>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -223,13 +219,13 @@ mod tests {
     }
 
     fn take(expiry: &Expiry<&'static str>, now: i64) -> Vec<(&'static str, Due)> {
-        let (fallen, _) = expiry.lock().take(at(now), &TERMS);
+        let (fallen, _) = expiry.queue.lock().take(at(now), &TERMS);
         let fallen = fallen.into_iter();
         fallen.map(|entry| (entry.connection, entry.due)).collect()
     }
 
     fn is_empty(expiry: &Expiry<&'static str>) -> bool {
-        let queue = expiry.lock();
+        let queue = expiry.queue.lock();
         queue.entries.is_empty() && queue.by_time.is_empty()
     }
 
@@ -332,7 +328,7 @@ mod tests {
         let now = Clock.now().as_millis();
         expiry.watch(ConnectionId::generate(), at(now + YEAR), "far");
         let seen = Mutex::new(Vec::new());
-        let running = expiry.run(|name, due, _| seen.lock().unwrap().push((*name, due)));
+        let running = expiry.run(|name, due, _| seen.lock().push((*name, due)));
         let coming = async {
             tokio::time::sleep(RECHECK / 4).await;
             expiry.watch(ConnectionId::generate(), at(now), "late");
@@ -342,6 +338,6 @@ mod tests {
             () = running => {}
             () = coming => {}
         }
-        assert_eq!(*seen.lock().unwrap(), [("late", Due::Warning)]);
+        assert_eq!(*seen.lock(), [("late", Due::Warning)]);
     }
 }

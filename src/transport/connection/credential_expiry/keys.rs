@@ -1,9 +1,9 @@
 //! API keys that are revoked, or expire, while somebody is connected with them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -61,7 +61,7 @@ impl<T> Default for Keys<T> {
 impl<T> Keys<T> {
     /// Watches a connection by this key, and by no other any more.
     pub(super) fn watch(&self, id: ConnectionId, key: &str, connection: T) {
-        let mut in_use = self.lock();
+        let mut in_use = self.in_use.lock();
         if in_use.by_key.is_empty() {
             self.came.notify_one();
         }
@@ -72,7 +72,7 @@ impl<T> Keys<T> {
     }
 
     pub(super) fn forget(&self, id: ConnectionId) {
-        self.lock().remove(id);
+        self.in_use.lock().remove(id);
     }
 
     /// Closes the connections of keys that are gone, for ever. As long as that cannot be found out nobody is closed.
@@ -81,11 +81,11 @@ impl<T> Keys<T> {
         F: Future<Output = Result<Vec<String>, StoreError>>,
     {
         loop {
-            if self.lock().by_key.is_empty() {
+            if self.in_use.lock().by_key.is_empty() {
                 self.came.notified().await;
             }
             tokio::time::sleep(INTERVAL).await;
-            let names: Vec<_> = self.lock().by_key.keys().cloned().collect();
+            let names: Vec<_> = self.in_use.lock().by_key.keys().cloned().collect();
             if names.is_empty() {
                 continue;
             }
@@ -101,17 +101,13 @@ impl<T> Keys<T> {
     }
 
     fn take(&self, gone: &[String]) -> Vec<T> {
-        let mut in_use = self.lock();
+        let mut in_use = self.in_use.lock();
         let holders = gone.iter().filter_map(|key| in_use.by_key.remove(key));
         let (ids, taken): (Vec<_>, Vec<_>) = holders.flatten().unzip();
         for id in ids {
             in_use.key_of.remove(&id);
         }
         taken
-    }
-
-    fn lock(&self) -> MutexGuard<'_, InUse<T>> {
-        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,14 +124,14 @@ mod tests {
         let (asked, closed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         let gone = |mut names: Vec<String>| {
             names.sort();
-            asked.lock().unwrap().push(names);
+            asked.lock().push(names);
             std::future::ready(answer())
         };
-        let running = keys.run(gone, |name| closed.lock().unwrap().push(name));
+        let running = keys.run(gone, |name| closed.lock().push(name));
         timeout(INTERVAL * rounds + INTERVAL / 2, running)
             .await
             .unwrap_err();
-        (asked.into_inner().unwrap(), closed.into_inner().unwrap())
+        (asked.into_inner(), closed.into_inner())
     }
 
     #[tokio::test(start_paused = true)]
@@ -166,7 +162,7 @@ mod tests {
         let (asked, closed) = run(&keys, 1, || Ok(vec!["old".to_owned()])).await;
         assert_eq!((asked, closed.len()), (vec![vec!["new".to_owned()]], 0));
         keys.forget(id);
-        let in_use = keys.lock();
+        let in_use = keys.in_use.lock();
         assert!(in_use.by_key.is_empty() && in_use.key_of.is_empty());
     }
 

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
@@ -128,7 +129,7 @@ fn who_waits_for_nothing_is_woken_at_once_unless_it_is_held_back() {
     assert!(has_woken(&wake));
     queue.wake_when_writable(&wake, || false);
     assert!(has_woken(&wake));
-    assert!(queue.lock().waiting.is_empty());
+    assert!(queue.0.lock().waiting.0.is_empty());
 }
 
 #[tokio::test]
@@ -185,7 +186,7 @@ fn what_waits_is_written_after_a_gentle_end_and_dropped_at_a_cut() {
     let (queue, wake) = (empty(), wake());
     fill(&queue, Kind::Event, "x");
     queue.wake_when_writable(&wake, || false);
-    queue.finish();
+    queue.finish(true);
     assert!(has_woken(&wake), "there will be no room");
     assert_eq!(try_push(&queue, Kind::Event, "y"), Offer::Gone);
     assert!(queue.drained().now_or_never().is_none());
@@ -205,7 +206,7 @@ fn nothing_is_kept_while_nothing_waits() {
     assert!(drained.as_mut().now_or_never().is_none());
     while taken_now(&queue).is_some() {}
     assert!(drained.now_or_never().is_some());
-    let state = queue.lock();
-    assert_eq!((state.queue.capacity(), state.waiting.capacity()), (0, 0));
+    let state = queue.0.lock();
+    assert_eq!((state.queue.capacity(), state.waiting.0.capacity()), (0, 0));
     assert_eq!((state.bytes.bytes(), state.len()), (0, 0));
 }

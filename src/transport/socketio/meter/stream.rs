@@ -29,6 +29,8 @@ pub(in super::super) struct Metered<S> {
     pause: Option<Pin<Box<Sleep>>>,
     /// Bytes that were read since others had their turn.
     eager: usize,
+    /// What has been written already, and is written once more.
+    answered: &'static [u8],
 }
 
 impl<S> Drop for Metered<S> {
@@ -46,7 +48,25 @@ impl<S> Metered<S> {
             completed: VecDeque::new(),
             pause: None,
             eager: 0,
+            answered: &[],
         }
+    }
+
+    /// A stream over which these bytes have been written already: they are not written again.
+    pub(in super::super) fn after(answered: &'static [u8], stream: S, meter: Arc<Meter>) -> Self {
+        let mut metered = Self::new(stream, meter);
+        metered.answered = answered;
+        metered
+    }
+
+    /// Takes what has been written already.
+    fn swallow(&mut self, buf: &[u8]) -> io::Result<usize> {
+        let (now, later) = self.answered.split_at(self.answered.len().min(buf.len()));
+        if !buf.starts_with(now) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.answered = later;
+        Ok(now.len())
     }
 
     /// Waits until the client may be read from again.
@@ -142,7 +162,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         };
         if polled.is_pending() {
             self.eager = 0;
-            self.meter.lock().reader = Some(cx.waker().clone());
+            self.meter.waiting.lock().reader = Some(cx.waker().clone());
         }
         // Looked at after the waker is in place, so that a close in between is not missed.
         if self.meter.is_closed() {
@@ -160,6 +180,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         if self.meter.is_closed() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if !self.answered.is_empty() {
+            return Poll::Ready(self.swallow(buf));
         }
         ready!(self.poll_completed(cx))?;
         let step = if self.meter.lacks_pid() {

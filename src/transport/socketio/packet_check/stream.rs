@@ -16,9 +16,6 @@ use super::replacement;
 
 /// The longest header of a frame: two bytes, the length and the mask.
 const MAX_HEADER: usize = 14;
-/// The first byte of a text that is one frame, and of one that goes on in further frames.
-const WHOLE: u8 = 0x81;
-const BEGUN: u8 = 0x01;
 /// By how many bytes the room for a text grows at least.
 const ROOM: usize = 1024;
 
@@ -36,6 +33,11 @@ impl<S> Checked<S> {
             stream,
             frames: Frames::new(max_message),
         }
+    }
+
+    /// These bytes were read already, and come before what is still to be read.
+    pub(in super::super) fn read_already(&mut self, bytes: &[u8]) {
+        self.frames.take(bytes);
     }
 }
 
@@ -187,7 +189,7 @@ impl Frames {
         if !matches!(step, Step::Pass)
             && let Some(text) = self.text.take()
         {
-            self.ready.add_frame(BEGUN, text);
+            self.ready.add_frame(false, text);
         }
         self.ready.add(&self.header[..self.seen]);
         self.seen = 0;
@@ -220,7 +222,7 @@ impl Frames {
             Some(replacement) => Text::of(replacement.as_bytes()),
             None => text,
         };
-        self.ready.add_frame(WHOLE, text);
+        self.ready.add_frame(true, text);
     }
 }
 
@@ -266,24 +268,19 @@ impl Text {
     }
 
     /// The bytes of a frame, and where in them it begins. Its mask changes nothing.
-    fn frame(mut self, first: u8) -> (Vec<u8>, usize) {
-        let length = self.len();
-        let mut header = [0; MAX_HEADER];
-        header[0] = first;
-        let size = if let Ok(short @ 0..=125) = u8::try_from(length) {
-            header[1] = 0x80 | short;
-            6
-        } else if let Ok(middle) = u16::try_from(length) {
-            header[1] = 0x80 | 0x7e;
-            header[2..4].copy_from_slice(&middle.to_be_bytes());
-            8
-        } else {
-            header[1] = 0x80 | 0x7f;
-            header[2..10].copy_from_slice(&(length as u64).to_be_bytes());
-            MAX_HEADER
+    fn frame(mut self, is_final: bool) -> (Vec<u8>, usize) {
+        let header = FrameHeader {
+            is_final,
+            opcode: OpCode::Data(Data::Text),
+            mask: Some([0; 4]),
+            ..FrameHeader::default()
         };
-        let start = MAX_HEADER - size;
-        self.0[start..MAX_HEADER].copy_from_slice(&header[..size]);
+        let length = self.len() as u64;
+        let start = MAX_HEADER - header.len(length);
+        let mut room = &mut self.0[start..MAX_HEADER];
+        header
+            .format(length, &mut room)
+            .expect("there is room for the longest header");
         (self.0, start)
     }
 }
@@ -312,8 +309,9 @@ impl Ready {
         self.bytes.extend_from_slice(bytes);
     }
 
-    fn add_frame(&mut self, first: u8, text: Text) {
-        let (frame, start) = text.frame(first);
+    /// Adds a text, or with more to follow the beginning of one.
+    fn add_frame(&mut self, is_final: bool, text: Text) {
+        let (frame, start) = text.frame(is_final);
         if self.bytes.is_empty() {
             (self.bytes, self.read) = (frame, start);
         } else {

@@ -83,18 +83,8 @@ proptest! {
 
 /// The packets that engineioxide gets of a body.
 fn handed_on(encoding: Encoding, body: &[u8]) -> Vec<Bytes> {
-    let mut reading = ByPackets {
-        reading: Reading::Packets(Bytes::copy_from_slice(body)),
-        encoding,
-        most: usize::MAX,
-        count: 0,
-        uneventful: 0,
-        body: None,
-        meter: Arc::default(),
-    };
-    std::iter::from_fn(|| reading.next_packet())
-        .collect::<io::Result<_>>()
-        .unwrap()
+    let packets = Packets::new(encoding, Bytes::copy_from_slice(body), Arc::default());
+    packets.collect::<io::Result<_>>().unwrap()
 }
 
 #[test]

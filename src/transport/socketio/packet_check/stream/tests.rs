@@ -8,13 +8,18 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig}
 
 use super::*;
 
+/// The first byte of a text that is one frame, and of one that goes on in further frames.
+const WHOLE: u8 = 0x81;
+const BEGUN: u8 = 0x01;
+
 const MAX_MESSAGE: usize = 100_000;
 
 /// A frame as a client writes it.
 fn frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     let mut text = Text::of(payload);
     apply(mask, &mut text.0[MAX_HEADER..]);
-    let (mut bytes, start) = text.frame(first);
+    let (mut bytes, start) = text.frame(true);
+    bytes[start] = first;
     bytes[MAX_HEADER - 4..MAX_HEADER].copy_from_slice(&mask);
     bytes.split_off(start)
 }
