@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::field::IDEMPOTENCY_KEYS;
 use super::fingerprint::Fingerprint;
 use super::names::{Entry, Name, Verb};
 use super::packet::{self, PAYLOAD};
@@ -102,7 +103,7 @@ impl CommandArguments {
             hash.value(bare.as_ref().unwrap_or(&Value::Null));
         }
         for (key, value) in &self.object {
-            if !idempotency::KEYS.contains(&&**key) {
+            if !IDEMPOTENCY_KEYS.contains(&&**key) {
                 hash.text(key);
                 hash.value(value);
             }

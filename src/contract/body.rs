@@ -7,14 +7,13 @@
 use serde_json::Value;
 
 use super::Reply;
-use super::field::{self, first, id_keys};
+use super::field::{self, PROJECT_ID, first, id_keys};
 use crate::domain::{EntityId, Fields, Id, Kind, ProjectId};
 
 const VERSION: [&str; 1] = ["version"];
 const EXPECTED_VERSION: [&str; 2] = ["expectedVersion", "expected_version"];
 const PROJECT: &str = "project";
 const PROJECT_DOT_ID: &str = "project.id";
-pub(super) const PROJECT_ID: [&str; 2] = ["projectId", "project_id"];
 
 /// Under which keys a command may carry its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

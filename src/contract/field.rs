@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::idempotency;
 use crate::domain::{Fields, Id, Kind};
 
 /// What the server itself says of an entity, besides [`STAMPS`]; sent back with a full object, it is no change.
@@ -87,6 +86,20 @@ pub(super) fn canonical(key: &str) -> &str {
     twin.map_or(key, |(_, camel)| camel)
 }
 
+/// The payload's keys that carry an idempotency key; the first one counts.
+pub(super) const IDEMPOTENCY_KEYS: [&str; 8] = [
+    "idempotencyKey",
+    "idempotency_key",
+    "clientMutationId",
+    "client_mutation_id",
+    "mutationId",
+    "mutation_id",
+    "requestId",
+    "request_id",
+];
+
+pub(super) const PROJECT_ID: [&str; 2] = ["projectId", "project_id"];
+
 /// Fields that name another entity. They are given back as its id is.
 const REFERENCES: [&str; 3] = ["epicId", "sprintId", "parentId"];
 
@@ -97,7 +110,7 @@ pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
         if SERVERS.contains(&&**key)
             || is_stamp(key)
             || id_keys(kind).contains(&&**key)
-            || idempotency::KEYS.contains(&&**key)
+            || IDEMPOTENCY_KEYS.contains(&&**key)
         {
             continue;
         }

@@ -3,25 +3,14 @@
 use serde_json::Value;
 
 use super::Reply;
+use super::field::IDEMPOTENCY_KEYS;
 use crate::domain::Fields;
-
-/// The payload's keys that carry it, the first one wins.
-pub(super) const KEYS: [&str; 8] = [
-    "idempotencyKey",
-    "idempotency_key",
-    "clientMutationId",
-    "client_mutation_id",
-    "mutationId",
-    "mutation_id",
-    "requestId",
-    "request_id",
-];
 
 const MAX_KEY_BYTES: usize = 128;
 
 /// The key in a payload.
 pub(super) fn key_in(payload: &Fields) -> Result<Option<String>, Reply> {
-    for key in KEYS {
+    for key in IDEMPOTENCY_KEYS {
         match payload.get(key) {
             Some(Value::String(text)) => return checked(key, text).map(Some),
             // A number only tells the frontend which answer belongs to which question, and starts
@@ -35,7 +24,7 @@ pub(super) fn key_in(payload: &Fields) -> Result<Option<String>, Reply> {
 
 /// The key as the last argument.
 pub(super) fn trailing(text: &str) -> Result<String, Reply> {
-    checked(KEYS[0], text)
+    checked(IDEMPOTENCY_KEYS[0], text)
 }
 
 pub(super) fn checked(field: &str, text: &str) -> Result<String, Reply> {

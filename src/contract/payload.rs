@@ -4,9 +4,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::EventStyle;
-use super::body::PROJECT_ID;
 use super::document::json_text;
-use super::field::{canonical, id_keys};
+use super::field::{PROJECT_ID, canonical, id_keys};
 use super::schema::answer::ListedEvent;
 use super::schema::event::ChannelEvent;
 use super::schema::kit::Time;

@@ -1,22 +1,15 @@
 //! What a client asks for, understood.
 
-use serde_json::Value;
-
 use super::arguments::CommandArguments;
-use super::body::PROJECT_ID;
 use super::build::build;
-use super::field::is_stamp;
+use super::field::{PROJECT_ID, is_stamp};
 use super::names::Name;
 use super::{
     Arguments, EventName, Limits, Publication, Reply, SignalRequest, Types, idempotency, packet,
-    signal, subscribe,
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId,
 };
-
-/// Where a token stands in a payload.
-const TOKEN: &str = "token";
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,44 +44,6 @@ pub enum Request {
 }
 
 impl Request {
-    /// Reads what a client asks for by an event.
-    ///
-    /// # Errors
-    ///
-    /// The refusal that names what is wrong with the arguments.
-    pub fn read(
-        event: EventName,
-        arguments: Arguments<'_>,
-        limits: &Limits,
-    ) -> Result<Self, Reply> {
-        let first = || Ok(arguments.read(*limits)?.into_iter().next());
-        Ok(match event.entry().name {
-            Name::Command(..) => {
-                let command = CommandRequest::read(event, None, arguments, limits)?;
-                Self::Command(Box::new(command))
-            }
-            Name::Signal(kind, active) => {
-                let arguments = arguments.read(signal::limits(*limits))?;
-                Self::Signal(signal::read(kind, active, arguments, *limits)?)
-            }
-            Name::Join => Self::Join(subscribe::join(first()?, *limits)?),
-            Name::Leave => Self::Leave {
-                project: subscribe::project(first()?, *limits)?,
-            },
-            Name::Snapshot => Self::Read(ReadRequest::Snapshot {
-                project: subscribe::project(first()?, *limits)?,
-            }),
-            Name::Sync => Self::Read(subscribe::sync(first()?, *limits)?),
-            Name::Subscribe => Self::Subscribe(subscribe::channels(first()?, *limits)?),
-            Name::Unsubscribe => Self::Unsubscribe {
-                channels: subscribe::channels(first()?, *limits)?.channels,
-            },
-            Name::Refresh => Self::Refresh {
-                token: token_in(first()?)?,
-            },
-        })
-    }
-
     /// Whether the answer may be large: it carries a state, or events.
     #[must_use]
     pub fn may_have_large_answer(&self) -> bool {
@@ -152,29 +107,6 @@ pub struct Subscribe {
     pub types: Option<Types>,
     /// What the client has seen already. Of channels that a cursor does not name it hears what comes from now on.
     pub since: Option<Since>,
-}
-
-impl Subscribe {
-    /// Channels and types by their names, as they stand in the query of a request.
-    ///
-    /// # Errors
-    ///
-    /// The answer that says what is wrong with one of them.
-    pub fn new<'a>(
-        channels: impl IntoIterator<Item = &'a str>,
-        types: impl IntoIterator<Item = &'a str>,
-        since: Option<Since>,
-    ) -> Result<Self, Reply> {
-        let mut types = types.into_iter().peekable();
-        Ok(Self {
-            channels: subscribe::named(channels)?,
-            types: match types.peek() {
-                Some(_) => Some(Types::new(types)?),
-                None => None,
-            },
-            since,
-        })
-    }
 }
 
 /// A point in a channel's history, as the client names it.
@@ -322,18 +254,5 @@ impl CommandRequest {
     #[must_use]
     pub fn subject(&self) -> (Kind, &EntityId) {
         self.action.subject()
-    }
-}
-
-/// Reads the token by itself, or in `{token}`.
-fn token_in(argument: Option<Value>) -> Result<String, Reply> {
-    let token = match argument {
-        Some(Value::Object(mut fields)) => fields.remove(TOKEN),
-        token => token,
-    };
-    match token {
-        Some(Value::String(token)) if !token.is_empty() => Ok(token),
-        Some(_) => Err(Reply::invalid(TOKEN, "must be a string that is not empty")),
-        None => Err(Reply::invalid(TOKEN, "is missing")),
     }
 }

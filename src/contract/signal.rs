@@ -8,51 +8,11 @@ use serde_json::Value;
 use super::arguments::First;
 use super::body::{Body, Wrappers};
 use super::packet::PAYLOAD;
-use super::{Limits, Reply};
-use crate::domain::{EntityId, EventType, Fields, Kind, ProjectId};
+use super::{Limits, Reply, SignalKind};
+use crate::domain::{EntityId, Fields, Kind, ProjectId};
 
 /// Largest packet of a signal.
 const MAX_BYTES: usize = 4 * 1024;
-
-/// What a signal tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignalKind {
-    /// The user is typing.
-    Typing,
-    /// The user is editing a task.
-    Editing,
-    /// What the others are told of the user besides being there.
-    Presence,
-}
-
-impl SignalKind {
-    /// The event that the others hear, if the signal is passed on as it is.
-    #[must_use]
-    pub const fn event_type(self) -> Option<EventType> {
-        match self {
-            Self::Typing => Some(EventType::known("typing")),
-            Self::Editing => Some(EventType::known("task.editing")),
-            Self::Presence => None,
-        }
-    }
-
-    /// The key that says whether it has begun or ended.
-    const fn flag(self) -> Option<&'static str> {
-        match self {
-            Self::Typing => Some("isTyping"),
-            Self::Editing => Some("isEditing"),
-            Self::Presence => None,
-        }
-    }
-
-    /// The key for an id that stands by itself.
-    const fn bare_key(self) -> &'static str {
-        match self {
-            Self::Editing => Kind::Task.id_key(),
-            Self::Typing | Self::Presence => Kind::Project.id_key(),
-        }
-    }
-}
 
 /// A wish to tell the others something.
 #[derive(Debug, Clone, PartialEq)]

@@ -72,6 +72,29 @@ pub(super) fn channels(argument: Option<Value>, limits: Limits) -> Result<Subscr
     })
 }
 
+impl Subscribe {
+    /// Channels and types by their names, as they stand in the query of a request.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with one of them.
+    pub fn new<'a>(
+        channels: impl IntoIterator<Item = &'a str>,
+        types: impl IntoIterator<Item = &'a str>,
+        since: Option<Since>,
+    ) -> Result<Self, Reply> {
+        let mut types = types.into_iter().peekable();
+        Ok(Self {
+            channels: named(channels)?,
+            types: match types.peek() {
+                Some(_) => Some(Types::new(types)?),
+                None => None,
+            },
+            since,
+        })
+    }
+}
+
 /// Channels by their names, each once.
 pub(super) fn named<'a>(
     names: impl IntoIterator<Item = &'a str>,

@@ -23,6 +23,7 @@ mod probe;
 mod said;
 mod send_queue;
 mod takeover;
+mod upgrade_attempt;
 mod upgrading;
 
 use std::sync::Arc;

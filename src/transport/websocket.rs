@@ -6,6 +6,7 @@
 mod close;
 mod codec;
 mod connect;
+mod door;
 mod encode_cache;
 mod format;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod heartbeat;
 mod io;
 mod message;
 mod params;
+mod ping;
 mod raw_object;
 mod requests;
 mod routing;
@@ -37,9 +39,9 @@ use crate::transport::credential::Heads;
 use crate::transport::gate::Gate;
 use crate::transport::pacer::Pacer;
 use crate::transport::rest::endpoint::Endpoint;
-pub(crate) use codec::WebSocketDoor;
-use codec::{Shared, WebSocketConnection};
 use connect::Connector;
+pub(crate) use door::WebSocketDoor;
+use door::{Shared, WebSocketConnection};
 use format::Format;
 
 /// The server for plain WebSockets.

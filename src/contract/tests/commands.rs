@@ -278,7 +278,7 @@ fn versions() {
 #[test]
 fn idempotency_keys() {
     let key = |arguments: Value| command(&arguments).key;
-    for name in idempotency::KEYS {
+    for name in field::IDEMPOTENCY_KEYS {
         assert_eq!(
             key(json!(["task:delete", {"id": 1, name: "k"}])).as_deref(),
             Some("k")

@@ -2,10 +2,9 @@
 
 use axum::http::Method;
 
-use super::endpoint::{Answer, Body, Endpoint, Parameter, of, serve};
-use super::events::channel_events;
+use super::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
+use super::events::{channel_events, parameters};
 use super::publish::publish;
-use super::table::{VISIBLE, events_parameters};
 use crate::contract::ErrorCode;
 use crate::contract::schema::http::{PublishRequest, Published, Replay, Results};
 
@@ -60,7 +59,7 @@ fn replaying() -> Endpoint {
         about: "Ask for the next ones with `since` set to the `cursor` of the answer. With `wait` the answer comes as soon as \
                 there is an event, or without one after so many seconds. If not everything after the point is kept, the \
                 answer says `reset`, and gives what is; of a project, the state.",
-        parameters: events_parameters(),
+        parameters: parameters(),
         body: None,
         answers: vec![Answer::ok("The events, or the state.", of::<Replay>)],
         refusals: &[ErrorCode::NotFound],

@@ -9,8 +9,8 @@ use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use super::ROOT;
+use super::endpoint::VISIBLE;
 use super::endpoint::{Admitted, Answer, Endpoint, JSON, of, serve_public};
-use super::table::VISIBLE;
 use crate::contract::ErrorCode;
 use crate::contract::schema::answer as schema;
 use crate::contract::schema::http::Problem;

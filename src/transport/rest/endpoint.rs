@@ -16,6 +16,9 @@ use crate::contract::schema::Describe;
 use crate::contract::{ErrorCode, Reply};
 use crate::transport::visitor::{PublicCaller, Visitor};
 
+/// What a header's value looks like: visible ASCII.
+pub(super) const VISIBLE: &str = "^[!-~]{1,128}$";
+
 /// See the module.
 pub(crate) struct Endpoint {
     pub(crate) method: Method,

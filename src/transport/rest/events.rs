@@ -5,23 +5,25 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::call::Call;
+use super::endpoint::Parameter;
+use super::read;
 use crate::clock::Clock;
 use crate::contract::{EventClass, ReadRequest, Reply, Since};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::{From, Offer, Subscriber, Wake};
 
 pub(super) const CHANNEL: &str = "channel";
-pub(super) const SINCE: &str = "since";
-pub(super) const WAIT: &str = "wait";
+const SINCE: &str = "since";
+const WAIT: &str = "wait";
 /// Events of an answer if nobody says how many.
-pub(super) const DEFAULT_LIMIT: u64 = 200;
+const DEFAULT_LIMIT: u64 = 200;
 /// Seconds that somebody may wait.
-pub(super) const MAX_WAIT: u64 = 60;
+const MAX_WAIT: u64 = 60;
 
 /// Serves a project's events.
 pub(super) async fn events(call: Call, _: Body) -> Result<Response, Reply> {
@@ -145,4 +147,16 @@ impl Subscriber for Bell {
     fn close(&self, _: &'static str) {
         self.0.notify_one();
     }
+}
+
+/// The parameters of endpoints that give events after a point.
+pub(super) fn parameters() -> Vec<Parameter> {
+    let since = "A cursor, or the seq of the last event seen; from the beginning if it is missing.";
+    let wait = "Seconds to wait for an event if there is none.";
+    let seconds = json!({"type": "integer", "minimum": 0, "maximum": MAX_WAIT, "default": 0});
+    vec![
+        Parameter::query(SINCE, since, json!({"type": "string"})),
+        read::limit("Most events of the answer.", DEFAULT_LIMIT),
+        Parameter::query(WAIT, wait, seconds),
+    ]
 }

@@ -3,11 +3,11 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::condition::{is_known, tag};
-use super::endpoint::JSON;
+use super::endpoint::{JSON, Parameter};
 use crate::contract::{EventClass, ReadRequest, Reply, read_mark};
 use crate::domain::{Filter, Kind, Page};
 
@@ -90,4 +90,10 @@ fn page(call: &Call, kind: Kind) -> Result<Page, Reply> {
         after,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
     })
+}
+
+/// The parameter that says how much an answer may have.
+pub(super) fn limit(about: &'static str, default: u64) -> Parameter {
+    let range = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": default});
+    Parameter::query(LIMIT, about, range)
 }

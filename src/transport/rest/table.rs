@@ -1,12 +1,12 @@
 //! The table of endpoints.
 
 use axum::http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::batch::commands;
 use super::channels;
 use super::command::{Commanded, command};
-use super::endpoint::{Answer, Body, Endpoint, Parameter, of, serve};
+use super::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 use super::events::{self, events};
 use super::family::{self, Family, verbs};
 use super::read::{self, entities, entity, projects, snapshot};
@@ -29,8 +29,6 @@ const TO_CHANGE: &[ErrorCode] = &[
 const TO_BATCH: &[ErrorCode] = &[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType];
 /// `*`, or entity tags.
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
-/// Visible ASCII.
-pub(super) const VISIBLE: &str = "^[!-~]{1,128}$";
 const TAGGED: (&str, &str) = ("ETag", "The entity's version, in quotes.");
 const LOCATED: (&str, &str) = ("Location", "Where the entity is found.");
 
@@ -95,7 +93,7 @@ fn list(family: &Family) -> Endpoint {
     let mut parameters: Vec<_> = filters
         .map(|&(name, about)| Parameter::query(name, about, json!({"type": "string"})))
         .collect();
-    parameters.push(limit("Items of a page.", read::DEFAULT_LIMIT));
+    parameters.push(read::limit("Items of a page.", read::DEFAULT_LIMIT));
     let cursor = "What `nextCursor` was in the answer before.";
     parameters.push(Parameter::query(
         read::CURSOR,
@@ -282,7 +280,7 @@ fn whole_project() -> Vec<Endpoint> {
             about: "Ask for the next ones with `since` set to the `cursor` of the answer. With `wait` the answer comes as \
                     soon as there is an event, or without one after so many seconds. If events after the point cannot be \
                     had, the answer says `reset` and carries the state.",
-            parameters: events_parameters(),
+            parameters: events::parameters(),
             body: None,
             answers: vec![Answer::ok("The events, or the state.", of::<SyncAnswer>)],
             refusals: TO_LIST,
@@ -305,24 +303,6 @@ fn whole_project() -> Vec<Endpoint> {
             routes: serve(&Method::POST, commands),
         },
     ]
-}
-
-pub(super) fn events_parameters() -> Vec<Parameter> {
-    let since = "A cursor, or the seq of the last event seen; from the beginning if it is missing.";
-    let wait = "Seconds to wait for an event if there is none.";
-    let seconds =
-        json!({"type": "integer", "minimum": 0, "maximum": events::MAX_WAIT, "default": 0});
-    vec![
-        Parameter::query(events::SINCE, since, json!({"type": "string"})),
-        limit("Most events of the answer.", events::DEFAULT_LIMIT),
-        Parameter::query(events::WAIT, wait, seconds),
-    ]
-}
-
-fn limit(about: &'static str, default: u64) -> Parameter {
-    let range: Value =
-        json!({"type": "integer", "minimum": 1, "maximum": read::MAX_LIMIT, "default": default});
-    Parameter::query(read::LIMIT, about, range)
 }
 
 fn capital(word: &str) -> String {

@@ -21,13 +21,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::frames::count_payload;
-use super::meter::{Meter, Metered};
+use super::meter::{Meter, Metered, Polling};
 use super::packet_check::Checked;
 use super::pid;
-use super::polls::Polling;
 use super::posted;
 use super::probe;
-use super::upgrading::Attempt;
+use super::upgrade_attempt::Attempt;
 use crate::contract::Reply;
 use crate::lifecycle::Lifecycle;
 use crate::limits::Limit;

@@ -1,7 +1,9 @@
 //! Finds the packets in what a server writes: in the frames of a WebSocket, which are neither masked nor fragmented, and
 //! in the bodies of polling answers.
 
-use super::posted;
+/// Most digits of a length.
+pub(super) const MAX_DIGITS: usize = 8;
+
 use crate::transport::flow::lengths;
 
 /// Whether an Engine.IO packet carries a Socket.IO event or ack.
@@ -20,10 +22,10 @@ pub(super) fn count_payload(body: &str, separated: bool) -> u64 {
     }
     // Engine.IO 3: `<length>:<packet>`, again and again.
     let mut rest = body.as_bytes();
-    while let Some((length, start)) = posted::length(rest, b'0', b':') {
+    while let Some((length, start)) = length(rest, b'0', b':') {
         let packet = &rest[start..];
         count += u64::from(is_ours(packet));
-        rest = posted::utf16(packet, length).map_or(&[], |end| &packet[end..]);
+        rest = utf16(packet, length).map_or(&[], |end| &packet[end..]);
     }
     count
 }
@@ -80,6 +82,36 @@ impl Frames {
             (_, rest) => Some(usize::try_from(rest).unwrap_or(usize::MAX).max(1)),
         }
     }
+}
+
+/// The number at the beginning, and where it ends: its digits from `zero` on, and what stands after them.
+pub(super) fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
+    let mut number = 0;
+    for (at, &byte) in bytes.iter().take(MAX_DIGITS + 1).enumerate() {
+        if byte == after && at > 0 {
+            return Some((number, at + 1));
+        }
+        let digit = byte.checked_sub(zero).filter(|digit| *digit < 10)?;
+        number = number * 10 + usize::from(digit);
+    }
+    None
+}
+
+/// The bytes of so many UTF-16 units of a text: JavaScript counts an emoji as two. `None` if there are fewer, or one would
+/// be cut in two.
+pub(super) fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
+    let mut at = 0;
+    while units > 0 {
+        let (bytes, width) = match text.get(at)? {
+            0..0x80 => (1, 1),
+            0x80..0xe0 => (2, 1),
+            0xe0..0xf0 => (3, 1),
+            0xf0.. => (4, 2),
+        };
+        at += bytes;
+        units = units.checked_sub(width)?;
+    }
+    (at <= text.len()).then_some(at)
 }
 
 /// A frame as a server writes it.

@@ -225,3 +225,20 @@ impl Messages for Arc<Meter> {
 pub(super) fn is_no_event(message: &Received<'_>) -> bool {
     message.is_text && !matches!(message.start, [b'4', b'2' | b'5', ..])
 }
+
+/// A poll that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Polling(Arc<Meter>);
+
+impl Polling {
+    pub(super) fn begin(meter: &Arc<Meter>) -> Self {
+        meter.polls.begin();
+        Self(Arc::clone(meter))
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.0.polls.end();
+    }
+}

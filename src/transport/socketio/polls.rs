@@ -1,12 +1,9 @@
 //! When a client on long-polling polled: engineioxide wants its pongs alone, and whoever posts them without ever taking
 //! anything would stay for ever.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-
-use super::meter::Meter;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -36,22 +33,15 @@ impl Polls {
         let state = self.state.lock();
         state.waiting == 0 && state.last.elapsed() > patience
     }
-}
 
-/// A poll that waits for its answer.
-#[derive(Debug)]
-pub(super) struct Polling(Arc<Meter>);
-
-impl Polling {
-    pub(super) fn begin(meter: &Arc<Meter>) -> Self {
-        meter.polls.state.lock().waiting += 1;
-        Self(Arc::clone(meter))
+    /// Notes that a poll waits for its answer.
+    pub(super) fn begin(&self) {
+        self.state.lock().waiting += 1;
     }
-}
 
-impl Drop for Polling {
-    fn drop(&mut self) {
-        let mut state = self.0.polls.state.lock();
+    /// Notes that a poll has been answered, or given up.
+    pub(super) fn end(&self) {
+        let mut state = self.state.lock();
         state.waiting -= 1;
         state.last = Instant::now();
     }

@@ -17,6 +17,7 @@ use bytes::BytesMut;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 
+use super::frames::{MAX_DIGITS, length, utf16};
 use super::meter::{Meter, is_no_event};
 use super::packet_check;
 use crate::transport::flow::Received;
@@ -33,8 +34,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SEPARATOR: u8 = 0x1e;
 /// What ends the length of a packet among bytes.
 const END_OF_LENGTH: u8 = 0xff;
-/// Most digits of a length.
-const MAX_DIGITS: usize = 8;
 
 /// Hands on a body of up to `most` bytes packet by packet, and tells `meter` of what each packet is.
 pub(super) async fn by_packets(
@@ -210,36 +209,6 @@ fn among_bytes(rest: &mut Bytes) -> io::Result<Option<Packet>> {
         start,
         is_text,
     }))
-}
-
-/// The number at the beginning, and where it ends: its digits from `zero` on, and what stands after them.
-pub(super) fn length(bytes: &[u8], zero: u8, after: u8) -> Option<(usize, usize)> {
-    let mut number = 0;
-    for (at, &byte) in bytes.iter().take(MAX_DIGITS + 1).enumerate() {
-        if byte == after && at > 0 {
-            return Some((number, at + 1));
-        }
-        let digit = byte.checked_sub(zero).filter(|digit| *digit < 10)?;
-        number = number * 10 + usize::from(digit);
-    }
-    None
-}
-
-/// The bytes of so many UTF-16 units of a text: JavaScript counts an emoji as two. `None` if there are fewer, or one would
-/// be cut in two.
-pub(super) fn utf16(text: &[u8], mut units: usize) -> Option<usize> {
-    let mut at = 0;
-    while units > 0 {
-        let (bytes, width) = match text.get(at)? {
-            0..0x80 => (1, 1),
-            0x80..0xe0 => (2, 1),
-            0xe0..0xf0 => (3, 1),
-            0xf0.. => (4, 2),
-        };
-        at += bytes;
-        units = units.checked_sub(width)?;
-    }
-    (at <= text.len()).then_some(at)
 }
 
 fn invalid(what: &'static str) -> io::Error {

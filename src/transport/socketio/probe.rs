@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use super::upgrading::Attempt;
+use super::upgrade_attempt::Attempt;
 
 const PING: &[u8] = b"2probe";
 const UPGRADE: &[u8] = b"5";

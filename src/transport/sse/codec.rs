@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::frame::{self, Form};
-use super::subscribe::{self, RESET, REVOKED};
 use super::wish::Manner;
-use crate::contract::{EventClass, EventStyle};
-use crate::domain::{ChannelName, Event, Signal};
+use crate::contract::{EventClass, EventStyle, ServerWord};
+use crate::domain::{ChannelName, Event, Fields, Signal};
 use crate::hub::Offer;
 use crate::session::Session;
 use crate::transport::connection::Connection;
@@ -23,6 +23,11 @@ use crate::transport::hangup::Hangup;
 /// A connection of an event stream.
 pub(super) type SseConnection = Connection<SseDoor>;
 type Out<'a> = PlainIntake<'a, Bytes>;
+
+/// What a client is told in place of events that it does not get.
+const RESET: ServerWord = ServerWord::Reset;
+/// What a client is told of a channel that it may not hear any more.
+const REVOKED: ServerWord = ServerWord::AccessRevoked;
 
 /// See the module's description.
 pub(crate) struct SseDoor {
@@ -108,7 +113,7 @@ impl Door for SseDoor {
             None => frame::keep_alive(cursor),
             Some(payload) if what == "reset" => frame::notice(RESET, payload, cursor),
             Some(payload) if what == "access_revoked" => {
-                let payload = subscribe::with_channel(payload);
+                let payload = with_channel(payload);
                 frame::notice(REVOKED, &payload, cursor)
             }
             Some(payload) => self.form(style).told(&notice.event_type, payload, cursor),
@@ -156,4 +161,13 @@ pub(super) fn keep_alive(connection: &SseConnection) -> Option<Bytes> {
     let subscriber = connection.subscriber();
     let cursor = subscriber.and_then(|subscriber| subscriber.cursor_if_open());
     Some(frame::keep_alive(cursor.as_deref()))
+}
+
+/// What is told of a channel that may not be heard any more names it in one way, whether it is a project's or not.
+fn with_channel(payload: &RawValue) -> Value {
+    let mut fields: Fields = serde_json::from_str(payload.get()).unwrap_or_default();
+    if let Some(room) = fields.get("room").cloned() {
+        fields.insert("channel".to_owned(), room);
+    }
+    Value::Object(fields)
 }

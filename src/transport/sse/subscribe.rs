@@ -2,29 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-use serde_json::value::RawValue;
-
 use super::codec::SseDoor;
-use crate::contract::{Document, ErrorCode, Reply, ServerWord, Subscribe};
-use crate::domain::{EventType, Fields, Target};
+use crate::contract::{Document, ErrorCode, Reply, Subscribe};
+use crate::domain::{EventType, Target};
 use crate::session::{RevokedReason, Session};
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::subscriber::SessionSubscriber;
-
-/// What a client is told in place of events that it does not get.
-pub(super) const RESET: ServerWord = ServerWord::Reset;
-/// What a client is told of a channel that it may not hear any more.
-pub(super) const REVOKED: ServerWord = ServerWord::AccessRevoked;
-
-/// What is told of a channel that may not be heard any more names it in one way, whether it is a project's or not.
-pub(super) fn with_channel(payload: &RawValue) -> Value {
-    let mut fields: Fields = serde_json::from_str(payload.get()).unwrap_or_default();
-    if let Some(room) = fields.get("room").cloned() {
-        fields.insert("channel".to_owned(), room);
-    }
-    Value::Object(fields)
-}
 
 impl SessionSubscriber<SseDoor> {
     /// Subscribes to all that is asked for, or says why not. A client that was here before goes on with what it may still

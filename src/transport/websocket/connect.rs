@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use super::codec::{Shared, WebSocketConnection, WebSocketDoor};
+use super::door::{Shared, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
 use super::io;
 use super::params::Params;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::codec::{Packet, WebSocketConnection, WebSocketDoor};
+use super::door::{Packet, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
 use super::message::Message;
 use super::params::Params;

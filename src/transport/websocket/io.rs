@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::close;
-use super::codec::{Packet, WebSocketConnection};
+use super::door::{Packet, WebSocketConnection};
 use super::message::{Message as ClientMessage, Received};
 use crate::clock::Clock;
 use crate::transport::connection::Close;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::codec::{Packet, WebSocketConnection, WebSocketDoor};
+use super::door::{Packet, WebSocketConnection, WebSocketDoor};
 use super::message::{Meaning, Message, Own, Received, Unreadable};
 use super::routing;
 use crate::clock::Clock;

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 
-use super::codec::{Shared, WebSocketConnection, WebSocketDoor};
+use super::door::{Shared, WebSocketConnection, WebSocketDoor};
 use crate::contract::schema::http::{SocketClient, SocketFigures, SocketStats, SocketStatus};
 use crate::contract::schema::kit::{Nullable, Time, True};
 use crate::transport::connection::registry::Registry;

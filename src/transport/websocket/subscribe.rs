@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::codec::{WebSocketConnection, WebSocketDoor};
+use super::door::{WebSocketConnection, WebSocketDoor};
 use super::format::Format;
 use super::message::Message;
 use super::raw_object::{RawObject, quoted};

@@ -1,0 +1,64 @@
+//! From an event and its arguments to what a client asks for.
+
+use serde_json::Value;
+
+use super::names::Name;
+use super::{
+    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, signal, subscribe,
+};
+
+/// Where a token stands in a payload.
+const TOKEN: &str = "token";
+
+impl Request {
+    /// Reads what a client asks for by an event.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that names what is wrong with the arguments.
+    pub fn read(
+        event: EventName,
+        arguments: Arguments<'_>,
+        limits: &Limits,
+    ) -> Result<Self, Reply> {
+        let first = || Ok(arguments.read(*limits)?.into_iter().next());
+        Ok(match event.entry().name {
+            Name::Command(..) => {
+                let command = CommandRequest::read(event, None, arguments, limits)?;
+                Self::Command(Box::new(command))
+            }
+            Name::Signal(kind, active) => {
+                let arguments = arguments.read(signal::limits(*limits))?;
+                Self::Signal(signal::read(kind, active, arguments, *limits)?)
+            }
+            Name::Join => Self::Join(subscribe::join(first()?, *limits)?),
+            Name::Leave => Self::Leave {
+                project: subscribe::project(first()?, *limits)?,
+            },
+            Name::Snapshot => Self::Read(ReadRequest::Snapshot {
+                project: subscribe::project(first()?, *limits)?,
+            }),
+            Name::Sync => Self::Read(subscribe::sync(first()?, *limits)?),
+            Name::Subscribe => Self::Subscribe(subscribe::channels(first()?, *limits)?),
+            Name::Unsubscribe => Self::Unsubscribe {
+                channels: subscribe::channels(first()?, *limits)?.channels,
+            },
+            Name::Refresh => Self::Refresh {
+                token: token_in(first()?)?,
+            },
+        })
+    }
+}
+
+/// Reads the token by itself, or in `{token}`.
+fn token_in(argument: Option<Value>) -> Result<String, Reply> {
+    let token = match argument {
+        Some(Value::Object(mut fields)) => fields.remove(TOKEN),
+        token => token,
+    };
+    match token {
+        Some(Value::String(token)) if !token.is_empty() => Ok(token),
+        Some(_) => Err(Reply::invalid(TOKEN, "must be a string that is not empty")),
+        None => Err(Reply::invalid(TOKEN, "is missing")),
+    }
+}

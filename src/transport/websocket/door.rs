@@ -1,0 +1,147 @@
+//! A connection of a plain WebSocket: its format, its subscriptions, and what all of them share.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use super::encode_cache::EncodeCache;
+use super::format::Format;
+use super::heartbeat::Heartbeat;
+use super::params::Params;
+use super::subscriptions::Subscriptions;
+use super::timers::Timers;
+use crate::clock::Clock;
+use crate::contract::ServerWord;
+use crate::domain::Timestamp;
+use crate::limits::ClientAddress;
+use crate::transport::connection::Connection;
+
+/// A connection of a plain WebSocket.
+pub(super) type WebSocketConnection = Connection<WebSocketDoor>;
+
+/// A message on its way out.
+#[derive(Debug)]
+pub(crate) struct Packet {
+    pub(super) text: String,
+    /// Whether it may wait for others of its kind.
+    pub(super) is_event: bool,
+}
+
+impl Packet {
+    pub(super) fn event(text: String) -> Self {
+        Self {
+            text,
+            is_event: true,
+        }
+    }
+
+    pub(super) fn other(text: String) -> Self {
+        Self {
+            text,
+            is_event: false,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Packet {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+/// What all plain WebSockets of this instance share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) encode_cache: EncodeCache,
+    pub(super) timers: Timers<Weak<WebSocketConnection>>,
+    /// Connections since the start.
+    pub(super) opened: AtomicU64,
+    /// Messages that have come in and gone out.
+    pub(super) messages: AtomicU64,
+    /// When the last one did; 0 if none has.
+    last_activity: AtomicI64,
+}
+
+impl Shared {
+    /// Notes that a message has come in, or goes out.
+    pub(super) fn note_message(&self) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        let now = Clock.now().as_millis();
+        self.last_activity.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// When the last message came or went.
+    pub(super) fn last_activity(&self) -> Option<Timestamp> {
+        let at = self.last_activity.load(Ordering::Relaxed);
+        (at > 0).then(|| Timestamp::from_millis(at))
+    }
+}
+
+/// See the module's description.
+pub(crate) struct WebSocketDoor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) format: Format,
+    pub(super) params: Params,
+    /// Who the client says it is, where that is believed.
+    pub(super) user_id: Option<String>,
+    /// Where the client is: wrong credentials cost that address.
+    pub(super) address: Option<ClientAddress>,
+    /// Guards the subscriptions of clients that give them names.
+    pub(super) subscriptions: Mutex<Subscriptions>,
+    /// Guards the sessions that the client is in, in the order in which it subscribed.
+    session_ids: Mutex<Vec<String>>,
+    pub(super) heartbeat: Heartbeat,
+    /// Tells the writer that a ping is due.
+    pub(super) ping_due: Notify,
+    /// Tells the connection's task that all is over at once.
+    pub(super) was_cut: Notify,
+}
+
+impl WebSocketDoor {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        format: Format,
+        params: Params,
+        user_id: Option<String>,
+        address: Option<ClientAddress>,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            format,
+            user_id,
+            address,
+            subscriptions: Mutex::default(),
+            session_ids: Mutex::new(params.session_id.iter().cloned().collect()),
+            heartbeat: Heartbeat::default(),
+            ping_due: Notify::new(),
+            was_cut: Notify::new(),
+            params,
+        }
+    }
+
+    /// The session that the client is in: of those that it is subscribed to, the last one.
+    pub(super) fn session_id(&self) -> Option<String> {
+        self.session_ids.lock().last().cloned()
+    }
+
+    /// Notes that the client has subscribed to a session.
+    pub(super) fn enter_session(&self, id: &str) {
+        let mut ids = self.session_ids.lock();
+        ids.retain(|known| known != id);
+        ids.push(id.to_owned());
+    }
+
+    /// Notes that the client has unsubscribed from a session.
+    pub(super) fn leave_session(&self, id: &str) {
+        self.session_ids.lock().retain(|known| known != id);
+    }
+}
+
+impl WebSocketDoor {
+    pub(super) fn pong(&self, id: Option<&RawValue>) -> Packet {
+        Packet::other(self.format.say(ServerWord::Pong, Clock.now(), id, &[]))
+    }
+}
