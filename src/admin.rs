@@ -10,17 +10,17 @@ use axum::Router;
 use axum::http::Method;
 use axum::routing::MethodRouter;
 
-use crate::app::App;
+use crate::state::AppState;
 use crate::store::StoreError;
 use crate::transport::connection::operators::Operators;
+use crate::transport::http::endpoint::Admitted;
 use crate::transport::rest::Endpoint;
-use crate::transport::rest::endpoint::Admitted;
 
 /// How long the database may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the database answers; what is wrong if it does not.
-async fn ask_store(app: &App) -> Result<(), &'static str> {
+async fn ask_store(app: &AppState) -> Result<(), &'static str> {
     match tokio::time::timeout(PATIENCE, app.store().ping()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err("the database cannot be reached; commands are refused as unavailable"),
@@ -30,7 +30,7 @@ async fn ask_store(app: &App) -> Result<(), &'static str> {
 
 /// Whether the database takes writes; why not if it does not. Whoever asks lets one be tried if it is time for that: one
 /// for all who ask, every few seconds at most.
-async fn ask_writes(app: &App) -> Result<(), &'static str> {
+async fn ask_writes(app: &AppState) -> Result<(), &'static str> {
     let writes = app.store().writes();
     if writes.begin_try() {
         let (store, patience) = (app.store().clone(), app.config().database_timeout);
@@ -53,7 +53,7 @@ pub(crate) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
 }
 
 /// Their routes.
-pub(crate) fn router(endpoints: Vec<Endpoint>) -> Router<App> {
+pub(crate) fn router(endpoints: Vec<Endpoint>) -> Router<AppState> {
     let routes = endpoints
         .into_iter()
         .fold(Router::new(), |routes, endpoint| {
@@ -63,7 +63,7 @@ pub(crate) fn router(endpoints: Vec<Endpoint>) -> Router<App> {
 }
 
 /// One that anybody may ask.
-fn plain(path: &'static str, name: &str, summary: &str, route: MethodRouter<App>) -> Endpoint {
+fn plain(path: &'static str, name: &str, summary: &str, route: MethodRouter<AppState>) -> Endpoint {
     Endpoint {
         method: Method::GET,
         path,

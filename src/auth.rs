@@ -18,7 +18,7 @@ use jsonwebtoken::Algorithm;
 use crate::clock::Clock;
 use crate::config::AuthConfig;
 use crate::domain::Identity;
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 use crate::store::{Store, StoreError};
 
 use claims::Rules;

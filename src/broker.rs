@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::domain::{ChannelName, InstanceId};
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 
 pub use ingress::{Heard, Ingress, Traffic};
 use redis::Redis;

@@ -5,13 +5,13 @@
 //! It never makes a publisher wait.
 
 mod feed;
-mod missed;
 mod page;
+mod pending_signals;
 mod relay;
 mod ring;
 mod shrink;
-mod slot;
 mod subscriber;
+mod subscription;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::broker::{Broker, TopicSubscription};
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
-use crate::lifecycle::Lifecycle;
 use crate::memory::MemoryBudget;
+use crate::shutdown::Lifecycle;
 use crate::store::{Store, StoreError};
 
 use feed::Feed;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::broker;
 use crate::contract::Limits;
 use crate::domain::{Actor, ConnectionId, PrivateId};
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 use crate::writer::{Caller, Writer};
 use worker::Worker;
 

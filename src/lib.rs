@@ -15,35 +15,34 @@
 //! [`contract`] do no I/O; only [`transport`] knows socketioxide, only [`store`] knows sqlx.
 
 pub mod admin;
-pub mod app;
 pub mod auth;
 pub mod broker;
-pub mod channels;
+pub mod channel_cache;
 pub mod cli;
 pub mod clock;
-pub mod cluster;
-mod coalesce;
+mod commands;
 pub mod config;
-pub mod connections;
+pub mod connection_count;
 pub mod contract;
 pub mod domain;
-#[cfg(test)]
-mod fuzz;
 pub mod healthcheck;
 pub mod hub;
 pub mod ingress;
-pub mod lifecycle;
+mod io_timeout;
 pub mod limits;
 pub mod memory;
-mod patience;
 pub mod presence;
 pub mod retention;
-mod run;
-pub mod serve;
+pub mod server;
 pub mod session;
+pub mod shutdown;
+mod single_flight;
+pub mod state;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod test_support;
 pub mod transport;
 pub mod writer;
 
-pub use run::{RunError, run};
+pub use commands::{CommandError, run};

@@ -5,6 +5,7 @@
 //! say travels on the topic `cluster` (`state`). Every instance tells its own subscribers what changes.
 
 mod entry;
+pub(crate) mod instances;
 mod message;
 mod order;
 mod own;
@@ -26,11 +27,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::broker::{Broker, BrokerStatus};
 use crate::clock::Clock;
-use crate::cluster::{BEAT, Cluster};
-use crate::connections::Connections;
+use crate::connection_count::ConnectionCount;
 use crate::domain::{Actor, ConnectionId, Fields, InstanceId, ProjectId};
 use crate::hub::Hub;
-use crate::lifecycle::Lifecycle;
+use crate::presence::instances::{BEAT, Cluster};
+use crate::shutdown::Lifecycle;
 
 use entry::Key;
 use message::Message;
@@ -74,7 +75,7 @@ pub struct Presence {
     state: Mutex<State>,
     hub: Arc<Hub>,
     broker: Broker,
-    connections: Connections,
+    connections: ConnectionCount,
     lifecycle: Lifecycle,
     /// Tells that there is somebody to wait for.
     expiring: Notify,
@@ -87,7 +88,7 @@ impl Presence {
         instance: &InstanceId,
         broker: &Broker,
         hub: &Arc<Hub>,
-        connections: &Connections,
+        connections: &ConnectionCount,
         lifecycle: &Lifecycle,
         grace: Duration,
     ) -> Arc<Self> {

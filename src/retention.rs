@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::config::{Config, Retention};
 use crate::domain::{ChannelNo, Timestamp};
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 use crate::store::{Channel, KeptChannel, PruneLimits, Store, StoreError};
 use crate::telemetry::causes;
 

@@ -16,11 +16,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::app::App;
 use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
 use crate::domain::{Action, Identity, ProjectId};
 use crate::hub::Subscriber;
 use crate::limits::{Budget, READ_UNIT};
+use crate::state::AppState;
 use crate::store::StoreError;
 use crate::telemetry::causes;
 use crate::writer::Caller;
@@ -35,7 +35,7 @@ use signal::Signals;
 /// See the module.
 #[derive(Debug)]
 pub struct Session {
-    app: App,
+    app: AppState,
     /// Who is on the other end.
     pub caller: Caller,
     /// How the session's events are spelled.
@@ -89,7 +89,12 @@ impl From<Result<Pending, Reply>> for Outcome {
 impl Session {
     /// A session without subscriptions.
     #[must_use]
-    pub fn new(app: App, caller: Caller, style: EventStyle, identity: Option<Identity>) -> Self {
+    pub fn new(
+        app: AppState,
+        caller: Caller,
+        style: EventStyle,
+        identity: Option<Identity>,
+    ) -> Self {
         Self {
             rooms: Rooms::new(app.epoch().clone(), app.config().limits.max_rooms),
             access: Access::new(app.auth().is_required(), identity),

@@ -1,20 +1,21 @@
 //! The doors: each is a codec plus a connection, and none contains rules.
 
+pub(crate) mod abort;
+pub(crate) mod admission;
 pub(crate) mod answers;
+mod connect_throttle;
 pub(crate) mod connection;
 mod credential;
 pub(crate) mod doors;
 mod flow;
-pub(crate) mod gate;
-pub(crate) mod hangup;
-mod pacer;
+pub(crate) mod http;
+pub(crate) mod http_caller;
 pub(crate) mod problem;
 mod query;
 pub(crate) mod rest;
 pub mod socketio;
 pub mod sse;
 mod upgrade;
-pub(crate) mod visitor;
 pub mod websocket;
 
-pub use pacer::Pacer;
+pub use connect_throttle::ConnectThrottle;

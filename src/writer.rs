@@ -30,7 +30,7 @@ use crate::clock::Clock;
 use crate::contract::{CommandRequest, Publication, Reply};
 use crate::domain::{ChannelName, Epoch, Identity, ProjectId};
 use crate::hub::Hub;
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 use crate::store::Store;
 use cascades::CascadeRunner;
 use committer::Committer;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use boardcast::app::App;
 use boardcast::cli::Cli;
 use boardcast::contract::{Arguments, CommandRequest, EventName, Limits, Reply};
 use boardcast::domain::{
     Actor, ConnectionId, Grants, Holder, Identity, PrivateId, ProjectId, Role,
 };
+use boardcast::state::AppState;
 use boardcast::store::Channel;
 use boardcast::writer::{Caller, Writer, WriterOptions};
 use clap::Parser as _;
@@ -107,7 +107,7 @@ pub(crate) async fn prepare(postgres: &Postgres) -> Outcome<String> {
 
 /// One server with two writers, of which one commits every command by itself.
 struct Bench {
-    app: App,
+    app: AppState,
     single: Writer,
     grouped: Writer,
 }
@@ -122,7 +122,7 @@ impl Bench {
             "--database-connections",
             &connections,
         ];
-        let app = App::start(Cli::try_parse_from(arguments)?.config).await?;
+        let app = AppState::start(Cli::try_parse_from(arguments)?.config).await?;
         let grouped = WriterOptions {
             chosen_ids: false,
             queue: app.config().command_queue,

@@ -10,13 +10,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ask_store, ask_writes, plain};
-use crate::app::App;
 use crate::broker::BrokerStatus;
-use crate::cluster::Cluster;
 use crate::ingress::{self, Ingress};
 use crate::limits::Report;
+use crate::presence::instances::Cluster;
+use crate::state::AppState;
 use crate::telemetry;
-use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+use crate::transport::http::endpoint::{Answer, Endpoint, of};
 use crate::writer::WriterReport;
 
 /// Whether the server is well. More fields may follow.
@@ -88,7 +88,7 @@ pub(super) fn endpoint() -> Endpoint {
     }
 }
 
-async fn health(State(app): State<App>) -> Json<Health> {
+async fn health(State(app): State<AppState>) -> Json<Health> {
     let store = store(&app).await;
     let is_heard = app.ingress().is_none_or(Ingress::is_listening);
     let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down && is_heard;
@@ -114,7 +114,7 @@ async fn health(State(app): State<App>) -> Json<Health> {
     })
 }
 
-async fn store(app: &App) -> Part {
+async fn store(app: &AppState) -> Part {
     let (reads, writes) = tokio::join!(ask_store(app), ask_writes(app));
     let (status, error) = match (reads, writes) {
         (Err(error), _) => ("unavailable", Some(error)),
@@ -128,7 +128,7 @@ async fn store(app: &App) -> Part {
     }
 }
 
-fn broker(app: &App) -> Part {
+fn broker(app: &AppState) -> Part {
     Part {
         kind: app.broker().name(),
         status: match app.broker().status() {

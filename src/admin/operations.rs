@@ -15,17 +15,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::plain;
-use crate::app::App;
 use crate::clock::Clock;
 use crate::contract::schema::Describe;
 use crate::contract::schema::answer::Done;
 use crate::contract::schema::http as schema;
 use crate::contract::{Audience, ErrorCode, Notification, Reply};
 use crate::domain::{EventId, Fields};
+use crate::state::AppState;
 use crate::transport::connection::operators::{Count, Operators};
+use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, of};
+use crate::transport::http_caller::admit_operator;
 use crate::transport::problem::AckRefusal;
-use crate::transport::rest::endpoint::{Answer, Body, Endpoint, Parameter, of};
-use crate::transport::visitor::admit_operator;
 
 /// Bytes that a request's body may have.
 const MAX_BODY: usize = 64 * 1024;
@@ -56,7 +56,7 @@ const OF_QUESTIONS: &[ErrorCode] = &[
 
 /// The endpoints.
 pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
-    let operation = |path, name: &str, summary: &str, route: MethodRouter<App>| {
+    let operation = |path, name: &str, summary: &str, route: MethodRouter<AppState>| {
         let route = route
             .layer::<_, Infallible>(DefaultBodyLimit::max(MAX_BODY))
             .layer(Extension(operators.clone()))
@@ -153,7 +153,7 @@ fn body(schema: Describe) -> Body {
 }
 
 /// What is below `/admin` and none of them.
-pub(super) fn elsewhere() -> Router<App> {
+pub(super) fn elsewhere() -> Router<AppState> {
     Router::new()
         .route("/admin", any(nothing_here))
         .route("/admin/{*rest}", any(nothing_here))
@@ -162,10 +162,10 @@ pub(super) fn elsewhere() -> Router<App> {
 /// Somebody who has shown the admin token: nobody else comes to any of the routes.
 struct Operator;
 
-impl FromRequestParts<App> for Operator {
+impl FromRequestParts<AppState> for Operator {
     type Rejection = AckRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, AckRefusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, AckRefusal> {
         admit_operator(parts, app)?;
         Ok(Self)
     }

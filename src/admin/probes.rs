@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ask_store, ask_writes, plain};
-use crate::app::App;
-use crate::transport::rest::endpoint::{Answer, Endpoint, of};
+use crate::state::AppState;
+use crate::transport::http::endpoint::{Answer, Endpoint, of};
 
 /// The answer of `/live` and `/ready`.
 #[derive(Serialize, JsonSchema)]
@@ -55,7 +55,7 @@ async fn live() -> Json<Probe> {
 
 /// Whether new connections should come here. A Redis that is away is no reason to stay away: events are only a
 /// little late, and on the other instances they are as well.
-async fn ready_or_not(State(app): State<App>) -> (StatusCode, Json<Probe>) {
+async fn ready_or_not(State(app): State<AppState>) -> (StatusCode, Json<Probe>) {
     let reason = if app.lifecycle().is_retiring() {
         Some("the server is shutting down")
     } else if ask_store(&app).await.is_err() {

@@ -11,9 +11,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{Authenticator, MAX_CREDENTIAL};
 use crate::config::AuthConfig;
-use crate::fuzz::{any_bytes, budget, measured};
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 use crate::store::Store;
+use crate::test_support::fuzz::{any_bytes, budget, measured};
 
 const SECRET: &str = "a secret of thirty-two characters";
 /// What a credential may take up that is short enough to be looked at: some 6 KB of JSON, of the kind that needs a hundred

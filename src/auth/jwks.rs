@@ -16,7 +16,7 @@ use super::AuthConfigError;
 use super::key::Key;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 
 /// How often a token whose key is not known may have the keys read again.
 const ASKED_AT_MOST: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::connect::Connector;
 use super::redis::Redis;
 use crate::domain::ChannelName;
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 pub use hearing::Heard;
 use listener::{Listener, TOPIC};
 pub use waiting::Traffic;

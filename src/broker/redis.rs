@@ -16,7 +16,7 @@ use super::speaker::{Order, Speaker};
 use super::topics::{Place, Topics};
 use super::{BrokerStatus, BrokerUnavailable, Handler, RedisUrl, listener};
 use crate::domain::InstanceId;
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 
 /// Messages that may wait to be published.
 const QUEUED_MESSAGES: usize = 4096;

@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::EventStyle;
-use super::document::json_text;
 use super::field::{PROJECT_ID, canonical, id_keys};
+use super::json_object::json_text;
 use super::schema::answer::ListedEvent;
 use super::schema::event::ChannelEvent;
-use super::schema::kit::Time;
+use super::schema::types::Time;
 use crate::domain::{
     Actor, ConnectionId, Draft, Entity, Event, Fields, Id, Kind, ProjectId, Seq, Stamp,
 };

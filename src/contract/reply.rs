@@ -8,8 +8,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::document::json_text;
-use super::{Document, ErrorCode, payload};
+use super::json_object::json_text;
+use super::{ErrorCode, JsonObject, payload};
 use crate::domain::{Fields, Refusal, Seq};
 
 /// Keys that follow from the outcome and are never stored among the rest.
@@ -29,7 +29,7 @@ pub struct Reply {
     /// Set if it is a refusal.
     code: Option<ErrorCode>,
     /// Everything that does not follow from the code.
-    rest: Document,
+    rest: JsonObject,
 }
 
 /// What became of an accepted command.
@@ -55,7 +55,7 @@ impl Reply {
     /// A command was accepted.
     #[must_use]
     pub fn accepted(accepted: Accepted) -> Self {
-        let mut rest = Document::default();
+        let mut rest = JsonObject::default();
         rest.insert("seq", accepted.seq);
         rest.insert("cursor", accepted.cursor);
         rest.insert("version", accepted.version);
@@ -73,7 +73,7 @@ impl Reply {
 
     /// Something that is no change succeeded: a join, a snapshot, a sync.
     #[must_use]
-    pub fn done(extra: impl Into<Document>) -> Self {
+    pub fn done(extra: impl Into<JsonObject>) -> Self {
         let mut rest = extra.into();
         for key in DERIVED {
             rest.remove(key);
@@ -84,7 +84,7 @@ impl Reply {
     /// Something was refused, for a reason that a person can read.
     #[must_use]
     pub fn refused(code: ErrorCode, error: impl Into<String>) -> Self {
-        let mut rest = Document::default();
+        let mut rest = JsonObject::default();
         rest.insert("error", error.into());
         Self {
             code: Some(code),
@@ -163,7 +163,7 @@ impl Reply {
     #[must_use]
     pub fn duplicate_of(stored_json: &str) -> Option<Self> {
         let stored: BTreeMap<String, &RawValue> = serde_json::from_str(stored_json).ok()?;
-        let mut rest = Document::default();
+        let mut rest = JsonObject::default();
         for (key, raw) in stored {
             match LARGE.into_iter().find(|large| *large == key) {
                 Some(key) if raw.get().len() > KEPT_AS_VALUE => rest.insert_text(key, &raw),
@@ -215,7 +215,7 @@ impl Reply {
 
     /// A list of objects that the answer carries; empty if there is none.
     #[must_use]
-    pub fn list(&self, key: &str) -> &[Document] {
+    pub fn list(&self, key: &str) -> &[JsonObject] {
         self.rest.list(key)
     }
 

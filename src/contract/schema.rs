@@ -5,7 +5,7 @@
 //! any field. `tests/it/wire_types.rs` holds what a real server sends against all of them. Their documentation is what
 //! readers of the OpenAPI document and of the TypeScript declarations read.
 //!
-//! What may be missing is an `Option`: it is left out, and never null. What may be null is [`Nullable`](kit::Nullable).
+//! What may be missing is an `Option`: it is left out, and never null. What may be null is [`Nullable`](types::Nullable).
 
 pub mod answer;
 pub mod command;
@@ -13,12 +13,12 @@ pub mod entity;
 pub mod event;
 pub mod flat;
 pub mod http;
-pub mod kit;
 pub mod stream;
 mod table;
+pub mod types;
 
-pub use kit::{USUALLY, settings};
 pub use table::{
     ClientEvent, Describe, ERROR, SERVER_EVENTS, ServerEvent, client_event, client_events,
     is_our_name,
 };
+pub use types::{USUALLY, settings};

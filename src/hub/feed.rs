@@ -15,7 +15,7 @@ use super::page::{self, Found, Page, PageRead, READ_RETRY, Turns};
 use super::relay::{Heard, Message, Queued};
 use super::ring::{Ring, weight};
 use super::shrink::Footprint;
-use super::slot::Slot;
+use super::subscription::Subscription;
 use super::{
     From, HubOptions, Joined, Offer, OutOfRange, SLOW_READER, SubscribeError, Subscriber, Wake,
 };
@@ -53,7 +53,7 @@ pub(super) struct Feed {
     page_bytes: usize,
     footprint: Footprint,
     turns: Turns,
-    slots: Vec<Slot>,
+    slots: Vec<Subscription>,
     wake: Wake,
     /// When the head could not be read.
     unreadable: Option<Instant>,
@@ -217,7 +217,7 @@ impl Feed {
             head,
             position,
         };
-        let mut slot = Slot::new(id, subscriber, position);
+        let mut slot = Subscription::new(id, subscriber, position);
         slot.replays_up_to = head;
         self.slots.push(slot);
         Ok(joined)
@@ -382,7 +382,7 @@ impl Feed {
     }
 
     /// Whether the subscriber is still there.
-    fn deliver_to(&self, slot: &mut Slot, head: Seq) -> bool {
+    fn deliver_to(&self, slot: &mut Subscription, head: Seq) -> bool {
         while !slot.waiting && slot.position < head {
             let Some(event) = self.find(slot.position + 1) else {
                 return true;
@@ -411,7 +411,7 @@ impl Feed {
 
     fn any_waiting(&self) -> bool {
         let mut slots = self.slots.iter();
-        slots.any(|slot| slot.waiting || slot.missed.waiting)
+        slots.any(|slot| slot.waiting || slot.pending.waiting)
     }
 
     /// Offers events anew. With `even_from_log` also to those for whom the log must be read, although they may have taken
@@ -421,7 +421,7 @@ impl Feed {
         for slot in &mut slots {
             let costs_a_read = !even_from_log && self.find(slot.position + 1).is_none();
             slot.waiting &= costs_a_read && !slot.has_taken();
-            slot.missed.waiting = false;
+            slot.pending.waiting = false;
         }
         self.slots = slots;
     }

@@ -304,9 +304,9 @@ async fn what_was_read_for_one_is_there_for_those_who_come_after() {
     let _live = stage.subscribe(&live, From::Now).await.unwrap();
     let mut reads = Vec::new();
     // A page, some pages, more than is kept in memory.
-    for missed in [200, 200, 100, 500, 500, 500, 500, 600, 600, 601] {
+    for pending in [200, 200, 100, 500, 500, 500, 500, 600, 600, 601] {
         let reader = Reader::new(usize::MAX);
-        let position = 1000 - missed;
+        let position = 1000 - pending;
         let _subscription = stage.subscribe(&reader, From::Seen(position)).await;
         until("it has all", || reader.told().last() == Some(&1000)).await;
         assert_eq!(reader.told(), seqs(position + 1, 1000));

@@ -13,8 +13,8 @@ use super::entry::{self, Entry, Key};
 use super::message::{Body, Message};
 use super::own::Own;
 use super::view::View;
-use crate::cluster::Members;
 use crate::domain::{ConnectionId, Fields, InstanceId, Timestamp};
+use crate::presence::instances::Members;
 
 use peers::Peer;
 

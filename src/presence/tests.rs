@@ -10,8 +10,8 @@ use super::entry::{Entry, Key};
 use super::message::Message;
 use super::state::{Limits, State};
 use super::view::Change;
-use crate::cluster::{BEAT, PATIENCE};
 use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Timestamp};
+use crate::presence::instances::{BEAT, PATIENCE};
 
 const NODES: usize = 3;
 const GRACE: Duration = Duration::from_millis(1700);

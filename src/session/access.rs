@@ -13,8 +13,8 @@ use super::{Session, unavailable};
 use crate::auth::AuthError;
 use crate::contract::schema::answer::{Done, RefreshAnswer};
 use crate::contract::schema::event::RevokedReason;
-use crate::contract::schema::kit::{Nullable, Time};
-use crate::contract::{CommandRequest, Document, ErrorCode, Reply};
+use crate::contract::schema::types::{Nullable, Time};
+use crate::contract::{CommandRequest, ErrorCode, JsonObject, Reply};
 use crate::domain::{
     ChannelName, Fields, Grants, Holder, Identity, ProjectId, Role, Seq, Target, World, policy,
 };
@@ -162,7 +162,7 @@ impl Session {
     pub(super) async fn reading(
         &self,
         target: &Target,
-        read: Pin<Box<impl Future<Output = Result<Document, StoreError>>>>,
+        read: Pin<Box<impl Future<Output = Result<JsonObject, StoreError>>>>,
     ) -> Result<Reply, StoreError> {
         let standing = self.standing_at(target).await?;
         if !standing.sees() {
@@ -253,7 +253,7 @@ impl Session {
                 (!sees).then_some(target)
             }));
         }
-        let answer = Document::of(&RefreshAnswer {
+        let answer = JsonObject::of(&RefreshAnswer {
             done: Done::default(),
             user_id: fresh.actor.as_str().to_owned(),
             expires_at: Nullable(fresh.expires_at.map(Time)),

@@ -7,8 +7,8 @@ use super::access::{Standing, unseen};
 use super::read::{Listing, seq_of};
 use crate::contract::schema::answer::{Done, LeaveAnswer};
 use crate::contract::schema::event::RevokedReason;
-use crate::contract::schema::kit::True;
-use crate::contract::{Document, ErrorCode, Join, Reply, Types};
+use crate::contract::schema::types::True;
+use crate::contract::{ErrorCode, Join, JsonObject, Reply, Types};
 use crate::domain::{ChannelName, Kind, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -37,7 +37,7 @@ impl<E: Into<SubscribeError>> std::convert::From<E> for JoinError {
 pub(super) struct Followed {
     pub(super) joined: Joined,
     /// The state from which it starts, if not from where it was to.
-    pub(super) reset: Option<Document>,
+    pub(super) reset: Option<JsonObject>,
 }
 
 impl Session {
@@ -55,7 +55,7 @@ impl Session {
         if !self.rooms.has_place_for(std::slice::from_ref(&channel)) {
             return Ok(self.too_many_rooms());
         }
-        let mut answer = Document::default();
+        let mut answer = JsonObject::default();
         let mut from = match &join.since {
             None => From::Now,
             Some(since) => match self.position(since, &channel).await? {
@@ -206,7 +206,7 @@ impl Session {
         join: &Join,
         channel: &ChannelName,
         followed: Followed,
-        answer: Document,
+        answer: JsonObject,
     ) -> Reply {
         let joined = followed.joined;
         let mut answer = followed.reset.unwrap_or(answer);
@@ -227,7 +227,7 @@ impl Session {
     pub(super) async fn leave(&self, project: &ProjectId) -> Reply {
         let channel = project.channel();
         let was_there = self.leave_channel(&channel).await;
-        Reply::done(Document::of(&LeaveAnswer {
+        Reply::done(JsonObject::of(&LeaveAnswer {
             done: Done::default(),
             room: channel.to_string(),
             project_id: project.to_json(),

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::Session;
 use super::access::unseen;
 use super::unavailable;
-use crate::contract::{Document, Reply, payload, write_mark};
+use crate::contract::{JsonObject, Reply, payload, write_page_token};
 use crate::domain::{
     EntityId, Grants, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose, policy,
 };
@@ -64,7 +64,7 @@ impl Session {
         listed.map_or_else(|error| unavailable(&error), Reply::done)
     }
 
-    async fn read_projects(&self, page: &Page) -> Result<Document, StoreError> {
+    async fn read_projects(&self, page: &Page) -> Result<JsonObject, StoreError> {
         let store = self.app.store();
         let more = one_more(page);
         let mut found = store.projects_page(&self.whose(), &more, &LISTED).await?;
@@ -76,7 +76,7 @@ impl Session {
         let seen = found.iter().zip(standings);
         let seen = seen.filter(|(_, standing)| standing.sees());
         let items = seen.map(|(project, _)| &project.text);
-        let mut answer = Document::default();
+        let mut answer = JsonObject::default();
         answer.insert("nextCursor", next);
         answer.insert_text("items", &items.collect::<Vec<_>>());
         Ok(answer)
@@ -94,8 +94,8 @@ impl Session {
     }
 
     /// Where a project's log stood, and whether there is such a project.
-    fn as_of<T>(&self, found: &Snapshot<T>) -> (Document, bool) {
-        let mut answer = Document::default();
+    fn as_of<T>(&self, found: &Snapshot<T>) -> (JsonObject, bool) {
+        let mut answer = JsonObject::default();
         let Some(Channel { no, name, seq, .. }) = &found.channel else {
             return (answer, false);
         };
@@ -161,7 +161,7 @@ fn cut(found: &mut Snapshot<Item>, limit: usize) -> Option<String> {
     let is_more = found.entities.len() > limit || !found.is_whole;
     found.entities.truncate(limit);
     let last = found.entities.last().filter(|_| is_more)?;
-    Some(write_mark(&last.mark))
+    Some(write_page_token(&last.mark))
 }
 
 /// What was read, unless there was nothing to read. Whoever may not see the project hears that in any case.

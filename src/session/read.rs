@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Session, unavailable};
 use crate::contract::{
-    ChannelRef, Cursor, Document, ErrorCode, ReadRequest, Reply, Since, payload,
+    ChannelRef, Cursor, ErrorCode, JsonObject, ReadRequest, Reply, Since, payload,
 };
 use crate::domain::{ChannelName, ChannelNo, Event, Kind, ProjectId, Seq, Target};
 use crate::hub::OutOfRange;
@@ -66,7 +66,7 @@ fn rendered(max_bytes: usize) -> Gather<Rendered> {
     }
 }
 
-fn with_lists(mut document: Document, entities: &[Rendered]) -> Document {
+fn with_lists(mut document: JsonObject, entities: &[Rendered]) -> JsonObject {
     let of = |kind| entities.iter().filter(move |(of, _)| *of == kind);
     let list = |kind| of(kind).map(|(_, text)| text).collect::<Vec<_>>();
     match list(Kind::Project).pop() {
@@ -81,7 +81,7 @@ fn with_lists(mut document: Document, entities: &[Rendered]) -> Document {
 }
 
 /// The seq as of which an answer says something.
-pub(super) fn seq_of(answer: &Document) -> Seq {
+pub(super) fn seq_of(answer: &JsonObject) -> Seq {
     answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
 }
 
@@ -100,7 +100,7 @@ impl Session {
     async fn try_read(&self, read: &ReadRequest) -> Result<Reply, StoreError> {
         match read {
             ReadRequest::Snapshot { project } => {
-                let state = async { Ok(Document::clone(&*self.snapshot(project).await?)) };
+                let state = async { Ok(JsonObject::clone(&*self.snapshot(project).await?)) };
                 self.reading(&Target::project(project), Box::pin(state))
                     .await
             }
@@ -147,9 +147,9 @@ impl Session {
         &self,
         project: &ProjectId,
         reason: &str,
-    ) -> Result<Document, StoreError> {
+    ) -> Result<JsonObject, StoreError> {
         let snapshot = self.snapshot(project).await?;
-        let mut extra = Document::default();
+        let mut extra = JsonObject::default();
         for key in ["projectId", "seq", "cursor"] {
             extra.insert(key, snapshot.get(key).cloned());
         }
@@ -201,7 +201,10 @@ impl Session {
     }
 
     /// The state now. It is read and rendered once for all who ask at about the same time.
-    pub(super) async fn snapshot(&self, project: &ProjectId) -> Result<Arc<Document>, StoreError> {
+    pub(super) async fn snapshot(
+        &self,
+        project: &ProjectId,
+    ) -> Result<Arc<JsonObject>, StoreError> {
         // What an id looks like is part of the answer: 7 is not "7".
         let key = project.to_json().to_string();
         let read = || async {
@@ -214,7 +217,7 @@ impl Session {
 
     /// Reads a small state at once. Of large ones only a few are read at the same time, whoever asks for them, because each
     /// takes memory and work that grow with the project. Nothing is read while too much waits for clients already.
-    async fn read_snapshot(&self, project: &ProjectId) -> Result<Document, StoreError> {
+    async fn read_snapshot(&self, project: &ProjectId) -> Result<JsonObject, StoreError> {
         let (store, memory) = (self.app.store(), self.app.send_memory());
         if memory.is_exceeded() {
             let full = "too much waits for clients";
@@ -232,7 +235,7 @@ impl Session {
         let channel = state.channel.as_ref();
         let (no, seq) = channel.map(|channel| (channel.no, channel.seq)).unzip();
         let seq = seq.unwrap_or(0);
-        let mut document = Document::default();
+        let mut document = JsonObject::default();
         document.insert("projectId", project.to_json());
         document.insert("seq", seq);
         document.insert("cursor", self.cursor_at(&project.channel(), no, seq));
@@ -301,7 +304,7 @@ impl Session {
         since: Option<&Since>,
         limit: usize,
         listing: Listing,
-    ) -> Result<Document, StoreError> {
+    ) -> Result<JsonObject, StoreError> {
         let channel = &target.channel;
         let position = match since {
             Some(since) => self.position(since, channel).await?,
@@ -343,7 +346,7 @@ impl Session {
         }
     }
 
-    fn synced(&self, target: &Target, stretch: &Stretch, listing: Listing) -> Document {
+    fn synced(&self, target: &Target, stretch: &Stretch, listing: Listing) -> JsonObject {
         let Stretch {
             no,
             after,
@@ -351,7 +354,7 @@ impl Session {
             ref events,
         } = *stretch;
         let seq = events.last().map_or(after, |event| event.seq);
-        let mut answer = Document::default();
+        let mut answer = JsonObject::default();
         match &target.project {
             Some(project) => answer.insert("projectId", project.to_json()),
             None => answer.insert("channel", target.channel.as_str()),

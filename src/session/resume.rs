@@ -10,8 +10,8 @@ use super::access::Standing;
 use super::join::JoinError;
 use super::read::seq_of;
 use crate::contract::schema::event::{ChannelReset, RevokedReason, SessionReset};
-use crate::contract::schema::kit::True;
-use crate::contract::{ChannelRef, Cursor, Document, Position, UNKNOWN_CHANNELS};
+use crate::contract::schema::types::True;
+use crate::contract::{ChannelRef, Cursor, JsonObject, Position, UNKNOWN_CHANNELS};
 use crate::domain::{ChannelName, EventType, ProjectId, Target};
 use crate::hub::{From, OutOfRange, SubscribeError, Subscriber};
 
@@ -28,7 +28,7 @@ pub struct Resumed {
 #[derive(Debug)]
 pub enum Reset {
     /// It is not known what it missed.
-    Session(Document),
+    Session(JsonObject),
     /// What it missed of a project cannot be had.
     Project {
         /// The project.
@@ -53,7 +53,7 @@ impl Resumed {
             reset: True,
             reason: reason.to_owned(),
         };
-        self.resets.insert(0, Reset::Session(Document::of(&said)));
+        self.resets.insert(0, Reset::Session(JsonObject::of(&said)));
     }
 }
 
@@ -193,7 +193,7 @@ impl Session {
         &self,
         reset: &Reset,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<(EventType, Document), SubscribeError> {
+    ) -> Result<(EventType, JsonObject), SubscribeError> {
         let revoked =
             |project| Self::revoked(&Target::project(project), RevokedReason::Removed, None);
         let (project, reason) = match reset {
@@ -203,7 +203,7 @@ impl Session {
             }
             Reset::Channel { channel, said } => {
                 self.rooms.release(channel);
-                return Ok((EventType::known("channel.reset"), Document::of(said)));
+                return Ok((EventType::known("channel.reset"), JsonObject::of(said)));
             }
             Reset::Project { project, reason } => (project, reason.to_string()),
         };
@@ -220,7 +220,7 @@ impl Session {
         project: &ProjectId,
         reason: &str,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<Document, JoinError> {
+    ) -> Result<JsonObject, JoinError> {
         let standing = self.standing(project).await?;
         if !standing.sees() {
             self.expel(&project.channel(), RevokedReason::Removed);

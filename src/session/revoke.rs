@@ -7,14 +7,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Session;
-use crate::contract::Document;
+use crate::contract::JsonObject;
 use crate::contract::schema::event::{AccessRevoked, ChannelRevoked, RevokedReason};
 use crate::domain::{ChannelName, Event, EventType, Identity, Membership, Seq, Target, policy};
 
 impl Session {
     /// Closes the room if the event turns the client out, before it can be told so. Whether the room is closed now.
     #[must_use]
-    pub fn heed(&self, event: &Event) -> bool {
+    pub fn apply_membership(&self, event: &Event) -> bool {
         if !event.event_type.is_about_members() {
             return false;
         }
@@ -33,7 +33,11 @@ impl Session {
 
     /// What a client is told that was turned out of a channel, perhaps by an event of its log, and under which name.
     #[must_use]
-    pub fn revoked(target: &Target, why: RevokedReason, seq: Option<Seq>) -> (EventType, Document) {
+    pub fn revoked(
+        target: &Target,
+        why: RevokedReason,
+        seq: Option<Seq>,
+    ) -> (EventType, JsonObject) {
         let name = target.channel.to_string();
         let Some(project) = &target.project else {
             let said = ChannelRevoked {
@@ -42,7 +46,7 @@ impl Session {
                 seq,
             };
             let event_type = EventType::known("channel.access_revoked");
-            return (event_type, Document::of(&said));
+            return (event_type, JsonObject::of(&said));
         };
         let said = AccessRevoked {
             project_id: project.to_json(),
@@ -51,7 +55,7 @@ impl Session {
             seq,
         };
         let event_type = EventType::known("project.access_revoked");
-        (event_type, Document::of(&said))
+        (event_type, JsonObject::of(&said))
     }
 
     /// Leaves the room of a project that cannot be seen any more.

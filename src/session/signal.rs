@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::throttle::{Throttle, Verdict};
-use crate::app::App;
 use crate::contract::{ErrorCode, Reply, SignalKind, SignalRequest, payload};
 use crate::domain::{EntityId, Fields, ProjectId, Signal};
 use crate::presence::UpdateError;
+use crate::state::AppState;
 use crate::writer::Caller;
 
 /// Signals with the same key stand in for one another.
@@ -96,7 +96,7 @@ impl Session {
 }
 
 impl Message {
-    fn tell(self, app: &App, caller: &Caller) -> Result<(), Reply> {
+    fn tell(self, app: &AppState, caller: &Caller) -> Result<(), Reply> {
         match self {
             Self::Signal(project, signal) => app.hub().signal(&project.channel(), &signal),
             Self::Presence(project, data) => {

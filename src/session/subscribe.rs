@@ -9,8 +9,8 @@ use super::rooms::UNCERTAIN;
 use super::{Pending, Session, unavailable};
 use crate::contract::schema::answer::{Done, UnsubscribeAnswer};
 use crate::contract::schema::event::ChannelReset;
-use crate::contract::schema::kit::True;
-use crate::contract::{Cursor, Document, Publication, Reply, Since, Subscribe, Types};
+use crate::contract::schema::types::True;
+use crate::contract::{Cursor, JsonObject, Publication, Reply, Since, Subscribe, Types};
 use crate::domain::{ChannelName, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -77,7 +77,7 @@ impl Session {
                 }
             }
         }
-        let mut answer = Document::default();
+        let mut answer = JsonObject::default();
         answer.insert_list("channels", listed);
         Ok(Reply::done(answer))
     }
@@ -126,7 +126,7 @@ impl Session {
         standing: Standing,
         start: &Start,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<Document, JoinError> {
+    ) -> Result<JsonObject, JoinError> {
         let (joined, told) = if let Some(project) = &target.project {
             let begin = self.begin_project(project, types, standing, start, subscriber);
             begin.await?
@@ -166,7 +166,7 @@ impl Session {
         standing: Standing,
         start: &Start,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<(Joined, Option<Document>), JoinError> {
+    ) -> Result<(Joined, Option<JsonObject>), JoinError> {
         let (from, lost) = if let Start::Lost(reason) = start {
             let state = self.reset(project, reason).await;
             let state = state.map_err(SubscribeError::Store)?;
@@ -186,7 +186,7 @@ impl Session {
         standing: Standing,
         start: &Start,
         subscriber: &Arc<dyn Subscriber>,
-    ) -> Result<(Joined, Option<Document>), JoinError> {
+    ) -> Result<(Joined, Option<JsonObject>), JoinError> {
         let (joined, continued) = if let Start::Lost(reason) = start {
             let lost = (Rest::Kept, (*reason).to_owned());
             self.follow_the_rest(target, types, subscriber, standing, lost)
@@ -196,7 +196,7 @@ impl Session {
             self.follow_channel(target, types, subscriber, from, standing)
                 .await?
         };
-        let told = continued.map(|reset| Document::of(&reset));
+        let told = continued.map(|reset| JsonObject::of(&reset));
         Ok((joined, told))
     }
 
@@ -267,7 +267,7 @@ impl Session {
                 left.push(channel.to_string());
             }
         }
-        Reply::done(Document::of(&UnsubscribeAnswer {
+        Reply::done(JsonObject::of(&UnsubscribeAnswer {
             done: Done::default(),
             noop: left.is_empty().then_some(True),
             channels: left,

@@ -17,8 +17,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::abort::AbortHandle;
 use super::connection::backlog::Backlog;
-use super::hangup::Hangup;
 use crate::memory::{FLOOR, Held, MemoryBudget};
 
 /// See the module. Cheap to clone.
@@ -39,7 +39,7 @@ struct Large;
 struct Answer {
     held: Held,
     /// Ends the connection.
-    hangup: Option<Hangup>,
+    abort: Option<AbortHandle>,
 }
 
 /// The bytes of an answer, which count until they are dropped.
@@ -64,7 +64,7 @@ impl Answers {
     }
 
     /// Counts a body if it is large and all there.
-    async fn count(&self, response: Response, hangup: Option<Hangup>) -> Response {
+    async fn count(&self, response: Response, abort: Option<AbortHandle>) -> Response {
         let size = response.body().size_hint().exact().unwrap_or(0);
         if size <= FLOOR as u64 {
             return response;
@@ -76,7 +76,7 @@ impl Answers {
         };
         let bytes = collected.to_bytes();
         parts.extensions.insert(Large);
-        Response::from_parts(parts, self.counted(bytes, hangup).into())
+        Response::from_parts(parts, self.counted(bytes, abort).into())
     }
 
     /// Compresses a body to its end, off the runtime's threads if it is large: few at a time, so that those who ask for
@@ -103,10 +103,10 @@ impl Answers {
     }
 
     /// The same bytes, counted.
-    fn counted(&self, bytes: Bytes, hangup: Option<Hangup>) -> Bytes {
+    fn counted(&self, bytes: Bytes, abort: Option<AbortHandle>) -> Bytes {
         let mut held = self.memory.holder();
         held.add(bytes.len());
-        let answer = Arc::new(Answer { held, hangup });
+        let answer = Arc::new(Answer { held, abort });
         let mut under_way = self.under_way.lock();
         if under_way.len() == under_way.capacity() {
             under_way.retain(|answer| answer.strong_count() > 0);
@@ -133,9 +133,9 @@ pub(crate) async fn count(
     request: Request,
     next: Next,
 ) -> Response {
-    let hangup = request.extensions().get().cloned();
+    let abort = request.extensions().get().cloned();
     let response = next.run(request).await;
-    answers.count(response, hangup).await
+    answers.count(response, abort).await
 }
 
 /// Middleware around the one that compresses: does the work at once, and counts what comes of it. Else each connection would
@@ -145,13 +145,13 @@ pub(crate) async fn compress(
     request: Request,
     next: Next,
 ) -> Response {
-    let hangup = request.extensions().get().cloned();
+    let abort = request.extensions().get().cloned();
     let response = next.run(request).await;
     if !response.headers().contains_key(header::CONTENT_ENCODING) {
         return response;
     }
     let response = answers.compress(response).await;
-    answers.count(response, hangup).await
+    answers.count(response, abort).await
 }
 
 /// How many threads may be busy beside those of the runtime.
@@ -166,8 +166,8 @@ impl Backlog for Answer {
     }
 
     fn end_slow(&self) {
-        if let Some(hangup) = &self.hangup {
-            hangup.hang_up();
+        if let Some(abort) = &self.abort {
+            abort.hang_up();
         }
     }
 }

@@ -30,12 +30,12 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::app::App;
-use crate::connections::Connection as Counted;
+use crate::connection_count::Connection as Counted;
 use crate::contract::EventStyle;
 use crate::domain::{ClientId, ConnectionId};
 use crate::hub::Offer;
 use crate::limits::Budget;
+use crate::state::AppState;
 pub(crate) use close::Close;
 use door::{Door, Out};
 use inbox::Inbox;
@@ -136,7 +136,7 @@ impl<D: Door> Connection<D> {
         })
     }
 
-    pub(crate) fn app(&self) -> &App {
+    pub(crate) fn app(&self) -> &AppState {
         &self.registry.app
     }
 

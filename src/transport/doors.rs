@@ -6,16 +6,16 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::answers::Answers;
+use super::connect_throttle::ConnectThrottle;
 use super::connection::backlog::Backlog;
 use super::connection::credential_expiry::CredentialExpiry;
 use super::connection::operators::Operators;
 use super::connection::registry::Registry;
-use super::pacer::Pacer;
 use super::socketio::SocketDoor;
 use super::sse::SseDoor;
 use super::websocket::WebSocketDoor;
 use super::{rest, socketio, sse, websocket};
-use crate::app::App;
+use crate::state::AppState;
 
 /// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a whole
 /// project.
@@ -36,16 +36,20 @@ pub(crate) struct Doors {
 
 impl Doors {
     /// Builds all doors.
-    pub(crate) fn open(app: &App) -> Self {
+    pub(crate) fn open(app: &AppState) -> Self {
         let expiry = CredentialExpiry::start(app);
         let turns = Arc::new(Semaphore::new(RESETS));
-        let pacer = app.config().connect_rate.map(Pacer::new).map(Arc::new);
+        let throttle = app
+            .config()
+            .connect_rate
+            .map(ConnectThrottle::new)
+            .map(Arc::new);
         let sockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
         let websockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
         let streams = Registry::new(app, expiry, turns);
         Self {
-            socketio: socketio::Server::new(&sockets, pacer.clone()),
-            websocket: websocket::Server::new(&websockets, pacer),
+            socketio: socketio::Server::new(&sockets, throttle.clone()),
+            websocket: websocket::Server::new(&websockets, throttle),
             sse: sse::Server::new(&streams),
             operators: Operators::start(
                 app,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::contract::schema::answer::Refusal;
 use crate::contract::schema::http::Problem;
-use crate::contract::schema::kit::True;
+use crate::contract::schema::types::True;
 use crate::contract::{ErrorCode, Reply};
 
 const JSON: &str = "application/json";

@@ -5,18 +5,15 @@
 //! `session` does the rest: there are no rules here.
 
 mod batch;
-mod call;
 mod channels;
 mod command;
 mod condition;
-mod document;
-pub(crate) mod endpoint;
 mod events;
-mod family;
-mod frame;
+mod middleware;
+mod openapi;
 mod publish;
 mod read;
-mod several;
+mod resource;
 mod table;
 
 use axum::Router;
@@ -27,11 +24,11 @@ use axum::routing::any;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
-use crate::app::App;
 use crate::contract::{ErrorCode, EventClass, Reply};
+use crate::state::AppState;
 use crate::transport::answers::{self, Answers};
-use crate::transport::visitor::Visitor;
-pub(crate) use endpoint::Endpoint;
+pub(crate) use crate::transport::http::endpoint::Endpoint;
+use crate::transport::http_caller::HttpCaller;
 
 /// Below this, all answers and refusals look the same.
 pub(super) const ROOT: &str = "/api";
@@ -41,14 +38,14 @@ const WORTH_COMPRESSING: u64 = 1024;
 /// The routes: those of the table, and those of other doors that are below the same root. The document has also what is
 /// `elsewhere`.
 pub(crate) fn router(
-    app: &App,
+    app: &AppState,
     others: Vec<Endpoint>,
     elsewhere: &[Endpoint],
     answers: &Answers,
-) -> Router<App> {
+) -> Router<AppState> {
     let mut endpoints = table::endpoints();
     endpoints.extend(others);
-    let document = document::render(&endpoints, elsewhere);
+    let document = openapi::render(&endpoints, elsewhere);
     let routes = endpoints
         .into_iter()
         .fold(Router::new(), |routes, endpoint| {
@@ -60,9 +57,9 @@ pub(crate) fn router(
             routes.route(path, served.into_router())
         });
     let compressed = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
-    let framed = from_fn_with_state(app.lifecycle().clone(), frame::frame);
+    let framed = from_fn_with_state(app.lifecycle().clone(), middleware::frame);
     let routes = routes
-        .route(document::PATH, document::routes(document).into_router())
+        .route(openapi::PATH, openapi::routes(document).into_router())
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_that)
         .layer(framed.clone())
@@ -76,17 +73,21 @@ pub(crate) fn router(
         .route(&format!("{ROOT}/"), root)
 }
 
-async fn nothing_here(State(app): State<App>, visitor: Visitor) -> Reply {
+async fn nothing_here(State(app): State<AppState>, http_caller: HttpCaller) -> Reply {
     let nothing = || Reply::refused(ErrorCode::NotFound, "there is nothing here");
-    let spent = visitor.spend(&app, EventClass::Read);
+    let spent = http_caller.spend(&app, EventClass::Read);
     spent.err().unwrap_or_else(nothing)
 }
 
-async fn not_like_that(State(app): State<App>, visitor: Visitor, method: Method) -> Reply {
+async fn not_like_that(
+    State(app): State<AppState>,
+    http_caller: HttpCaller,
+    method: Method,
+) -> Reply {
     let refused = || {
         let message = format!("{method} is not possible here; Allow says what is");
         Reply::refused(ErrorCode::MethodNotAllowed, message)
     };
-    let spent = visitor.spend(&app, EventClass::Read);
+    let spent = http_caller.spend(&app, EventClass::Read);
     spent.err().unwrap_or_else(refused)
 }

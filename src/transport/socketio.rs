@@ -2,29 +2,29 @@
 //!
 //! socketioxide calls a message's handler in arrival order but runs what it returns concurrently, so our
 //! handler queues the message before it returns (`Connection::receive`), and one request loop per busy connection
-//! serves the inbox in order. Its packet queue drops what does not fit, so an outbox counts what lies
-//! in it (`outbox`), from what has left it (`meter`).
+//! serves the inbox in order. Its packet queue drops what does not fit, so a window counts what lies
+//! in it (`window`), from what has left it (`counter`).
 
 mod attachments;
+mod auth_payload;
 mod codec;
-mod door;
-mod entrance;
+mod connect;
+mod engine;
 mod frames;
 #[cfg(test)]
 mod fuzz;
 mod handshake;
-mod meter;
-mod outbox;
 mod packet_check;
+mod packet_counter;
+mod packet_limit;
 mod pid;
-mod polls;
-mod posted;
+mod poll_tracker;
 mod probe;
-mod said;
 mod send_queue;
+mod send_window;
 mod takeover;
 mod upgrade_attempt;
-mod upgrading;
+mod upgrade_state;
 
 use std::sync::Arc;
 
@@ -35,18 +35,18 @@ use socketioxide::extract::TryData;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 
-use crate::app::App;
 use crate::broker::TopicSubscription;
+use crate::state::AppState;
+use crate::transport::admission::Admission;
+use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::credential::Heads;
-use crate::transport::gate::Gate;
-use crate::transport::pacer::Pacer;
 pub(crate) use codec::SocketDoor;
 use codec::Sockets;
-use door::Door;
-use entrance::{WeakSocket, Welcome, enter};
+use connect::{WeakSocket, Welcome, enter};
+use engine::Engine;
 
-/// Packets that socketioxide may hold for a socket. The outbox stays below, so that pings always fit.
-const PACKET_QUEUE: usize = outbox::MAX_PACKETS + 128;
+/// Packets that socketioxide may hold for a socket. The window stays below, so that pings always fit.
+const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;
 
@@ -61,22 +61,22 @@ type AckSender = socketioxide::extract::AckSender;
 /// The Socket.IO server.
 #[derive(Debug, Clone)]
 pub struct Server {
-    door: Door,
+    door: Engine,
     _takeover: Arc<TopicSubscription>,
 }
 
 impl Server {
     /// Builds the server and its namespace.
-    pub(crate) fn new(sockets: &Arc<Sockets>, pacer: Option<Arc<Pacer>>) -> Self {
+    pub(crate) fn new(sockets: &Arc<Sockets>, throttle: Option<Arc<ConnectThrottle>>) -> Self {
         let app = &sockets.app;
         let (service, io) = builder(app).build_svc();
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
-        let door = Door::new(
+        let door = Engine::new(
             service,
             heads,
             app.lifecycle().clone(),
-            Gate::new(app),
-            pacer,
+            Admission::new(app),
+            throttle,
         );
         let entrance = Arc::clone(sockets);
         // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
@@ -111,7 +111,7 @@ impl Server {
     }
 }
 
-fn builder(app: &App) -> SocketIoBuilder {
+fn builder(app: &AppState) -> SocketIoBuilder {
     let config = app.config();
     let parser = ParserConfig::common()
         .max_incoming_binary_buf_size(config.max_message)

@@ -6,8 +6,8 @@
 mod body;
 mod codec;
 mod frame;
+mod params;
 mod subscribe;
-mod wish;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,23 +18,23 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::App;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::PrivateId;
 use crate::hub::Offer;
+use crate::state::AppState;
 use crate::telemetry::causes;
+use crate::transport::admission::{Admission, rate_limited, retiring};
 use crate::transport::connection::Close;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
-use crate::transport::gate::{Gate, rate_limited, retiring};
-use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_admitting};
-use crate::transport::visitor::Visitor;
+use crate::transport::http::endpoint::{Answer, Endpoint, of, serve_admitting};
+use crate::transport::http_caller::HttpCaller;
 use body::{Stay, Stream};
 use codec::SseConnection;
 pub(crate) use codec::SseDoor;
-use wish::Wish;
+use params::StreamParams;
 
 /// The media type of the form.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -46,7 +46,7 @@ type Subscriber = Arc<SessionSubscriber<SseDoor>>;
 /// Where streams begin. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Server {
-    app: App,
+    app: AppState,
     streams: Arc<Registry<SseDoor>>,
 }
 
@@ -69,7 +69,7 @@ impl Server {
             summary: "Tells of channels' events as they happen (Server-Sent Events)".to_owned(),
             about: "The id of each message is the cursor to go on from, as `Last-Event-ID`. Who accepts `text/event-stream` alone is \
                     told of what passes by itself (429, 503) in a stream that ends at once.",
-            parameters: wish::parameters(),
+            parameters: params::parameters(),
             body: None,
             answers: vec![Answer {
                 media: EVENT_STREAM,
@@ -82,12 +82,12 @@ impl Server {
 
     async fn serve(self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
-        let visitor = match self.meet(&mut parts).await {
-            Ok(visitor) => visitor,
+        let http_caller = match self.meet(&mut parts).await {
+            Ok(http_caller) => http_caller,
             Err(refusal) => return refused(refusal, &parts.headers),
         };
-        let actor = visitor.caller.actor.clone();
-        let mut response = match self.begin(&parts, visitor).await {
+        let actor = http_caller.caller.actor.clone();
+        let mut response = match self.begin(&parts, http_caller).await {
             Ok(stream) => answer(Body::new(stream)),
             Err(refusal) => refused(refusal, &parts.headers),
         };
@@ -97,19 +97,21 @@ impl Server {
     }
 
     /// Finds out who asks for a stream.
-    async fn meet(&self, request: &mut Parts) -> Result<Visitor, Reply> {
+    async fn meet(&self, request: &mut Parts) -> Result<HttpCaller, Reply> {
         if self.app.lifecycle().is_retiring() {
             return Err(retiring());
         }
-        Visitor::from_request_parts(request, &self.app).await
+        HttpCaller::from_request_parts(request, &self.app).await
     }
 
     /// Begins a stream, or says why not.
-    async fn begin(&self, request: &Parts, visitor: Visitor) -> Result<Stream, Reply> {
-        visitor.spend(&self.app, EventClass::Read)?;
-        let wish = Wish::read(request.uri.query(), &request.headers)?;
-        let (stay, subscriber) = self.admit(request, visitor, &wish)?;
-        let missed = subscriber.take_up(wish.subscribe, wish.returns).await?;
+    async fn begin(&self, request: &Parts, http_caller: HttpCaller) -> Result<Stream, Reply> {
+        http_caller.spend(&self.app, EventClass::Read)?;
+        let wish = StreamParams::read(request.uri.query(), &request.headers)?;
+        let (stay, subscriber) = self.admit(request, http_caller, &wish)?;
+        let missed = subscriber
+            .subscribe_all(wish.subscribe, wish.returns)
+            .await?;
         stay.connection.watch_credential();
         subscriber.session.rooms.release_all();
         let telling = begin_events(subscriber, missed);
@@ -121,19 +123,19 @@ impl Server {
     fn admit(
         &self,
         request: &Parts,
-        visitor: Visitor,
-        wish: &Wish,
+        http_caller: HttpCaller,
+        wish: &StreamParams,
     ) -> Result<(Stay, Subscriber), Reply> {
-        let place = Gate::new(&self.app).place(visitor.client)?;
-        let budget = visitor.budget(&self.app);
-        let Visitor {
+        let place = Admission::new(&self.app).place(http_caller.client)?;
+        let budget = http_caller.budget(&self.app);
+        let HttpCaller {
             caller, identity, ..
-        } = visitor;
+        } = http_caller;
         let (id, client) = (caller.connection, PrivateId::generate().client());
         let mut admitted = Admitted::new(&self.app, caller, identity).map_err(rate_limited)?;
         admitted.user_budget = budget;
-        let hangup = request.extensions.get().cloned();
-        let door = SseDoor::new(wish.manner, wish.subscribe.channels.clone(), hangup);
+        let abort = request.extensions.get().cloned();
+        let door = SseDoor::new(wish.manner, wish.subscribe.channels.clone(), abort);
         let queue = PlainQueue::new(self.app.send_memory());
         let connection = SseConnection::new(&self.streams, (id, client), door, queue, wish.style);
         let subscriber = connection.attach(admitted);

@@ -34,11 +34,11 @@ use axum::Router;
 use axum::extract::Request;
 use axum::routing::{any, get};
 
+use crate::transport::admission::Admission;
+use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::connection::registry::Registry;
 use crate::transport::credential::Heads;
-use crate::transport::gate::Gate;
-use crate::transport::pacer::Pacer;
-use crate::transport::rest::endpoint::Endpoint;
+use crate::transport::http::endpoint::Endpoint;
 use connect::Connector;
 pub(crate) use door::WebSocketDoor;
 use door::{Shared, WebSocketConnection};
@@ -52,7 +52,10 @@ pub struct Server {
 
 impl Server {
     /// Builds the server and starts its timers.
-    pub(crate) fn new(registry: &Arc<Registry<WebSocketDoor>>, pacer: Option<Arc<Pacer>>) -> Self {
+    pub(crate) fn new(
+        registry: &Arc<Registry<WebSocketDoor>>,
+        throttle: Option<Arc<ConnectThrottle>>,
+    ) -> Self {
         let (app, shared) = (&registry.app, Arc::<Shared>::default());
         let timed = Arc::clone(&shared);
         app.lifecycle().spawn_service(async move {
@@ -63,8 +66,8 @@ impl Server {
             registry: Arc::clone(registry),
             shared,
             heads: Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref()),
-            gate: Gate::new(app),
-            pacer,
+            admission: Admission::new(app),
+            throttle,
         };
         Self { connector }
     }

@@ -17,7 +17,7 @@ use super::queues::JobQueues;
 use super::stats::WriterStats;
 use crate::clock::Clock;
 use crate::domain::{Cascade, CascadeKey, ConnectionId, PrivateId, Timestamp};
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 use crate::store::Store;
 use crate::telemetry::causes;
 

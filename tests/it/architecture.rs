@@ -19,8 +19,8 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
             "transport",
             "admin",
             "admin.rs",
-            "serve",
-            "serve.rs",
+            "server",
+            "server.rs",
             "config",
         ],
     ),
@@ -29,7 +29,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 22] = [
     (
         "domain",
         &[
@@ -38,7 +38,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::hub",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "tokio",
         ],
     ),
@@ -49,7 +49,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::hub",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "tokio",
         ],
     ),
@@ -61,7 +61,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::presence",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
         ],
     ),
     (
@@ -72,7 +72,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::presence",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
         ],
     ),
@@ -85,20 +85,25 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::presence",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
         ],
     ),
     (
-        "coalesce",
-        &["crate::store", "crate::hub", "crate::session", "crate::app"],
+        "single_flight",
+        &[
+            "crate::store",
+            "crate::hub",
+            "crate::session",
+            "crate::state",
+        ],
     ),
     (
-        "channels",
+        "channel_cache",
         &[
             "crate::hub",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
         ],
     ),
@@ -107,7 +112,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "crate::hub",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
         ],
     ),
@@ -120,20 +125,20 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::presence",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
             "tokio",
         ],
     ),
     (
-        "cluster",
+        "presence/instances",
         &[
             "crate::hub",
             "crate::broker",
             "crate::presence",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "tokio",
         ],
     ),
@@ -144,7 +149,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::store",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
         ],
     ),
@@ -155,14 +160,14 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
             "crate::presence",
             "crate::writer",
             "crate::session",
-            "crate::app",
+            "crate::state",
             "crate::transport",
         ],
     ),
     (
         "ingress",
         &[
-            "crate::app",
+            "crate::state",
             "crate::hub",
             "crate::session",
             "crate::transport",
@@ -170,19 +175,62 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 18] = [
     ),
     (
         "writer",
-        &["crate::session", "crate::app", "crate::transport"],
+        &["crate::session", "crate::state", "crate::transport"],
     ),
     (
         "session",
-        &["crate::transport", "crate::admin", "crate::serve"],
+        &["crate::transport", "crate::admin", "crate::server"],
+    ),
+    (
+        "state",
+        &[
+            "crate::session",
+            "crate::transport",
+            "crate::admin",
+            "crate::server",
+        ],
     ),
     (
         "transport/socketio",
-        &["crate::transport::websocket", "crate::transport::sse"],
+        &[
+            "crate::transport::websocket",
+            "crate::transport::sse",
+            "crate::transport::rest",
+        ],
     ),
     (
         "transport/websocket",
-        &["crate::transport::socketio", "crate::transport::sse"],
+        &[
+            "crate::transport::socketio",
+            "crate::transport::sse",
+            "crate::transport::rest",
+        ],
+    ),
+    (
+        "transport/sse",
+        &[
+            "crate::transport::socketio",
+            "crate::transport::websocket",
+            "crate::transport::rest",
+        ],
+    ),
+    (
+        "transport/rest",
+        &[
+            "crate::transport::socketio",
+            "crate::transport::websocket",
+            "crate::transport::sse",
+        ],
+    ),
+    (
+        "transport/http",
+        &[
+            "crate::transport::connection",
+            "crate::transport::socketio",
+            "crate::transport::websocket",
+            "crate::transport::sse",
+            "crate::transport::rest",
+        ],
     ),
     (
         "transport/connection",

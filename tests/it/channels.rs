@@ -7,7 +7,6 @@ mod unused;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use boardcast::app::App;
 use boardcast::cli::Cli;
 use boardcast::contract::{
     Arguments, EventName, EventStyle, Limits, Publication, ReadRequest, Reply, Request, Since,
@@ -16,6 +15,7 @@ use boardcast::contract::{
 use boardcast::domain::{Actor, ChannelName, ConnectionId, Event, Identity, PrivateId, Signal};
 use boardcast::hub::{Offer, Subscriber, Wake};
 use boardcast::session::{Delivery, Outcome, Session};
+use boardcast::state::AppState;
 use boardcast::writer::Caller;
 use clap::Parser;
 use serde_json::{Value, json};
@@ -24,11 +24,11 @@ use crate::support::postgres::Postgres;
 
 /// Runs a test on both databases.
 macro_rules! both_databases {
-    (async fn $name:ident($app:ident: &App) $body:block) => {
+    (async fn $name:ident($app:ident: &AppState) $body:block) => {
         mod $name {
             use super::*;
 
-            async fn run($app: &App) $body
+            async fn run($app: &AppState) $body
 
             #[tokio::test(flavor = "multi_thread")]
             async fn on_sqlite() {
@@ -45,10 +45,10 @@ macro_rules! both_databases {
 }
 use both_databases;
 
-async fn start(url: &str, arguments: &[&str]) -> App {
+async fn start(url: &str, arguments: &[&str]) -> AppState {
     let all = ["boardcast", "--database-url", url];
     let all = all.iter().chain(arguments);
-    App::start(Cli::try_parse_from(all).unwrap().config)
+    AppState::start(Cli::try_parse_from(all).unwrap().config)
         .await
         .unwrap()
 }
@@ -72,7 +72,7 @@ struct Told {
 
 impl Subscriber for Client {
     fn offer(&self, event: &Event) -> Offer {
-        if self.session.heed(event) {
+        if self.session.apply_membership(event) {
             return Offer::Gone;
         }
         match self.session.rooms.deliver(event) {
@@ -111,11 +111,11 @@ impl Subscriber for Client {
 }
 
 impl Client {
-    fn new(app: &App) -> Arc<Self> {
+    fn new(app: &AppState) -> Arc<Self> {
         Self::known_as(app, None)
     }
 
-    fn known_as(app: &App, identity: Option<Identity>) -> Arc<Self> {
+    fn known_as(app: &AppState, identity: Option<Identity>) -> Arc<Self> {
         let client = PrivateId::generate().client();
         let name = identity.as_ref().map(|identity| identity.actor.clone());
         let caller = Caller::new(

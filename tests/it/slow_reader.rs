@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use boardcast::app::App;
 use boardcast::cli::Cli;
 use boardcast::contract::{Limits, Publication};
 use boardcast::domain::{ConnectionId, PrivateId};
+use boardcast::state::AppState;
 use boardcast::writer::Caller;
 use clap::Parser as _;
 use serde_json::json;
@@ -109,10 +109,10 @@ const PUBLICATIONS: i64 = 4_000;
 async fn a_reader_that_pauses_gets_both_forms_of_an_event_once() {
     let arguments = ["boardcast", "--database-url", "sqlite::memory:"];
     let config = Cli::try_parse_from(arguments).unwrap().config;
-    let app = App::start(config).await.unwrap();
+    let app = AppState::start(config).await.unwrap();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let serving = boardcast::serve::serve(app.clone(), listener, std::future::pending());
+    let serving = boardcast::server::serve(app.clone(), listener, std::future::pending());
     let serving = tokio::spawn(serving);
     let slow = Client::connect(&address).await;
     slow.call("subscribe", json!("c")).await;

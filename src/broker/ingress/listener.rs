@@ -16,7 +16,7 @@ use super::super::redis::Redis;
 use super::mark;
 use super::waiting::WaitingRoom;
 use crate::domain::{ChannelName, InstanceId};
-use crate::lifecycle::Lifecycle;
+use crate::shutdown::Lifecycle;
 
 /// How often each instance publishes a mark.
 const MARK: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::ErrorCode;
 use super::entity::{Entity, Epic, Member, Project, Sprint, Task};
-use super::kit::{False, Fields, Id, Nullable, Time, True, wire};
+use super::types::{False, Fields, Id, Nullable, Time, True, wire};
 
 wire! {
     /// A command was accepted.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde_json::Value;
 
 use super::entity::{EpicFields, SprintFields, TaskFields};
-use super::kit::{Fields, Id, Usually, wire};
+use super::types::{Fields, Id, Usually, wire};
 use crate::domain::Role;
 
 /// What something is called.

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 
-use super::kit::{Fields, Id, Time, Usually, wire};
+use super::types::{Fields, Id, Time, Usually, wire};
 use crate::domain::Role;
 
 wire! {

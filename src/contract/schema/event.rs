@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{Person, Present, ProjectRestart, Refused};
 use super::entity::Task;
-use super::kit::{Fields, Id, Time, True, Usually, wire};
+use super::types::{Fields, Id, Time, True, Usually, wire};
 
 wire! {
     /// Something became of an entity: every top-level key that the sender sent, over it the entity now.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::kit::{Fields, Time, wire};
+use super::types::{Fields, Time, wire};
 
 /// Describes messages that a type of their own tells apart.
 macro_rules! messages {

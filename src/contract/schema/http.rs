@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answer::{Done, Refusal, Refused, ResetAnswer};
 use super::command::{Options, Publish};
 use super::event::ChannelEvent;
-use super::kit::{Fields, Id, Nullable, Time, True, wire};
+use super::types::{Fields, Id, Nullable, Time, True, wire};
 
 wire! {
     /// A page of a list.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::event::RevokedReason;
-use super::kit::{Id, Time, wire};
+use super::types::{Id, Time, wire};
 
 wire! {
     /// The data of a message: an event of a channel, or a signal.

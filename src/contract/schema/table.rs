@@ -10,7 +10,7 @@ use super::answer::{
     SyncAnswer, UnsubscribeAnswer,
 };
 use super::entity::{Deleted, Epic, Member, Project, Sprint, Task};
-use super::kit::{Id, Or};
+use super::types::{Id, Or};
 use super::{command, event};
 use crate::contract::names::{self, Entry, Name, Verb};
 use crate::contract::{EventStyle, SignalKind};

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use super::*;
-use crate::fuzz::{any_bytes, budget, measured};
+use crate::test_support::fuzz::{any_bytes, budget, measured};
 
 /// Copies of a text: as it was sent, mended, decoded, once more as a field.
 const COPIES: usize = 4;

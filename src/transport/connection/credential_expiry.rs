@@ -8,9 +8,9 @@ mod keys;
 
 use std::sync::{Arc, Weak};
 
-use crate::app::App;
 use crate::clock::Clock;
 use crate::domain::{ConnectionId, Holder, Identity, Timestamp};
+use crate::state::AppState;
 use expiry::{Due, Expiry, Terms};
 use keys::Keys;
 
@@ -48,7 +48,7 @@ pub(crate) struct CredentialExpiry {
 impl CredentialExpiry {
     /// Starts to watch.
     #[must_use]
-    pub(crate) fn start(app: &App) -> Self {
+    pub(crate) fn start(app: &AppState) -> Self {
         let watcher = Self {
             expiry: Arc::new(Expiry::new(Clock, Terms::new(&app.config().auth))),
             keys: Arc::default(),

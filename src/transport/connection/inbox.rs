@@ -10,7 +10,7 @@ use super::{Connection, Service, request_loop};
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
-use crate::transport::gate::rate_limited;
+use crate::transport::admission::rate_limited;
 
 /// For how long nothing is read after a message that was too much, besides what its size adds.
 const PAUSE: Duration = Duration::from_millis(1);

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use crate::clock::Clock;
 use crate::contract::schema::event::AuthExpiring;
-use crate::contract::schema::kit::Time;
-use crate::contract::{Document, json_text};
+use crate::contract::schema::types::Time;
+use crate::contract::{JsonObject, json_text};
 use crate::domain::{EventType, Timestamp};
 use crate::session::Reset;
 
@@ -59,5 +59,5 @@ pub(crate) enum Missed {
     /// Its state is read when it is its turn: those of many clients may be more than fits into memory.
     Reset(Reset),
     /// It is known already. Rendered when it is its turn.
-    Known(EventType, Document),
+    Known(EventType, JsonObject),
 }

@@ -19,11 +19,11 @@ use super::door::Door;
 use super::notice::Notice;
 use super::registry::Registry;
 use super::send_queue::{Intake as _, Kind, SendQueue as _};
-use crate::app::App;
 use crate::broker::{BrokerUnavailable, TopicSubscription};
-use crate::contract::{Audience, Document, Notification};
+use crate::contract::{Audience, JsonObject, Notification};
 use crate::domain::{ChannelName, EventType, Fields, InstanceId};
 use crate::hub::Offer;
+use crate::state::AppState;
 
 /// Where instances tell one another what operators ask.
 const TOPIC: &str = "operators";
@@ -149,7 +149,7 @@ pub(crate) struct Count {
 pub(crate) struct Operators(Arc<Inner>);
 
 struct Inner {
-    app: App,
+    app: AppState,
     doors: Vec<Arc<dyn DoorConnections>>,
     next_request: AtomicU64,
     /// Guards those who count and wait for other instances, by their request.
@@ -172,7 +172,7 @@ impl Drop for Counting<'_> {
 
 impl Operators {
     /// Starts to hear what operators ask of other instances.
-    pub(crate) fn start(app: &App, doors: Vec<Arc<dyn DoorConnections>>) -> Self {
+    pub(crate) fn start(app: &AppState, doors: Vec<Arc<dyn DoorConnections>>) -> Self {
         let inner = Arc::new(Inner {
             app: app.clone(),
             doors,
@@ -332,7 +332,7 @@ impl Inner {
 
     fn notify(&self, audience: &Audience, payload: Fields) {
         let event_type = EventType::known("system.notification");
-        let notice = Notice::new(event_type, &Document::from(payload));
+        let notice = Notice::new(event_type, &JsonObject::from(payload));
         for door in &self.doors {
             door.notify(audience, &notice);
         }

@@ -15,8 +15,8 @@ use super::backlog::Backlog;
 use super::credential_expiry::CredentialExpiry;
 use super::door::Door;
 use super::{Close, Connection};
-use crate::app::App;
 use crate::domain::{Actor, ClientId};
+use crate::state::AppState;
 
 /// Why a connection ends whose client has another one.
 const TAKEN_OVER: &str = "taken_over";
@@ -25,7 +25,7 @@ type Found<D> = HashMap<ClientId, Weak<Connection<D>>>;
 
 /// See the module's description.
 pub(crate) struct Registry<D: Door> {
-    pub(crate) app: App,
+    pub(crate) app: AppState,
     pub(crate) expiry: CredentialExpiry,
     /// Clients that are told of a reset at the same time, at all doors: after an outage it may be all of them, each with a
     /// copy of a whole project.
@@ -45,7 +45,7 @@ impl<D: Door> std::fmt::Debug for Registry<D> {
 impl<D: Door> Registry<D> {
     /// A registry without connections.
     pub(crate) fn new(
-        app: &App,
+        app: &AppState,
         expiry: CredentialExpiry,
         reset_turns: Arc<Semaphore>,
     ) -> Arc<Self> {

@@ -12,12 +12,12 @@ use super::door::{Door, Out};
 use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
 use super::{Close, Connection};
-use crate::app::App;
 use crate::contract::{ErrorCode, Reply, Request, Subscribe};
 use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
 use crate::session::{Delivery, Outcome, Resumed, RevokedReason, Session};
+use crate::state::AppState;
 use crate::writer::Caller;
 
 /// See the module's description.
@@ -59,7 +59,7 @@ impl Admitted {
     ///
     /// The user has too many connections.
     pub(crate) fn new(
-        app: &App,
+        app: &AppState,
         caller: Caller,
         identity: Option<Identity>,
     ) -> Result<Self, Exceeded> {
@@ -212,7 +212,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if out.is_closed() {
             return Offer::Gone;
         }
-        if self.session.heed(event) {
+        if self.session.apply_membership(event) {
             door.settle_room(&mut out, &event.channel, false);
         }
         if !self.is_open() || !out.has_room(Kind::Event, event.payload.get().len()) {

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-use super::call::{Call, PAYLOAD};
 use super::command::{KEY, key, read, submit};
-use super::several::{answered, spend_on_item};
 use crate::contract::{Arguments, CommandRequest, EventClass, EventName, Reply};
 use crate::domain::{EntityId, ProjectId};
 use crate::session::Pending;
+use crate::transport::http::endpoint::JSON;
+use crate::transport::http::request::{PAYLOAD, RestRequest};
 
 /// Most commands of a batch.
 pub(super) const MAX_COMMANDS: usize = 100;
@@ -35,7 +36,7 @@ struct Item<'a> {
 }
 
 /// Serves a batch. Commands of one project keep their order in the writer's queue, so none waits for the one before.
-pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> {
+pub(super) async fn commands(call: RestRequest, body: Body) -> Result<Response, Reply> {
     // The first command, so that a request costs something whatever it has in it.
     call.spend(EventClass::Command)?;
     let project = call.project()?;
@@ -61,7 +62,7 @@ pub(super) async fn commands(call: Call, body: Body) -> Result<Response, Reply> 
 }
 
 async fn submit_item(
-    call: &Call,
+    call: &RestRequest,
     project: &ProjectId,
     index: usize,
     text: &RawValue,
@@ -70,7 +71,11 @@ async fn submit_item(
     submit(&call.session, read_item(call, project, text)?).await
 }
 
-fn read_item(call: &Call, project: &ProjectId, text: &RawValue) -> Result<CommandRequest, Reply> {
+fn read_item(
+    call: &RestRequest,
+    project: &ProjectId,
+    text: &RawValue,
+) -> Result<CommandRequest, Reply> {
     // A list would be understood as the values of the keys.
     let object = Some(text.get()).filter(|text| text.starts_with('{'));
     let item: Option<Item<'_>> = object.and_then(|text| serde_json::from_str(text).ok());
@@ -92,4 +97,27 @@ fn read_item(call: &Call, project: &ProjectId, text: &RawValue) -> Result<Comman
         command.set_key("idempotencyKey", key)?;
     }
     Ok(command)
+}
+
+/// Takes an item out of what the request's sender may do. The first one has been paid for, so that a request costs something
+/// whatever it has in it.
+pub(super) fn spend_on_item(call: &RestRequest, index: usize) -> Result<(), Reply> {
+    if index == 0 {
+        return Ok(());
+    }
+    call.spend(EventClass::Command)
+}
+
+/// Answers several items, all of which were submitted before the first is answered, so that they are committed together.
+pub(super) async fn answered(submitted: Vec<Result<Pending, Reply>>) -> Response {
+    let mut answers = Vec::with_capacity(submitted.len());
+    for pending in submitted {
+        answers.push(match pending {
+            Ok(mut pending) => pending.answer().await,
+            Err(refusal) => refusal,
+        });
+    }
+    let results = to_raw_value(&answers).expect("answers are JSON");
+    let body = format!("{{\"results\":{results}}}");
+    ([(CONTENT_TYPE, JSON)], body).into_response()
 }

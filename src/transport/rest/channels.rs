@@ -2,11 +2,11 @@
 
 use axum::http::Method;
 
-use super::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 use super::events::{channel_events, parameters};
 use super::publish::publish;
 use crate::contract::ErrorCode;
 use crate::contract::schema::http::{PublishRequest, Published, Replay, Results};
+use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 
 const GROUP: &str = "channels";
 const TO_PUBLISH: &[ErrorCode] = &[

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::ROOT;
-use super::call::Call;
 use super::condition::{if_match, tag};
 use crate::contract::{Arguments, CommandRequest, EventClass, EventName, Reply};
 use crate::domain::{EntityId, Fields, Kind};
 use crate::session::{Pending, Session};
+use crate::transport::http::request::RestRequest;
 
 /// The head's idempotency key.
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,7 +28,11 @@ pub(super) struct Commanded {
 }
 
 /// Serves a command.
-pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<Response, Reply> {
+pub(super) async fn command(
+    call: RestRequest,
+    body: Body,
+    what: Commanded,
+) -> Result<Response, Reply> {
     call.spend(EventClass::Command)?;
     let _busy = call.app.connections().busy();
     let body = call.object(body).await?;
@@ -64,7 +68,7 @@ pub(super) async fn command(call: Call, body: Body, what: Commanded) -> Result<R
 
 /// Reads the command that an event's name, an id beside the payload and the payload ask for.
 pub(super) fn read(
-    call: &Call,
+    call: &RestRequest,
     event: EventName,
     id: Option<&EntityId>,
     arguments: Arguments<'_>,
@@ -100,7 +104,7 @@ fn names_another(payload: &Fields, kind: Kind, id: &EntityId) -> bool {
 }
 
 /// The key in the head: as it stands, or in quotes as the draft of the header has it.
-pub(super) fn key(call: &Call) -> Result<Option<String>, Reply> {
+pub(super) fn key(call: &RestRequest) -> Result<Option<String>, Reply> {
     let key = call.header(&IDEMPOTENCY_KEY)?;
     Ok(key.map(|key| {
         let bare = key.trim();

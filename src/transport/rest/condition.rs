@@ -4,9 +4,9 @@
 
 use axum::http::header;
 
-use super::call::Call;
 use crate::contract::Reply;
 use crate::domain::IfMatch;
+use crate::transport::http::request::RestRequest;
 
 /// Tags in a condition.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) fn tag(version: i64) -> String {
 }
 
 /// What must be so for anything to change. Compared strongly: a weak tag is never the same.
-pub(super) fn if_match(call: &Call) -> Result<Option<IfMatch>, Reply> {
+pub(super) fn if_match(call: &RestRequest) -> Result<Option<IfMatch>, Reply> {
     let tags = read(call, "If-Match")?;
     Ok(tags.map(|tags| match tags {
         Tags::Any => IfMatch::Any,
@@ -40,7 +40,7 @@ pub(super) fn if_match(call: &Call) -> Result<Option<IfMatch>, Reply> {
 }
 
 /// Whether the sender has the entity of this version already. Compared weakly.
-pub(super) fn is_known(call: &Call, version: i64) -> Result<bool, Reply> {
+pub(super) fn is_known(call: &RestRequest, version: i64) -> Result<bool, Reply> {
     Ok(match read(call, "If-None-Match")? {
         None => false,
         Some(Tags::Any) => true,
@@ -48,7 +48,7 @@ pub(super) fn is_known(call: &Call, version: i64) -> Result<bool, Reply> {
     })
 }
 
-fn read(call: &Call, name: &str) -> Result<Option<Tags>, Reply> {
+fn read(call: &RestRequest, name: &str) -> Result<Option<Tags>, Reply> {
     let header = if name == "If-Match" {
         header::IF_MATCH
     } else {

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::call::Call;
-use super::endpoint::Parameter;
 use super::read;
 use crate::clock::Clock;
 use crate::contract::{EventClass, ReadRequest, Reply, Since};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::{From, Offer, Subscriber, Wake};
+use crate::transport::http::endpoint::Parameter;
+use crate::transport::http::request::RestRequest;
 
 pub(super) const CHANNEL: &str = "channel";
 const SINCE: &str = "since";
@@ -26,7 +26,7 @@ const DEFAULT_LIMIT: u64 = 200;
 const MAX_WAIT: u64 = 60;
 
 /// Serves a project's events.
-pub(super) async fn events(call: Call, _: Body) -> Result<Response, Reply> {
+pub(super) async fn events(call: RestRequest, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let project = call.project()?;
     let asked = |since, limit| ReadRequest::Sync {
@@ -38,7 +38,7 @@ pub(super) async fn events(call: Call, _: Body) -> Result<Response, Reply> {
 }
 
 /// Serves a channel's events.
-pub(super) async fn channel_events(call: Call, _: Body) -> Result<Response, Reply> {
+pub(super) async fn channel_events(call: RestRequest, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let channel = ChannelName::parse(call.segment(CHANNEL));
     let channel = channel.map_err(|error| Reply::invalid(CHANNEL, error))?;
@@ -52,7 +52,7 @@ pub(super) async fn channel_events(call: Call, _: Body) -> Result<Response, Repl
 
 /// Serves a page of a log.
 async fn page(
-    call: &Call,
+    call: &RestRequest,
     channel: &ChannelName,
     asked: impl Fn(Option<Since>, usize) -> ReadRequest,
 ) -> Result<Response, Reply> {
@@ -90,7 +90,12 @@ enum Waited {
 
 /// Waits until there are events after a seq, or for so long; no longer than what the caller has shown is good for, and not
 /// when the server is about to go.
-async fn wait_for_more(call: &Call, channel: &ChannelName, seq: i64, most: Duration) -> Waited {
+async fn wait_for_more(
+    call: &RestRequest,
+    channel: &ChannelName,
+    seq: i64,
+    most: Duration,
+) -> Waited {
     let until = Instant::now() + most.min(good_for(call));
     let bell = Arc::new(Bell::default());
     let subscriber = Arc::clone(&bell) as Arc<dyn Subscriber>;
@@ -107,7 +112,7 @@ async fn wait_for_more(call: &Call, channel: &ChannelName, seq: i64, most: Durat
     }
 }
 
-fn good_for(call: &Call) -> Duration {
+fn good_for(call: &RestRequest) -> Duration {
     let identity = call.session.identity();
     let Some(expires_at) = identity.and_then(|identity| identity.expires_at) else {
         return Duration::MAX;

@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::call::{Call, PAYLOAD};
+use super::batch::{answered, spend_on_item};
 use super::command::{KEY, key};
-use super::several::{answered, spend_on_item};
 use crate::contract::{EventClass, Publication, Reply};
 use crate::session::Pending;
+use crate::transport::http::request::{PAYLOAD, RestRequest};
 
 /// Events in one request.
 const MAX_EVENTS: usize = 100;
@@ -31,7 +31,7 @@ enum Asked<'a> {
 }
 
 /// Serves what is to be published.
-pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
+pub(super) async fn publish(call: RestRequest, body: Body) -> Result<Response, Reply> {
     // The first event, so that a request costs something whatever it has in it.
     call.spend(EventClass::Command)?;
     let _busy = call.app.connections().busy();
@@ -65,12 +65,12 @@ pub(super) async fn publish(call: Call, body: Body) -> Result<Response, Reply> {
     }
 }
 
-async fn publish_item(call: &Call, index: usize, text: &RawValue) -> Result<Pending, Reply> {
+async fn publish_item(call: &RestRequest, index: usize, text: &RawValue) -> Result<Pending, Reply> {
     spend_on_item(call, index)?;
     call.session.publish(read(call, text)?).await
 }
 
-fn read(call: &Call, text: &RawValue) -> Result<Publication, Reply> {
+fn read(call: &RestRequest, text: &RawValue) -> Result<Publication, Reply> {
     Publication::read(text.get(), &call.app.payload_limits())
 }
 

@@ -5,11 +5,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::call::Call;
 use super::condition::{is_known, tag};
-use super::endpoint::{JSON, Parameter};
-use crate::contract::{EventClass, ReadRequest, Reply, read_mark};
+use crate::contract::{EventClass, ReadRequest, Reply, read_page_token};
 use crate::domain::{Filter, Kind, Page};
+use crate::transport::http::endpoint::{JSON, Parameter};
+use crate::transport::http::request::RestRequest;
 
 /// Items of a page if nobody says how many.
 pub(super) const DEFAULT_LIMIT: u64 = 100;
@@ -21,7 +21,7 @@ pub(super) const CURSOR: &str = "cursor";
 pub(super) const LIMIT: &str = "limit";
 
 /// Serves one entity, as it is: its tag stands for its version, and nothing else is in it.
-pub(super) async fn entity(call: Call, kind: Kind) -> Result<Response, Reply> {
+pub(super) async fn entity(call: RestRequest, kind: Kind) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let (project, id) = (call.project()?, call.id(kind)?);
     let reply = call.session.entity(&project, kind, &id).await;
@@ -44,7 +44,7 @@ pub(super) async fn entity(call: Call, kind: Kind) -> Result<Response, Reply> {
 }
 
 /// Serves a page of a project's entities.
-pub(super) async fn entities(call: Call, kind: Kind) -> Result<Response, Reply> {
+pub(super) async fn entities(call: RestRequest, kind: Kind) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let (project, page) = (call.project()?, page(&call, kind)?);
     let listed = call.session.entities(&project, kind, page).await;
@@ -52,23 +52,23 @@ pub(super) async fn entities(call: Call, kind: Kind) -> Result<Response, Reply> 
 }
 
 /// Serves a page of the projects that the caller can see.
-pub(super) async fn projects(call: Call, _: Body) -> Result<Response, Reply> {
+pub(super) async fn projects(call: RestRequest, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let page = page(&call, Kind::Project)?;
     Ok(call.session.projects(page).await.into_response())
 }
 
 /// Serves a project's state.
-pub(super) async fn snapshot(call: Call, _: Body) -> Result<Response, Reply> {
+pub(super) async fn snapshot(call: RestRequest, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read)?;
     let project = call.project()?;
     let snapshot = call.session.read(&ReadRequest::Snapshot { project }).await;
     Ok(snapshot.into_response())
 }
 
-fn page(call: &Call, kind: Kind) -> Result<Page, Reply> {
+fn page(call: &RestRequest, kind: Kind) -> Result<Page, Reply> {
     let after = match call.parameter(CURSOR)? {
-        Some(text) => Some(read_mark(CURSOR, &text)?),
+        Some(text) => Some(read_page_token(CURSOR, &text)?),
         None => None,
     };
     let limit = call.number(LIMIT, 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);

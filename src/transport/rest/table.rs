@@ -6,15 +6,15 @@ use serde_json::json;
 use super::batch::commands;
 use super::channels;
 use super::command::{Commanded, command};
-use super::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 use super::events::{self, events};
-use super::family::{self, Family, verbs};
 use super::read::{self, entities, entity, projects, snapshot};
+use super::resource::{self, Resource, verbs};
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
 use crate::contract::schema::http::{AnyAccepted, Batch, Results};
 use crate::contract::schema::{Describe, command as said};
 use crate::contract::{ErrorCode, EventName};
 use crate::domain::Kind;
+use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 
 const TO_READ: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::Gone];
 const TO_LIST: &[ErrorCode] = &[ErrorCode::NotFound];
@@ -35,7 +35,7 @@ const LOCATED: (&str, &str) = ("Location", "Where the entity is found.");
 /// All endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let mut all = Vec::new();
-    for family in family::all() {
+    for family in resource::all() {
         let own = match family.kind {
             Kind::Task => tasks_own(&family),
             Kind::Sprint => sprints_own(&family),
@@ -49,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-fn usual(family: &Family) -> Vec<Endpoint> {
+fn usual(family: &Resource) -> Vec<Endpoint> {
     let [create, update, delete] = verbs(family.kind);
     vec![
         list(family),
@@ -87,7 +87,7 @@ fn possible(schema: Describe) -> Body {
     Body { schema, required }
 }
 
-fn list(family: &Family) -> Endpoint {
+fn list(family: &Resource) -> Endpoint {
     let (kind, method) = (family.kind, Method::GET);
     let filters = family.filters.iter();
     let mut parameters: Vec<_> = filters
@@ -120,7 +120,7 @@ fn list(family: &Family) -> Endpoint {
     }
 }
 
-fn get(family: &Family) -> Endpoint {
+fn get(family: &Resource) -> Endpoint {
     let (kind, method) = (family.kind, Method::GET);
     let about = "Answer 304 if the version is still this one.";
     let routes = serve(&method, move |call, _| entity(call, kind));
@@ -152,7 +152,7 @@ fn get(family: &Family) -> Endpoint {
 
 /// A command, by its event and by what that is called.
 fn change(
-    family: &Family,
+    family: &Resource,
     method: Method,
     (event, verb): (&'static str, &str),
     body: impl Into<Option<Body>>,
@@ -199,7 +199,7 @@ fn accepted(about: &'static str, schema: Describe) -> Answer {
     }
 }
 
-fn tasks_own(family: &Family) -> Vec<Endpoint> {
+fn tasks_own(family: &Resource) -> Vec<Endpoint> {
     vec![
         Endpoint {
             path: "/projects/{projectId}/tasks/{taskId}/move",
@@ -232,7 +232,7 @@ fn tasks_own(family: &Family) -> Vec<Endpoint> {
     ]
 }
 
-fn sprints_own(family: &Family) -> Vec<Endpoint> {
+fn sprints_own(family: &Resource) -> Vec<Endpoint> {
     vec![
         Endpoint {
             path: "/projects/{projectId}/sprints/{sprintId}/start",

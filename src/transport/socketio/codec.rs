@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::AckSender;
-use super::meter::Meter;
 use super::packet_check::Malformed;
+use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
@@ -44,7 +44,7 @@ pub(super) type Sockets = Registry<SocketDoor>;
 
 /// A connection of the namespace.
 pub(crate) struct SocketDoor {
-    pub(super) meter: Arc<Meter>,
+    pub(super) counter: Arc<PacketCounter>,
     /// Whether the client hears its own changes.
     pub(super) echo: bool,
     /// Whether the client can go on in another connection: whether it is told of its id and its cursor.
@@ -203,14 +203,14 @@ impl Door for SocketDoor {
     /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close`
     /// Python ones.
     fn end(&self, _: &SocketQueue, _gently: bool) {
-        self.meter.close();
+        self.counter.close();
     }
 
     /// A Socket.IO `disconnect` keeps JavaScript clients from coming back by themselves.
     fn disconnect(&self, queue: &SocketQueue) {
         let socket = queue.intake().take_socket();
         if socket.is_none_or(|socket| socket.disconnect().is_err()) {
-            self.meter.close();
+            self.counter.close();
         }
     }
 
@@ -236,7 +236,7 @@ impl Door for SocketDoor {
     }
 
     fn shares_transport(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.meter, &other.meter)
+        Arc::ptr_eq(&self.counter, &other.counter)
     }
 }
 

@@ -12,10 +12,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::frames::{Frames, count_payload, frame};
 use super::handshake::Handshake;
-use super::meter::{Meter, Metered};
+use super::packet_counter::{Metered, PacketCounter};
 use super::pid;
 use crate::domain::PrivateId;
-use crate::fuzz::{any_bytes, budget, measured};
+use crate::test_support::fuzz::{any_bytes, budget, measured};
 use crate::transport::query::from_query;
 
 /// For what is found, and for a refusal.
@@ -242,12 +242,12 @@ proptest! {
     /// answer to CONNECT.
     #[test]
     fn any_bytes_pass(wire in any_wire(), incoming in any_wire(), at_once in 1_usize..300, lacks_pid: bool) {
-        let meter = Arc::new(Meter::default());
+        let counter = Arc::new(PacketCounter::default());
         let pid = PrivateId::generate();
         if lacks_pid {
-            meter.give_pid(pid.clone());
+            counter.give_pid(pid.clone());
         }
-        let mut stream = Metered::new(Pipe { written: Vec::new(), incoming: incoming.clone(), at_once }, meter);
+        let mut stream = Metered::new(Pipe { written: Vec::new(), incoming: incoming.clone(), at_once }, counter);
         let mut read = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::said;
+use super::auth_payload;
 use crate::contract::EventStyle;
 use crate::domain::{Id, PrivateId};
 use crate::transport::credential::{Credential, IN_AUTH};
@@ -49,7 +49,7 @@ impl Handshake {
         head: Option<&Credential>,
     ) -> Result<Self, String> {
         let auth = auth
-            .map(|auth| said::read(auth, &NAMES))
+            .map(|auth| auth_payload::read(auth, &NAMES))
             .unwrap_or_default();
         let said = |key: &str| match auth.get(key) {
             Some(Value::Null) | None => from_query(query, key).map(Value::from),

@@ -8,8 +8,8 @@ use serde::Serialize;
 use socketioxide::{SendError, SocketError};
 
 use super::IoSocket;
-use super::meter::Meter;
-use super::outbox::Outbox;
+use super::packet_counter::PacketCounter;
+use super::send_window::SendWindow;
 use crate::hub::{Offer, Wake};
 use crate::memory::MemoryBudget;
 use crate::transport::connection::send_queue::{Intake, Kind, SendQueue};
@@ -19,7 +19,7 @@ pub(super) const PACKET_OVERHEAD: usize = 64;
 
 /// See the module's description.
 pub(crate) struct SocketQueue {
-    meter: Arc<Meter>,
+    counter: Arc<PacketCounter>,
     is_closed: AtomicBool,
     /// Guards the order of what goes out: what is counted and what is emitted stay in step.
     outgoing: Mutex<Outgoing>,
@@ -27,7 +27,7 @@ pub(crate) struct SocketQueue {
 
 struct Outgoing {
     socket: Weak<IoSocket>,
-    outbox: Outbox,
+    window: SendWindow,
 }
 
 /// The only one who emits to a socket, for as long as it is kept.
@@ -40,7 +40,7 @@ pub(crate) struct SocketIntake<'a> {
 impl SocketQueue {
     pub(super) fn new(
         socket: Weak<IoSocket>,
-        meter: Arc<Meter>,
+        counter: Arc<PacketCounter>,
         max_message: usize,
         memory: &MemoryBudget,
     ) -> Self {
@@ -48,9 +48,9 @@ impl SocketQueue {
             is_closed: AtomicBool::new(false),
             outgoing: Mutex::new(Outgoing {
                 socket,
-                outbox: Outbox::new(Arc::clone(&meter), max_message, memory),
+                window: SendWindow::new(Arc::clone(&counter), max_message, memory),
             }),
-            meter,
+            counter,
         }
     }
 }
@@ -66,28 +66,28 @@ impl SendQueue for SocketQueue {
     }
 
     fn left(&self) -> u64 {
-        self.meter.left()
+        self.counter.left()
     }
 
     fn bytes(&self) -> usize {
-        self.outgoing.lock().outbox.bytes()
+        self.outgoing.lock().window.bytes()
     }
 
     fn wake_at(&self, left: u64, wake: &Wake) {
-        self.meter.wake_at(left, wake);
+        self.counter.wake_at(left, wake);
     }
 
     fn forget(&self, wake: &Wake) {
-        self.meter.forget(wake);
+        self.counter.forget(wake);
     }
 
     fn wake_all(&self) {
-        self.meter.wake_all();
+        self.counter.wake_all();
     }
 
     fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
-        self.meter.wake_all();
+        self.counter.wake_all();
     }
 }
 
@@ -97,19 +97,19 @@ impl Intake for SocketIntake<'_> {
     }
 
     fn is_empty(&mut self) -> bool {
-        self.is_closed() || self.outgoing.outbox.is_empty()
+        self.is_closed() || self.outgoing.window.is_empty()
     }
 
     fn has_room(&mut self, kind: Kind, bytes: usize) -> bool {
-        self.outgoing.outbox.takes(kind, bytes + PACKET_OVERHEAD)
+        self.outgoing.window.takes(kind, bytes + PACKET_OVERHEAD)
     }
 
     fn half_mark(&mut self) -> u64 {
-        self.outgoing.outbox.low_mark()
+        self.outgoing.window.low_mark()
     }
 
     fn empty_mark(&mut self) -> u64 {
-        self.outgoing.outbox.empty_mark()
+        self.outgoing.window.empty_mark()
     }
 }
 
@@ -143,15 +143,15 @@ impl SocketIntake<'_> {
         let Some(socket) = &self.socket else {
             return Offer::Gone;
         };
-        let outbox = &mut self.outgoing.outbox;
-        outbox.put(bytes + PACKET_OVERHEAD);
+        let window = &mut self.outgoing.window;
+        window.put(bytes + PACKET_OVERHEAD);
         let Err(error) = send(socket) else {
             return Offer::Taken;
         };
-        outbox.take_back();
+        window.take_back();
         match error {
             SendError::Socket(SocketError::InternalChannelFull) => {
-                outbox.found_full();
+                window.found_full();
                 Offer::Full
             }
             SendError::Socket(SocketError::Closed) => Offer::Gone,

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::codec::Sockets;
-use crate::app::App;
 use crate::broker::TopicSubscription;
 use crate::domain::ClientId;
+use crate::state::AppState;
 
 /// Where instances tell one another who came to them.
 const TOPIC: &str = "clients";
@@ -22,7 +22,7 @@ struct Moved {
 }
 
 /// Ends the connections of clients who go to another instance, until it is dropped.
-pub(super) fn listen(app: &App, sockets: &Arc<Sockets>) -> TopicSubscription {
+pub(super) fn listen(app: &AppState, sockets: &Arc<Sockets>) -> TopicSubscription {
     let (me, sockets) = (app.instance().clone(), Arc::clone(sockets));
     let handler = move |message: Bytes| match read(&message) {
         Ok((_, to)) if to == me.as_str() => {}
@@ -42,7 +42,7 @@ fn read(message: &[u8]) -> io::Result<(ClientId, String)> {
 }
 
 /// Tells the other instances that a client is here.
-pub(super) fn announce(app: &App, client: ClientId) {
+pub(super) fn announce(app: &AppState, client: ClientId) {
     if app.broker().is_shared() {
         let moved = Moved {
             client: client.to_string(),

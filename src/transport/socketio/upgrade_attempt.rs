@@ -2,36 +2,36 @@
 
 use std::sync::Arc;
 
-use super::meter::Meter;
+use super::packet_counter::PacketCounter;
 
 /// An attempt to change to a WebSocket, the only one of its session. Dropped, it has come to nothing.
 #[derive(Debug)]
-pub(super) struct Attempt(Arc<Meter>);
+pub(super) struct Attempt(Arc<PacketCounter>);
 
 impl Attempt {
     /// Begins, unless there is another attempt, or one has succeeded.
-    pub(super) fn begin(meter: &Arc<Meter>) -> Option<Self> {
-        meter.upgrading.begin().then(|| Self(Arc::clone(meter)))
+    pub(super) fn begin(counter: &Arc<PacketCounter>) -> Option<Self> {
+        counter.upgrade.begin().then(|| Self(Arc::clone(counter)))
     }
 
     /// The client was heard over the WebSocket, and is to stop polling.
     pub(super) fn probed(&self) {
-        self.0.upgrading.set_probed();
+        self.0.upgrade.set_probed();
     }
 
     pub(super) fn is_probed(&self) -> bool {
-        self.0.upgrading.is_probed()
+        self.0.upgrade.is_probed()
     }
 
     /// The session is on the WebSocket from now on.
     pub(super) fn succeed(self) {
-        self.0.upgrading.set_done();
+        self.0.upgrade.set_done();
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.0.upgrading.give_up() {
+        if self.0.upgrade.give_up() {
             tracing::debug!("an upgrade came to nothing; the session stays on long-polling");
         }
     }
@@ -43,28 +43,28 @@ mod tests {
 
     use tokio::time::{Instant, sleep, timeout};
 
-    use super::super::upgrading::POLL;
+    use super::super::upgrade_state::POLL;
     use super::*;
 
     #[test]
     fn a_session_has_one_attempt_at_a_time_until_one_succeeds() {
-        let meter = Arc::new(Meter::default());
-        let first = Attempt::begin(&meter).unwrap();
-        assert!(Attempt::begin(&meter).is_none());
+        let counter = Arc::new(PacketCounter::default());
+        let first = Attempt::begin(&counter).unwrap();
+        assert!(Attempt::begin(&counter).is_none());
         first.probed();
         drop(first);
-        let second = Attempt::begin(&meter).unwrap();
+        let second = Attempt::begin(&counter).unwrap();
         assert!(!second.is_probed());
         second.succeed();
-        assert!(Attempt::begin(&meter).is_none());
+        assert!(Attempt::begin(&counter).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn polls_are_over_while_a_client_waits_for_it_and_not_after() {
-        let meter = Arc::new(Meter::default());
-        let over = || timeout(Duration::from_secs(10), meter.upgrading.poll_is_over());
+        let counter = Arc::new(PacketCounter::default());
+        let over = || timeout(Duration::from_secs(10), counter.upgrade.poll_is_over());
         assert!(over().await.is_err());
-        let attempt = Attempt::begin(&meter).unwrap();
+        let attempt = Attempt::begin(&counter).unwrap();
         let waiting = over();
         let probing = async {
             sleep(Duration::from_secs(1)).await;

@@ -7,18 +7,18 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::frame::{self, Form};
-use super::wish::Manner;
+use super::params::Manner;
 use crate::contract::{EventClass, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Fields, Signal};
 use crate::hub::Offer;
 use crate::session::Session;
+use crate::transport::abort::AbortHandle;
 use crate::transport::connection::Connection;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
 use crate::transport::connection::notice::Notice;
 use crate::transport::connection::plain_queue::{PlainIntake, PlainQueue};
 use crate::transport::connection::request_loop::RequestLoop;
 use crate::transport::connection::send_queue::{Intake as _, SendQueue as _};
-use crate::transport::hangup::Hangup;
 
 /// A connection of an event stream.
 pub(super) type SseConnection = Connection<SseDoor>;
@@ -34,7 +34,7 @@ pub(crate) struct SseDoor {
     manner: Manner,
     /// The channels that were asked for.
     channels: Vec<ChannelName>,
-    hangup: Option<Hangup>,
+    abort: Option<AbortHandle>,
 }
 
 /// Nothing is ever sent by a client.
@@ -51,11 +51,15 @@ impl Message for Infallible {
 }
 
 impl SseDoor {
-    pub(super) fn new(manner: Manner, channels: Vec<ChannelName>, hangup: Option<Hangup>) -> Self {
+    pub(super) fn new(
+        manner: Manner,
+        channels: Vec<ChannelName>,
+        abort: Option<AbortHandle>,
+    ) -> Self {
         Self {
             manner,
             channels,
-            hangup,
+            abort,
         }
     }
 
@@ -131,8 +135,8 @@ impl Door for SseDoor {
 
     fn end(&self, queue: &Self::Queue, gently: bool) {
         queue.finish(gently);
-        if let Some(hangup) = self.hangup.as_ref().filter(|_| !gently) {
-            hangup.hang_up();
+        if let Some(abort) = self.abort.as_ref().filter(|_| !gently) {
+            abort.hang_up();
         }
     }
 

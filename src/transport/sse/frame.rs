@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::contract::schema::kit::Time;
 use crate::contract::schema::stream::{StreamData, StreamMessage};
+use crate::contract::schema::types::Time;
 use crate::contract::{EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, EventType, Signal};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::codec::SseDoor;
-use crate::contract::{Document, ErrorCode, Reply, Subscribe};
+use crate::contract::{ErrorCode, JsonObject, Reply, Subscribe};
 use crate::domain::{EventType, Target};
 use crate::session::{RevokedReason, Session};
 use crate::transport::connection::notice::Missed;
@@ -12,7 +12,7 @@ use crate::transport::connection::subscriber::SessionSubscriber;
 impl SessionSubscriber<SseDoor> {
     /// Subscribes to all that is asked for, or says why not. A client that was here before goes on with what it may still
     /// hear, and is told of the rest: a refusal would end all of it, for good.
-    pub(super) async fn take_up(
+    pub(super) async fn subscribe_all(
         self: &Arc<Self>,
         wish: Subscribe,
         returns: bool,
@@ -69,6 +69,6 @@ impl SessionSubscriber<SseDoor> {
 fn resets_in(reply: &Reply) -> Vec<Missed> {
     let channels = reply.list("channels").iter();
     let resets = channels.filter(|channel| channel.get("reset").is_some());
-    let reset = |said: &Document| Missed::Known(EventType::known("channel.reset"), said.clone());
+    let reset = |said: &JsonObject| Missed::Known(EventType::known("channel.reset"), said.clone());
     resets.map(reset).collect()
 }

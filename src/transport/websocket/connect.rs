@@ -15,13 +15,13 @@ use super::io;
 use super::params::Params;
 use crate::contract::Reply;
 use crate::domain::{ConnectionId, PrivateId};
+use crate::transport::admission::{self, Admission};
+use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::credential::{Credential, Heads};
-use crate::transport::gate::{self, Gate};
-use crate::transport::pacer::Pacer;
 use crate::transport::problem::refuse_connection;
-use crate::transport::{upgrade, visitor};
+use crate::transport::{http_caller, upgrade};
 
 /// Where requests come in. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,9 +29,9 @@ pub(super) struct Connector {
     pub(super) registry: Arc<Registry<WebSocketDoor>>,
     pub(super) shared: Arc<Shared>,
     pub(super) heads: Heads,
-    pub(super) gate: Gate,
+    pub(super) admission: Admission,
     /// Spaces new connections out, if they are to be.
-    pub(super) pacer: Option<Arc<Pacer>>,
+    pub(super) throttle: Option<Arc<ConnectThrottle>>,
 }
 
 impl Connector {
@@ -52,13 +52,16 @@ impl Connector {
         mut request: Request,
         key: &HeaderValue,
     ) -> Result<Response, Reply> {
-        let client = gate::client(&request);
-        self.gate.check_origin(request.headers(), client)?;
+        let client = admission::client(&request);
+        self.admission.check_origin(request.headers(), client)?;
         let query = request.uri().query();
         let app = self.registry.app.clone();
-        let said = visitor::said_user(&app, request.headers(), query)?;
+        let said = http_caller::said_user(&app, request.headers(), query)?;
         let said = said.map(|id| id.as_str().to_owned());
-        let place = self.gate.admit(client, self.pacer.as_deref()).await?;
+        let place = self
+            .admission
+            .admit(client, self.throttle.as_deref())
+            .await?;
         let upgrading = hyper::upgrade::on(&mut request);
         let query = request.uri().query();
         let shown = self.heads.find(request.headers(), query);
@@ -71,7 +74,7 @@ impl Connector {
             match upgrading.await {
                 Ok(upgraded) => {
                     let connection = self.open(door, shown);
-                    io::run(connection, self.gate.flow(TokioIo::new(upgraded), ())).await;
+                    io::run(connection, self.admission.flow(TokioIo::new(upgraded), ())).await;
                 }
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }

@@ -8,7 +8,7 @@ use super::params::Params;
 use super::raw_object::MAX_MEMBERS;
 use super::routing;
 use super::tests::event;
-use crate::fuzz::{any_bytes, budget, measured};
+use crate::test_support::fuzz::{any_bytes, budget, measured};
 
 /// For what is found, and for the list of members.
 const SOME: usize = 4 * 1024 + 2 * MAX_MEMBERS * MEMBER;

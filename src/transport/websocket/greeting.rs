@@ -15,12 +15,12 @@ use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, ServerWord, Since, 
 use crate::domain::{Holder, Identity};
 use crate::hub::Offer;
 use crate::telemetry::causes;
+use crate::transport::admission::rate_limited;
 use crate::transport::connection::Close;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::credential::Credential;
-use crate::transport::gate::rate_limited;
-use crate::transport::visitor;
+use crate::transport::http_caller;
 use crate::writer::Caller;
 
 type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
@@ -64,7 +64,7 @@ impl WebSocketConnection {
     /// Tells whose a credential is. A wrong one costs the client's address; to show none costs nothing yet.
     async fn identify(&self, shown: Option<&Credential>) -> Result<Option<Identity>, Reply> {
         let address = self.door.address.filter(|_| shown.is_some());
-        visitor::identify_at(self.app(), address, shown, self.id).await
+        http_caller::identify_at(self.app(), address, shown, self.id).await
     }
 
     /// Takes note of who the client is, as it says after it has connected.

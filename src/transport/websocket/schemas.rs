@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::contract::{DATA_SCHEMAS, ErrorCode, Reply};
-use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_public};
+use crate::transport::http::endpoint::{Answer, Endpoint, of, serve_public};
 
 const SCHEMA_JSON: &str = "application/schema+json";
 

@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::door::{Shared, WebSocketConnection, WebSocketDoor};
 use crate::contract::schema::http::{SocketClient, SocketFigures, SocketStats, SocketStatus};
-use crate::contract::schema::kit::{Nullable, Time, True};
+use crate::contract::schema::types::{Nullable, Time, True};
 use crate::transport::connection::registry::Registry;
-use crate::transport::rest::endpoint::{Answer, Endpoint, of, serve_public};
-use crate::transport::visitor::PublicCaller;
+use crate::transport::http::endpoint::{Answer, Endpoint, of, serve_public};
+use crate::transport::http_caller::PublicCaller;
 
 impl SocketClient {
     fn of(connection: &WebSocketConnection) -> Self {

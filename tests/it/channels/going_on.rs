@@ -5,7 +5,7 @@ use boardcast::domain::Timestamp;
 use boardcast::store::PruneLimits;
 
 /// Removes a channel's oldest events.
-async fn prune(app: &App, channel: &str, events: i64) {
+async fn prune(app: &AppState, channel: &str, events: i64) {
     let name = ChannelName::parse(channel).unwrap();
     let channel = app.store().channel_get(&name).await.unwrap().unwrap();
     let limits = PruneLimits {
@@ -19,7 +19,7 @@ async fn prune(app: &App, channel: &str, events: i64) {
 }
 
 both_databases! {
-    async fn a_cursor_brings_back_channels_and_filters(app: &App) {
+    async fn a_cursor_brings_back_channels_and_filters(app: &AppState) {
         let (first, publisher) = (Client::new(app), Client::new(app));
         first.subscribe(&["user:ann", "session:s"], &["wanted", "task:updated"], None).await;
         first.subscribe(&["c"], &[], None).await;
@@ -57,7 +57,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn what_is_gone_is_said_and_what_is_kept_is_told(app: &App) {
+    async fn what_is_gone_is_said_and_what_is_kept_is_told(app: &AppState) {
         let (publisher, listener) = (Client::new(app), Client::new(app));
         for number in 0..10 {
             publisher.publish("c", "t", &number.to_string()).await;
@@ -81,7 +81,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn filters_outlive_a_reset(app: &App) {
+    async fn filters_outlive_a_reset(app: &AppState) {
         let (publisher, listener) = (Client::new(app), Client::new(app));
         let change = json!({"projectId": "p", "taskId": "t", "number": 1});
         let change = || request("task:update", &change);
@@ -119,7 +119,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn who_is_cut_off_before_a_reset_is_told_gets_what_is_kept(app: &App) {
+    async fn who_is_cut_off_before_a_reset_is_told_gets_what_is_kept(app: &AppState) {
         let (publisher, listener) = (Client::new(app), Client::new(app));
         for number in 0..10 {
             publisher.publish("c", "t", &number.to_string()).await;

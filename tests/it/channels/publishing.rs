@@ -3,7 +3,7 @@
 use super::*;
 
 both_databases! {
-    async fn what_is_published_reaches_everybody_as_it_was_sent(app: &App) {
+    async fn what_is_published_reaches_everybody_as_it_was_sent(app: &AppState) {
         let (listener, publisher) = (Client::new(app), Client::new(app));
         let joined = listener.subscribe(&["session:s", "ai:jobs:status"], &[], None).await;
         assert_eq!(joined["channels"][0]["channel"], "session:s");
@@ -29,7 +29,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn a_family_has_a_channel_that_tells_of_all(app: &App) {
+    async fn a_family_has_a_channel_that_tells_of_all(app: &AppState) {
         let (listener, publisher) = (Client::new(app), Client::new(app));
         listener.subscribe(&["workflow:*"], &[], None).await;
         for (name, data) in [("workflow:a", "1"), ("workflow:b", "2"), ("workflow:a", "3")] {
@@ -50,7 +50,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn a_key_publishes_once(app: &App) {
+    async fn a_key_publishes_once(app: &AppState) {
         let publisher = Client::new(app);
         let publication = |data: &str, key: &str| {
             let text = format!(r#"{{"channel":"c","type":"t","data":{data},"idempotencyKey":"{key}"}}"#);
@@ -74,7 +74,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn projects_take_what_is_published_between_their_own_events(app: &App) {
+    async fn projects_take_what_is_published_between_their_own_events(app: &AppState) {
         let (listener, publisher) = (Client::new(app), Client::new(app));
         let refused = publisher.publish("project:p", "deployment", "{}").await;
         assert_eq!(refused["code"], "not_found");

@@ -2,17 +2,17 @@
 
 use super::*;
 
-async fn has_row(app: &App, channel: &str) -> bool {
+async fn has_row(app: &AppState, channel: &str) -> bool {
     let name = ChannelName::parse(channel).unwrap();
     app.store().channel_get(&name).await.unwrap().is_some()
 }
 
-async fn command(app: &App, name: &str, fields: Value) -> Value {
+async fn command(app: &AppState, name: &str, fields: Value) -> Value {
     Client::new(app).ask(request(name, &fields)).await
 }
 
 both_databases! {
-    async fn read_or_subscription_of_an_unused_name_writes_nothing(app: &App) {
+    async fn read_or_subscription_of_an_unused_name_writes_nothing(app: &AppState) {
         let client = Client::new(app);
         let names = ["session:s", "agent:*", "user:ann", "c", "project:p"];
         for name in names {
@@ -36,7 +36,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn refused_command_writes_nothing(app: &App) {
+    async fn refused_command_writes_nothing(app: &AppState) {
         for name in ["a", "b", "c"] {
             let fields = json!({"projectId": name, "id": "none", "idempotencyKey": "k"});
             let refused = command(app, "task:restore", fields).await;
@@ -58,7 +58,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn subscription_before_the_first_event_survives_a_reconnect(app: &App) {
+    async fn subscription_before_the_first_event_survives_a_reconnect(app: &AppState) {
         let (first, publisher) = (Client::new(app), Client::new(app));
         first.subscribe(&["session:s", "c"], &["wanted"], None).await;
         first.subscribe(&["project:p"], &[], None).await;
@@ -94,7 +94,7 @@ both_databases! {
 }
 
 both_databases! {
-    async fn number_that_was_not_handed_out_resumes_nothing(app: &App) {
+    async fn number_that_was_not_handed_out_resumes_nothing(app: &AppState) {
         let (victim, attacker) = (Client::new(app), Client::new(app));
         victim.publish("session:secret", "t", "1").await;
         attacker.publish("session:mine", "t", "1").await;

@@ -5,7 +5,7 @@ use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
 use socketioxide_parser_common::CommonParser;
 
 use super::*;
-use crate::fuzz::{any_bytes, budget, measured};
+use crate::test_support::fuzz::{any_bytes, budget, measured};
 
 /// An event as socketioxide reads it.
 #[derive(Debug, PartialEq, Eq)]

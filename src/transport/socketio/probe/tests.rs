@@ -7,15 +7,15 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
-use crate::transport::socketio::meter::{Meter, Metered};
 use crate::transport::socketio::packet_check::Checked;
+use crate::transport::socketio::packet_counter::{Metered, PacketCounter};
 
 type Client = WebSocketStream<DuplexStream>;
 
 async fn ends() -> (Client, DuplexStream, Attempt) {
     let (client, server) = duplex(64 * 1024);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-    let attempt = Attempt::begin(&Arc::new(Meter::default())).unwrap();
+    let attempt = Attempt::begin(&Arc::new(PacketCounter::default())).unwrap();
     (client, server, attempt)
 }
 

@@ -1,0 +1,3 @@
+//! What unit tests of several parts share.
+
+pub(crate) mod fuzz;

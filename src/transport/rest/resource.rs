@@ -1,0 +1,137 @@
+//! What the endpoints of the kinds of entities differ in.
+
+use schemars::JsonSchema;
+
+use crate::contract::schema::answer::Accepted;
+use crate::contract::schema::entity::{Deleted, Epic, Member, Project, Sprint, Task};
+use crate::contract::schema::http::Page;
+use crate::contract::schema::{Describe, command as said};
+use crate::domain::Kind;
+use crate::transport::http::endpoint::of;
+
+/// What endpoints about entities of a kind differ in.
+pub(super) struct Resource {
+    pub(super) kind: Kind,
+    /// In paths and groups.
+    pub(super) plural: &'static str,
+    /// `/projects/{projectId}/tasks`
+    pub(super) all: &'static str,
+    /// `/projects/{projectId}/tasks/{taskId}`
+    pub(super) one: &'static str,
+    pub(super) read: Describe,
+    pub(super) listed: Describe,
+    pub(super) accepted: Describe,
+    pub(super) deleted: Describe,
+    pub(super) new: Describe,
+    pub(super) change: Describe,
+    pub(super) filters: &'static [(&'static str, &'static str)],
+}
+
+const OF_STATUS: (&str, &str) = ("status", "Only those with this status.");
+const OF_TEXT: (&str, &str) = (
+    "q",
+    "Only those with this text in the title or the description, whatever the case (on SQLite: of the letters A to Z).",
+);
+
+/// One of each kind.
+pub(super) fn all() -> [Resource; 5] {
+    [
+        Resource {
+            filters: &[OF_TEXT],
+            ..family::<Project, said::ProjectCreate, said::ProjectChange>(
+                Kind::Project,
+                "projects",
+                ["/projects", "/projects/{projectId}"],
+            )
+        },
+        Resource {
+            filters: &[
+                OF_STATUS,
+                ("sprintId", "Only those in this sprint."),
+                ("epicId", "Only those of this epic."),
+                (
+                    "assignee",
+                    "Only those of this person: assignee, assigneeId or assignedTo.",
+                ),
+                OF_TEXT,
+            ],
+            ..family::<Task, said::NewTask, said::TaskChange>(
+                Kind::Task,
+                "tasks",
+                [
+                    "/projects/{projectId}/tasks",
+                    "/projects/{projectId}/tasks/{taskId}",
+                ],
+            )
+        },
+        Resource {
+            filters: &[OF_STATUS, OF_TEXT],
+            ..family::<Epic, said::NewEpic, said::EpicChange>(
+                Kind::Epic,
+                "epics",
+                [
+                    "/projects/{projectId}/epics",
+                    "/projects/{projectId}/epics/{epicId}",
+                ],
+            )
+        },
+        Resource {
+            filters: &[OF_STATUS, OF_TEXT],
+            ..family::<Sprint, said::NewSprint, said::SprintChange>(
+                Kind::Sprint,
+                "sprints",
+                [
+                    "/projects/{projectId}/sprints",
+                    "/projects/{projectId}/sprints/{sprintId}",
+                ],
+            )
+        },
+        family::<Member, said::NewMember, said::MemberChange>(
+            Kind::Member,
+            "members",
+            [
+                "/projects/{projectId}/members",
+                "/projects/{projectId}/members/{userId}",
+            ],
+        ),
+    ]
+}
+
+/// A kind that is described as `Entity`, and whose entities are made of a `New` and changed by a `Change`.
+fn family<Entity: JsonSchema, New: JsonSchema, Change: JsonSchema>(
+    kind: Kind,
+    plural: &'static str,
+    [all, one]: [&'static str; 2],
+) -> Resource {
+    Resource {
+        kind,
+        plural,
+        all,
+        one,
+        read: of::<Entity>,
+        listed: of::<Page<Entity>>,
+        accepted: of::<Accepted<Entity>>,
+        deleted: of::<Accepted<Deleted<Entity>>>,
+        new: of::<New>,
+        change: of::<Change>,
+        filters: &[],
+    }
+}
+
+/// The events by which entities are made, changed and deleted, and what that is called.
+pub(super) const fn verbs(kind: Kind) -> [(&'static str, &'static str); 3] {
+    let [create, update, delete] = match kind {
+        Kind::Project => ["project:create", "project:update", "project:delete"],
+        Kind::Task => ["task:create", "task:update", "task:delete"],
+        Kind::Epic => ["epic:create", "epic:update", "epic:delete"],
+        Kind::Sprint => ["sprint:create", "sprint:update", "sprint:delete"],
+        Kind::Member => {
+            return [
+                ("member:add", "add"),
+                ("member:role", "change"),
+                ("member:remove", "remove"),
+            ];
+        }
+    };
+    [(create, "create"), (update, "update"), (delete, "delete")]
+}

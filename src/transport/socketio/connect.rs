@@ -1,0 +1,327 @@
+//! The way into the namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Weak};
+
+use serde_json::value::RawValue;
+use socketioxide::adapter::Adapter;
+use socketioxide::extract::{Event, TryData};
+use socketioxide::handler::{FromConnectParts, FromMessageParts};
+use socketioxide::socket::DisconnectReason;
+use socketioxide::{ProtocolVersion, adapter::LocalAdapter};
+use socketioxide_core::Value;
+use tokio::time::timeout;
+
+use super::codec::{SocketDoor, SocketMessage, Sockets};
+use super::handshake::Handshake;
+use super::packet_counter::PacketCounter;
+use super::send_queue::SocketQueue;
+use super::{AckSender, IoSocket, SocketRef, takeover};
+use crate::contract::{ErrorCode, Reply};
+use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
+use crate::hub::{Offer, SubscribeError};
+use crate::limits::ClientAddress;
+use crate::state::AppState;
+use crate::store::StoreError;
+use crate::telemetry::causes;
+use crate::transport::admission::rate_limited;
+use crate::transport::connection::door::Door as _;
+use crate::transport::connection::inbox::Overflow;
+use crate::transport::connection::notice::Missed;
+use crate::transport::connection::request_loop::encode;
+use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
+use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
+use crate::transport::connection::{Close, Connection};
+use crate::transport::credential::Credential;
+use crate::transport::http_caller::{caller_of, identify_at};
+use crate::writer::Caller;
+
+/// A client's stay in the namespace, or its attempt to get in.
+#[derive(Clone)]
+struct Visit {
+    app: AppState,
+    counter: Arc<PacketCounter>,
+    /// Which one it is of those over its connection.
+    number: u32,
+}
+
+impl Visit {
+    /// Ends the connection, unless the client comes once more: nobody stays for ever who is not in the namespace.
+    /// socketioxide sees to that alone before the first visit, and not with clients of version 2, which are asked in.
+    fn over(self) {
+        let patience = self.app.config().connect_timeout;
+        let (counter, number) = (Arc::downgrade(&self.counter), self.number);
+        self.app.lifecycle().spawn_service(async move {
+            tokio::time::sleep(patience).await;
+            if let Some(counter) = counter.upgrade() {
+                counter.close_unless_back(number);
+            }
+        });
+    }
+}
+
+/// Lets a socket in for a visit; one that is not let in has its time for another one.
+pub(super) async fn enter(
+    sockets: Arc<Sockets>,
+    socket: SocketRef,
+    weak: WeakSocket,
+    auth: TryData<Option<Box<RawValue>>>,
+) -> Result<(), String> {
+    let app = sockets.app.clone();
+    let counter = socket
+        .req_parts()
+        .extensions
+        .get::<Arc<PacketCounter>>()
+        .cloned();
+    let counter = counter.unwrap_or_default();
+    let Some(number) = counter.enter().filter(|_| !app.lifecycle().is_draining()) else {
+        return Err(turn_away(&counter));
+    };
+    let visit = Visit {
+        app,
+        counter,
+        number,
+    };
+    let admitted = admit(&sockets, socket, weak, auth, &visit).await;
+    if admitted.is_err() {
+        visit.over();
+    }
+    admitted
+}
+
+/// Lets a socket in, or says why not: the client gets it as `connect_error`, and does not try again. So one that may
+/// try again has its transport closed.
+async fn admit(
+    sockets: &Arc<Sockets>,
+    socket: SocketRef,
+    weak: WeakSocket,
+    TryData(auth): TryData<Option<Box<RawValue>>>,
+    visit: &Visit,
+) -> Result<(), String> {
+    let app = &sockets.app;
+    let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
+    let shown = parts.extensions.get::<Credential>();
+    let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
+    let counter = &visit.counter;
+    let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
+    let address = parts.extensions.get::<ClientAddress>().copied();
+    let connection = ConnectionId::generate();
+    let shown = handshake.credential.as_ref();
+    let identity = identify_at(app, address.filter(|_| shown.is_some()), shown, connection)
+        .await
+        .map_err(|reply| match reply.code() {
+            Some(code @ ErrorCode::Unauthenticated) => code.as_str().to_owned(),
+            _ => turn_away(counter),
+        })?;
+    // Where users can show who they are nobody is believed to be one of them.
+    let said = match &identity {
+        None if !app.auth().verifies_tokens() => handshake.user_id.clone()?,
+        _ => None,
+    };
+    let who = caller_of(connection, &pid, identity.as_ref(), said.as_deref());
+    let subscriber = connect(sockets, &socket, weak, &handshake, (who, identity), counter)?;
+    let connection = &subscriber.connection;
+    register(&socket, connection, visit.clone());
+    let missed = match &handshake.cursor {
+        // Boxed, because it is large, and most connections do not need it.
+        Some(cursor) => Box::pin(resume(&subscriber, cursor, counter)).await?,
+        None => Vec::new(),
+    };
+    let is_new = handshake.pid.is_none();
+    let is_continued = handshake.cursor.is_some() && missed.is_empty();
+    counter.let_in();
+    if connection.door.recoverable {
+        // Another id than its own tells the client that its session has ended.
+        counter.give_pid(if is_continued || is_new {
+            pid
+        } else {
+            pid.next()
+        });
+    }
+    if !sockets.insert(connection) {
+        return Err(turn_away(counter));
+    }
+    if !is_new {
+        takeover::announce(app, connection.client);
+    }
+    socket.extensions.insert(Welcome {
+        subscriber,
+        missed: missed.into(),
+    });
+    Ok(())
+}
+
+/// Makes the connection, in a place among those of its user. A client that comes back has the place of its old connection,
+/// which may not be known to be lost.
+fn connect(
+    sockets: &Arc<Sockets>,
+    socket: &SocketRef,
+    weak: WeakSocket,
+    handshake: &Handshake,
+    ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
+    counter: &Arc<PacketCounter>,
+) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
+    let app = &sockets.app;
+    tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
+    let door = SocketDoor {
+        counter: Arc::clone(counter),
+        echo: handshake.echo,
+        recoverable: socket.protocol() == ProtocolVersion::V5,
+    };
+    let max_message = app.config().max_message;
+    let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());
+    let ids = (caller.connection, client);
+    let connection = Connection::new(sockets, ids, door, queue, handshake.event_style);
+    sockets.give_up_place(client, &caller.actor);
+    let admitted = Admitted::new(app, caller, identity).map_err(|exceeded| {
+        connection.note_limited(exceeded.limit.as_str());
+        ErrorCode::RateLimited.as_str().to_owned()
+    })?;
+    Ok(connection.attach(admitted))
+}
+
+/// Takes up the subscriptions of a cursor. What the client must be told first, because it does not get all that it missed.
+async fn resume(
+    subscriber: &Arc<SessionSubscriber<SocketDoor>>,
+    cursor: &str,
+    counter: &PacketCounter,
+) -> Result<Vec<Missed>, String> {
+    // Well before socketioxide loses its own patience: its farewell keeps Python clients from coming back.
+    let patience = subscriber.connection.app().config().connect_timeout / 2;
+    let resumed = timeout(patience, subscriber.resume(cursor)).await;
+    let resumed = resumed
+        .unwrap_or_else(|late| Err(SubscribeError::Store(StoreError::Unavailable(late.into()))));
+    match resumed {
+        Ok(resumed) => Ok(resumed.resets.into_iter().map(Missed::Reset).collect()),
+        Err(error) => {
+            tracing::debug!(error = %causes(&error), "a client cannot go on now");
+            Err(turn_away(counter))
+        }
+    }
+}
+
+/// Ends the transport before the client reads why, so that it tries again.
+fn turn_away(counter: &PacketCounter) -> String {
+    counter.close();
+    ErrorCode::Unavailable.as_str().to_owned()
+}
+
+/// Registers what is done with a socket's messages, and at its end.
+fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit: Visit) {
+    let for_message = Arc::new(Stay(Arc::clone(connection)));
+    // Everything happens before the returned future: that is what keeps the order.
+    socket.on_fallback(
+        move |Event(name): Event,
+              asked: AckAsked,
+              TryData(packet): TryData<Box<RawValue>>,
+              ack: AckSender| {
+            let (packet, ack) = (packet.ok(), asked.0.then_some(ack));
+            receive(&for_message.0, SocketMessage::new(name, packet, ack));
+            std::future::ready(())
+        },
+    );
+    let connection = Arc::clone(connection);
+    socket.on_disconnect(move |reason: DisconnectReason| {
+        connection.let_go(reason.to_string());
+        if matches!(
+            reason,
+            DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect
+        ) {
+            visit.clone().over();
+        }
+        std::future::ready(())
+    });
+}
+
+/// Queues a message, and slows a client down that sends too much.
+fn receive(connection: &Arc<Connection<SocketDoor>>, message: SocketMessage) {
+    let (pause, overflow) = connection.receive(message);
+    if let Some(pause) = pause {
+        connection.door.counter.pause(pause);
+    }
+    if let Some(overflow) = overflow {
+        refuse(connection, overflow);
+    }
+}
+
+/// Refuses a message for which the inbox has no room. A client that does not even take that answer is cut off.
+fn refuse(connection: &Connection<SocketDoor>, overflow: Overflow<SocketMessage>) {
+    let reply = if let Some(retry_after) = overflow.retry_after {
+        let exceeded = connection.app().limits().inbox_is_full(retry_after);
+        connection.note_limited(exceeded.limit.as_str());
+        rate_limited(exceeded)
+    } else {
+        let message = "too many messages wait; try again in a moment";
+        Reply::refused(ErrorCode::Unavailable, message)
+    };
+    let SocketMessage { name, ack, .. } = overflow.message;
+    let raw = encode(&name, ack.is_some(), &reply);
+    let mut out = connection.queue.intake();
+    let has_room = out.has_room(Kind::Answer, raw.get().len());
+    let is_full = !has_room || connection.door.answer(&mut out, ack, &raw) == Offer::Full;
+    drop(out);
+    if is_full {
+        connection.abort(Close::TryAgain, "inbox_full");
+    }
+}
+
+/// A client that is to be welcomed once it is connected.
+#[derive(Clone)]
+pub(super) struct Welcome {
+    subscriber: Arc<SessionSubscriber<SocketDoor>>,
+    /// What it is told first.
+    missed: Arc<[Missed]>,
+}
+
+impl Welcome {
+    /// Tells what the client missed, lets events through, and serves what it has sent meanwhile: the answer to a join comes
+    /// with a cursor, which covers what was reset.
+    pub(super) async fn say(self) {
+        let connection = &self.subscriber.connection;
+        // Not sooner: of a connection that breaks before, nobody would drop the session.
+        connection.begin_greeting();
+        connection.watch_credential();
+        if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
+            tracing::debug!(error = %causes(&error), "a client cannot go on now");
+            connection.abort(Close::TryAgain, "unavailable");
+        }
+        connection.start_requests();
+    }
+}
+
+/// What is dropped with socketioxide's socket. A connection that breaks while it is made ends without a word to its
+/// disconnect handler, and may have subscriptions already, which own what owns them.
+struct Stay(Arc<Connection<SocketDoor>>);
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.0.let_go("broken");
+    }
+}
+
+/// A socket that is not kept alive. Its handlers own our state, so our state must not own it; and a
+/// connection that breaks while it is made is dropped without a word to its disconnect handler.
+pub(super) struct WeakSocket(Weak<IoSocket>);
+
+impl FromConnectParts<LocalAdapter> for WeakSocket {
+    type Error = Infallible;
+
+    fn from_connect_parts(socket: &Arc<IoSocket>, _: &Option<Value>) -> Result<Self, Infallible> {
+        Ok(Self(Arc::downgrade(socket)))
+    }
+}
+
+/// Whether the client waits for an ack.
+struct AckAsked(bool);
+
+impl<A: Adapter> FromMessageParts<A> for AckAsked {
+    type Error = Infallible;
+
+    fn from_message_parts(
+        _: &Arc<socketioxide::socket::Socket<A>>,
+        _: &mut Value,
+        ack_id: &Option<i64>,
+    ) -> Result<Self, Infallible> {
+        Ok(Self(ack_id.is_some()))
+    }
+}
