@@ -2,7 +2,7 @@
 //!
 //! All work for one channel goes through one queue. While one commit is in flight the next batch gathers: load makes
 //! batches grow by itself, and an idle server commits a single command at once. In a queue actors take turns
-//! ([`FairQueue`](fair_queue::FairQueue)), and a transaction's work has an upper bound, so nobody waits for all that
+//! (`FairQueue`), and a transaction's work has an upper bound, so nobody waits for all that
 //! somebody else has asked for. Queues are bounded; a full one refuses with `unavailable`, and so does a database that
 //! cannot be reached. Nothing is retried that may have had an effect.
 
