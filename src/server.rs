@@ -174,11 +174,11 @@ async fn accept(app: &AppState, listener: &TcpListener, router: &Router) {
 
 async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router) {
     let service = TowerToHyperService::new(router);
-    let hangup = AbortHandle::default();
+    let abort = AbortHandle::default();
     let served = service_fn(|request| {
         let served = match host::refusal(&request) {
             Some(refusal) => Err(refusal),
-            None => Ok(service.call(prepare(&app, peer, &hangup, request))),
+            None => Ok(service.call(prepare(&app, peer, &abort, request))),
         };
         async move {
             match served {
@@ -196,12 +196,12 @@ async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = hangup.hung_up() => return,
+        () = abort.hung_up() => return,
         () = app.lifecycle().draining() => {
             serving.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = serving => ended,
-                () = hangup.hung_up() => return,
+                () = abort.hung_up() => return,
             }
         }
     };
@@ -214,7 +214,7 @@ async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router
 fn prepare(
     app: &AppState,
     peer: IpAddr,
-    hangup: &AbortHandle,
+    abort: &AbortHandle,
     mut request: Request<Incoming>,
 ) -> Request<TimedBody<Incoming>> {
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
@@ -226,7 +226,7 @@ fn prepare(
         request.headers_mut().remove(FORWARDED_PORT);
     }
     request.extensions_mut().insert(client);
-    request.extensions_mut().insert(hangup.clone());
+    request.extensions_mut().insert(abort.clone());
     // No longer than a client may be silent.
     let patience = app.config().max_silence();
     let most = app.config().max_message;

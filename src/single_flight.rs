@@ -66,7 +66,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
         let asked = asked.entry(key.clone()).or_default();
         asked.waiting += 1;
         Place {
-            coalesce: self,
+            flight: self,
             key: key.clone(),
             turn: Arc::clone(&asked.turn),
             value: Arc::clone(&asked.next),
@@ -76,7 +76,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SingleFlight<K, V> {
 
 /// A place among those who wait for the same value, until dropped.
 struct Place<'a, K: Eq + Hash, V> {
-    coalesce: &'a SingleFlight<K, V>,
+    flight: &'a SingleFlight<K, V>,
     key: K,
     turn: Arc<tokio::sync::Mutex<()>>,
     value: Arc<OnceCell<V>>,
@@ -85,7 +85,7 @@ struct Place<'a, K: Eq + Hash, V> {
 impl<K: Eq + Hash, V> Place<'_, K, V> {
     /// Whoever asks from now on gets another value.
     fn close(&self) {
-        if let Some(asked) = self.coalesce.asked.lock().get_mut(&self.key)
+        if let Some(asked) = self.flight.asked.lock().get_mut(&self.key)
             && Arc::ptr_eq(&asked.next, &self.value)
         {
             asked.next = Arc::default();
@@ -95,7 +95,7 @@ impl<K: Eq + Hash, V> Place<'_, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Place<'_, K, V> {
     fn drop(&mut self) {
-        let mut all = self.coalesce.asked.lock();
+        let mut all = self.flight.asked.lock();
         if let Some(asked) = all.get_mut(&self.key) {
             asked.waiting -= 1;
             if asked.waiting == 0 {

@@ -226,7 +226,7 @@ mod tests {
     fn origin_is_read_as_browsers_write_it() {
         for (setting, named) in [
             ("*", "https://anything.example"),
-            (" HTTPS://AppState.Example ", "https://app.example"),
+            (" HTTPS://App.Example ", "https://app.example"),
             ("https://app.example/", "https://app.example"),
             ("https://app.example:443", "https://app.example"),
             ("http://app.example:80", "http://app.example"),
@@ -324,7 +324,7 @@ mod tests {
     fn own_page_is_the_one_of_the_requests_host() {
         for (origin, authority, expected) in [
             ("http://app.example", "app.example", true),
-            ("https://app.example", "AppState.example", true),
+            ("https://app.example", "App.example", true),
             ("https://app.example", "app.example:443", true),
             ("http://127.0.0.1:8002", "127.0.0.1:8002", true),
             ("http://[::1]:8002", "[::1]:8002", true),

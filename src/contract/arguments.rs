@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::field::IDEMPOTENCY_KEYS;
 use super::fingerprint::Fingerprint;
 use super::names::{Entry, Name, Verb};
-use super::packet::{self, PAYLOAD};
+use super::payload_limits::{self, PAYLOAD};
 use super::{Limits, Reply, idempotency};
 use crate::domain::Fields;
 
@@ -21,7 +21,7 @@ impl First {
         Ok(match argument {
             Value::Object(object) => Some(Self::Object(object)),
             Value::Number(_) => Some(Self::Bare(argument)),
-            Value::String(ref text) => match packet::object_in(text, limits)? {
+            Value::String(ref text) => match payload_limits::object_in(text, limits)? {
                 Some(Value::Object(object)) => Some(Self::Object(object)),
                 _ => Some(Self::Bare(argument)),
             },

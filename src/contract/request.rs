@@ -5,7 +5,8 @@ use super::build::build;
 use super::field::{PROJECT_ID, is_stamp};
 use super::names::Name;
 use super::{
-    Arguments, EventName, Limits, Publication, Reply, SignalRequest, Types, idempotency, packet,
+    Arguments, EventName, Limits, Publication, Reply, SignalRequest, Types, idempotency,
+    payload_limits,
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId,
@@ -185,7 +186,9 @@ impl CommandRequest {
             if_match: None,
             fingerprint: arguments.fingerprint(entry),
             // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
-            bytes: sent + 2 * packet::weight(&arguments.object) + packet::weight(&built.spellings),
+            bytes: sent
+                + 2 * payload_limits::weight(&arguments.object)
+                + payload_limits::weight(&built.spellings),
             spellings: built.spellings,
             echo: arguments.object,
             key: arguments.key,

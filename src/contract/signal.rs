@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::arguments::First;
 use super::body::{Body, Wrappers};
-use super::packet::PAYLOAD;
+use super::payload_limits::PAYLOAD;
 use super::{Limits, Reply, SignalKind};
 use crate::domain::{EntityId, Fields, Kind, ProjectId};
 

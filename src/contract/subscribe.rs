@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::arguments::First;
 use super::body::{Body, Wrappers};
 use super::field::first;
-use super::packet;
+use super::payload_limits;
 use super::{Join, Limits, MAX_CURSOR_CHANNELS, ReadRequest, Reply, Since, Subscribe, Types};
 use crate::domain::{ChannelName, Fields, IdError, Kind, ProjectId};
 
@@ -42,7 +42,7 @@ pub(super) fn sync(argument: Option<Value>, limits: Limits) -> Result<ReadReques
 /// Channels by name: `{channel}`, `{channels}`, a name by itself, or a list of names.
 pub(super) fn channels(argument: Option<Value>, limits: Limits) -> Result<Subscribe, Reply> {
     let argument = match argument {
-        Some(Value::String(text)) => match packet::object_in(&text, limits)? {
+        Some(Value::String(text)) => match payload_limits::object_in(&text, limits)? {
             Some(object) => Some(object),
             None => Some(Value::String(text)),
         },

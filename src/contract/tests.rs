@@ -109,7 +109,7 @@ fn an_argument_means_the_same_in_a_packet_and_by_itself() {
     let texts = texts.into_iter();
     let texts = texts.chain(around(limits.max_payload_bytes, &large));
     let texts = texts.chain(around(limits.max_depth, &deep));
-    for text in texts.chain(around(packet::MAX_VALUES, &many)) {
+    for text in texts.chain(around(payload_limits::MAX_VALUES, &many)) {
         for name in ["task:update", "task:status_change", "join:project"] {
             let event = EventName::find(name).unwrap();
             let alone = Request::read(event, Arguments::One(&text), &limits);

@@ -10,7 +10,7 @@ use super::{Offer, Subscriber, Wake};
 use crate::domain::{ChannelName, Signal};
 
 /// Signals that are held back; beyond that the oldest are lost.
-const MAX_MISSED: usize = 1024;
+const MAX_PENDING: usize = 1024;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -70,7 +70,7 @@ impl PendingSignals {
                 pending.lasting.as_ref().map(|pending| &pending.of) != Some(&lasting.of);
             of_another || !(lasting.is_end || pending.signal_type == signal.signal_type)
         });
-        if self.signals.len() >= MAX_MISSED {
+        if self.signals.len() >= MAX_PENDING {
             self.signals.pop_front();
         }
         self.signals.push_back(Arc::clone(signal));
@@ -172,10 +172,10 @@ mod tests {
     fn who_takes_nothing_holds_back_little() {
         let (reader, mut pending) = (Reader::default(), PendingSignals::default());
         let wake = Arc::new(Notify::new());
-        for number in 0..2 * MAX_MISSED {
+        for number in 0..2 * MAX_PENDING {
             let signal = signal("join", Some(&number.to_string()));
             pending.tell(&reader, &channel(), &signal, &wake);
         }
-        assert_eq!(pending.signals.len(), MAX_MISSED);
+        assert_eq!(pending.signals.len(), MAX_PENDING);
     }
 }

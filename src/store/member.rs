@@ -58,7 +58,7 @@ impl Tx {
             entity_columns!(),
             " FROM entities
              WHERE project_id = $1 AND id <> $2 AND kind = 'member' AND deleted_at IS NULL
-                 AND fields ->> 'role' = 'owner'
+                 AND member_role = 'owner'
              LIMIT 1"
         ));
         let statement = statement.bind(project.as_str()).bind(member.as_str());

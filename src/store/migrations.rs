@@ -29,6 +29,7 @@ migrations! {
     "0006_lists",
     "0007_cursor_key",
     "0008_cascades",
+    "0009_member_role",
 }
 
 /// The newest migration that this program knows.

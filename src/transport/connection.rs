@@ -16,9 +16,9 @@ pub(crate) mod operators;
 pub(crate) mod plain_queue;
 pub(crate) mod registry;
 pub(crate) mod request_loop;
+mod resets;
 pub(crate) mod send_queue;
 pub(crate) mod subscriber;
-mod tell;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;

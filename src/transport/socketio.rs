@@ -2,8 +2,8 @@
 //!
 //! socketioxide calls a message's handler in arrival order but runs what it returns concurrently, so our
 //! handler queues the message before it returns (`Connection::receive`), and one request loop per busy connection
-//! serves the inbox in order. Its packet queue drops what does not fit, so a window counts what lies
-//! in it (`window`), from what has left it (`counter`).
+//! serves the inbox in order. Its packet queue drops what does not fit, so a send window counts what lies
+//! in it (`send_window`), from what has left it (`packet_counter`).
 
 mod attachments;
 mod auth_payload;
@@ -16,9 +16,9 @@ mod fuzz;
 mod handshake;
 mod packet_check;
 mod packet_counter;
-mod packet_limit;
 mod pid;
 mod poll_tracker;
+mod polling_body;
 mod probe;
 mod send_queue;
 mod send_window;
@@ -45,7 +45,7 @@ use codec::Sockets;
 use connect::{WeakSocket, Welcome, enter};
 use engine::Engine;
 
-/// Packets that socketioxide may hold for a socket. The window stays below, so that pings always fit.
+/// Packets that socketioxide may hold for a socket. The send window stays below, so that pings always fit.
 const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;

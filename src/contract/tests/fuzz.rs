@@ -1,7 +1,7 @@
 //! Whatever is sent, reading it neither panics nor hangs nor takes up much memory.
 //!
 //! How much: a text once or twice, and for each of its values what an object of one field needs, three times at most.
-//! There are not more than [`MAX_VALUES`](packet::MAX_VALUES) in a packet, so no packet takes up more than 20 MiB while
+//! There are not more than [`MAX_VALUES`](payload_limits::MAX_VALUES) in a packet, so no packet takes up more than 20 MiB while
 //! it is read, and commands that wait are counted by what they take up.
 
 use std::fs;
@@ -23,7 +23,7 @@ const LARGE: usize = 256 * 1024;
 /// What reading a packet may take up.
 fn allowance(packet: &str) -> usize {
     let values = packet.matches(['[', '{', ',']).count();
-    COPIES * packet.len() + PER_VALUE * values.min(packet::MAX_VALUES) + SOME
+    COPIES * packet.len() + PER_VALUE * values.min(payload_limits::MAX_VALUES) + SOME
 }
 
 fn costs_little(event: &str, packet: &str) {
@@ -139,13 +139,13 @@ fn the_most_that_a_packet_takes_up() {
         ("0,".to_owned(), 1),
         ("[0],".to_owned(), 2),
     ] {
-        let units = unit.repeat((packet::MAX_VALUES - 10) / values);
+        let units = unit.repeat((payload_limits::MAX_VALUES - 10) / values);
         for place in &PLACES[3..] {
             let packet = format!("{}{units}{}", place.0, place.1);
             costs_little("task:update", &packet);
         }
     }
-    let fields = numbered(packet::MAX_VALUES / 2 - 10);
+    let fields = numbered(payload_limits::MAX_VALUES / 2 - 10);
     costs_little(
         "task:update",
         &format!("[\"e\",\"t\",{{{fields}\"name\":{{{fields}\"a\":0}}}}]"),

@@ -9,7 +9,7 @@ use super::{POSTGRES, SQLITE};
 
 /// What `_sqlx_migrations` of existing databases holds: version, description, checksum on SQLite, checksum on Postgres.
 /// Append only.
-const RELEASED: [(i64, &str, &str, &str); 8] = [
+const RELEASED: [(i64, &str, &str, &str); 9] = [
     (
         1,
         "log and entities",
@@ -57,6 +57,12 @@ const RELEASED: [(i64, &str, &str, &str); 8] = [
         "cascades",
         "a0525f431397ccc69397be8fdfe8ab857f6f9bf0978e3b823381502519d7132e38378687eefab8af44e594794990eca8",
         "a3b74b75f91015f091260d036a063d8d2331b53633044f28630d1a92a55d52e228e303dd998b379a2ad727021240c45c",
+    ),
+    (
+        9,
+        "member role",
+        "b0031ea5b59929bc37411c384f780a7ac0f55365b6d51578f6866e92a62009446b2eebbd778aea1aaa8292268be3ffa6",
+        "39979b6c82eda66d436682aeb5dc6267b3add32e3dfabb4c127425fdca3ee7683e094eb7c3e39eaa30878f7ec4c9feb9",
     ),
 ];
 

@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use super::frames::count_payload;
 use super::packet_check::Checked;
 use super::packet_counter::{Metered, PacketCounter, Polling};
-use super::packet_limit;
 use super::pid;
+use super::polling_body;
 use super::probe;
 use super::upgrade_attempt::Attempt;
 use crate::contract::Reply;
@@ -48,7 +48,7 @@ const LAST_WORD: Duration = Duration::from_millis(250);
 pub(super) struct Engine {
     service: Inner,
     heads: Heads,
-    counters: Arc<Meters>,
+    counters: Arc<PacketCounters>,
     lifecycle: Lifecycle,
     admission: Admission,
     /// Spaces new sessions out, if they are to be.
@@ -61,14 +61,14 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The counters of polling sessions, by session id: an upgrade goes on with the same one.
+/// The packet counters of polling sessions, by session id: an upgrade goes on with the same one.
 #[derive(Debug, Default)]
-struct Meters {
+struct PacketCounters {
     /// Guards the counters; the sessions own them, here they are only found.
     by_sid: Mutex<HashMap<Sid, Weak<PacketCounter>>>,
 }
 
-impl Meters {
+impl PacketCounters {
     fn insert(&self, sid: Sid, counter: &Arc<PacketCounter>) {
         let mut counters = self.by_sid.lock();
         if counters.len() == counters.capacity() {
@@ -166,9 +166,9 @@ impl Engine {
         self.lifecycle.clone().spawn_service(async move {
             match upgrade.await {
                 Ok(upgraded) => {
-                    let stream = self
-                        .admission
-                        .flow(TokioIo::new(upgraded), Arc::clone(&counter));
+                    // Boxed, here and below: each future that a stream is handed through keeps room for all of it.
+                    let upgraded = TokioIo::new(upgraded);
+                    let stream = Box::new(self.admission.flow(upgraded, Arc::clone(&counter)));
                     self.go_on(stream, kept, counter, attempt).await;
                 }
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
@@ -201,12 +201,12 @@ impl Engine {
             };
             attempt.succeed();
             let stream = Metered::after(probe::ANSWER, stream, counter);
-            let mut stream = Checked::new(stream, max_message);
+            let mut stream = Box::new(Checked::new(stream, max_message));
             stream.read_already(probe::ASKED);
             stream.read_already(&said);
             stream
         } else {
-            Checked::new(Metered::new(stream, counter), max_message)
+            Box::new(Checked::new(Metered::new(stream, counter), max_message))
         };
         if let Err(error) = self.service.call((stream, kept)).await {
             tracing::debug!(error = %error, "websocket request refused");
@@ -238,7 +238,7 @@ impl Engine {
         let most = self.admission.max_message();
         let served = async {
             if !is_poll {
-                request = packet_limit::by_packets(request, separated, most, &counter).await;
+                request = polling_body::by_packets(request, separated, most, &counter).await;
             }
             self.pass(request).await
         };

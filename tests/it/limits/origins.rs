@@ -32,10 +32,7 @@ async fn head(server: &Server, request: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_pages_connect() {
-    let settings = [(
-        "CORS_ORIGINS",
-        "https://AppState.example,http://localhost:3000",
-    )];
+    let settings = [("CORS_ORIGINS", "https://App.example,http://localhost:3000")];
     let server = Server::start_with("sqlite::memory:", &settings).await;
     for origin in [
         "Origin: https://evil.example\r\n",

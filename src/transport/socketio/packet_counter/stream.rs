@@ -1,4 +1,4 @@
-//! The stream under a WebSocket, of which a counter sees everything.
+//! The stream under a WebSocket, of which a packet counter sees everything.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,7 +17,7 @@ use crate::transport::socketio::pid;
 /// no messages, such as CONNECT again and again, no limit sees any: who read on would have millions of tasks waiting.
 const AT_ONCE: usize = 512;
 
-/// A stream that reports to a counter what is written to it, and that a counter can end.
+/// A stream that reports to a packet counter what is written to it, and that the counter can end.
 #[derive(Debug)]
 pub(in super::super) struct Metered<S> {
     stream: S,
