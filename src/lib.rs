@@ -14,6 +14,9 @@
 //! Imports go one way: `transport → session → writer → {contract, store, hub} → domain`. [`domain`] and
 //! [`contract`] do no I/O; only [`transport`] knows socketioxide, only [`store`] knows sqlx.
 
+// The futures of requests lie in one another deeper than the compiler's default when it optimises.
+#![recursion_limit = "256"]
+
 pub mod admin;
 pub mod auth;
 pub mod broker;
