@@ -11,7 +11,9 @@ const MIB = 1024 * 1024;
 const MAX = 24;
 
 test('connections_that_do_not_read_together_stay_within_the_send_memory', async (t) => {
-  const connections = size(80, 1000);
+  // Together they fill what the kernel has for all sockets, which is 1.5 GiB on a machine of 16 GiB, and no more than that: else
+  // who reads waits for the kernel and not for the server.
+  const connections = size(80, 200);
   const server = await start(t);
   const reader = await subscriber(t, server);
   const slow = await Promise.all(Array.from({ length: connections }, () => mute(t, server, '/ws?channels=ai:jobs:flood')));
@@ -62,8 +64,8 @@ test('large_answers_that_nobody_reads_end_their_connections_and_no_others', asyn
   const [now, peak] = [await memory(server), await memory(server, 'VmHWM')];
   report(t, { asking, before, now, peak, write: figures });
 
-  // Besides what is counted, two answers of 12 MiB may be in the making, each in a few copies.
-  assert.ok(peak - before < MAX + 150, `${peak - before} MiB more than before`);
+  // Besides what is counted, two answers of 12 MiB (at full size 40 MiB) may be in the making, each in a few copies.
+  assert.ok(peak - before < MAX + size(150, 220), `${peak - before} MiB more than before`);
   assert.equal(figures.failed, 0);
   assert.equal(reader.closed, undefined);
 });
