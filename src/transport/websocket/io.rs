@@ -111,9 +111,11 @@ async fn part<S, M>(
     };
     let said = timeout(patience, outgoing.send(Message::Close(Some(frame)))).await;
     if matches!(said, Ok(Ok(())))
-        && let Ok(mut socket) = outgoing.reunite(incoming)
+        && let Ok(socket) = outgoing.reunite(incoming)
     {
-        let discarded = discard(socket.get_mut().get_mut());
+        // Nothing of what was read is kept meanwhile: it may be a large message that was given up.
+        let mut stream = socket.into_inner();
+        let discarded = discard(stream.get_mut());
         if timeout(GOODBYE, discarded).await.is_err() {
             tracing::debug!(connection.id = %connection.id, "no goodbye");
         }
