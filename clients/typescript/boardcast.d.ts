@@ -976,7 +976,7 @@ export interface JoinAnswer {
   events?: ListedEvent[];
   /** Always. */
   ok: true;
-  /** Who is there, whoever asks included. */
+  /** Everybody who is present, the client that asks included. */
   presence: Person[];
   /** How many are there; more than are listed, if there are many. */
   presenceCount: number;

@@ -14,8 +14,8 @@ use super::value::{duration, pause};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Authentication")]
 pub struct AuthConfig {
-    /// Refuse whoever does not show who they are, by a token or an API key, and give everybody only what is theirs. Without
-    /// it everybody may do everything.
+    /// Refuse clients that show neither a valid token nor an API key, and give each only what its roles allow. Without it
+    /// every client may do everything.
     #[arg(long, env = "AUTH_REQUIRED", global = true)]
     pub auth_required: bool,
 

@@ -52,8 +52,8 @@ impl Admission {
         place.transpose().map_err(rate_limited)
     }
 
-    /// Gives a new connection a place and waits for its turn. Whoever waits has a place already: a crowd from one address
-    /// takes no turn that others could have.
+    /// Gives a new connection a place and waits for its turn. A client that waits has a place already, so a crowd from one
+    /// address takes no turn from others.
     pub(crate) async fn admit(
         &self,
         client: Option<ClientAddress>,

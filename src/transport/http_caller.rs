@@ -234,7 +234,7 @@ pub(crate) async fn identify_at(
     identity
 }
 
-/// Who asks: whoever a client has shown to be, or else says that it is.
+/// The caller of a request: the identity that its client has shown, or else the user that it claims to be.
 pub(crate) fn caller_of(
     connection: ConnectionId,
     pid: &PrivateId,

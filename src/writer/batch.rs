@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::WriterOptions;
-use super::channel_state::ChannelState;
+use super::channel_state::{Author, ChannelState};
 use super::job::{Job, StoredKey, Work};
 use super::outcome::{BatchError, Committed};
 use crate::contract::{Accepted, Cursor, ErrorCode, Publication, Reply, payload};
@@ -168,6 +168,14 @@ impl PendingBatch<'_> {
         reply
     }
 
+    fn author(&self, job: &Job) -> Author {
+        Author {
+            actor: job.caller.actor.clone(),
+            at: self.now,
+            origin: Some(job.caller.connection),
+        }
+    }
+
     fn accept(
         &mut self,
         job: &Job,
@@ -176,25 +184,15 @@ impl PendingBatch<'_> {
         changes: &Changes,
         payloads: Vec<Box<serde_json::value::RawValue>>,
     ) -> Reply {
-        let now = self.now;
+        let author = self.author(job);
         let Some(state) = self.channels.get_mut(channel) else {
             return BatchError::Internal.reply();
         };
         let mut key = key.map(|(key, _)| key.clone());
         for (draft, payload) in changes.events.iter().zip(payloads) {
             self.event_bytes += payload.get().len();
-            let event = state.append(Event {
-                channel: channel.clone(),
-                channel_no: state.channel.no,
-                seq: state.head() + 1,
-                id: EventId::generate(),
-                source: None,
-                event_type: draft.event_type.clone(),
-                payload: payload.into(),
-                actor: job.caller.actor.clone(),
-                created_at: now,
-                origin: Some(job.caller.connection),
-            });
+            let (id, event_type) = (EventId::generate(), draft.event_type.clone());
+            let event = state.append(id, event_type, payload.into(), None, &author);
             self.batch.events.push((event, key.take()));
         }
         if let Some(world) = &mut state.world {
@@ -271,6 +269,7 @@ impl PendingBatch<'_> {
     ) -> Reply {
         let (id, mut at) = (EventId::generate(), None);
         let payload = Arc::from(publication.payload.clone());
+        let author = self.author(job);
         for name in std::iter::once(channel.clone()).chain(channel.of_all()) {
             let Some(state) = self.channels.get_mut(&name) else {
                 return BatchError::Internal.reply();
@@ -278,18 +277,11 @@ impl PendingBatch<'_> {
             let seq = state.head() + 1;
             let first = *at.get_or_insert((state.channel.no, seq));
             let is_copy = first != (state.channel.no, seq);
-            let event = state.append(Event {
-                channel: name,
-                channel_no: state.channel.no,
-                seq,
-                id,
-                source: is_copy.then(|| channel.clone()),
-                event_type: publication.event_type.clone(),
-                payload: Arc::clone(&payload),
-                actor: job.caller.actor.clone(),
-                created_at: self.now,
-                origin: Some(job.caller.connection),
-            });
+            let (event_type, source) = (
+                publication.event_type.clone(),
+                is_copy.then(|| channel.clone()),
+            );
+            let event = state.append(id, event_type, Arc::clone(&payload), source, &author);
             if let Some(world) = &mut state.world {
                 world.pass();
             }

@@ -2,9 +2,21 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use crate::contract::{ChannelRef, Cursor};
-use crate::domain::{Epoch, Event, ProjectId, Seq, World};
+use crate::domain::{
+    Actor, ChannelName, ConnectionId, Epoch, Event, EventId, EventType, ProjectId, Seq, Timestamp,
+    World,
+};
 use crate::store::Channel;
+
+/// Who appends an event, when, and over which connection if a client does.
+pub(super) struct Author {
+    pub(super) actor: Actor,
+    pub(super) at: Timestamp,
+    pub(super) origin: Option<ConnectionId>,
+}
 
 /// See the module.
 pub(super) struct ChannelState {
@@ -46,9 +58,27 @@ impl ChannelState {
         Cursor::single(epoch.clone(), spelled, seq).text()
     }
 
-    /// Puts an event behind the others.
-    pub(super) fn append(&mut self, event: Event) -> Arc<Event> {
-        let event = Arc::new(event);
+    /// Appends an event under the next seq. `source` is the channel on which it was published, if that is another one.
+    pub(super) fn append(
+        &mut self,
+        id: EventId,
+        event_type: EventType,
+        payload: Arc<RawValue>,
+        source: Option<ChannelName>,
+        author: &Author,
+    ) -> Arc<Event> {
+        let event = Arc::new(Event {
+            channel: self.channel.name.clone(),
+            channel_no: self.channel.no,
+            seq: self.head() + 1,
+            id,
+            source,
+            event_type,
+            payload,
+            actor: author.actor.clone(),
+            created_at: author.at,
+            origin: author.origin,
+        });
         self.events.push(Arc::clone(&event));
         event
     }

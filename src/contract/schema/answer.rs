@@ -145,7 +145,7 @@ wire! {
         seq: i64,
         /// After it.
         cursor: String,
-        /// Who is there, whoever asks included.
+        /// Everybody who is present, the client that asks included.
         presence: Vec<Person>,
         /// How many are there; more than are listed, if there are many.
         presence_count: u64,

@@ -50,7 +50,7 @@ impl Wakes {
         self.0.retain(|(_, known)| !Arc::ptr_eq(known, wake));
     }
 
-    /// Wakes those whose number has come.
+    /// Wakes each waiter whose number of packets has left.
     pub(crate) fn wake_up_to(&mut self, left: u64) {
         self.0.retain(|(at, wake)| {
             let due = *at <= left;

@@ -84,7 +84,7 @@ impl SocketMessage {
 
 impl Message for SocketMessage {
     fn class(&self) -> EventClass {
-        // Whoever sends what nobody here knows, such as each move of a mouse, is to be able to join all the same.
+        // Unknown events, such as each move of a mouse, count as signals: they leave the client its reads and commands.
         self.event.map_or(EventClass::Signal, EventName::class)
     }
 

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::value::RawValue;
 
-use super::PendingBatch;
+use super::{Author, PendingBatch};
 use crate::contract::{Reply, payload};
 use crate::domain::{
-    Cascade, CascadeKey, Context, Dragged, EntityId, Event, EventId, Fields, Kind, World, step,
+    Cascade, CascadeKey, Context, Dragged, EntityId, EventId, Fields, Kind, World, step,
 };
 use crate::writer::job::LEFT;
 use crate::writer::outcome::BatchError;
@@ -48,20 +48,15 @@ impl PendingBatch<'_> {
             tracing::error!(project.id = %key.project, "a cascade cannot go on; it ends here");
             dragged.cascade.left = 0;
         }
+        let author = Author {
+            actor: context.actor,
+            at: now,
+            origin: None,
+        };
         for (draft, payload) in dragged.events.iter().zip(payloads) {
             self.event_bytes += payload.get().len();
-            let event = state.append(Event {
-                channel: channel.clone(),
-                channel_no: state.channel.no,
-                seq: state.head() + 1,
-                id: EventId::generate(),
-                source: None,
-                event_type: draft.event_type.clone(),
-                payload: payload.into(),
-                actor: context.actor.clone(),
-                created_at: now,
-                origin: None,
-            });
+            let (id, event_type) = (EventId::generate(), draft.event_type.clone());
+            let event = state.append(id, event_type, payload.into(), None, &author);
             self.batch.events.push((event, None));
         }
         if let Some(world) = &mut state.world {
