@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::rate::{Bucket, Pace};
 use crate::config::Rate;
@@ -9,7 +10,8 @@ use crate::contract::EventClass;
 
 /// Lines in the log, of each limit.
 const LOGGED: Rate = Rate::At {
-    per_second: 1,
+    times: 1,
+    window: Duration::from_secs(1),
     burst: 5,
 };
 
