@@ -59,7 +59,7 @@ pub(super) async fn import(
     body: Body,
     running: Arc<Semaphore>,
 ) -> Result<Response, Reply> {
-    call.spend(EventClass::Command)?;
+    call.spend(EventClass::Command).await?;
     call.expect_type(&TYPES)?;
     let project = call.project()?;
     call.session.may_import(&project).await?;
@@ -220,7 +220,7 @@ impl Import {
             Reply::refused(ErrorCode::PayloadTooLarge, message)
         })?;
         // The first one is paid for.
-        while let Err(reply) = self.spend() {
+        while let Err(reply) = self.spend().await {
             let wait = reply.retry_after().unwrap_or(WRITER_PAUSE);
             self.tell_progress();
             sleep(wait).await;
@@ -239,10 +239,10 @@ impl Import {
         }
     }
 
-    fn spend(&self) -> Result<(), Reply> {
+    async fn spend(&self) -> Result<(), Reply> {
         match self.number {
             1 => Ok(()),
-            _ => self.call.spend(EventClass::Command),
+            _ => self.call.spend(EventClass::Command).await,
         }
     }
 
