@@ -50,8 +50,8 @@ enum Hears {
 }
 
 impl Session {
-    /// Whether the client hears an event, unless it is an event of a project in the list that it cannot see, or hears on the
-    /// project's own channel. `None` while that is looked up; `done` is called afterwards.
+    /// Whether the client is told an event. Of those of the list it is told what is about projects that it can see, and what it
+    /// does not hear on the project's own channel. `None` while that is looked up; what `done` gives is called afterwards.
     pub fn hears(
         &self,
         event: &Event,

@@ -7,6 +7,7 @@ use crate::support::client::Client;
 use crate::support::postgres::Postgres;
 use crate::support::rest::Rest;
 use crate::support::server::Server;
+use crate::support::sse::EventStream;
 use crate::support::tokens::{self, REQUIRED};
 use crate::support::websocket::Ws;
 
@@ -164,6 +165,57 @@ async fn everybody_hears_of_all_projects_without_authentication_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_door_tells_the_list_in_order() {
+    let server = Server::start("sqlite::memory:").await;
+    let stream = EventStream::open(&server.address, "/api/events?channels=projects", None);
+    let mut stream = stream.await;
+    stream.id_after("").await;
+    let mut flat = Ws::connect(&server.address, "/ws?channels=projects").await;
+    let mut envelope = Ws::connect(&server.address, "/ws/v1?channels=projects").await;
+    let listener = Client::connect(&server.address).await;
+    done(
+        &listener,
+        "projects:subscribe",
+        json!({"types": ["project:created"]}),
+    )
+    .await;
+    let rest = Rest::new(&server.address);
+    for id in ["a", "b"] {
+        rest.post("/projects", &json!({"id": id})).await.expect(201);
+        let path = format!("/projects/{id}");
+        rest.patch(&path, &json!({"x": 1})).await.expect(200);
+    }
+    for (seq, name, id) in [
+        (1, "project:created", "a"),
+        (2, "project:updated", "a"),
+        (3, "project:created", "b"),
+        (4, "project:updated", "b"),
+    ] {
+        let told = stream.next().await.json();
+        assert_eq!(
+            (&told["channel"], &told["message"]["seq"]),
+            (&json!(format!("project:{id}")), &json!(seq))
+        );
+        let told = flat.until(name).await;
+        assert_eq!(
+            (&told["pattern"], &told["seq"], &told["data"]["id"]),
+            (&json!("projects"), &json!(seq), &json!(id))
+        );
+        let told = envelope.until(name).await;
+        assert_eq!(told["data"]["id"], id, "{told}");
+    }
+    assert_eq!(
+        told(&listener, 2).await,
+        ["project:created a", "project:created b"]
+    );
+    let page = rest
+        .get("/channels/projects/events?since=2")
+        .await
+        .expect(200);
+    assert_eq!(page["events"][0]["seq"], 3, "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_publishes_in_the_list() {
     let server = Server::start("sqlite::memory:").await;
     let rest = Rest::new(&server.address);
@@ -188,44 +240,46 @@ async fn members_hear(database: &str) {
         made["data"]["id"].as_str().unwrap_or_default().to_owned()
     };
     let one = made(&ann).await;
-    let update = |title| json!({"projectId": one, "title": title});
-    done(&ann, "project:update", update("before bob")).await;
+    let update = async || done(&ann, "project:update", json!({"projectId": one})).await;
+    let own = |name: &str, project: &str| format!("{name} {project}");
+    // Who may see it is asked when it is told: what bob hears of his own comes after that.
+    update().await;
+    let zero = made(&bob).await;
+    let heard = [own("project:created", &zero), own("member:added", &zero)];
+    assert_eq!(told(&bob, 2).await, heard);
     give(&ann, &one, "bob", "viewer").await;
-    done(&ann, "project:update", update("with bob")).await;
+    assert_eq!(told(&bob, 1).await, [own("member:added", &one)]);
+    update().await;
+    assert_eq!(told(&bob, 1).await, [own("project:updated", &one)]);
     remove(&ann, &one, "bob").await;
-    done(&ann, "project:update", update("after bob")).await;
-    done(&ann, "project:delete", update("gone")).await;
+    assert_eq!(told(&bob, 1).await, [own("member:removed", &one)]);
+    update().await;
+    done(&ann, "project:delete", json!({"projectId": one})).await;
     let two = made(&bob).await;
+    let heard = [own("project:created", &two), own("member:added", &two)];
+    assert_eq!(told(&bob, 2).await, heard);
 
-    let of = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| format!("{name} {one}"))
-            .collect::<Vec<_>>()
-    };
-    let own = of(&[
+    let anns = [
         "project:created",
         "member:added",
         "project:updated",
         "project:updated",
         "project:updated",
         "project:deleted",
-    ]);
-    assert_eq!(told(&ann, 6).await, own);
-    let mut bobs = of(&["member:added", "project:updated", "member:removed"]);
-    bobs.extend([
-        format!("project:created {two}"),
-        format!("member:added {two}"),
-    ]);
-    // Between removal and deletion there is nothing for bob.
-    assert_eq!(told(&bob, 5).await, bobs);
-    let mut all: Vec<_> = own
-        .into_iter()
-        .filter(|told| !told.starts_with("member"))
-        .collect();
-    all.push(format!("project:created {two}"));
-    assert_eq!(told(&carol, 6).await, all);
-
+    ];
+    assert_eq!(told(&ann, 6).await, anns.map(|name| own(name, &one)));
+    assert_eq!(
+        told(&carol, 7).await,
+        [
+            own("project:created", &one),
+            own("project:updated", &one),
+            own("project:created", &zero),
+            own("project:updated", &one),
+            own("project:updated", &one),
+            own("project:deleted", &one),
+            own("project:created", &two),
+        ]
+    );
     who_looks_afterwards_sees_what_can_be_seen_now(address, &ann, &one).await;
 }
 
@@ -250,7 +304,7 @@ async fn who_looks_afterwards_sees_what_can_be_seen_now(address: &str, ann: &Cli
     assert_eq!(cursor["ok"], true, "{cursor}");
     let late = enter(address, "bob").await;
     done(&late, "join:projects", json!({"since": 0})).await;
-    let late = told(&late, 4).await;
+    let late = told(&late, 6).await;
     assert!(
         late.iter().all(|told| !told.starts_with("project:updated")),
         "{late:?}"

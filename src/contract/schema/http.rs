@@ -267,18 +267,6 @@ wire! {
     }
 }
 
-/// A line of the answer to an import.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-pub enum ImportLine {
-    /// The last one.
-    Done(ImportDone),
-    /// An item was refused.
-    Refused(ImportRefused),
-    /// How far it is.
-    Progress(ImportProgress),
-}
-
 /// One publication or several.
 #[derive(JsonSchema)]
 #[serde(untagged)]

@@ -14,7 +14,7 @@ use super::import::{self, import};
 use super::read::{self, entities, entity, projects, snapshot};
 use super::resource::{self, Resource, verbs};
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
-use crate::contract::schema::http::{AnyAccepted, Batch, ImportEntity, ImportLine, Results};
+use crate::contract::schema::http::{AnyAccepted, Batch, ImportEntity, Results};
 use crate::contract::schema::{Describe, command as said};
 use crate::contract::{ErrorCode, EventName};
 use crate::domain::Kind;
@@ -322,8 +322,13 @@ fn importing() -> Endpoint {
         parameters: Vec::new(),
         body: Some(needed(of::<Vec<ImportEntity>>)),
         answers: vec![Answer {
-            media: import::LINES,
-            ..Answer::ok("What became of it.", of::<ImportLine>)
+            // Programs that are made from the document would not know what to do with lines.
+            schema: None,
+            ..Answer::ok(
+                "What became of it, as application/x-ndjson: `{progress}`, `{item, ok, code, error, field}` and at the end \
+                 `{done, ok, items, created, unchanged, refused}`.",
+                of::<Batch>,
+            )
         }],
         refusals: TO_IMPORT,
         routes: serve(&Method::POST, move |call, body| {
