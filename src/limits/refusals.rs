@@ -10,7 +10,8 @@ use crate::contract::EventClass;
 
 /// Lines in the log, of each limit.
 const LOGGED: Rate = Rate::At {
-    per_second: 1,
+    times: 1,
+    window: Duration::from_secs(1),
     burst: 5,
 };
 
