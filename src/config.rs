@@ -257,6 +257,17 @@ pub struct Config {
     )]
     pub event_style: EventStyle,
 
+    /// Whether the events of Socket.IO carry a cursor as their second argument. `auto` leaves it out for the clients that
+    /// it is known to break, such as those in Python and Dart.
+    #[arg(
+        long,
+        env = "EVENT_CURSOR",
+        default_value = "auto",
+        value_name = "WHEN",
+        global = true
+    )]
+    pub event_cursor: EventCursor,
+
     /// How clients show who they are.
     #[command(flatten)]
     pub auth: AuthConfig,
@@ -284,6 +295,17 @@ pub struct Config {
         global = true
     )]
     pub log_format: LogFormat,
+}
+
+/// Which Socket.IO clients get the cursor after an event as its second argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventCursor {
+    /// Those that it does not break.
+    Auto,
+    /// All that do not choose otherwise.
+    Always,
+    /// Those that ask for it.
+    Never,
 }
 
 /// How logs look.

@@ -36,6 +36,8 @@ use crate::transport::rest;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head, and bytes of an answer that a connection takes ahead of its client.
 const HTTP_BUFFER: usize = 64 * 1024;
+/// Headers of a request, as in Node: behind several proxies there are more than hyper's 100.
+const MAX_HEADERS: usize = 2000;
 /// Pause after the operating system refused to accept a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients whose turn to leave comes last have for taking what waits for them.
@@ -191,6 +193,7 @@ async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HTTP_BUFFER)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), served)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);

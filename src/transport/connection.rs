@@ -8,6 +8,7 @@
 pub(crate) mod backlog;
 mod close;
 pub(crate) mod credential_expiry;
+mod cursor_pace;
 pub(crate) mod door;
 mod in_flight;
 pub(crate) mod inbox;

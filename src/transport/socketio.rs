@@ -5,11 +5,12 @@
 //! serves the inbox in order. Its packet queue drops what does not fit, so a send window counts what lies
 //! in it (`send_window`), from what has left it (`packet_counter`).
 
-mod attachments;
 mod auth_payload;
 mod codec;
 mod connect;
+mod cursor_argument;
 mod engine;
+mod engine_error;
 mod frames;
 #[cfg(test)]
 mod fuzz;
@@ -33,7 +34,7 @@ use axum::routing::any;
 use serde_json::value::RawValue;
 use socketioxide::extract::TryData;
 use socketioxide::handler::ConnectHandler;
-use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
+use socketioxide::{SocketIo, SocketIoBuilder};
 
 use crate::broker::TopicSubscription;
 use crate::state::AppState;
@@ -49,9 +50,6 @@ use engine::Engine;
 const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;
-
-/// Attachments that a packet may have. Events with any are refused, but answered.
-const MAX_ATTACHMENTS: usize = 1000;
 
 /// socketioxide's socket.
 type IoSocket = socketioxide::socket::Socket;
@@ -113,11 +111,7 @@ impl Server {
 
 fn builder(app: &AppState) -> SocketIoBuilder {
     let config = app.config();
-    let parser = ParserConfig::common()
-        .max_incoming_binary_buf_size(config.max_message)
-        .max_incoming_binaries(MAX_ATTACHMENTS);
     SocketIo::builder()
-        .with_parser(parser)
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
         .connect_timeout(config.connect_timeout)

@@ -27,6 +27,7 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("HOST", "nowhere", "HOST"),
         ("PING_INTERVAL", "5", "unit"),
         ("EVENT_STYLE", "loud", "style"),
+        ("EVENT_CURSOR", "sometimes", "auto"),
         ("LOG_LEVEL", "a=b=c", "LOG_LEVEL"),
         ("LOG_FORMAT", "xml", "log-format"),
         ("MAX_MESSAGE", "1024", "MAX_PAYLOAD"),
@@ -138,7 +139,7 @@ async fn variables_of_other_servers_count_or_are_warned_of() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 52] = [
+const SETTINGS: [&str; 53] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -174,6 +175,7 @@ const SETTINGS: [&str; 52] = [
     "SHUTDOWN_TIMEOUT",
     "STRICT",
     "EVENT_STYLE",
+    "EVENT_CURSOR",
     "AUTH_REQUIRED",
     "AUTH_SECRET",
     "AUTH_PUBLIC_KEY",

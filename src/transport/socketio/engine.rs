@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engineioxide::service::NotFoundService;
 use http_body_util::BodyExt;
@@ -20,6 +20,8 @@ use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use super::cursor_argument::TakesOneArgument;
+use super::engine_error::{EngineError, refuse, refuse_handshake};
 use super::frames::count_payload;
 use super::packet_check::Checked;
 use super::packet_counter::{Metered, PacketCounter, Polling};
@@ -27,14 +29,12 @@ use super::pid;
 use super::polling_body;
 use super::probe;
 use super::upgrade_attempt::Attempt;
-use crate::contract::Reply;
 use crate::limits::Limit;
 use crate::shutdown::Lifecycle;
 use crate::transport::admission::{self, Admission};
 use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::credential::Heads;
-use crate::transport::problem::refuse_connection;
-use crate::transport::upgrade::{self, Refusal};
+use crate::transport::upgrade::{self, Handshake, Refusal};
 
 type Inner = SocketIoService<NotFoundService>;
 
@@ -105,20 +105,21 @@ impl Engine {
     /// Serves one request to `/socket.io/`.
     pub(super) async fn serve(self, request: Request) -> Response {
         let served = self.try_serve(request).await;
-        served.unwrap_or_else(refuse_connection)
+        served.unwrap_or_else(|refused| refused)
     }
 
-    async fn try_serve(self, mut request: Request) -> Result<Response, Reply> {
+    async fn try_serve(self, mut request: Request) -> Result<Response, Response> {
         let client = admission::client(&request);
-        self.admission.check_origin(request.headers(), client)?;
-        let query = request.uri().query();
-        let sid = parameter(query, "sid").map(str::to_owned);
-        let websocket = parameter(query, "transport") == Some("websocket");
-        let known_protocol = matches!(parameter(query, "EIO"), Some("3" | "4"));
-        let key = match upgrade::key(&request) {
-            Err(Refusal::NotAsked) if websocket && known_protocol => return Ok(bad_request()),
-            Err(refusal) if websocket && known_protocol => return Ok(refusal.into_response()),
-            key => key.ok(),
+        let checked = self.admission.check_origin(request.headers(), client);
+        checked.map_err(refuse)?;
+        let (websocket, sid) = asked(&request).map_err(IntoResponse::into_response)?;
+        let sid = sid.map(str::to_owned);
+        let handshake = match upgrade::handshake(&request) {
+            Err(Refusal::NotAsked) if websocket => {
+                return Err(EngineError::BadRequest.into_response());
+            }
+            Err(refusal) if websocket => return Err(refuse_handshake(refusal)),
+            handshake => handshake.ok().filter(|_| websocket),
         };
         // Without it, engineioxide does not upgrade what we have not: it would go on with a stream that nobody counts,
         // and that nobody can end.
@@ -126,30 +127,26 @@ impl Engine {
         let counter = if let Some(sid) = &sid {
             self.counters.get(sid)
         } else {
-            let place = self
-                .admission
-                .admit(client, self.throttle.as_deref())
-                .await?;
-            Some(Arc::new(PacketCounter::new(
-                place,
-                self.admission.unfinished(),
-            )))
+            let place = self.admission.admit(client, self.throttle.as_deref());
+            Some(Arc::new(PacketCounter::new(place.await.map_err(refuse)?)))
         };
-        Ok(match (counter, key) {
+        match (counter, handshake) {
             // A session that began elsewhere and came here by a proxy that does not know what we are up to.
-            (None, _) if self.lifecycle.is_retiring() => return Err(admission::retiring()),
-            (Some(counter), _) if counter.is_closed() => session_unknown(),
-            (Some(counter), Some(key)) if websocket && known_protocol => {
-                let attempt = sid.map(|_| Attempt::begin(&counter).ok_or(()));
-                match attempt.transpose() {
-                    Ok(attempt) => self.upgrade(request, &key, counter, attempt),
-                    Err(()) => bad_request(),
-                }
+            (None, _) if self.lifecycle.is_retiring() => Err(refuse(admission::retiring())),
+            // It may have begun as a WebSocket.
+            (None, None) => Ok(self.pass(request).await),
+            (None, Some(_)) => Err(EngineError::UnknownSession.into_response()),
+            (Some(counter), _) if counter.is_closed() => {
+                Err(EngineError::UnknownSession.into_response())
             }
-            (None, Some(_)) if websocket && known_protocol => session_unknown(),
-            (Some(counter), _) if !websocket => self.poll(request, sid.as_deref(), counter).await,
-            _ => self.pass(request).await,
-        })
+            (Some(counter), None) => Ok(self.poll(request, sid.as_deref(), counter).await),
+            (Some(counter), Some(handshake)) => {
+                let begin = || Attempt::begin(&counter).ok_or(EngineError::BadRequest);
+                let attempt = sid.map(|_| begin()).transpose();
+                let attempt = attempt.map_err(IntoResponse::into_response)?;
+                Ok(self.upgrade(request, handshake, counter, attempt))
+            }
+        }
     }
 
     /// Goes on as a WebSocket, with our stream under it. With an `attempt`, a session that is on long-polling does so once its
@@ -157,7 +154,7 @@ impl Engine {
     fn upgrade(
         self,
         mut request: Request,
-        key: &HeaderValue,
+        handshake: Handshake,
         counter: Arc<PacketCounter>,
         attempt: Option<Attempt>,
     ) -> Response {
@@ -174,7 +171,7 @@ impl Engine {
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }
         });
-        upgrade::accepted(key)
+        upgrade::accepted(handshake)
     }
 
     /// Hands a WebSocket to engineioxide, with an `attempt` after its probe. If that fails the session stays as it is.
@@ -200,13 +197,14 @@ impl Engine {
                 return;
             };
             attempt.succeed();
-            let stream = Metered::after(probe::ANSWER, stream, counter);
-            let mut stream = Box::new(Checked::new(stream, max_message));
-            stream.read_already(probe::ASKED);
+            let stream = Metered::after(probe::ANSWER, stream, Arc::clone(&counter));
+            let mut stream = Box::new(Checked::new(stream, counter, max_message));
+            stream.begin_with(probe::ASKED);
             stream.read_already(&said);
             stream
         } else {
-            Box::new(Checked::new(Metered::new(stream, counter), max_message))
+            let stream = Metered::new(stream, Arc::clone(&counter));
+            Box::new(Checked::new(stream, counter, max_message))
         };
         if let Err(error) = self.service.call((stream, kept)).await {
             tracing::debug!(error = %error, "websocket request refused");
@@ -227,7 +225,7 @@ impl Engine {
             self.admission
                 .refused(Limit::Unpolled, admission::client(&request));
             counter.close();
-            return session_unknown();
+            return EngineError::UnknownSession.into_response();
         }
         let separated = parameter(request.uri().query(), "EIO") != Some("3");
         if sid.is_none() {
@@ -245,7 +243,7 @@ impl Engine {
         let response = tokio::select! {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
-            () = counter.closed() => return session_unknown(),
+            () = counter.closed() => return EngineError::UnknownSession.into_response(),
             response = served => response,
             // Last: whatever there is leaves with this poll. While one waits there is nothing that could be lost with it.
             () = counter.upgrade.poll_is_over(), if is_poll && sid.is_some() => return noop(separated),
@@ -293,17 +291,31 @@ impl Engine {
         if let Some(client) = admission::client(request) {
             extensions.insert(client);
         }
-        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
+        let (headers, query) = (request.headers(), request.uri().query());
+        if let Some(shown) = self.heads.find(headers, query) {
             extensions.insert(shown);
+        }
+        if let Some(recognised) = TakesOneArgument::recognise(headers, query) {
+            extensions.insert(recognised);
         }
         kept
     }
 
+    /// Has engineioxide serve a request. It writes numbers as texts.
     async fn pass(self, request: Request) -> Response {
-        match self.service.call(request).await {
+        let response = match self.service.call(request).await {
             Ok(response) => response.map(Body::new),
             Err(never) => match never {},
+        };
+        if response.status() != StatusCode::BAD_REQUEST {
+            return response;
         }
+        let body = response.into_body().collect().await;
+        let body = body.map(http_body_util::Collected::to_bytes);
+        if body.is_ok_and(|body| body.ends_with(br#"Session ID unknown"}"#)) {
+            return EngineError::UnknownSession.into_response();
+        }
+        EngineError::BadRequest.into_response()
     }
 }
 
@@ -332,6 +344,24 @@ impl Drop for Goodbye {
     }
 }
 
+/// Whether a request asks for a WebSocket and else for long-polling, and its session, if it does not begin one.
+fn asked(request: &Request) -> Result<(bool, Option<&str>), EngineError> {
+    let query = request.uri().query();
+    let websocket = match parameter(query, "transport") {
+        Some("websocket") => true,
+        Some("polling") => false,
+        _ => return Err(EngineError::UnknownTransport),
+    };
+    let sid = parameter(query, "sid");
+    if sid.is_none() && request.method() != Method::GET {
+        return Err(EngineError::BadHandshakeMethod);
+    }
+    if !matches!(parameter(query, "EIO"), Some("3" | "4")) {
+        return Err(EngineError::UnsupportedVersion);
+    }
+    Ok((websocket, sid))
+}
+
 /// A parameter of Engine.IO's, read as engineioxide does it: percent-decoded, some would mean something to us alone, and
 /// with a `%73id` one could come in as a session that is known, and is none.
 fn parameter<'a>(query: Option<&'a str>, key: &str) -> Option<&'a str> {
@@ -351,20 +381,4 @@ fn noop(separated: bool) -> Response {
     let packet = if separated { "6" } else { "1:6" };
     let text = [(header::CONTENT_TYPE, "text/plain; charset=UTF-8")];
     (text, packet).into_response()
-}
-
-/// What Engine.IO says of a request that makes no sense: a change to a WebSocket that is no handshake, or one that is being
-/// made or was made already.
-fn bad_request() -> Response {
-    engine_error(r#"{"code":3,"message":"Bad request"}"#)
-}
-
-/// What Engine.IO says of a session that is over; clients connect anew.
-fn session_unknown() -> Response {
-    engine_error(r#"{"code":1,"message":"Session ID unknown"}"#)
-}
-
-fn engine_error(body: &'static str) -> Response {
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, json, body).into_response()
 }
