@@ -1,6 +1,7 @@
 //! Every setting, as a flag and as an environment variable; `--help` is made from this.
 
 mod auth;
+mod client_files;
 mod limits;
 mod origin;
 mod secret;
@@ -17,6 +18,7 @@ use crate::domain::ChannelName;
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
+pub use client_files::{ClientFile, ClientFiles};
 pub use limits::{LimitsConfig, Rate, RateError};
 use origin::origin;
 pub use origin::{Origin, is_own};
@@ -267,6 +269,13 @@ pub struct Config {
         global = true
     )]
     pub event_cursor: EventCursor,
+
+    /// Folder with the browser build of socket.io-client (`dist` of its npm package), which pages then load from
+    /// `/socket.io/socket.io.js`. Without it there is none.
+    #[arg(
+        long, env = "SOCKETIO_CLIENT_DIR", value_parser = ClientFiles::read, value_name = "FOLDER", global = true
+    )]
+    pub socketio_client_dir: Option<ClientFiles>,
 
     /// How clients show who they are.
     #[command(flatten)]

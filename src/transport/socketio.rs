@@ -6,6 +6,7 @@
 //! in it (`send_window`), from what has left it (`packet_counter`).
 
 mod auth_payload;
+mod client_files;
 mod codec;
 mod connect;
 mod cursor_argument;
@@ -15,6 +16,7 @@ mod frames;
 #[cfg(test)]
 mod fuzz;
 mod handshake;
+mod msgpack;
 mod packet_check;
 mod packet_counter;
 mod pid;
@@ -30,13 +32,14 @@ mod upgrade_state;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use serde_json::value::RawValue;
 use socketioxide::extract::TryData;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{SocketIo, SocketIoBuilder};
 
 use crate::broker::TopicSubscription;
+use crate::config::ClientFiles;
 use crate::state::AppState;
 use crate::transport::admission::Admission;
 use crate::transport::connect_throttle::ConnectThrottle;
@@ -60,6 +63,7 @@ type AckSender = socketioxide::extract::AckSender;
 #[derive(Debug, Clone)]
 pub struct Server {
     door: Engine,
+    client_files: Option<ClientFiles>,
     _takeover: Arc<TopicSubscription>,
 }
 
@@ -95,6 +99,7 @@ impl Server {
         io.ns("/", on_connect.with(middleware));
         Self {
             door,
+            client_files: app.config().socketio_client_dir.clone(),
             _takeover: Arc::new(takeover::listen(app, sockets)),
         }
     }
@@ -106,6 +111,10 @@ impl Server {
         Router::new()
             .route("/socket.io", serve.clone())
             .route("/socket.io/", serve)
+            .route(
+                "/socket.io/{file}",
+                get(client_files::serve).with_state(self.client_files.clone()),
+            )
     }
 }
 

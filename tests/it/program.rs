@@ -28,6 +28,7 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("PING_INTERVAL", "5", "unit"),
         ("EVENT_STYLE", "loud", "style"),
         ("EVENT_CURSOR", "sometimes", "auto"),
+        ("SOCKETIO_CLIENT_DIR", "nowhere", "socket.io-client"),
         ("LOG_LEVEL", "a=b=c", "LOG_LEVEL"),
         ("LOG_FORMAT", "xml", "log-format"),
         ("MAX_MESSAGE", "1024", "MAX_PAYLOAD"),
@@ -139,7 +140,7 @@ async fn variables_of_other_servers_count_or_are_warned_of() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 53] = [
+const SETTINGS: [&str; 54] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -176,6 +177,7 @@ const SETTINGS: [&str; 53] = [
     "STRICT",
     "EVENT_STYLE",
     "EVENT_CURSOR",
+    "SOCKETIO_CLIENT_DIR",
     "AUTH_REQUIRED",
     "AUTH_SECRET",
     "AUTH_PUBLIC_KEY",

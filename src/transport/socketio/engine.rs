@@ -1,6 +1,7 @@
 //! The HTTP side of Socket.IO: answers WebSocket upgrades itself and looks at polling answers, so that a
 //! [`PacketCounter`] sees everything that leaves for a client.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, Weak};
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 use super::cursor_argument::TakesOneArgument;
 use super::engine_error::{EngineError, refuse, refuse_handshake};
 use super::frames::count_payload;
+use super::msgpack;
 use super::packet_check::Checked;
 use super::packet_counter::{Metered, PacketCounter, Polling};
 use super::pid;
@@ -254,29 +256,46 @@ impl Engine {
         if !is_poll || response.status() != StatusCode::OK {
             return response;
         }
+        door.answer_poll(response, sid.map(|_| separated), counter)
+            .await
+    }
+
+    /// Counts what the answer of a poll carries, and completes it; `separated` tells how its packets are told apart, if it does
+    /// not begin a session.
+    async fn answer_poll(
+        self,
+        response: Response,
+        separated: Option<bool>,
+        counter: Arc<PacketCounter>,
+    ) -> Response {
         let (mut parts, body) = response.into_parts();
         let Ok(collected) = body.collect().await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         let mut body = collected.to_bytes();
-        if let Ok(text) = std::str::from_utf8(&body) {
-            match sid {
-                Some(_) => {
-                    counter.count(count_payload(text, separated));
-                    if counter.lacks_pid()
-                        && let Some(completed) = pid::complete_body(text, || counter.take_pid())
-                    {
-                        parts.headers.remove(header::CONTENT_LENGTH);
-                        body = completed.into();
-                    }
-                }
-                None => {
-                    if let Some(sid) = opened_sid(text) {
-                        door.counters.insert(sid, &counter);
-                        counter.keep_goodbye(Goodbye { door, sid });
-                    }
-                }
+        let Ok(text) = std::str::from_utf8(&body) else {
+            return Response::from_parts(parts, Body::from(body));
+        };
+        let Some(separated) = separated else {
+            if let Some(sid) = opened_sid(text) {
+                self.counters.insert(sid, &counter);
+                counter.keep_goodbye(Goodbye { door: self, sid });
             }
+            return Response::from_parts(parts, Body::from(body));
+        };
+        counter.count(count_payload(text, separated));
+        let mut text = Cow::Borrowed(text);
+        if counter.lacks_pid()
+            && let Some(completed) = pid::complete_body(&text, || counter.take_pid())
+        {
+            text = completed.into();
+        }
+        if counter.speaks_msgpack() {
+            text = msgpack::encode_body(&text).into();
+        }
+        if let Cow::Owned(text) = text {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            body = text.into();
         }
         Response::from_parts(parts, Body::from(body))
     }

@@ -8,7 +8,8 @@
 //!
 //! What asks for nothing is left out: packets of Engine.IO that have no meaning here, answers, of which none was asked for,
 //! and what is sent to the namespace by a client that is not in it. So are attachments: an event with binary data is refused
-//! for its placeholders, and goes on without waiting for them.
+//! for its placeholders, and goes on without waiting for them. Other bytes are packets of a client that speaks
+//! [MessagePack](super::msgpack), which are translated first.
 //!
 //! Nothing here depends on the transport, and nothing is allocated for a packet that passes as it is, save what `serde_json`
 //! needs to remember which brackets are open.
@@ -48,11 +49,13 @@ pub(super) enum Fate {
 /// Decides on an Engine.IO packet that is a text, and notes if the client leaves the namespace.
 pub(super) fn fate(packet: &[u8], counter: &PacketCounter) -> Fate {
     match packet {
-        [b'4', message @ ..] => fate_of_message(message, counter),
-        b"2probe" | b"3probe" => Fate::Drop,
-        // The end, and two heartbeats.
-        [b'1'..=b'3', rest @ ..] if rest.is_ascii() => Fate::Pass,
-        _ => Fate::Drop,
+        [b'4', message @ ..] => {
+            counter.is_msgpack.get_or_init(|| false);
+            fate_of_message(message, counter)
+        }
+        b"" | b"2probe" | b"3probe" | [b'0' | b'5' | b'6' | b'b', ..] => Fate::Drop,
+        // The end, two heartbeats, and what is no Engine.IO: it ends the session, as in Node.
+        _ => Fate::Pass,
     }
 }
 

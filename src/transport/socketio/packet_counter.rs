@@ -8,8 +8,8 @@ mod stream;
 
 use std::any::Any;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -47,6 +47,8 @@ pub(super) struct PacketCounter {
     entries: AtomicU32,
     /// Whether the client was let into the namespace, and has not left it.
     is_in_namespace: AtomicBool,
+    /// Whether the client writes its packets in MessagePack, as its first one tells.
+    pub(super) is_msgpack: OnceLock<bool>,
     /// When the client polled, if it is on long-polling.
     pub(super) polls: PollTracker,
     /// Where the client stands with its change to a WebSocket.
@@ -75,8 +77,17 @@ impl PacketCounter {
 
     /// Whether a packet is one that a rate counts.
     pub(super) fn is_counted(&self, message: &Received<'_>) -> bool {
-        let is_event = message.is_text && matches!(message.start, [b'4', b'2' | b'5', ..]);
+        let is_event = if message.is_text {
+            matches!(message.start, [b'4', b'2' | b'5', ..])
+        } else {
+            self.speaks_msgpack()
+        };
         is_event && self.is_in_namespace()
+    }
+
+    /// Whether the client reads and writes MessagePack.
+    pub(super) fn speaks_msgpack(&self) -> bool {
+        self.is_msgpack.get() == Some(&true)
     }
 
     /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs

@@ -18,6 +18,7 @@ use futures_util::stream;
 use http_body_util::BodyExt as _;
 
 use super::frames::{MAX_DIGITS, length, utf16};
+use super::msgpack;
 use super::packet_check::{Fate, fate};
 use super::packet_counter::PacketCounter;
 use crate::transport::flow::Received;
@@ -57,7 +58,7 @@ pub(super) async fn by_packets(
             return Ok(Body::from(whole));
         }
         encoding.check(&whole)?;
-        let packets = Packets::new(encoding, whole, Arc::clone(counter));
+        let packets = Packets::new(encoding, whole, Arc::clone(counter), most);
         Ok(Body::from_stream(stream::iter(packets)))
     });
     let body =
@@ -225,10 +226,12 @@ struct Packets {
     /// What comes after the length that was handed on last.
     body: Option<Bytes>,
     counter: Arc<PacketCounter>,
+    /// Bytes that a packet may have.
+    most: usize,
 }
 
 impl Packets {
-    fn new(encoding: Encoding, rest: Bytes, counter: Arc<PacketCounter>) -> Self {
+    fn new(encoding: Encoding, rest: Bytes, counter: Arc<PacketCounter>, most: usize) -> Self {
         Self {
             rest,
             encoding,
@@ -236,6 +239,7 @@ impl Packets {
             uneventful: 0,
             body: None,
             counter,
+            most,
         }
     }
 
@@ -249,9 +253,13 @@ impl Packets {
         if !self.counter.is_counted(&received) {
             self.count_uneventful();
         }
-        if !packet.is_text {
-            return None;
-        }
+        let packet = if packet.is_text {
+            packet
+        } else {
+            let bytes = msgpack::bytes(self.encoding.message(&packet))?;
+            let text = msgpack::read(&bytes, &self.counter.is_msgpack, self.most)?;
+            self.encoding.packet(&text)
+        };
         match fate(self.encoding.message(&packet), &self.counter) {
             Fate::Pass => Some(packet),
             Fate::Replace(text) => Some(self.encoding.packet(&text)),

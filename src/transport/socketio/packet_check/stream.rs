@@ -2,8 +2,9 @@
 //! out.
 //!
 //! A text that was read whole in one frame is checked where it lies. A message that is not whole yet is held back until it is,
-//! and passed on as one frame; control frames do not wait for it. Bytes are left out: they are attachments. What is longer
-//! than a message may be, and what is wrong with the frames, passes as it is: the library that reads it ends the connection.
+//! and passed on as one frame; control frames do not wait for it. Bytes are translated from MessagePack or left out, as
+//! attachments. What is longer than a message may be, and what is wrong with the frames, passes as it is: the library that
+//! reads it ends the connection.
 
 use std::io::{self, Cursor};
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::{Fate, PacketCounter, fate};
+use crate::transport::socketio::msgpack;
 
 /// The longest header of a frame: two bytes, the length and the mask.
 const MAX_HEADER: usize = 14;
@@ -232,9 +234,16 @@ impl Frames {
     }
 
     /// Passes a whole message on, or what replaces it.
-    fn finish(&mut self, message: Message) {
+    fn finish(&mut self, mut message: Message) {
         if !message.is_text {
-            return;
+            match msgpack::read(
+                message.payload(),
+                &self.counter.is_msgpack,
+                self.max_message,
+            ) {
+                Some(text) => message = Message::text(&text),
+                None => return,
+            }
         }
         match fate(message.payload(), &self.counter) {
             Fate::Pass => self.ready.add_frame(true, message),

@@ -85,7 +85,7 @@ proptest! {
 fn handed_on(encoding: Encoding, body: &[u8]) -> Vec<Bytes> {
     let counter = Arc::new(PacketCounter::default());
     counter.set_in_namespace(true);
-    let packets = Packets::new(encoding, Bytes::copy_from_slice(body), counter);
+    let packets = Packets::new(encoding, Bytes::copy_from_slice(body), counter, 1000);
     packets.collect::<io::Result<_>>().unwrap()
 }
 
