@@ -140,3 +140,22 @@ async fn requests_with_many_headers_are_served() {
         assert!(answer.starts_with("HTTP/1.1 200 "), "{count}: {answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_are_taken_as_they_are_written() {
+    let server = Server::start("sqlite::memory:").await;
+    let query = r#"auth={"token":"a|b"}&x=<y>^`\"#;
+    let request = get(&format!("{OPEN}&{query}"), "1.1", "");
+    let answer = http::exchange(&server.address, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    for door in DOORS {
+        let mark = if door.contains('?') { '&' } else { '?' };
+        let request = get(&format!("{door}{mark}{query}"), "1.1", UPGRADE);
+        let (head, _) = http::first(&server.address, &request).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{door}: {head}");
+    }
+    let plain = get(&format!("{OPEN}&x={{|}}"), "1.1", "Connection: close\r\n");
+    let answer = http::exchange(&server.address, &plain).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
