@@ -10,6 +10,7 @@ use std::io::{self, Cursor};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -20,6 +21,8 @@ use crate::transport::socketio::msgpack;
 
 /// The longest header of a frame: two bytes, the length and the mask.
 const MAX_HEADER: usize = 14;
+/// Time between two heartbeats for a client.
+const BETWEEN_HEARTBEATS: Duration = Duration::from_millis(100);
 /// By how many bytes the room for a message grows at least.
 const ROOM: usize = 1024;
 
@@ -28,6 +31,30 @@ const ROOM: usize = 1024;
 pub(in super::super) struct Checked<S> {
     stream: S,
     frames: Frames,
+}
+
+/// What stands in for the pong of a client that is held back: the messages that it sent before are still to be read.
+#[derive(Debug)]
+struct Heartbeat {
+    counter: Arc<PacketCounter>,
+    packet: &'static str,
+    sent: Option<Instant>,
+}
+
+impl Heartbeat {
+    /// The packet, if it is time for one.
+    fn due(&mut self) -> Option<&'static str> {
+        if !self.counter.take_held_back() {
+            return None;
+        }
+        let is_due = self
+            .sent
+            .is_none_or(|sent| sent.elapsed() >= BETWEEN_HEARTBEATS);
+        is_due.then(|| {
+            self.sent = Some(Instant::now());
+            self.packet
+        })
+    }
 }
 
 impl<S> Checked<S> {
@@ -46,6 +73,16 @@ impl<S> Checked<S> {
     /// These frames come before what is read, and are not checked.
     pub(in super::super) fn begin_with(&mut self, frames: &[u8]) {
         self.frames.ready.add(frames);
+    }
+
+    /// Puts `packet` between what is read for as long as the counter holds the client back.
+    pub(in super::super) fn vouched_for(mut self, packet: &'static str) -> Self {
+        self.frames.heartbeat = Some(Heartbeat {
+            counter: Arc::clone(&self.frames.counter),
+            packet,
+            sent: None,
+        });
+        self
     }
 
     /// These bytes were read already, and come before what is still to be read.
@@ -69,6 +106,7 @@ struct Frames {
     /// The message that has begun and not ended.
     message: Option<Message>,
     ready: Ready,
+    heartbeat: Option<Heartbeat>,
 }
 
 /// A frame whose payload is held back.
@@ -103,6 +141,16 @@ impl Frames {
             frame: None,
             message: None,
             ready: Ready::default(),
+            heartbeat: None,
+        }
+    }
+
+    /// Puts a heartbeat between two messages, if it is time for one.
+    fn beat(&mut self) {
+        let is_between =
+            self.passing == 0 && self.seen == 0 && self.frame.is_none() && self.message.is_none();
+        if is_between && let Some(packet) = self.heartbeat.as_mut().and_then(Heartbeat::due) {
+            self.ready.add_frame(true, Message::text(packet));
         }
     }
 
@@ -242,7 +290,7 @@ impl Frames {
                 self.max_message,
             ) {
                 Some(text) => message = Message::text(&text),
-                None => return,
+                None => return self.beat(),
             }
         }
         match fate(message.payload(), &self.counter) {
@@ -250,6 +298,7 @@ impl Frames {
             Fate::Replace(text) => self.ready.add_frame(true, Message::text(&text)),
             Fate::Drop => {}
         }
+        self.beat();
     }
 }
 
@@ -381,6 +430,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.frames.beat();
         loop {
             if this.frames.ready.read(buf) {
                 return Poll::Ready(Ok(()));
