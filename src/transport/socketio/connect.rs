@@ -234,7 +234,6 @@ fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit:
     );
     let connection = Arc::clone(connection);
     socket.on_disconnect(move |reason: DisconnectReason| {
-        visit.counter.set_in_namespace(false);
         connection.let_go(reason.to_string());
         if matches!(
             reason,

@@ -179,7 +179,8 @@ impl PacketCounter {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Notes that the client is let into the namespace, or is not in it any more.
+    /// Notes that the client is let into the namespace, or has left it. One that the server has turned out is not noted: what
+    /// it still sends ends its session.
     pub(super) fn set_in_namespace(&self, is_in: bool) {
         self.is_in_namespace.store(is_in, Ordering::Release);
     }

@@ -32,6 +32,8 @@ pub(in super::super) struct Metered<S> {
     eager: usize,
     /// The frame that is translated, as far as it is there.
     frame: Vec<u8>,
+    /// Events and acks that were translated and have not left.
+    translated: u64,
     /// What has been written already, and is written once more.
     answered: &'static [u8],
 }
@@ -52,6 +54,7 @@ impl<S> Metered<S> {
             pause: None,
             eager: 0,
             frame: Vec::new(),
+            translated: 0,
             answered: &[],
         }
     }
@@ -109,6 +112,7 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
         }
         if self.completed.capacity() > 0 {
             self.completed = VecDeque::new();
+            self.counter.count(std::mem::take(&mut self.translated));
         }
         Poll::Ready(Ok(()))
     }
@@ -156,7 +160,7 @@ impl<S> Metered<S> {
         if self.frame.len() == end {
             let frame = std::mem::take(&mut self.frame);
             let frame = self.complete(frame);
-            self.counter.count(Frames::default().follow(&frame));
+            self.translated += Frames::default().follow(&frame);
             self.completed.extend(msgpack::encode_frame(frame));
         }
         Step::Taken(buf.len() - rest.len())
