@@ -31,7 +31,7 @@ pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
 pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place};
-pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp};
+pub use entity::{Entity, FieldStamp, Fields, Kind, SOURCE_STAMPS, Stamp};
 pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};
 pub use id::{

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::Reply;
 use super::arguments::CommandArguments;
 use super::body::{Body, Wrappers, read_id};
-use super::field::{canonical, first};
+use super::field::{CREATED_AT, CREATED_BY, canonical, first};
 use super::names::Verb;
-use crate::domain::{Action, EntityId, Fields, Id, Kind, MoveTo, Place, ProjectId};
+use crate::domain::{Action, EntityId, Fields, Id, Kind, MoveTo, Place, ProjectId, SOURCE_STAMPS};
 
 const STATUS: &str = "status";
 const NEW_STATUS: [&str; 2] = ["newStatus", "new_status"];
@@ -61,7 +61,8 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &CommandArguments) -> Res
             kind,
             id: body.require_id()?,
         },
-        Verb::Restore => Action::TaskRestore {
+        Verb::Restore => Action::Restore {
+            kind,
             id: body.require_id()?,
         },
         Verb::Status => status(kind, &body, arguments.status.as_ref())?,
@@ -125,7 +126,12 @@ fn spellings(verb: Verb, body: &Body<'_>, arguments: &CommandArguments) -> Field
 }
 
 fn create(kind: Kind, sent_id: Option<EntityId>, body: &Body<'_>) -> Result<Action, Reply> {
-    let fields = fields(kind, body);
+    let mut fields = fields(kind, body);
+    for (source, sent) in SOURCE_STAMPS.into_iter().zip([CREATED_AT, CREATED_BY]) {
+        if let (Some((_, value)), false) = (body.find(&sent), fields.contains_key(source)) {
+            fields.insert(source.to_owned(), value.clone());
+        }
+    }
     match fields.get("title") {
         None | Some(Value::String(_) | Value::Number(_)) => {}
         Some(_) => {

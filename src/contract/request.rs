@@ -9,7 +9,7 @@ use super::{
     payload_limits,
 };
 use crate::domain::{
-    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId,
+    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Stamp,
 };
 
 /// What a client asks for.
@@ -153,6 +153,8 @@ pub struct CommandRequest {
     pub key: Option<String>,
     /// Tells whether two commands with the same key are the same.
     pub fingerprint: i64,
+    /// When and by whom it was made elsewhere, see [`Command::imported`].
+    pub(super) imported: Option<Stamp>,
 }
 
 impl CommandRequest {
@@ -192,6 +194,7 @@ impl CommandRequest {
             spellings: built.spellings,
             echo: arguments.object,
             key: arguments.key,
+            imported: None,
         })
     }
 
@@ -206,6 +209,7 @@ impl CommandRequest {
             if_match: self.if_match,
             spellings: self.spellings,
             echo: self.echo,
+            imported: self.imported,
         }
     }
 

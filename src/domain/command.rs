@@ -1,6 +1,6 @@
 //! What a client may ask for, after its payload has been understood.
 
-use super::{Cause, EntityId, Fields, Kind, ProjectId, Reference};
+use super::{Cause, EntityId, Fields, Kind, ProjectId, Reference, Stamp};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Command {
     pub spellings: Fields,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
+    /// When and by whom the entity was made that is made, if it is imported from elsewhere.
+    pub imported: Option<Stamp>,
 }
 
 /// What must be so of an entity, strictly: other than [`Command::expected_version`], which only fields that others have
@@ -60,9 +62,11 @@ pub enum Action {
         /// With this id.
         id: EntityId,
     },
-    /// Brings a deleted task back.
-    TaskRestore {
-        /// The task.
+    /// Brings back what was deleted, as it was.
+    Restore {
+        /// Of this kind.
+        kind: Kind,
+        /// With this id.
         id: EntityId,
     },
     /// Gives a task another place: among its neighbours, in another column or sprint.
@@ -99,8 +103,9 @@ impl Action {
         match self {
             Action::Create { kind, id, .. }
             | Action::Update { kind, id, .. }
-            | Action::Delete { kind, id } => (*kind, id),
-            Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
+            | Action::Delete { kind, id }
+            | Action::Restore { kind, id } => (*kind, id),
+            Action::TaskMove { id, .. } => (Kind::Task, id),
             Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
                 (Kind::Sprint, id)
             }
@@ -195,15 +200,20 @@ impl Command {
                 }
                 needs
             }
-            Action::SprintStart { id, .. } => vec![Needs::Cascades(id)],
+            Action::SprintStart { id, .. }
+            | Action::Restore {
+                kind: Kind::Epic | Kind::Sprint,
+                id,
+            } => vec![Needs::Cascades(id)],
             Action::Update {
                 kind: Kind::Sprint,
                 id,
                 fields,
             } if fields.contains_key("status") => vec![Needs::Cascades(id)],
-            Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
-                vec![Needs::Place]
-            }
+            Action::TaskMove { place: Some(_), .. }
+            | Action::Restore {
+                kind: Kind::Task, ..
+            } => vec![Needs::Place],
             _ => Vec::new(),
         }
     }
@@ -223,7 +233,7 @@ impl Command {
             Action::Create { .. } => "create",
             Action::Update { .. } => "update",
             Action::Delete { .. } => "delete",
-            Action::TaskRestore { .. } => "restore",
+            Action::Restore { .. } => "restore",
             Action::TaskMove { .. } => "move",
             Action::SprintStart { .. } => "start",
             Action::SprintComplete { .. } => "complete",

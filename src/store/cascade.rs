@@ -199,7 +199,7 @@ fn matching(db: &DbConnection, reference: Reference, cause: Cause) -> String {
     let (indexed, status) = db.dialect(
         (format!("{column} IS NOT NULL"), "status"),
         (
-            format!("octet_length({column}) <= 128"),
+            format!("octet_length({column}) <= 255"),
             "status COLLATE \"C\"",
         ),
     );

@@ -10,6 +10,7 @@ mod close;
 pub(crate) mod credential_expiry;
 mod cursor_pace;
 pub(crate) mod door;
+pub(crate) mod due_queue;
 mod in_flight;
 pub(crate) mod inbox;
 pub(crate) mod notice;

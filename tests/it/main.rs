@@ -34,6 +34,7 @@ mod plan;
 mod poison;
 mod presence;
 mod program;
+mod projects_list;
 mod publish;
 mod recovery;
 mod rest;

@@ -162,6 +162,7 @@ mod tests {
             if_match: None,
             spellings: Fields::new(),
             echo: Fields::new(),
+            imported: None,
         };
         let cx = Context {
             project: command.project.clone(),

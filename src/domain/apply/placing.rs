@@ -90,7 +90,10 @@ pub fn place_query(world: &World, command: &Command, cx: &Context) -> Option<Pla
             let moved = Moved::of(world, id, fields, Some(place), command, cx).ok()?;
             (id, Wanted::Place(place.clone(), column_of(&moved.entity)))
         }
-        Action::TaskRestore { id } => {
+        Action::Restore {
+            kind: Kind::Task,
+            id,
+        } => {
             let task = world.get(Kind::Task, id)?;
             (id, Wanted::Rank(task.rank.clone()?))
         }
