@@ -1,6 +1,7 @@
 //! Every setting, as a flag and as an environment variable; `--help` is made from this.
 
 mod auth;
+mod client_files;
 mod limits;
 mod origin;
 mod secret;
@@ -17,6 +18,7 @@ use crate::domain::ChannelName;
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
+pub use client_files::{ClientFile, ClientFiles};
 pub use limits::{LimitsConfig, Rate, RateError};
 use origin::origin;
 pub use origin::{Origin, is_own};
@@ -257,6 +259,24 @@ pub struct Config {
     )]
     pub event_style: EventStyle,
 
+    /// Whether the events of Socket.IO carry a cursor as their second argument. `auto` leaves it out for the clients that
+    /// it is known to break, such as those in Python and Dart.
+    #[arg(
+        long,
+        env = "EVENT_CURSOR",
+        default_value = "auto",
+        value_name = "WHEN",
+        global = true
+    )]
+    pub event_cursor: EventCursor,
+
+    /// Folder with the browser build of socket.io-client (`dist` of its npm package), which pages then load from
+    /// `/socket.io/socket.io.js`. Without it there is none.
+    #[arg(
+        long, env = "SOCKETIO_CLIENT_DIR", value_parser = ClientFiles::read, value_name = "FOLDER", global = true
+    )]
+    pub socketio_client_dir: Option<ClientFiles>,
+
     /// How clients show who they are.
     #[command(flatten)]
     pub auth: AuthConfig,
@@ -284,6 +304,17 @@ pub struct Config {
         global = true
     )]
     pub log_format: LogFormat,
+}
+
+/// Which Socket.IO clients get the cursor after an event as its second argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventCursor {
+    /// Those that it does not break.
+    Auto,
+    /// All that do not choose otherwise.
+    Always,
+    /// Those that ask for it.
+    Never,
 }
 
 /// How logs look.

@@ -1,20 +1,24 @@
 //! Accepts connections, shows the whole URL space, and shuts down without losing anything.
 
 mod host;
+mod request_line;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use request_line::RequestLine;
 use tokio::net::{TcpListener, TcpStream};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
@@ -38,6 +42,8 @@ const IMPORT_TIME: Duration = Duration::from_hours(1);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head, and bytes of an answer that a connection takes ahead of its client.
 const HTTP_BUFFER: usize = 64 * 1024;
+/// Headers of a request, as in Node: behind several proxies there are more than hyper's 100.
+const MAX_HEADERS: usize = 2000;
 /// Pause after the operating system refused to accept a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients whose turn to leave comes last have for taking what waits for them.
@@ -176,23 +182,32 @@ async fn accept(app: &AppState, listener: &TcpListener, router: &Router) {
 
 async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router) {
     let service = TowerToHyperService::new(router);
+    let stream = RequestLine::new(stream);
+    let was_encoded = stream.was_encoded();
     let abort = AbortHandle::default();
     let served = service_fn(|request| {
         let served = match host::refusal(&request) {
             Some(refusal) => Err(refusal),
             None => Ok(service.call(prepare(&app, peer, &abort, request))),
         };
+        let ends = was_encoded.load(Ordering::Relaxed);
         async move {
-            match served {
-                Ok(served) => served.await,
-                Err(refusal) => Ok(refusal),
+            let mut response = match served {
+                Ok(served) => served.await?,
+                Err(refusal) => refusal,
+            };
+            if ends && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
             }
+            Ok::<_, Infallible>(response)
         }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HTTP_BUFFER)
+        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), served)
         .with_upgrades();
     let mut serving = std::pin::pin!(serving);

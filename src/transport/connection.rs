@@ -8,6 +8,7 @@
 pub(crate) mod backlog;
 mod close;
 pub(crate) mod credential_expiry;
+mod cursor_pace;
 pub(crate) mod door;
 pub(crate) mod due_queue;
 mod in_flight;

@@ -5,15 +5,18 @@
 //! serves the inbox in order. Its packet queue drops what does not fit, so a send window counts what lies
 //! in it (`send_window`), from what has left it (`packet_counter`).
 
-mod attachments;
 mod auth_payload;
+mod client_files;
 mod codec;
 mod connect;
+mod cursor_argument;
 mod engine;
+mod engine_error;
 mod frames;
 #[cfg(test)]
 mod fuzz;
 mod handshake;
+mod msgpack;
 mod packet_check;
 mod packet_counter;
 mod pid;
@@ -29,13 +32,14 @@ mod upgrade_state;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use serde_json::value::RawValue;
 use socketioxide::extract::TryData;
 use socketioxide::handler::ConnectHandler;
-use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
+use socketioxide::{SocketIo, SocketIoBuilder};
 
 use crate::broker::TopicSubscription;
+use crate::config::ClientFiles;
 use crate::state::AppState;
 use crate::transport::admission::Admission;
 use crate::transport::connect_throttle::ConnectThrottle;
@@ -50,9 +54,6 @@ const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;
 /// Read buffer of a WebSocket in bytes: small, because most messages are, and each connection has one.
 const READ_BUFFER: usize = 512;
 
-/// Attachments that a packet may have. Events with any are refused, but answered.
-const MAX_ATTACHMENTS: usize = 1000;
-
 /// socketioxide's socket.
 type IoSocket = socketioxide::socket::Socket;
 type SocketRef = socketioxide::extract::SocketRef;
@@ -62,6 +63,7 @@ type AckSender = socketioxide::extract::AckSender;
 #[derive(Debug, Clone)]
 pub struct Server {
     door: Engine,
+    client_files: Option<ClientFiles>,
     _takeover: Arc<TopicSubscription>,
 }
 
@@ -97,6 +99,7 @@ impl Server {
         io.ns("/", on_connect.with(middleware));
         Self {
             door,
+            client_files: app.config().socketio_client_dir.clone(),
             _takeover: Arc::new(takeover::listen(app, sockets)),
         }
     }
@@ -108,16 +111,16 @@ impl Server {
         Router::new()
             .route("/socket.io", serve.clone())
             .route("/socket.io/", serve)
+            .route(
+                "/socket.io/{file}",
+                get(client_files::serve).with_state(self.client_files.clone()),
+            )
     }
 }
 
 fn builder(app: &AppState) -> SocketIoBuilder {
     let config = app.config();
-    let parser = ParserConfig::common()
-        .max_incoming_binary_buf_size(config.max_message)
-        .max_incoming_binaries(MAX_ATTACHMENTS);
     SocketIo::builder()
-        .with_parser(parser)
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
         .connect_timeout(config.connect_timeout)

@@ -24,8 +24,17 @@ pub(crate) enum Refusal {
     Key,
 }
 
-/// The key of a request that asks to go on as a WebSocket, or why it cannot.
-pub(crate) fn key(request: &Request) -> Result<HeaderValue, Refusal> {
+/// What a request says that goes on as a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Handshake {
+    key: HeaderValue,
+    /// The subprotocol that the client would like best. None has a meaning here, but browsers end a connection for which
+    /// none of those that they offer was chosen.
+    subprotocol: Option<HeaderValue>,
+}
+
+/// The handshake of a request that asks to go on as a WebSocket, or why it cannot.
+pub(crate) fn handshake(request: &Request) -> Result<Handshake, Refusal> {
     let headers = request.headers();
     let asks = request.method() == Method::GET
         && request.version() >= Version::HTTP_11
@@ -39,7 +48,17 @@ pub(crate) fn key(request: &Request) -> Result<HeaderValue, Refusal> {
         _ => return Err(Refusal::Version),
     }
     let key = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
-    key.cloned().ok_or(Refusal::Key)
+    Ok(Handshake {
+        key: key.cloned().ok_or(Refusal::Key)?,
+        subprotocol: first_subprotocol(headers),
+    })
+}
+
+fn first_subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut offered = words(headers, &header::SEC_WEBSOCKET_PROTOCOL);
+    // What is no token is no subprotocol, and no client would take it for an answer.
+    let first = offered.find(|word| HeaderName::from_bytes(word.as_bytes()).is_ok())?;
+    HeaderValue::from_str(first).ok()
 }
 
 /// Whether a request wants to be a WebSocket, right or wrong.
@@ -48,16 +67,16 @@ pub(crate) fn asks(headers: &HeaderMap) -> bool {
 }
 
 /// The answer after which both ends speak WebSocket.
-pub(crate) fn accepted(key: &HeaderValue) -> Response {
+pub(crate) fn accepted(handshake: Handshake) -> Response {
+    let accept = derive_accept_key(handshake.key.as_bytes());
     let headers = [
         (header::CONNECTION, "Upgrade".to_owned()),
         (header::UPGRADE, "websocket".to_owned()),
-        (
-            header::SEC_WEBSOCKET_ACCEPT,
-            derive_accept_key(key.as_bytes()),
-        ),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+    let subprotocol = handshake.subprotocol;
+    let subprotocol = subprotocol.map(|chosen| [(header::SEC_WEBSOCKET_PROTOCOL, chosen)]);
+    (StatusCode::SWITCHING_PROTOCOLS, headers, subprotocol, ()).into_response()
 }
 
 impl IntoResponse for Refusal {
@@ -91,11 +110,15 @@ fn is_key(key: &HeaderValue) -> bool {
 }
 
 fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    words(headers, name).any(|word| word.eq_ignore_ascii_case(wanted))
+}
+
+/// What stands between the commas of a header, of all its lines.
+fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let lines = headers.get_all(name).into_iter();
-    let mut words = lines
+    lines
         .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    words.any(|word| word.trim().eq_ignore_ascii_case(wanted))
+        .flat_map(|line| line.split(',').map(str::trim))
 }
 
 #[cfg(test)]
@@ -121,10 +144,28 @@ mod tests {
 
     #[test]
     fn a_handshake_by_the_book_is_accepted() {
-        assert_eq!(key(&request(&RIGHT)).unwrap(), RIGHT[3].1);
-        let answer = accepted(&HeaderValue::from_static(RIGHT[3].1));
+        let answer = accepted(handshake(&request(&RIGHT)).unwrap());
         let accept = answer.headers().get("sec-websocket-accept").unwrap();
         assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(answer.headers().get("sec-websocket-protocol"), None);
+    }
+
+    #[test]
+    fn first_of_the_subprotocols_is_chosen() {
+        for (offered, chosen) in [
+            (&["chat"][..], Some("chat")),
+            (&["bearer, token.x"], Some("bearer")),
+            (&["", " graphql-ws , chat"], Some("graphql-ws")),
+            (&["a b, c"], Some("c")),
+            (&[""], None),
+        ] {
+            let lines = offered.iter().map(|line| ("sec-websocket-protocol", *line));
+            let headers: Vec<_> = RIGHT.into_iter().chain(lines).collect();
+            let answer = accepted(handshake(&request(&headers)).unwrap());
+            let answered = answer.headers().get("sec-websocket-protocol");
+            let answered = answered.map(|chosen| chosen.to_str().unwrap());
+            assert_eq!(answered, chosen, "{offered:?}");
+        }
     }
 
     #[test]
@@ -149,12 +190,13 @@ mod tests {
         ] {
             let headers =
                 RIGHT.map(|(known, right)| (known, if known == name { wrong } else { right }));
-            assert_eq!(key(&request(&headers)), Err(refusal), "{name}: {wrong}");
+            let answer = handshake(&request(&headers));
+            assert_eq!(answer, Err(refusal), "{name}: {wrong}");
             let missing: Vec<_> = RIGHT
                 .into_iter()
                 .filter(|(known, _)| *known != name)
                 .collect();
-            assert_eq!(key(&request(&missing)), Err(refusal), "no {name}");
+            assert_eq!(handshake(&request(&missing)), Err(refusal), "no {name}");
         }
         for (name, refusal) in [
             ("sec-websocket-version", Refusal::Version),
@@ -162,7 +204,7 @@ mod tests {
         ] {
             let again = RIGHT.into_iter().find(|(known, _)| *known == name);
             let twice: Vec<_> = RIGHT.into_iter().chain(again).collect();
-            assert_eq!(key(&request(&twice)), Err(refusal), "{name} twice");
+            assert_eq!(handshake(&request(&twice)), Err(refusal), "{name} twice");
         }
     }
 
@@ -170,9 +212,9 @@ mod tests {
     fn only_a_get_of_http_1_1_becomes_a_websocket() {
         let mut posted = request(&RIGHT);
         *posted.method_mut() = Method::POST;
-        assert_eq!(key(&posted), Err(Refusal::NotAsked));
+        assert_eq!(handshake(&posted), Err(Refusal::NotAsked));
         let mut old = request(&RIGHT);
         *old.version_mut() = Version::HTTP_10;
-        assert_eq!(key(&old), Err(Refusal::NotAsked));
+        assert_eq!(handshake(&old), Err(Refusal::NotAsked));
     }
 }

@@ -41,6 +41,29 @@ const MALFORMED: [(&str, &str); 22] = [
 /// A packet that is taken, and acked.
 const CREATE: &str = r#"["task:create",{"projectId":"p","title":"a"}]"#;
 
+/// Packets that ask for nothing, or for nothing that there is, and that the libraries end a session for: of Engine.IO, of another
+/// namespace, answers, and attachments that nobody has announced.
+const MEANINGLESS: [&str; 13] = [
+    "5",
+    "6",
+    "2probe",
+    "3probe",
+    "0{}",
+    "bAQID",
+    "42/nowhere,1[\"a\"]",
+    "42/nowhere,1[",
+    "451-/nowhere,[\"a\"]",
+    "41/nowhere,",
+    "43[]",
+    "461-1[{}]",
+    "430[]",
+];
+/// Messages that are no packet of Socket.IO's.
+const NO_PACKETS: [&str; 4] = ["4", "47", "4x", "44{}"];
+/// A packet whose attachments never come.
+const UNATTACHED: &str =
+    r#"["task:create",{"projectId":"p","file":{"_placeholder":true,"num":0}}]"#;
+
 /// A number that is too large for an ack id.
 const TOO_LARGE: &str = "9223372036854775808";
 
@@ -55,6 +78,28 @@ fn assert_refused(answer: &Value, field: &str, packet: &str) {
             .is_some_and(|error| error.starts_with(field)),
         "{packet}: {answer}"
     );
+}
+
+/// Asserts what there was to be said of what `strange` has made of those packets.
+fn assert_survived(answers: &[(Option<u64>, Value)]) {
+    let (refused, rest) = answers.split_at(NO_PACKETS.len());
+    for ((ack, answer), packet) in refused.iter().zip(NO_PACKETS) {
+        assert_eq!(ack, &None, "{packet}: {answer}");
+        assert_refused(answer, "packet", packet);
+    }
+    let [(attached, refusal), (last, done)] = rest else {
+        panic!("{rest:?}");
+    };
+    assert_eq!((attached, last), (&Some(1), &Some(2)));
+    assert_refused(refusal, "file", UNATTACHED);
+    assert_eq!(done["ok"], true, "{done}");
+}
+
+/// All those packets, and at the end two that are answered.
+fn strange() -> Vec<String> {
+    let packets = MEANINGLESS.into_iter().chain(NO_PACKETS).map(str::to_owned);
+    let last = [format!("4517-1{UNATTACHED}"), format!("422{CREATE}")];
+    packets.chain(last).collect()
 }
 
 /// The acks and events in packets as they came, in their order: the ack id, and what was said.

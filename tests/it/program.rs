@@ -27,6 +27,8 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("HOST", "nowhere", "HOST"),
         ("PING_INTERVAL", "5", "unit"),
         ("EVENT_STYLE", "loud", "style"),
+        ("EVENT_CURSOR", "sometimes", "auto"),
+        ("SOCKETIO_CLIENT_DIR", "nowhere", "socket.io-client"),
         ("LOG_LEVEL", "a=b=c", "LOG_LEVEL"),
         ("LOG_FORMAT", "xml", "log-format"),
         ("MAX_MESSAGE", "1024", "MAX_PAYLOAD"),
@@ -138,7 +140,7 @@ async fn variables_of_other_servers_count_or_are_warned_of() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 52] = [
+const SETTINGS: [&str; 54] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -174,6 +176,8 @@ const SETTINGS: [&str; 52] = [
     "SHUTDOWN_TIMEOUT",
     "STRICT",
     "EVENT_STYLE",
+    "EVENT_CURSOR",
+    "SOCKETIO_CLIENT_DIR",
     "AUTH_REQUIRED",
     "AUTH_SECRET",
     "AUTH_PUBLIC_KEY",

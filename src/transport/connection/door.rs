@@ -130,6 +130,11 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
         true
     }
 
+    /// Whether each event shows the client where it stands after it. If not, the client is told now and then.
+    fn shows_cursors(&self) -> bool {
+        true
+    }
+
     /// Notes that the session is subscribed to a channel, or not any more.
     fn settle_room(&self, _: &mut Out<'_, Self>, _: &ChannelName, _is_joined: bool) {}
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::credential_expiry::Expiring;
+use super::cursor_pace::{CursorPace, Due};
 use super::door::{Door, Out};
 use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
@@ -30,6 +32,8 @@ pub(crate) struct SessionSubscriber<D: Door> {
     user_budget: Option<Arc<Budget>>,
     /// Whether events may follow: not before the client was greeted and told what it missed, nor while it subscribes.
     is_open: AtomicBool,
+    /// Guards when the client was told where it stands, if its events do not show it.
+    cursor_pace: Mutex<CursorPace>,
     /// Counts among the connections of the user.
     place: Mutex<Option<Place<String>>>,
 }
@@ -98,6 +102,7 @@ impl<D: Door> SessionSubscriber<D> {
             connection: Arc::clone(connection),
             user_budget,
             is_open: AtomicBool::new(false),
+            cursor_pace: Mutex::default(),
             place: Mutex::new(place),
         })
     }
@@ -218,6 +223,31 @@ impl<D: Door> SessionSubscriber<D> {
         }
     }
 
+    /// Tells a client where it stands after an event that does not show it: now, or when it was not told for a while.
+    fn tell_cursor_after_event(&self, out: &mut Out<'_, D>, cursor: &str) {
+        let has_room = out.has_room(Kind::Signal, cursor.len());
+        let due = self.cursor_pace.lock().event(Instant::now(), has_room);
+        let at = match due {
+            Due::Pending => return,
+            Due::At(at) => at,
+            Due::Now => {
+                let (door, style) = (&self.connection.door, self.session.style);
+                // The queue may be full of what is not ours: then the next event is followed by a cursor.
+                door.notice(out, style, &Notice::cursor(), Some(cursor));
+                return;
+            }
+        };
+        let connection = Arc::downgrade(&self.connection);
+        self.connection.app().lifecycle().spawn_service(async move {
+            tokio::time::sleep_until(at).await;
+            let Some(subscriber) = connection.upgrade().and_then(|found| found.subscriber()) else {
+                return;
+            };
+            subscriber.cursor_pace.lock().begin(Instant::now());
+            subscriber.tell_cursor().await;
+        });
+    }
+
     fn is_own(&self, origin: Option<ConnectionId>) -> bool {
         origin == Some(self.connection.id)
     }
@@ -268,8 +298,12 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
             return Offer::Taken;
         }
         let told = door.event(&mut out, style, event, &cursor);
-        if told == Offer::Full {
-            self.session.rooms.not_told(event);
+        match told {
+            Offer::Full => self.session.rooms.not_told(event),
+            Offer::Taken if !door.shows_cursors() => {
+                self.tell_cursor_after_event(&mut out, &cursor);
+            }
+            _ => {}
         }
         told
     }

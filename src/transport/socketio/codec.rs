@@ -49,6 +49,8 @@ pub(crate) struct SocketDoor {
     pub(super) echo: bool,
     /// Whether the client can go on in another connection: whether it is told of its id and its cursor.
     pub(super) recoverable: bool,
+    /// Whether events carry the cursor as an argument; else the client is told of it in `session:cursor`.
+    pub(super) cursor_argument: bool,
 }
 
 /// A message as it came in.
@@ -123,6 +125,7 @@ impl Door for SocketDoor {
         cursor: &str,
     ) -> Offer {
         let name = style.name(&event.event_type);
+        let cursor = self.cursor_argument.then_some(cursor);
         let is_own = event.event_type.is_ours() || !is_reserved(&name);
         if event.subject().is_project() && is_own {
             emit_event(out, &name, &event.payload, cursor)
@@ -150,12 +153,16 @@ impl Door for SocketDoor {
         cursor: Option<&str>,
     ) -> Offer {
         let name = style.name(&notice.event_type);
-        let bytes = notice.bytes() + cursor.map_or(0, str::len);
-        match (&notice.payload, cursor) {
-            (Some(payload), Some(cursor)) => out.emit(bytes, &name, &(payload, cursor)),
-            (Some(payload), None) => out.emit(bytes, &name, payload),
-            (None, cursor) => out.emit(bytes, &name, cursor.unwrap_or_default()),
+        let Some(payload) = &notice.payload else {
+            let cursor = cursor.unwrap_or_default();
+            return out.emit(cursor.len(), &name, cursor);
+        };
+        let argument = cursor.filter(|_| self.cursor_argument);
+        let told = emit(out, &name, payload, argument);
+        if told == Offer::Taken && cursor.is_some() && argument.is_none() {
+            return self.notice(out, style, &Notice::cursor(), cursor);
         }
+        told
     }
 
     fn answer(
@@ -219,7 +226,11 @@ impl Door for SocketDoor {
     }
 
     fn takes_cursors(&self) -> bool {
-        self.recoverable
+        self.recoverable || !self.cursor_argument
+    }
+
+    fn shows_cursors(&self) -> bool {
+        self.cursor_argument
     }
 
     /// Keeps socketioxide's room `project:<id>` in line. There are rooms of users already, for other things than what their
@@ -246,12 +257,26 @@ fn is_reserved(name: &str) -> bool {
     OF_THE_LIBRARY.contains(&name) || ServerWord::is_spelled(name)
 }
 
-fn emit_event(out: &mut SocketIntake<'_>, name: &str, payload: &RawValue, cursor: &str) -> Offer {
-    let bytes = payload.get().len() + cursor.len();
+/// Emits a payload, and the cursor after it as a second argument.
+fn emit(out: &mut SocketIntake<'_>, name: &str, payload: &RawValue, cursor: Option<&str>) -> Offer {
+    let bytes = payload.get().len() + cursor.map_or(0, str::len);
+    match cursor {
+        Some(cursor) => out.emit(bytes, name, &(payload, cursor)),
+        None => out.emit(bytes, name, payload),
+    }
+}
+
+fn emit_event(
+    out: &mut SocketIntake<'_>,
+    name: &str,
+    payload: &RawValue,
+    cursor: Option<&str>,
+) -> Offer {
+    let bytes = payload.get().len() + cursor.map_or(0, str::len);
     if !out.has_room(Kind::Event, bytes) {
         return Offer::Full;
     }
-    out.emit(bytes, name, &(payload, cursor))
+    emit(out, name, payload, cursor)
 }
 
 /// Emits an event of a channel that is no project's: as `event`, with all that is known of it, and under its own name
@@ -260,7 +285,7 @@ fn emit_channel_event(
     out: &mut SocketIntake<'_>,
     style: EventStyle,
     event: &Event,
-    cursor: &str,
+    cursor: Option<&str>,
 ) -> Offer {
     let (message, name) = (
         payload::message(event, style),
@@ -272,14 +297,14 @@ fn emit_channel_event(
     }
     let (first, second) = (
         message.get().len(),
-        event.payload.get().len() + cursor.len(),
+        event.payload.get().len() + cursor.map_or(0, str::len),
     );
     // Both or none: the first one by itself would be told again.
     if !out.has_room(Kind::Event, first + second + PACKET_OVERHEAD) {
         return Offer::Full;
     }
     match out.emit(first, EVENT, &message) {
-        Offer::Taken => out.emit(second, &name, &(&event.payload, cursor)),
+        Offer::Taken => emit(out, &name, &event.payload, cursor),
         refused => refused,
     }
 }

@@ -13,10 +13,12 @@ use socketioxide_core::Value;
 use tokio::time::timeout;
 
 use super::codec::{SocketDoor, SocketMessage, Sockets};
+use super::cursor_argument::TakesOneArgument;
 use super::handshake::Handshake;
 use super::packet_counter::PacketCounter;
 use super::send_queue::SocketQueue;
 use super::{AckSender, IoSocket, SocketRef, takeover};
+use crate::config::EventCursor;
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::hub::{Offer, SubscribeError};
@@ -129,7 +131,7 @@ async fn admit(
     };
     let is_new = handshake.pid.is_none();
     let is_continued = handshake.cursor.is_some() && missed.is_empty();
-    counter.let_in();
+    counter.set_in_namespace(true);
     if connection.door.recoverable {
         // Another id than its own tells the client that its session has ended.
         counter.give_pid(if is_continued || is_new {
@@ -163,10 +165,20 @@ fn connect(
 ) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
     let app = &sockets.app;
     tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
+    let is_harmed = || {
+        let extensions = &socket.req_parts().extensions;
+        extensions.get::<TakesOneArgument>().is_some()
+    };
+    let cursor_argument = match (handshake.cursor_argument, app.config().event_cursor) {
+        (Some(chosen), _) => chosen,
+        (None, EventCursor::Auto) => !is_harmed(),
+        (None, setting) => setting == EventCursor::Always,
+    };
     let door = SocketDoor {
         counter: Arc::clone(counter),
         echo: handshake.echo,
         recoverable: socket.protocol() == ProtocolVersion::V5,
+        cursor_argument,
     };
     let max_message = app.config().max_message;
     let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());

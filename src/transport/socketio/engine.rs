@@ -1,6 +1,7 @@
 //! The HTTP side of Socket.IO: answers WebSocket upgrades itself and looks at polling answers, so that a
 //! [`PacketCounter`] sees everything that leaves for a client.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, Weak};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engineioxide::service::NotFoundService;
 use http_body_util::BodyExt;
@@ -20,21 +21,22 @@ use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use super::cursor_argument::TakesOneArgument;
+use super::engine_error::{EngineError, refuse, refuse_handshake};
 use super::frames::count_payload;
+use super::msgpack;
 use super::packet_check::Checked;
 use super::packet_counter::{Metered, PacketCounter, Polling};
 use super::pid;
 use super::polling_body::by_packets;
 use super::probe;
 use super::upgrade_attempt::Attempt;
-use crate::contract::Reply;
 use crate::limits::Limit;
 use crate::shutdown::Lifecycle;
 use crate::transport::admission::{self, Admission};
 use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::credential::Heads;
-use crate::transport::problem::refuse_connection;
-use crate::transport::upgrade::{self, Refusal};
+use crate::transport::upgrade::{self, Handshake, Refusal};
 
 type Inner = SocketIoService<NotFoundService>;
 
@@ -107,20 +109,21 @@ impl Engine {
     /// Serves one request to `/socket.io/`.
     pub(super) async fn serve(self, request: Request) -> Response {
         let served = self.try_serve(request).await;
-        served.unwrap_or_else(refuse_connection)
+        served.unwrap_or_else(|refused| refused)
     }
 
-    async fn try_serve(self, mut request: Request) -> Result<Response, Reply> {
+    async fn try_serve(self, mut request: Request) -> Result<Response, Response> {
         let client = admission::client(&request);
-        self.admission.check_origin(request.headers(), client)?;
-        let query = request.uri().query();
-        let sid = parameter(query, "sid").map(str::to_owned);
-        let websocket = parameter(query, "transport") == Some("websocket");
-        let known_protocol = matches!(parameter(query, "EIO"), Some("3" | "4"));
-        let key = match upgrade::key(&request) {
-            Err(Refusal::NotAsked) if websocket && known_protocol => return Ok(bad_request()),
-            Err(refusal) if websocket && known_protocol => return Ok(refusal.into_response()),
-            key => key.ok(),
+        let checked = self.admission.check_origin(request.headers(), client);
+        checked.map_err(refuse)?;
+        let (websocket, sid) = asked(&request).map_err(IntoResponse::into_response)?;
+        let sid = sid.map(str::to_owned);
+        let handshake = match upgrade::handshake(&request) {
+            Err(Refusal::NotAsked) if websocket => {
+                return Err(EngineError::BadRequest.into_response());
+            }
+            Err(refusal) if websocket => return Err(refuse_handshake(refusal)),
+            handshake => handshake.ok().filter(|_| websocket),
         };
         // Without it, engineioxide does not upgrade what we have not: it would go on with a stream that nobody counts,
         // and that nobody can end.
@@ -128,30 +131,26 @@ impl Engine {
         let counter = if let Some(sid) = &sid {
             self.counters.get(sid)
         } else {
-            let place = self
-                .admission
-                .admit(client, self.throttle.as_deref())
-                .await?;
-            Some(Arc::new(PacketCounter::new(
-                place,
-                self.admission.unfinished(),
-            )))
+            let place = self.admission.admit(client, self.throttle.as_deref());
+            Some(Arc::new(PacketCounter::new(place.await.map_err(refuse)?)))
         };
-        Ok(match (counter, key) {
+        match (counter, handshake) {
             // A session that began elsewhere and came here by a proxy that does not know what we are up to.
-            (None, _) if self.lifecycle.is_retiring() => return Err(admission::retiring()),
-            (Some(counter), _) if counter.is_closed() => session_unknown(),
-            (Some(counter), Some(key)) if websocket && known_protocol => {
-                let attempt = sid.map(|_| Attempt::begin(&counter).ok_or(()));
-                match attempt.transpose() {
-                    Ok(attempt) => self.upgrade(request, &key, counter, attempt),
-                    Err(()) => bad_request(),
-                }
+            (None, _) if self.lifecycle.is_retiring() => Err(refuse(admission::retiring())),
+            // It may have begun as a WebSocket.
+            (None, None) => Ok(self.pass(request).await),
+            (None, Some(_)) => Err(EngineError::UnknownSession.into_response()),
+            (Some(counter), _) if counter.is_closed() => {
+                Err(EngineError::UnknownSession.into_response())
             }
-            (None, Some(_)) if websocket && known_protocol => session_unknown(),
-            (Some(counter), _) if !websocket => self.poll(request, sid.as_deref(), counter).await,
-            _ => self.pass(request).await,
-        })
+            (Some(counter), None) => Ok(self.poll(request, sid.as_deref(), counter).await),
+            (Some(counter), Some(handshake)) => {
+                let begin = || Attempt::begin(&counter).ok_or(EngineError::BadRequest);
+                let attempt = sid.map(|_| begin()).transpose();
+                let attempt = attempt.map_err(IntoResponse::into_response)?;
+                Ok(self.upgrade(request, handshake, counter, attempt))
+            }
+        }
     }
 
     /// Goes on as a WebSocket, with our stream under it. With an `attempt`, a session that is on long-polling does so once its
@@ -159,7 +158,7 @@ impl Engine {
     fn upgrade(
         self,
         mut request: Request,
-        key: &HeaderValue,
+        handshake: Handshake,
         counter: Arc<PacketCounter>,
         attempt: Option<Attempt>,
     ) -> Response {
@@ -176,7 +175,7 @@ impl Engine {
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }
         });
-        upgrade::accepted(key)
+        upgrade::accepted(handshake)
     }
 
     /// Hands a WebSocket to engineioxide, with an `attempt` after its probe. If that fails the session stays as it is.
@@ -192,7 +191,7 @@ impl Engine {
         let max_message = self.admission.max_message();
         let heartbeat = heartbeat(kept.uri().query());
         let checked = |metered| {
-            Checked::new(metered, max_message).vouched_for(Arc::clone(&counter), heartbeat)
+            Checked::new(metered, Arc::clone(&counter), max_message).vouched_for(heartbeat)
         };
         let stream = if let Some(attempt) = attempt {
             let probing = timeout(UPGRADE_TIME, probe::wait(&mut stream, &attempt));
@@ -208,7 +207,7 @@ impl Engine {
             attempt.succeed();
             let metered = Metered::after(probe::ANSWER, stream, Arc::clone(&counter));
             let mut stream = Box::new(checked(metered));
-            stream.read_already(probe::ASKED);
+            stream.begin_with(probe::ASKED);
             stream.read_already(&said);
             stream
         } else {
@@ -233,7 +232,7 @@ impl Engine {
             self.admission
                 .refused(Limit::Unpolled, admission::client(&request));
             counter.close();
-            return session_unknown();
+            return EngineError::UnknownSession.into_response();
         }
         let separated = !is_version_3(request.uri().query());
         if sid.is_none() {
@@ -252,7 +251,7 @@ impl Engine {
         let response = tokio::select! {
             // First: what is said to a client whose connection is to end without a word must not reach it.
             biased;
-            () = counter.closed() => return session_unknown(),
+            () = counter.closed() => return EngineError::UnknownSession.into_response(),
             response = served => response,
             // Last: whatever there is leaves with this poll. While one waits there is nothing that could be lost with it.
             () = counter.upgrade.poll_is_over(), if is_poll && sid.is_some() => return noop(separated),
@@ -260,29 +259,46 @@ impl Engine {
         if !is_poll || response.status() != StatusCode::OK {
             return response;
         }
+        door.answer_poll(response, sid.map(|_| separated), counter)
+            .await
+    }
+
+    /// Counts what the answer of a poll carries, and completes it; `separated` tells how its packets are told apart, if it does
+    /// not begin a session.
+    async fn answer_poll(
+        self,
+        response: Response,
+        separated: Option<bool>,
+        counter: Arc<PacketCounter>,
+    ) -> Response {
         let (mut parts, body) = response.into_parts();
         let Ok(collected) = body.collect().await else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         let mut body = collected.to_bytes();
-        if let Ok(text) = std::str::from_utf8(&body) {
-            match sid {
-                Some(_) => {
-                    counter.count(count_payload(text, separated));
-                    if counter.lacks_pid()
-                        && let Some(completed) = pid::complete_body(text, || counter.take_pid())
-                    {
-                        parts.headers.remove(header::CONTENT_LENGTH);
-                        body = completed.into();
-                    }
-                }
-                None => {
-                    if let Some(sid) = opened_sid(text) {
-                        door.counters.insert(sid, &counter);
-                        counter.keep_goodbye(Goodbye { door, sid });
-                    }
-                }
+        let Ok(text) = std::str::from_utf8(&body) else {
+            return Response::from_parts(parts, Body::from(body));
+        };
+        let Some(separated) = separated else {
+            if let Some(sid) = opened_sid(text) {
+                self.counters.insert(sid, &counter);
+                counter.keep_goodbye(Goodbye { door: self, sid });
             }
+            return Response::from_parts(parts, Body::from(body));
+        };
+        counter.count(count_payload(text, separated));
+        let mut text = Cow::Borrowed(text);
+        if counter.lacks_pid()
+            && let Some(completed) = pid::complete_body(&text, || counter.take_pid())
+        {
+            text = completed.into();
+        }
+        if counter.speaks_msgpack() {
+            text = msgpack::encode_body(&text).into();
+        }
+        if let Cow::Owned(text) = text {
+            parts.headers.remove(header::CONTENT_LENGTH);
+            body = text.into();
         }
         Response::from_parts(parts, Body::from(body))
     }
@@ -297,17 +313,31 @@ impl Engine {
         if let Some(client) = admission::client(request) {
             extensions.insert(client);
         }
-        if let Some(shown) = self.heads.find(request.headers(), request.uri().query()) {
+        let (headers, query) = (request.headers(), request.uri().query());
+        if let Some(shown) = self.heads.find(headers, query) {
             extensions.insert(shown);
+        }
+        if let Some(recognised) = TakesOneArgument::recognise(headers, query) {
+            extensions.insert(recognised);
         }
         kept
     }
 
+    /// Has engineioxide serve a request. It writes numbers as texts.
     async fn pass(self, request: Request) -> Response {
-        match self.service.call(request).await {
+        let response = match self.service.call(request).await {
             Ok(response) => response.map(Body::new),
             Err(never) => match never {},
+        };
+        if response.status() != StatusCode::BAD_REQUEST {
+            return response;
         }
+        let body = response.into_body().collect().await;
+        let body = body.map(http_body_util::Collected::to_bytes);
+        if body.is_ok_and(|body| body.ends_with(br#"Session ID unknown"}"#)) {
+            return EngineError::UnknownSession.into_response();
+        }
+        EngineError::BadRequest.into_response()
     }
 }
 
@@ -334,6 +364,24 @@ impl Drop for Goodbye {
             }
         });
     }
+}
+
+/// Whether a request asks for a WebSocket and else for long-polling, and its session, if it does not begin one.
+fn asked(request: &Request) -> Result<(bool, Option<&str>), EngineError> {
+    let query = request.uri().query();
+    let websocket = match parameter(query, "transport") {
+        Some("websocket") => true,
+        Some("polling") => false,
+        _ => return Err(EngineError::UnknownTransport),
+    };
+    let sid = parameter(query, "sid");
+    if sid.is_none() && request.method() != Method::GET {
+        return Err(EngineError::BadHandshakeMethod);
+    }
+    if !matches!(parameter(query, "EIO"), Some("3" | "4")) {
+        return Err(EngineError::UnsupportedVersion);
+    }
+    Ok((websocket, sid))
 }
 
 /// A parameter of Engine.IO's, read as engineioxide does it: percent-decoded, some would mean something to us alone, and
@@ -364,20 +412,4 @@ fn noop(separated: bool) -> Response {
     let packet = if separated { "6" } else { "1:6" };
     let text = [(header::CONTENT_TYPE, "text/plain; charset=UTF-8")];
     (text, packet).into_response()
-}
-
-/// What Engine.IO says of a request that makes no sense: a change to a WebSocket that is no handshake, or one that is being
-/// made or was made already.
-fn bad_request() -> Response {
-    engine_error(r#"{"code":3,"message":"Bad request"}"#)
-}
-
-/// What Engine.IO says of a session that is over; clients connect anew.
-fn session_unknown() -> Response {
-    engine_error(r#"{"code":1,"message":"Session ID unknown"}"#)
-}
-
-fn engine_error(body: &'static str) -> Response {
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, json, body).into_response()
 }

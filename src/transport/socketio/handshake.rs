@@ -40,6 +40,8 @@ pub(super) struct Handshake {
     pub(super) pid: Option<PrivateId>,
     /// Where the client was when its connection ended.
     pub(super) cursor: Option<String>,
+    /// Whether events are to carry the cursor as an argument, if the client says so.
+    pub(super) cursor_argument: Option<bool>,
 }
 
 impl Handshake {
@@ -75,8 +77,14 @@ impl Handshake {
             .or_else(|| Credential::in_query(query));
         let text = |key: &str| {
             let text = auth.get(key).and_then(Value::as_str);
-            text.filter(|text| !text.is_empty())
+            text.filter(|text| !text.is_empty() && yes_or_no(text).is_none())
         };
+        let chosen = |value: &Value| match value {
+            Value::Bool(yes) => Some(*yes),
+            Value::String(text) => yes_or_no(text),
+            other => yes_or_no(&other.to_string()),
+        };
+        let cursor_argument = auth.get(CURSORS[1]).and_then(chosen);
         Ok(Self {
             event_style,
             echo,
@@ -84,7 +92,17 @@ impl Handshake {
             user_id: user_id.transpose(),
             pid: text("pid").and_then(PrivateId::parse),
             cursor: CURSORS.into_iter().find_map(text).map(str::to_owned),
+            cursor_argument: cursor_argument.or_else(|| yes_or_no(&from_query(query, CURSORS[1])?)),
         })
+    }
+}
+
+/// What a text says that stands for a choice. No cursor is spelled like it.
+fn yes_or_no(text: &str) -> Option<bool> {
+    match text {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
     }
 }
 
@@ -138,6 +156,35 @@ mod tests {
         ] {
             let said = read(Some(&raw(auth)), None).unwrap();
             assert_eq!(said.cursor.as_deref(), cursor, "{auth}");
+        }
+    }
+
+    #[test]
+    fn cursor_is_a_position_or_chooses_the_argument() {
+        let auth = r#"{"cursor":null}"#;
+        for (auth, query, argument, cursor) in [
+            (r#"{"cursor":true}"#, "cursor=0", Some(true), None),
+            (r#"{"cursor":0}"#, "", Some(false), None),
+            (
+                r#"{"cursor":"1","serverOffset":"e"}"#,
+                "",
+                Some(true),
+                Some("e"),
+            ),
+            (
+                r#"{"cursor":"e.1:2"}"#,
+                "cursor=0",
+                Some(false),
+                Some("e.1:2"),
+            ),
+            (auth, "cursor=1", Some(true), None),
+            (auth, "cursor=false", Some(false), None),
+            (auth, "cursor=e.1:2", None, None),
+            (r#"{"cursor":[1]}"#, "", None, None),
+        ] {
+            let said = read(Some(&raw(auth)), Some(query)).unwrap();
+            assert_eq!(said.cursor_argument, argument, "{auth} {query}");
+            assert_eq!(said.cursor.as_deref(), cursor, "{auth} {query}");
         }
     }
 

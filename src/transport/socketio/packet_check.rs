@@ -1,10 +1,15 @@
-//! Checks each Socket.IO packet before socketioxide reads it. Over an event that it cannot read, socketioxide ends the
-//! connection; an ack id that it cannot read it ignores, and the client waits for its ack for ever.
+//! Checks each packet of a client before engineioxide and socketioxide read it: over one that they cannot read, or do not
+//! expect, they end the connection; an ack id that they cannot read they ignore, and the client waits for its ack for ever.
 //!
-//! Such an event is replaced by a stand-in with the same namespace, ack id and attachments: the event [`MALFORMED`], which
+//! An event that cannot be read is replaced by a stand-in with the same namespace and ack id: the event [`MALFORMED`], which
 //! says what is wrong. It takes the way of all events, so that the rates count it and its refusal keeps the order of the
 //! answers. Events whose meaning is clear are written as socketioxide reads them instead: a name that is a number or has
 //! escapes, whitespace after the ack id.
+//!
+//! What asks for nothing is left out: packets of Engine.IO that have no meaning here, answers, of which none was asked for,
+//! and what is sent to the namespace by a client that is not in it. So are attachments: an event with binary data is refused
+//! for its placeholders, and goes on without waiting for them. Other bytes are packets of a client that speaks
+//! [MessagePack](super::msgpack), which are translated first.
 //!
 //! Nothing here depends on the transport, and nothing is allocated for a packet that passes as it is, save what `serde_json`
 //! needs to remember which brackets are open.
@@ -13,39 +18,81 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::MAX_ATTACHMENTS;
+use super::packet_counter::PacketCounter;
 use crate::contract::Reply;
 pub(super) use stream::Checked;
 
 /// The name of a stand-in. A client's own event of this name is refused as malformed.
 const MALFORMED: &str = "boardcast:malformed";
-/// The ack id of an answer that nobody has asked for: socketioxide drops it. Its own ids count up from 0.
-const UNASKED: i64 = i64::MAX;
-/// Longest namespace, in bytes, of which a packet is replaced. No namespace that is served has a longer one, and packets to
-/// others are ignored.
-const MAX_NAMESPACE: usize = 255;
 /// Longest event name that a stand-in repeats, in characters.
 const MAX_NAME_CHARS: usize = 64;
 /// What JSON allows between its values.
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
-/// The Engine.IO message that socketioxide is given in place of this one; `None` if it can read it, or if the message is to
-/// end the session, as it does in Node: it is no text, no event and no ack, or announces too many attachments.
-pub(super) fn replacement(message: &[u8]) -> Option<String> {
-    let message = std::str::from_utf8(message).ok()?;
-    let packet = Packet::read(message)?;
-    if packet.is_answer() {
-        return packet.unasked();
+/// What becomes of a packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It can be read as it is.
+    Pass,
+    /// This takes its place.
+    Replace(String),
+    /// It is left out.
+    Drop,
+}
+
+/// Decides on an Engine.IO packet that is a text, and notes if the client leaves the namespace.
+pub(super) fn fate(packet: &[u8], counter: &PacketCounter) -> Fate {
+    match packet {
+        [b'4', message @ ..] => {
+            counter.is_msgpack.get_or_init(|| false);
+            fate_of_message(message, counter)
+        }
+        b"" | b"2probe" | b"3probe" | [b'0' | b'5' | b'6' | b'b', ..] => Fate::Drop,
+        // The end, two heartbeats, and what is no Engine.IO: it ends the session, as in Node.
+        _ => Fate::Pass,
     }
-    match packet.check() {
-        Ok(Some(payload)) => Some(packet.with_payload(&payload)),
-        Ok(None) => None,
-        Err(wrong) => Some(packet.stand_in(&wrong)),
+}
+
+fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
+    let text = String::from_utf8_lossy(message);
+    let is_text = matches!(text, Cow::Borrowed(_));
+    if text.starts_with('0') {
+        // CONNECT may name any namespace.
+        return if is_text {
+            Fate::Pass
+        } else {
+            Fate::Replace(format!("4{text}"))
+        };
+    }
+    if !counter.is_in_namespace() {
+        return Fate::Drop;
+    }
+    let Some(packet) = Packet::read(&text) else {
+        let what = "must begin with 0, 1, 2, 3, 5 or 6, as Socket.IO packets of clients do";
+        let packet = Packet {
+            bytes: text.len() + 1,
+            ..Packet::default()
+        };
+        return Fate::Replace(packet.stand_in(&Wrong::new("packet", what)));
+    };
+    match packet.kind {
+        _ if packet.is_elsewhere => Fate::Drop,
+        Kind::Answer => Fate::Drop,
+        Kind::Disconnect => {
+            counter.set_in_namespace(false);
+            Fate::Pass
+        }
+        Kind::Event => match packet.check(is_text) {
+            Ok(None) => Fate::Pass,
+            Ok(Some(event)) => Fate::Replace(event),
+            Err(wrong) => Fate::Replace(packet.stand_in(&wrong)),
+        },
     }
 }
 
@@ -81,20 +128,27 @@ impl Malformed {
     }
 }
 
-/// An event or the answer to one:
-/// `<kind>[<number of attachments>-][<namespace>,][<ack id>]<payload>`.
-#[derive(Debug, PartialEq, Eq)]
+/// What a packet is, besides a CONNECT.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Kind {
+    Disconnect,
+    #[default]
+    Event,
+    Answer,
+}
+
+/// A packet: `<kind>[<number of attachments>-][<namespace>,][<ack id>]<payload>`.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Packet<'a> {
-    kind: char,
-    /// With the hyphen after them; nothing if there are none, or if their number cannot be read.
-    attachments: &'a str,
+    kind: Kind,
+    has_attachments: bool,
     has_bad_attachments: bool,
-    /// With the comma after it.
-    namespace: &'a str,
+    /// Whether its namespace is not the one that is served.
+    is_elsewhere: bool,
     /// Its digits.
     ack: &'a str,
     payload: &'a str,
-    /// The bytes of the whole message.
+    /// The bytes of the whole Engine.IO packet.
     bytes: usize,
 }
 
@@ -112,61 +166,46 @@ impl Wrong {
 }
 
 impl<'a> Packet<'a> {
-    /// Takes an Engine.IO message apart; `None` if there is nothing in it that could be replaced.
+    /// Takes a message apart; `None` if it is of no kind that clients send.
     fn read(message: &'a str) -> Option<Self> {
-        let packet = message.strip_prefix('4')?;
-        let kind = packet
-            .chars()
-            .next()
-            .filter(|kind| "2356".contains(*kind))?;
-        let mut rest = &packet[1..];
-        let (mut attachments, mut has_bad_attachments) = ("", false);
-        if matches!(kind, '5' | '6') {
+        let kind = match message.as_bytes().first()? {
+            b'1' => Kind::Disconnect,
+            b'2' | b'5' => Kind::Event,
+            b'3' | b'6' => Kind::Answer,
+            _ => return None,
+        };
+        let has_attachments = message.starts_with(['5', '6']);
+        let mut rest = &message[1..];
+        let mut has_bad_attachments = false;
+        if has_attachments {
             let digits = take_digits(&mut rest);
             let is_ended = rest.starts_with('-');
             rest = &rest[usize::from(is_ended)..];
-            match digits.parse() {
-                Ok(0..=MAX_ATTACHMENTS) if is_ended => attachments = &packet[1..digits.len() + 2],
-                Ok(_) if is_ended => return None,
-                _ => has_bad_attachments = true,
-            }
+            has_bad_attachments = !is_ended || digits.parse::<usize>().is_err();
         }
         let namespace = match rest.find(',') {
             _ if !rest.starts_with('/') => "",
             Some(comma) => &rest[..=comma],
             None => rest,
         };
-        if namespace.len() > MAX_NAMESPACE {
-            return None;
-        }
         rest = &rest[namespace.len()..];
         let ack = take_digits(&mut rest);
         Some(Self {
             kind,
-            attachments,
+            has_attachments,
             has_bad_attachments,
-            namespace,
+            is_elsewhere: !matches!(namespace, "" | "/" | "/,"),
             ack,
             payload: rest,
-            bytes: message.len(),
+            bytes: message.len() + 1,
         })
     }
 
-    fn is_answer(&self) -> bool {
-        matches!(self.kind, '3' | '6')
-    }
-
-    /// What replaces an answer whose ack id socketioxide does not find. Node ignores one that it has not asked for.
-    fn unasked(&self) -> Option<String> {
-        let is_found = self.payload.starts_with(['[', '{']) && self.ack.parse::<i64>().is_ok();
-        if is_found || self.has_bad_attachments {
-            return None;
+    /// Checks an event: the packet that means the same and that socketioxide reads, if it does not read this one.
+    fn check(&self, is_text: bool) -> Result<Option<String>, Wrong> {
+        if !is_text {
+            return Err(Wrong::new("payload", "must be UTF-8"));
         }
-        Some(format!("{}{UNASKED}[]", self.address()))
-    }
-
-    /// Checks an event: the payload that means the same and that socketioxide reads, if it does not read this one.
-    fn check(&self) -> Result<Option<String>, Wrong> {
         if self.has_bad_attachments {
             let what = "must be counted before the packet, as in 451-[…]";
             return Err(Wrong::new("attachments", what));
@@ -185,38 +224,20 @@ impl<'a> Packet<'a> {
             .map_err(|error| Wrong::new("payload", format!("is not valid JSON: {error}")))?;
         let name = name.ok_or_else(no_event)?.get();
         let written = readable_name(name)?;
-        if written.is_none() && (self.ack.is_empty() || payload.len() == self.payload.len()) {
+        let is_readable = self.ack.is_empty() || payload.len() == self.payload.len();
+        if written.is_none() && is_readable && !self.has_attachments {
             return Ok(None);
         }
         let after = &payload[1..].trim_start_matches(WHITESPACE)[name.len()..];
         let name = written.as_deref().unwrap_or(name);
-        Ok(Some(format!("[{name}{after}")))
-    }
-
-    /// What stands before the ack id: socketioxide takes a namespace without a comma to be all of the packet.
-    fn address(&self) -> String {
-        let kind = if self.has_bad_attachments {
-            '2'
-        } else {
-            self.kind
-        };
-        let comma = if self.namespace.is_empty() || self.namespace.ends_with(',') {
-            ""
-        } else {
-            ","
-        };
-        format!("4{kind}{}{}{comma}", self.attachments, self.namespace)
-    }
-
-    fn with_payload(&self, payload: &str) -> String {
-        format!("{}{}{payload}", self.address(), self.ack)
+        Ok(Some(format!("42{}[{name}{after}", self.ack)))
     }
 
     fn stand_in(&self, Wrong { field, what }: &Wrong) -> String {
         let ack = self.ack.parse::<i64>().map_or("", |_| self.ack);
         let event = claimed_name(self.payload);
         let payload = serde_json::json!([MALFORMED, event, field, what, self.bytes]);
-        format!("{}{ack}{payload}", self.address())
+        format!("42{ack}{payload}")
     }
 }
 

@@ -8,20 +8,19 @@ mod stream;
 
 use std::any::Any;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::attachments::Attachments;
 use super::poll_tracker::PollTracker;
 use super::upgrade_state::UpgradeState;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
-use crate::limits::{Place, UnfinishedMessage};
+use crate::limits::Place;
 use crate::transport::connection::send_queue::Wakes;
 use crate::transport::flow::{Messages, Received};
 pub(super) use stream::Metered;
@@ -48,14 +47,14 @@ pub(super) struct PacketCounter {
     held_back: AtomicBool,
     /// How often the client has asked to enter the namespace.
     entries: AtomicU32,
-    /// Whether the client was let into the namespace.
-    was_let_in: AtomicBool,
+    /// Whether the client was let into the namespace, and has not left it.
+    is_in_namespace: AtomicBool,
+    /// Whether the client writes its packets in MessagePack, as its first one tells.
+    pub(super) is_msgpack: OnceLock<bool>,
     /// When the client polled, if it is on long-polling.
     pub(super) polls: PollTracker,
     /// Where the client stands with its change to a WebSocket.
     pub(super) upgrade: UpgradeState,
-    /// Guards the packet that waits for its attachments.
-    attachments: Mutex<Attachments>,
     /// Counts the session for as long as anything is kept for it.
     _place: Option<Place<IpAddr>>,
     /// Guards who waits for room and the reader that must notice a close.
@@ -70,33 +69,27 @@ struct Waiting {
 }
 
 impl PacketCounter {
-    /// The counter of a session that begins, in its place. What waits for attachments counts as `message`.
-    pub(super) fn new(place: Option<Place<IpAddr>>, message: UnfinishedMessage) -> Self {
+    /// The counter of a session that begins, in its place.
+    pub(super) fn new(place: Option<Place<IpAddr>>) -> Self {
         Self {
             _place: place,
-            attachments: Mutex::new(Attachments::new(message)),
             ..Self::default()
         }
     }
 
-    /// Notes a message that socketioxide is about to get.
-    pub(super) fn note_message(self: &Arc<Self>, received: &Received<'_>) {
-        if !Attachments::concern(received) {
-            return;
-        }
-        if !self.was_let_in.load(Ordering::Acquire) {
-            // Nobody can have sent it to the namespace, and socketioxide would keep it until the time to enter is over,
-            // also if the session ends.
-            self.close();
-            return;
-        }
-        let counter = Arc::downgrade(self);
-        let give_up = move || {
-            if let Some(counter) = counter.upgrade() {
-                counter.close();
-            }
+    /// Whether a packet is one that a rate counts.
+    pub(super) fn is_counted(&self, message: &Received<'_>) -> bool {
+        let is_event = if message.is_text {
+            matches!(message.start, [b'4', b'2' | b'5', ..])
+        } else {
+            self.speaks_msgpack()
         };
-        self.attachments.lock().received(received, || give_up);
+        is_event && self.is_in_namespace()
+    }
+
+    /// Whether the client reads and writes MessagePack.
+    pub(super) fn speaks_msgpack(&self) -> bool {
+        self.is_msgpack.get() == Some(&true)
     }
 
     /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs
@@ -186,9 +179,15 @@ impl PacketCounter {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Notes that the client is let into the namespace: from now on it may send attachments.
-    pub(super) fn let_in(&self) {
-        self.was_let_in.store(true, Ordering::Release);
+    /// Notes that the client is let into the namespace, or has left it. One that the server has turned out is not noted: what
+    /// it still sends ends its session.
+    pub(super) fn set_in_namespace(&self, is_in: bool) {
+        self.is_in_namespace.store(is_in, Ordering::Release);
+    }
+
+    /// Whether socketioxide takes what the client sends to the namespace: it ends the session of one that is not in it.
+    pub(super) fn is_in_namespace(&self) -> bool {
+        self.is_in_namespace.load(Ordering::Acquire)
     }
 
     /// The next answer to CONNECT carries this id.
@@ -221,17 +220,8 @@ impl PacketCounter {
 
 impl Messages for Arc<PacketCounter> {
     fn received(&mut self, message: &Received<'_>) -> bool {
-        // What comes before a session has changed to this WebSocket is none of its messages.
-        if !self.upgrade.is_probing() {
-            self.note_message(message);
-        }
-        is_no_event(message)
+        !self.is_counted(message)
     }
-}
-
-/// Whether a packet is none that a rate counts.
-pub(super) fn is_no_event(message: &Received<'_>) -> bool {
-    message.is_text && !matches!(message.start, [b'4', b'2' | b'5', ..])
 }
 
 /// A poll that waits for its answer.

@@ -4,7 +4,7 @@
 //! The packets are told apart here, once the body is whole, in one pass. What is wrong with a body breaks it off, and
 //! engineioxide ends the session; it never sees packets of version 3 whose lengths are wrong, of which some make it spin.
 //! There are so many packets in a request and no more: socketioxide starts a task for each. Those that it could not read are
-//! replaced ([`packet_check`]).
+//! replaced or left out ([`packet_check`]).
 
 use std::io;
 use std::sync::Arc;
@@ -19,8 +19,9 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use super::frames::{MAX_DIGITS, length, utf16};
-use super::packet_check;
-use super::packet_counter::{PacketCounter, is_no_event};
+use super::msgpack;
+use super::packet_check::{Fate, fate};
+use super::packet_counter::PacketCounter;
 use crate::transport::flow::Received;
 
 /// Packets in one request: more than an inbox takes.
@@ -58,7 +59,7 @@ pub(super) async fn by_packets(
             return Ok(Body::from(whole));
         }
         encoding.check(&whole)?;
-        let packets = Packets::new(encoding, whole, Arc::clone(counter));
+        let packets = Packets::new(encoding, whole, Arc::clone(counter), most);
         Ok(Body::from_stream(packets.paced(longest_delay)))
     });
     let body =
@@ -226,10 +227,12 @@ struct Packets {
     /// What comes after the length that was handed on last.
     body: Option<Bytes>,
     counter: Arc<PacketCounter>,
+    /// Bytes that a packet may have.
+    most: usize,
 }
 
 impl Packets {
-    fn new(encoding: Encoding, rest: Bytes, counter: Arc<PacketCounter>) -> Self {
+    fn new(encoding: Encoding, rest: Bytes, counter: Arc<PacketCounter>, most: usize) -> Self {
         Self {
             rest,
             encoding,
@@ -237,6 +240,31 @@ impl Packets {
             uneventful: 0,
             body: None,
             counter,
+            most,
+        }
+    }
+
+    /// The packet that engineioxide gets, if any.
+    fn checked(&mut self, packet: Packet) -> Option<Packet> {
+        let received = Received {
+            is_text: packet.is_text,
+            start: &packet.whole[packet.start..],
+            length: packet.whole.len(),
+        };
+        if !self.counter.is_counted(&received) {
+            self.count_uneventful();
+        }
+        let packet = if packet.is_text {
+            packet
+        } else {
+            let bytes = msgpack::bytes(self.encoding.message(&packet))?;
+            let text = msgpack::read(&bytes, &self.counter.is_msgpack, self.most)?;
+            self.encoding.packet(&text)
+        };
+        match fate(self.encoding.message(&packet), &self.counter) {
+            Fate::Pass => Some(packet),
+            Fate::Replace(text) => Some(self.encoding.packet(&text)),
+            Fate::Drop => None,
         }
     }
 
@@ -267,33 +295,24 @@ impl Iterator for Packets {
         if let Some(body) = self.body.take() {
             return Some(Ok(body));
         }
-        let mut packet = match self.encoding.next(&mut self.rest) {
-            Ok(packet) => packet?,
-            Err(error) => return Some(Err(error)),
-        };
-        self.count += 1;
-        if self.count > MAX_PACKETS {
-            return Some(Err(invalid("too many packets")));
+        loop {
+            let packet = match self.encoding.next(&mut self.rest) {
+                Ok(packet) => packet?,
+                Err(error) => return Some(Err(error)),
+            };
+            self.count += 1;
+            if self.count > MAX_PACKETS {
+                return Some(Err(invalid("too many packets")));
+            }
+            let Some(mut packet) = self.checked(packet) else {
+                continue;
+            };
+            if self.encoding == Encoding::Bytes {
+                // Between the two engineioxide asks for more: with the next packet, packets would pile up there.
+                self.body = Some(packet.whole.split_off(packet.start));
+            }
+            return Some(Ok(packet.whole));
         }
-        if packet.is_text
-            && let Some(replacement) = packet_check::replacement(self.encoding.message(&packet))
-        {
-            packet = self.encoding.packet(&replacement);
-        }
-        let received = Received {
-            is_text: packet.is_text,
-            start: &packet.whole[packet.start..],
-            length: packet.whole.len(),
-        };
-        self.counter.note_message(&received);
-        if is_no_event(&received) {
-            self.count_uneventful();
-        }
-        if self.encoding == Encoding::Bytes {
-            // Between the two engineioxide asks for more: with the next packet, packets would pile up there.
-            self.body = Some(packet.whole.split_off(packet.start));
-        }
-        Some(Ok(packet.whole))
     }
 }
 

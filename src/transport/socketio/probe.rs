@@ -14,6 +14,8 @@ use super::upgrade_attempt::Attempt;
 
 const PING: &[u8] = b"2probe";
 const UPGRADE: &[u8] = b"5";
+/// Packets that mean nothing yet: heartbeats, and a packet without a meaning.
+const MEANINGLESS: [&[u8]; 3] = [b"2", b"3", b"6"];
 /// `2probe` and `5`, as a client's frames, under a mask that changes nothing.
 pub(super) const ASKED: &[u8] = b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005";
 /// `3probe`, as a frame.
@@ -49,9 +51,9 @@ where
                     stream.flush().await?;
                     attempt.probed();
                 }
-                OpCode::Data(Data::Text) if payload == UPGRADE && attempt.is_probed() => {
-                    return Ok(bytes.freeze());
-                }
+                // Small devices say so without asking first.
+                OpCode::Data(Data::Text) if payload == UPGRADE => return Ok(bytes.freeze()),
+                OpCode::Data(Data::Text) if MEANINGLESS.contains(&&payload[..]) => {}
                 OpCode::Control(Control::Ping) => {
                     let length = u8::try_from(payload.len()).map_err(io::Error::other)?;
                     stream.write_all(&[0x8a, length]).await?;

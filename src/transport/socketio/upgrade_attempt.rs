@@ -19,10 +19,6 @@ impl Attempt {
         self.0.upgrade.set_probed();
     }
 
-    pub(super) fn is_probed(&self) -> bool {
-        self.0.upgrade.is_probed()
-    }
-
     /// The session is on the WebSocket from now on.
     pub(super) fn succeed(self) {
         self.0.upgrade.set_done();
@@ -54,7 +50,7 @@ mod tests {
         first.probed();
         drop(first);
         let second = Attempt::begin(&counter).unwrap();
-        assert!(!second.is_probed());
+        assert!(!counter.upgrade.is_probed());
         second.succeed();
         assert!(Attempt::begin(&counter).is_none());
     }

@@ -31,11 +31,6 @@ pub(super) struct UpgradeState {
 }
 
 impl UpgradeState {
-    /// Whether a WebSocket is there that the session has not changed to.
-    pub(super) fn is_probing(&self) -> bool {
-        matches!(self.state.load(Ordering::Acquire), OPEN | PROBED)
-    }
-
     /// Whether an attempt begins: there is no other, and none has succeeded.
     pub(super) fn begin(&self) -> bool {
         let begun = self

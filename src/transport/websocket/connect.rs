@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::Request;
-use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -21,6 +20,7 @@ use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
 use crate::transport::credential::{Credential, Heads};
 use crate::transport::problem::refuse_connection;
+use crate::transport::upgrade::Handshake;
 use crate::transport::{http_caller, upgrade};
 
 /// Where requests come in. Cheap to clone.
@@ -37,9 +37,9 @@ pub(super) struct Connector {
 impl Connector {
     /// Serves a request to go on as a WebSocket.
     pub(super) async fn serve(self, format: Format, request: Request) -> Response {
-        match upgrade::key(&request) {
-            Ok(key) => {
-                let accepted = self.accept(format, request, &key).await;
+        match upgrade::handshake(&request) {
+            Ok(handshake) => {
+                let accepted = self.accept(format, request, handshake).await;
                 accepted.unwrap_or_else(refuse_connection)
             }
             Err(refusal) => refusal.into_response(),
@@ -50,7 +50,7 @@ impl Connector {
         self,
         format: Format,
         mut request: Request,
-        key: &HeaderValue,
+        handshake: Handshake,
     ) -> Result<Response, Reply> {
         let client = admission::client(&request);
         self.admission.check_origin(request.headers(), client)?;
@@ -79,7 +79,7 @@ impl Connector {
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
             }
         });
-        Ok(upgrade::accepted(key))
+        Ok(upgrade::accepted(handshake))
     }
 
     /// Takes a client in, and greets it.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{CREATE, MALFORMED, TOO_LARGE, answers, assert_refused};
+use super::{
+    CREATE, MALFORMED, NO_PACKETS, TOO_LARGE, answers, assert_refused, assert_survived, strange,
+};
 use crate::support::http;
 use crate::support::server::Server;
 
@@ -134,5 +136,35 @@ async fn a_malformed_packet_in_a_body_takes_its_attachments_with_it() {
             (answers[1].0, &answers[1].1["ok"]),
             (Some(2), &Value::Bool(true))
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_without_a_meaning_in_a_body_end_nothing() {
+    let server = Server::start("sqlite::memory:").await;
+    for version in [3, 4] {
+        let session = Session::enter(&server, version).await;
+        let strange = strange();
+        let mut packets: Vec<_> = strange.iter().map(String::as_str).collect();
+        if version == 4 {
+            packets.insert(3, "");
+        }
+        session.post(&packets).await;
+        let answers = session.answers(NO_PACKETS.len() + 2).await;
+        assert_survived(&answers);
+        // Outside of the namespace, and in it again. socketioxide ignores a CONNECT while it still ends the old stay, so one
+        // may be needed for each poll.
+        let create = format!("423{CREATE}");
+        session.post(&["41", &create]).await;
+        let mut said = Vec::new();
+        while !said.iter().any(|packet: &String| packet.starts_with("40")) {
+            session.post(&["40"]).await;
+            let poll = tokio::time::timeout(Duration::from_secs(1), session.poll());
+            said.extend(poll.await.unwrap_or_default());
+        }
+        session.post(&[&create]).await;
+        let answers = session.answers(1).await;
+        let created = 2 * (version - 2);
+        assert_eq!(answers[0].1["seq"], created, "{answers:?}");
     }
 }

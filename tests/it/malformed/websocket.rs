@@ -9,7 +9,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::{CREATE, MALFORMED, TOO_LARGE, answer, assert_refused};
+use super::{
+    CREATE, MALFORMED, NO_PACKETS, TOO_LARGE, answer, assert_refused, assert_survived, strange,
+};
 use crate::support::client::{Stream, next_text, open};
 use crate::support::http;
 use crate::support::server::Server;
@@ -159,6 +161,55 @@ async fn a_malformed_packet_takes_its_attachments_with_it() {
         let (ack, refusal) = next_answer(&mut stream).await;
         assert_eq!(ack, Some(3));
         assert_refused(&refusal, "attachments", "45-");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packets_without_a_meaning_end_nothing() {
+    let server = Server::start("sqlite::memory:").await;
+    for version in [3, 4] {
+        let mut stream = entered(&server, version).await;
+        for packet in strange() {
+            send(&mut stream, &packet).await;
+            // Nobody has announced it.
+            stream.send(Message::binary(vec![4, 1, 2])).await.unwrap();
+        }
+        let mut answers = Vec::new();
+        while answers.len() < NO_PACKETS.len() + 2 {
+            answers.push(next_answer(&mut stream).await);
+        }
+        assert_survived(&answers);
+    }
+}
+
+/// What is sent to the namespace without being in it has no effect, and the client can still enter.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_outside_of_the_namespace_end_nothing() {
+    let server = Server::start("sqlite::memory:").await;
+    let mut stream = open(&server.address).await;
+    let outside = [
+        format!("427{CREATE}"),
+        format!("451-7{CREATE}"),
+        "427[".to_owned(),
+        "47".to_owned(),
+        "41".to_owned(),
+    ];
+    for round in 1..=3 {
+        for packet in &outside {
+            send(&mut stream, packet).await;
+        }
+        // socketioxide ignores a CONNECT while it still ends the stay before.
+        let mut is_in = false;
+        while !is_in {
+            send(&mut stream, "40").await;
+            let entered = async { while !next_text(&mut stream).await.starts_with("40") {} };
+            let entered = tokio::time::timeout(Duration::from_secs(1), entered).await;
+            is_in = entered.is_ok();
+        }
+        send(&mut stream, &format!("42{round}{CREATE}")).await;
+        let (ack, done) = next_answer(&mut stream).await;
+        assert_eq!((ack, &done["seq"]), (Some(round), &round.into()), "{done}");
+        send(&mut stream, "41").await;
     }
 }
 

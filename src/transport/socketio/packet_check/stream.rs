@@ -1,8 +1,10 @@
-//! The stream that engineioxide reads a WebSocket from, in which packets that socketioxide cannot read are replaced.
+//! The stream that engineioxide reads a WebSocket from, in which packets that the libraries cannot read are replaced or left
+//! out.
 //!
-//! A frame that was read whole is checked where it lies. A text that is not whole yet is held back until it is, and passed on
-//! as one frame; control frames do not wait for it. What is longer than a message may be, and what is wrong with the frames,
-//! passes as it is: the library that reads it ends the connection.
+//! A text that was read whole in one frame is checked where it lies. A message that is not whole yet is held back until it is,
+//! and passed on as one frame; control frames do not wait for it. Bytes are translated from MessagePack or left out, as
+//! attachments. What is longer than a message may be, and what is wrong with the frames, passes as it is: the library that
+//! reads it ends the connection.
 
 use std::io::{self, Cursor};
 use std::pin::Pin;
@@ -14,14 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::replacement;
-use crate::transport::socketio::packet_counter::PacketCounter;
+use super::{Fate, PacketCounter, fate};
+use crate::transport::socketio::msgpack;
 
 /// The longest header of a frame: two bytes, the length and the mask.
 const MAX_HEADER: usize = 14;
 /// Time between two heartbeats for a client.
 const BETWEEN_HEARTBEATS: Duration = Duration::from_millis(100);
-/// By how many bytes the room for a text grows at least.
+/// By how many bytes the room for a message grows at least.
 const ROOM: usize = 1024;
 
 /// A WebSocket of which socketioxide can read every packet.
@@ -57,21 +59,26 @@ impl Heartbeat {
 
 impl<S> Checked<S> {
     /// Wraps a stream that begins with a frame. Messages have up to `max_message` bytes.
-    pub(in super::super) fn new(stream: S, max_message: usize) -> Self {
+    pub(in super::super) fn new(
+        stream: S,
+        counter: Arc<PacketCounter>,
+        max_message: usize,
+    ) -> Self {
         Self {
             stream,
-            frames: Frames::new(max_message),
+            frames: Frames::new(counter, max_message),
         }
     }
 
+    /// These frames come before what is read, and are not checked.
+    pub(in super::super) fn begin_with(&mut self, frames: &[u8]) {
+        self.frames.ready.add(frames);
+    }
+
     /// Puts `packet` between what is read for as long as the counter holds the client back.
-    pub(in super::super) fn vouched_for(
-        mut self,
-        counter: Arc<PacketCounter>,
-        packet: &'static str,
-    ) -> Self {
+    pub(in super::super) fn vouched_for(mut self, packet: &'static str) -> Self {
         self.frames.heartbeat = Some(Heartbeat {
-            counter,
+            counter: Arc::clone(&self.frames.counter),
             packet,
             sent: None,
         });
@@ -87,16 +94,17 @@ impl<S> Checked<S> {
 /// The frames of a client, and what is held back of them.
 #[derive(Debug)]
 struct Frames {
+    counter: Arc<PacketCounter>,
     max_message: usize,
     /// Bytes that pass before the next header.
     passing: u64,
     header: [u8; MAX_HEADER],
     /// Bytes of the header that are there.
     seen: usize,
-    /// The frame of the text that is being received.
+    /// The frame of the message that is being received.
     frame: Option<Frame>,
-    /// The text that has begun and not ended.
-    text: Option<Text>,
+    /// The message that has begun and not ended.
+    message: Option<Message>,
     ready: Ready,
     heartbeat: Option<Heartbeat>,
 }
@@ -114,7 +122,7 @@ struct Frame {
 /// What becomes of a frame.
 enum Step {
     Pass,
-    /// It belongs to a text.
+    /// It belongs to a message.
     Hold(Frame),
     /// It passes, and so does everything that belongs to the same message.
     LetGo,
@@ -123,14 +131,15 @@ enum Step {
 }
 
 impl Frames {
-    fn new(max_message: usize) -> Self {
+    fn new(counter: Arc<PacketCounter>, max_message: usize) -> Self {
         Self {
+            counter,
             max_message,
             passing: 0,
             header: [0; MAX_HEADER],
             seen: 0,
             frame: None,
-            text: None,
+            message: None,
             ready: Ready::default(),
             heartbeat: None,
         }
@@ -139,9 +148,9 @@ impl Frames {
     /// Puts a heartbeat between two messages, if it is time for one.
     fn beat(&mut self) {
         let is_between =
-            self.passing == 0 && self.seen == 0 && self.frame.is_none() && self.text.is_none();
+            self.passing == 0 && self.seen == 0 && self.frame.is_none() && self.message.is_none();
         if is_between && let Some(packet) = self.heartbeat.as_mut().and_then(Heartbeat::due) {
-            self.ready.add_frame(true, Text::of(packet.as_bytes()));
+            self.ready.add_frame(true, Message::text(packet));
         }
     }
 
@@ -151,10 +160,10 @@ impl Frames {
         let Some(mask) = header.mask.filter(|_| is_plain) else {
             return Step::GiveUp;
         };
-        let held = self.text.as_ref().map(Text::len);
+        let held = self.message.as_ref().map(Message::len);
         let held = match (header.opcode, held) {
             (OpCode::Data(Data::Continue), Some(held)) => held,
-            (OpCode::Data(Data::Text), None) => 0,
+            (OpCode::Data(Data::Text | Data::Binary), None) => 0,
             (OpCode::Data(Data::Text | Data::Binary), Some(_)) => return Step::GiveUp,
             _ => return Step::Pass,
         };
@@ -174,7 +183,7 @@ impl Frames {
         loop {
             at += self.pass(&bytes[at..]);
             let rest = &mut bytes[at..];
-            if rest.is_empty() || self.seen > 0 || self.text.is_some() {
+            if rest.is_empty() || self.seen > 0 || self.message.is_some() {
                 return at;
             }
             let mut cursor = Cursor::new(&*rest);
@@ -184,10 +193,12 @@ impl Frames {
             let start = usize::try_from(cursor.position()).unwrap_or(usize::MAX);
             match self.step(&header, length) {
                 Step::Pass | Step::LetGo => self.passing = length.saturating_add(start as u64),
-                Step::Hold(frame) if frame.is_last && frame.rest <= rest.len() - start => {
+                Step::Hold(frame)
+                    if is_text(&header) && frame.is_last && frame.rest <= rest.len() - start =>
+                {
                     let payload = &mut rest[start..start + frame.rest];
                     apply(frame.mask, payload);
-                    if replacement(payload).is_some() {
+                    if fate(payload, &self.counter) != Fate::Pass {
                         apply(frame.mask, payload);
                         return at;
                     }
@@ -228,22 +239,22 @@ impl Frames {
     /// Begins a frame if its header is whole.
     fn begin(&mut self) {
         let header = &self.header[..self.seen];
-        let (step, length) = match FrameHeader::parse(&mut Cursor::new(header)) {
+        let (step, length, is_text) = match FrameHeader::parse(&mut Cursor::new(header)) {
             Ok(None) => return,
-            Ok(Some((header, length))) => (self.step(&header, length), length),
-            Err(_) => (Step::GiveUp, 0),
+            Ok(Some((header, length))) => (self.step(&header, length), length, is_text(&header)),
+            Err(_) => (Step::GiveUp, 0, false),
         };
         if let Step::Hold(frame) = step {
-            self.text.get_or_insert_default();
+            self.message.get_or_insert_with(|| Message::new(is_text));
             self.frame = Some(frame);
             self.seen = 0;
             self.hold(&[]);
             return;
         }
         if !matches!(step, Step::Pass)
-            && let Some(text) = self.text.take()
+            && let Some(message) = self.message.take()
         {
-            self.ready.add_frame(false, text);
+            self.ready.add_frame(false, message);
         }
         self.ready.add(&self.header[..self.seen]);
         self.seen = 0;
@@ -255,46 +266,63 @@ impl Frames {
 
     /// Holds back what belongs to the frame; what comes after that.
     fn hold<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (Some(frame), Some(text)) = (&mut self.frame, &mut self.text) else {
+        let (Some(frame), Some(message)) = (&mut self.frame, &mut self.message) else {
             return bytes;
         };
         let (payload, after) = bytes.split_at(frame.rest.min(bytes.len()));
-        text.add(payload, frame);
+        message.add(payload, frame);
         if frame.rest == 0 {
             let is_last = frame.is_last;
             self.frame = None;
-            if is_last && let Some(text) = self.text.take() {
-                self.finish(text);
+            if is_last && let Some(message) = self.message.take() {
+                self.finish(message);
             }
         }
         after
     }
 
-    /// Passes a whole text on, or what replaces it.
-    fn finish(&mut self, text: Text) {
-        let text = match replacement(text.payload()) {
-            Some(replacement) => Text::of(replacement.as_bytes()),
-            None => text,
-        };
-        self.ready.add_frame(true, text);
+    /// Passes a whole message on, or what replaces it.
+    fn finish(&mut self, mut message: Message) {
+        if !message.is_text {
+            match msgpack::read(
+                message.payload(),
+                &self.counter.is_msgpack,
+                self.max_message,
+            ) {
+                Some(text) => message = Message::text(&text),
+                None => return self.beat(),
+            }
+        }
+        match fate(message.payload(), &self.counter) {
+            Fate::Pass => self.ready.add_frame(true, message),
+            Fate::Replace(text) => self.ready.add_frame(true, Message::text(&text)),
+            Fate::Drop => {}
+        }
         self.beat();
     }
 }
 
-/// A text, with room for a header before it.
-#[derive(Debug)]
-struct Text(Vec<u8>);
-
-impl Default for Text {
-    fn default() -> Self {
-        Self(vec![0; MAX_HEADER])
-    }
+fn is_text(header: &FrameHeader) -> bool {
+    header.opcode == OpCode::Data(Data::Text)
 }
 
-impl Text {
-    fn of(payload: &[u8]) -> Self {
-        let mut text = Self::default();
-        text.0.extend_from_slice(payload);
+/// A message.
+#[derive(Debug)]
+struct Message {
+    is_text: bool,
+    /// The payload, with room for a header before it.
+    bytes: Vec<u8>,
+}
+
+impl Message {
+    fn new(is_text: bool) -> Self {
+        let bytes = vec![0; MAX_HEADER];
+        Self { is_text, bytes }
+    }
+
+    fn text(payload: &str) -> Self {
+        let mut text = Self::new(true);
+        text.bytes.extend_from_slice(payload.as_bytes());
         text
     }
 
@@ -303,20 +331,21 @@ impl Text {
     }
 
     fn payload(&self) -> &[u8] {
-        &self.0[MAX_HEADER..]
+        &self.bytes[MAX_HEADER..]
     }
 
     /// Takes more of the payload of a frame.
     fn add(&mut self, payload: &[u8], frame: &mut Frame) {
-        if self.0.capacity() - self.0.len() < payload.len() {
-            // Doubled, but not beyond the end of the text if that is known.
-            let more = self.0.len().max(ROOM);
+        let bytes = &mut self.bytes;
+        if bytes.capacity() - bytes.len() < payload.len() {
+            // Doubled, but not beyond the end of the message if that is known.
+            let more = bytes.len().max(ROOM);
             let end = if frame.is_last { frame.rest } else { more };
-            self.0.reserve_exact(more.min(end).max(payload.len()));
+            bytes.reserve_exact(more.min(end).max(payload.len()));
         }
-        let start = self.0.len();
-        self.0.extend_from_slice(payload);
-        apply(frame.mask, &mut self.0[start..]);
+        let start = bytes.len();
+        bytes.extend_from_slice(payload);
+        apply(frame.mask, &mut bytes[start..]);
         let turned = payload.len() % frame.mask.len();
         frame.mask.rotate_left(turned);
         frame.rest -= payload.len();
@@ -326,17 +355,21 @@ impl Text {
     fn frame(mut self, is_final: bool) -> (Vec<u8>, usize) {
         let header = FrameHeader {
             is_final,
-            opcode: OpCode::Data(Data::Text),
+            opcode: OpCode::Data(if self.is_text {
+                Data::Text
+            } else {
+                Data::Binary
+            }),
             mask: Some([0; 4]),
             ..FrameHeader::default()
         };
         let length = self.len() as u64;
         let start = MAX_HEADER - header.len(length);
-        let mut room = &mut self.0[start..MAX_HEADER];
+        let mut room = &mut self.bytes[start..MAX_HEADER];
         header
             .format(length, &mut room)
             .expect("there is room for the longest header");
-        (self.0, start)
+        (self.bytes, start)
     }
 }
 
@@ -364,9 +397,9 @@ impl Ready {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Adds a text, or with more to follow the beginning of one.
-    fn add_frame(&mut self, is_final: bool, text: Text) {
-        let (frame, start) = text.frame(is_final);
+    /// Adds a message, or with more to follow the beginning of one.
+    fn add_frame(&mut self, is_final: bool, message: Message) {
+        let (frame, start) = message.frame(is_final);
         if self.bytes.is_empty() {
             (self.bytes, self.read) = (frame, start);
         } else {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use socketioxide_core::Str;
 use socketioxide_core::packet::PacketData;
-use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
+use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
 use socketioxide_parser_common::CommonParser;
 
 use super::*;
@@ -25,24 +25,16 @@ enum Read {
     Ended,
 }
 
-/// Reads a message as socketioxide does, with as many attachments as it waits for.
+/// Reads a message as socketioxide does. It is to wait for no attachments.
 fn read(message: &str) -> Read {
     try_read(message).unwrap_or(Read::Ended)
 }
 
 fn try_read(message: &str) -> Option<Read> {
-    let config = ParseConfig {
-        max_incoming_binaries: MAX_ATTACHMENTS,
-        ..ParseConfig::default()
-    };
-    let state = ParserState::default();
+    let (config, state) = (ParseConfig::default(), ParserState::default());
     let text = Str::from(message.strip_prefix('4')?.to_owned());
-    let mut packet = CommonParser.decode_str(&config, &state, text);
-    while let Err(ParseError::NeedsMoreBinaryData) = packet {
-        packet = CommonParser.decode_bin(&config, &state, bytes::Bytes::from_static(b"x"));
-    }
-    let packet = packet.ok()?;
-    let (PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack)) = packet.inner else {
+    let packet = CommonParser.decode_str(&config, &state, text).ok()?;
+    let PacketData::Event(value, ack) = packet.inner else {
         return Some(Read::NoEvent);
     };
     Some(Read::Event(Event {
@@ -51,6 +43,22 @@ fn try_read(message: &str) -> Option<Read> {
         ack,
         text: value.as_str().expect("a text").to_string(),
     }))
+}
+
+/// What becomes of a packet of a client that is in the namespace.
+fn fate_inside(packet: &[u8]) -> Fate {
+    let counter = PacketCounter::default();
+    counter.set_in_namespace(true);
+    fate(packet, &counter)
+}
+
+/// What takes the place of a packet; `None` if it passes.
+fn replacement(packet: &[u8]) -> Option<String> {
+    match fate_inside(packet) {
+        Fate::Pass => None,
+        Fate::Replace(text) => Some(text),
+        Fate::Drop => panic!("it is dropped: {}", String::from_utf8_lossy(packet)),
+    }
 }
 
 fn event(message: &str) -> Event {
@@ -80,43 +88,88 @@ fn packets_that_can_be_read_pass() {
     for message in [
         r#"42["a"]"#,
         r#"420["a",{"b":[1,2.5e-3,"\u00e9\ud800"]}]"#,
-        r#"42/admin,7["a"]"#,
-        "42/admin,9223372036854775807[ \"a\" , null ] \n",
+        "42/,7[\"a\"]",
+        "429223372036854775807[ \"a\" , null ] \n",
         "42 [\"a\"]",
-        r#"451-3["a",{"_placeholder":true,"num":0}]"#,
-        r#"450-["a"]"#,
-        "430[]",
-        "430[1,",
-        r#"461-0[{"_placeholder":true,"num":0}]"#,
+        r#"42["a",{"_placeholder":true,"num":0}]"#,
         "40",
         "40{",
+        "40/admin,{}",
         "41",
+        "41/",
+        "1",
         "2",
-        "2probe",
-        "",
+        "3",
+        // It ends the session.
+        "7",
+        "nonsense",
     ] {
-        assert_eq!(replacement(message.as_bytes()), None, "{message}");
+        assert_eq!(fate_inside(message.as_bytes()), Fate::Pass, "{message}");
     }
     let deep = format!("42[\"a\",{}{}]", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(replacement(deep.as_bytes()), None);
+    assert_eq!(fate_inside(deep.as_bytes()), Fate::Pass);
 }
 
-/// They end the session, as in Node.
 #[test]
-fn messages_that_are_no_events_pass() {
-    let long_namespace = format!("42/{},[", "x".repeat(300));
+fn packets_that_ask_for_nothing_are_left_out() {
+    let long_namespace = format!("42/{},[\"a\"]", "x".repeat(300));
     for message in [
-        "4",
-        "47",
-        "4x",
-        "44{}",
-        "451001-[\"a\"]",
-        "46x[]",
+        "",
+        "0{}",
+        "2probe",
+        "3probe",
+        "5",
+        "6",
+        "bAQID",
+        "42/admin,1[\"a\"]",
+        "42/admin,1[",
+        "451-/admin,1[\"a\"]",
+        "41/admin",
+        "41/admin,",
         &long_namespace,
+        "43",
+        "430[]",
+        "43[\"x\"]",
+        "439223372036854775808[]",
+        "461-0[{}]",
+        "46x",
     ] {
-        assert_eq!(replacement(message.as_bytes()), None, "{message}");
+        assert_eq!(fate_inside(message.as_bytes()), Fate::Drop, "{message}");
     }
-    assert_eq!(replacement(b"42[\xff"), None);
+}
+
+#[test]
+fn who_is_not_in_the_namespace_can_only_enter_it() {
+    let counter = PacketCounter::default();
+    for message in ["42[\"a\"]", "421[]", "451-[\"a\"]", "41", "47", "430[]"] {
+        assert_eq!(fate(message.as_bytes(), &counter), Fate::Drop, "{message}");
+    }
+    assert_eq!(fate(b"40", &counter), Fate::Pass);
+    counter.set_in_namespace(true);
+    assert_eq!(fate(b"42[\"a\"]", &counter), Fate::Pass);
+    assert_eq!(fate(b"41", &counter), Fate::Pass);
+    assert_eq!(fate(b"42[\"a\"]", &counter), Fate::Drop);
+}
+
+#[test]
+fn a_message_that_is_no_packet_is_refused() {
+    for message in ["4", "44{}", "47", "4x", "4é"] {
+        let (event, malformed) = malformed(message);
+        assert_eq!(
+            (event.ack, &*malformed.field),
+            (None, "packet"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    let stand_in = replacement(b"427[\"a\",\"\xff\"]").unwrap();
+    let expected = format!("427[\"{MALFORMED}\",\"a\",\"payload\",\"must be UTF-8\",");
+    assert!(stand_in.starts_with(&expected), "{stand_in}");
+    let entering = replacement(b"40{\"a\":\"\xff\"}").unwrap();
+    assert_eq!(entering, "40{\"a\":\"\u{fffd}\"}");
 }
 
 #[test]
@@ -174,18 +227,14 @@ fn a_malformed_event_is_replaced_by_one_that_says_what_is_wrong() {
     }
 }
 
+/// They are refused for their placeholders, before the attachments come.
 #[test]
-fn a_stand_in_keeps_namespace_and_attachments() {
-    for (message, start) in [
-        ("42/admin,7[", "42/admin,7["),
-        ("42/admin", "42/admin,["),
-        ("42/", "42/,["),
-        ("4512-/é,7[", "4512-/é,7["),
-        ("45-/admin,7[", "42/admin,7["),
-    ] {
-        let stand_in = replacement(message.as_bytes()).unwrap();
-        let expected = format!("{start}\"{MALFORMED}\",");
-        assert!(stand_in.starts_with(&expected), "{message}: {stand_in}");
+fn an_event_with_attachments_does_not_wait_for_them() {
+    let placeholder = r#"["a",{"_placeholder":true,"num":0}]"#;
+    for count in ["0", "1", "1001", "18446744073709551615"] {
+        let message = format!("45{count}-3{placeholder}");
+        let expected = format!("423{placeholder}");
+        assert_eq!(replacement(message.as_bytes()), Some(expected), "{message}");
     }
 }
 
@@ -200,34 +249,13 @@ fn an_event_whose_meaning_is_clear_is_written_anew() {
         ),
         (
             r#"451-1["\u00e9",{"_placeholder":true,"num":0}]"#,
-            r#"451-1["é",{"_placeholder":true,"num":0}]"#,
+            r#"421["é",{"_placeholder":true,"num":0}]"#,
         ),
         ("421 \t[\"a\",1]", "421[\"a\",1]"),
-        ("42/admin,1 [ \"a\"]", "42/admin,1[\"a\"]"),
+        ("42/,1 [ \"a\"]", "421[\"a\"]"),
     ] {
         assert_eq!(replacement(message.as_bytes()).as_deref(), Some(expected));
         event(expected);
-    }
-}
-
-#[test]
-fn an_answer_without_a_readable_ack_id_is_one_that_nobody_has_asked_for() {
-    for message in [
-        "43",
-        "43[]",
-        "43[\"x\"]",
-        "43{",
-        "439223372036854775808[]",
-        "432",
-        "461-[{}]",
-        "43/a",
-    ] {
-        let replacement = replacement(message.as_bytes()).unwrap();
-        assert!(
-            replacement.ends_with("9223372036854775807[]"),
-            "{replacement}"
-        );
-        assert_eq!(read(&replacement), Read::NoEvent, "{message}");
     }
 }
 
@@ -249,7 +277,7 @@ fn a_refusal_names_what_is_wrong() {
 fn a_replacement_is_small() {
     let long = "é".repeat(100_000);
     for message in [
-        format!("42/{},{}[\"{long}", &long[..250], i64::MAX),
+        format!("42/,{}[\"{long}", i64::MAX),
         format!("421[\"{long}\",]"),
         format!("42{}[\"{}\"]", "9".repeat(100_000), "\u{1}".repeat(1000)),
     ] {
@@ -264,8 +292,10 @@ fn what_passes_costs_no_memory() {
         "421[\"task:create\",{{\"a\":[{}1]}}]",
         "{\"b\":\"c\"},".repeat(100_000)
     );
-    let measured = measured(|| replacement(large.as_bytes()));
-    assert_eq!(measured.result, None);
+    let counter = PacketCounter::default();
+    counter.set_in_namespace(true);
+    let measured = measured(|| fate(large.as_bytes(), &counter));
+    assert_eq!(measured.result, Fate::Pass);
     // Which brackets are open.
     assert!(measured.held < 256, "{}", measured.held);
 }
@@ -313,33 +343,32 @@ const PARTS: [&str; 36] = [
 proptest! {
     #![proptest_config(budget())]
 
-    /// Whatever a client sends: an event that passes is read by socketioxide, with its ack id, and ends nothing; so is what
-    /// replaces it, and a client that wants an answer is told of one.
+    /// Whatever a client sends: what passes is read by socketioxide, with its ack id, and ends nothing; so is what replaces it,
+    /// and a client that wants an answer is told of one.
     #[test]
     fn any_event_is_read_or_replaced(start in prop::sample::select(vec!["42", "451-", "452-", "45", "42/admin,", "421", "", "43"]), rest in any_bytes(&PARTS)) {
         let message = format!("{start}{}", String::from_utf8_lossy(&rest));
-        let is_event = matches!(message.as_bytes(), [b'4', b'2' | b'5', ..]);
-        match replacement(message.as_bytes()) {
-            None if is_event => {
-                let Some(packet) = Packet::read(&message) else {
-                    // It announces too many attachments, or its namespace is too long.
-                    return Ok(());
-                };
-                let event = event(&message);
+        let packet = message.strip_prefix('4').and_then(Packet::read);
+        match fate_inside(message.as_bytes()) {
+            Fate::Pass if message.starts_with("42") => {
+                let (event, packet) = (event(&message), packet.unwrap());
                 prop_assert_eq!(event.ack.is_some(), !packet.ack.is_empty());
                 prop_assert_ne!(event.name, MALFORMED);
             }
-            None => {}
-            Some(replacement) if is_event => {
+            Fate::Pass => prop_assert!(!message.starts_with('4') || matches!(read(&message), Read::NoEvent)),
+            Fate::Replace(replacement) => {
                 let event = event(&replacement);
-                let packet = Packet::read(&message).unwrap();
-                prop_assert_eq!(event.ack, packet.ack.parse().ok());
+                let ack = packet.and_then(|packet| packet.ack.parse().ok());
+                prop_assert_eq!(event.ack, ack);
                 if event.name == MALFORMED {
                     let raw = RawValue::from_string(event.text).unwrap();
                     prop_assert!(Malformed::read(MALFORMED, Some(&raw)).is_some());
                 }
             }
-            Some(replacement) => prop_assert_eq!(read(&replacement), Read::NoEvent),
+            Fate::Drop => {
+                let is_answered = packet.is_some_and(|packet| packet.kind == Kind::Event && !packet.is_elsewhere);
+                prop_assert!(!is_answered, "{message}");
+            }
         }
     }
 

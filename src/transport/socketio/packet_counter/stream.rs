@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::PacketCounter;
+use crate::transport::flow::lengths;
 use crate::transport::socketio::frames::Frames;
-use crate::transport::socketio::pid;
+use crate::transport::socketio::{msgpack, pid};
 
 /// Bytes that are read before others have their turn. socketioxide starts a task for each packet, and of those that are
 /// no messages, such as CONNECT again and again, no limit sees any: who read on would have millions of tasks waiting.
@@ -29,6 +30,10 @@ pub(in super::super) struct Metered<S> {
     pause: Option<Pin<Box<Sleep>>>,
     /// Bytes that were read since others had their turn.
     eager: usize,
+    /// The frame that is translated, as far as it is there.
+    frame: Vec<u8>,
+    /// Events and acks that were translated and have not left.
+    translated: u64,
     /// What has been written already, and is written once more.
     answered: &'static [u8],
 }
@@ -48,6 +53,8 @@ impl<S> Metered<S> {
             completed: VecDeque::new(),
             pause: None,
             eager: 0,
+            frame: Vec::new(),
+            translated: 0,
             answered: &[],
         }
     }
@@ -105,6 +112,7 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
         }
         if self.completed.capacity() > 0 {
             self.completed = VecDeque::new();
+            self.counter.count(std::mem::take(&mut self.translated));
         }
         Poll::Ready(Ok(()))
     }
@@ -126,6 +134,47 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
             },
             Some((start, _)) => Step::Pass(start),
         }
+    }
+}
+
+impl<S> Metered<S> {
+    /// What to do with bytes for a client that speaks MessagePack: they are translated frame by frame.
+    fn translate(&mut self, buf: &[u8]) -> Step {
+        if let Some(to_boundary) = self.frames.to_boundary() {
+            return Step::Pass(to_boundary.min(buf.len()));
+        }
+        let mut rest = buf;
+        let end = loop {
+            if let Some((header, length)) = lengths(&self.frame) {
+                break header.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
+            }
+            let Some((byte, more)) = rest.split_first() else {
+                return Step::Taken(buf.len());
+            };
+            self.frame.push(*byte);
+            rest = more;
+        };
+        let missing = end - self.frame.len();
+        let (payload, rest) = rest.split_at(missing.min(rest.len()));
+        self.frame.extend_from_slice(payload);
+        if self.frame.len() == end {
+            let frame = std::mem::take(&mut self.frame);
+            let frame = self.complete(frame);
+            self.translated += Frames::default().follow(&frame);
+            self.completed.extend(msgpack::encode_frame(frame));
+        }
+        Step::Taken(buf.len() - rest.len())
+    }
+
+    /// The frame with its id, if it answers CONNECT.
+    fn complete(&self, frame: Vec<u8>) -> Vec<u8> {
+        if self.counter.lacks_pid()
+            && pid::find_frame(&frame).is_some()
+            && let Some(pid) = self.counter.take_pid()
+        {
+            return pid::complete_frame(&frame, &pid);
+        }
+        frame
     }
 }
 
@@ -189,7 +238,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
             return Poll::Ready(self.swallow(buf));
         }
         ready!(self.poll_completed(cx))?;
-        let step = if self.counter.lacks_pid() {
+        let step = if self.counter.speaks_msgpack() {
+            self.translate(buf)
+        } else if self.counter.lacks_pid() {
             self.next_step(buf)
         } else {
             Step::Pass(buf.len())

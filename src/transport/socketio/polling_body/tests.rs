@@ -83,13 +83,20 @@ proptest! {
 
 /// The packets that engineioxide gets of a body.
 fn handed_on(encoding: Encoding, body: &[u8]) -> Vec<Bytes> {
-    let packets = Packets::new(encoding, Bytes::copy_from_slice(body), Arc::default());
+    let counter = Arc::new(PacketCounter::default());
+    counter.set_in_namespace(true);
+    let packets = Packets::new(encoding, Bytes::copy_from_slice(body), counter, 1000);
     packets.collect::<io::Result<_>>().unwrap()
 }
 
 #[test]
 fn a_malformed_packet_is_replaced_and_its_neighbours_stay() {
-    let text = |packet: &str| packet_check::replacement(packet.as_bytes()).unwrap();
+    let counter = PacketCounter::default();
+    counter.set_in_namespace(true);
+    let text = |packet: &str| match fate(packet.as_bytes(), &counter) {
+        Fate::Replace(text) => text,
+        other => panic!("{other:?}"),
+    };
     let first = text("421[\"é\",{]");
     let last = text("42[]");
     let found = handed_on(
@@ -119,12 +126,15 @@ fn a_malformed_packet_is_replaced_and_its_neighbours_stay() {
         .bytes()
         .map(|digit| digit - b'0')
         .collect();
-    let expected = [
-        b"\0",
-        &digits[..],
-        b"\xff",
-        last.as_bytes(),
-        b"\0\x01\xff3\x01\x02\xff\x04x",
-    ];
+    let expected = [b"\0", &digits[..], b"\xff", last.as_bytes(), b"\0\x01\xff3"];
     assert_eq!(found.concat(), expected.concat());
+}
+
+#[test]
+fn packets_without_a_meaning_are_left_out() {
+    let body = "5\u{1e}\u{1e}42[\"a\"]\u{1e}2probe\u{1e}bAQID\u{1e}6";
+    let found = handed_on(Encoding::Separated, body.as_bytes());
+    assert_eq!(found.concat(), b"42[\"a\"]\x1e");
+    let found = handed_on(Encoding::Counted, b"1:55:b4AQI7:42[\"a\"]1:6");
+    assert_eq!(found.concat(), b"7:42[\"a\"]");
 }

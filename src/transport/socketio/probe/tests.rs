@@ -38,8 +38,11 @@ async fn a_probe_by_the_book_is_replayed_and_nothing_of_it_is_heard_twice() {
     };
     let (said, ()) = tokio::join!(wait(&mut server, &attempt), changing);
     attempt.succeed();
-    let mut stream = Checked::new(Metered::after(ANSWER, server, Arc::default()), 1000);
-    stream.read_already(ASKED);
+    let counter = Arc::new(PacketCounter::default());
+    counter.set_in_namespace(true);
+    let metered = Metered::after(ANSWER, server, Arc::clone(&counter));
+    let mut stream = Checked::new(metered, counter, 1000);
+    stream.begin_with(ASKED);
     stream.read_already(&said.unwrap());
     let mut engine = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
     assert_eq!(
@@ -57,11 +60,20 @@ async fn a_probe_by_the_book_is_replayed_and_nothing_of_it_is_heard_twice() {
 }
 
 #[tokio::test]
+async fn upgrade_without_a_probe_and_packets_without_a_meaning_are_taken() {
+    for packets in [&["5"][..], &["3", "6", "5"], &["2probe", "2", "6", "5"]] {
+        let (mut client, mut server, attempt) = ends().await;
+        for packet in packets {
+            client.send(Message::text(*packet)).await.unwrap();
+        }
+        wait(&mut server, &attempt).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_probe_that_goes_otherwise_fails() {
     for wrong in [
-        vec![Message::text("5")],
-        vec![Message::text("2")],
-        vec![Message::text("2probe"), Message::text("6")],
+        vec![Message::text("1")],
         vec![Message::text("2probe"), Message::binary("5")],
         vec![Message::text("2probe"), Message::text("42[\"x\"]")],
         vec![Message::text("x".repeat(200))],
