@@ -7,6 +7,8 @@
 mod arguments;
 mod body;
 mod build;
+mod completion;
+mod control;
 mod cursor;
 mod data_schema;
 mod error_code;

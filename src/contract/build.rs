@@ -4,34 +4,48 @@ use serde_json::Value;
 
 use super::Reply;
 use super::arguments::CommandArguments;
-use super::body::{Body, Wrappers, read_id};
-use super::field::{canonical, first};
+use super::body::{Body, OWN_VERSION, Wrappers, read_id};
+use super::completion::{self, check_done_statuses};
+use super::control::{
+    Control, Destination, Said, control, inside, is_wrapper, sounds_like_control,
+};
+use super::field::{self, PROJECT_ID, TEMPORARY_IDS, first};
 use super::names::Verb;
-use crate::domain::{Action, EntityId, Fields, Id, Kind, MoveTo, Place, ProjectId};
+use crate::domain::{
+    Action, EntityId, Fields, Id, Kind, Place, PlaceKey, ProjectId, ToColumn, Unsettled,
+};
 
 const STATUS: &str = "status";
+const POSITION: &str = "position";
+const COLUMN: &str = "columnId";
 const NEW_STATUS: [&str; 2] = ["newStatus", "new_status"];
 const OLD_STATUS: [&str; 2] = ["oldStatus", "old_status"];
-const BEFORE: [&str; 2] = ["beforeId", "before_id"];
-const AFTER: [&str; 2] = ["afterId", "after_id"];
-const POSITION: [&str; 8] = [
-    "position",
-    "newPosition",
-    "new_position",
-    "index",
-    "newIndex",
-    "new_index",
-    "toIndex",
-    "to_index",
+const BEFORE: [&str; 9] = [
+    "beforeId",
+    "before_id",
+    "beforeTaskId",
+    "before_task_id",
+    "before",
+    "nextId",
+    "next_id",
+    "nextTaskId",
+    "next_task_id",
 ];
-const MOVE_TO: [&str; 4] = [
-    "moveTo",
-    "move_to",
-    "moveUnfinishedTo",
-    "move_unfinished_to",
+const AFTER: [&str; 11] = [
+    "afterId",
+    "after_id",
+    "afterTaskId",
+    "after_task_id",
+    "after",
+    "prevId",
+    "prev_id",
+    "previousId",
+    "prevTaskId",
+    "previousTaskId",
+    "previous_task_id",
 ];
-/// What a move may name beside its wrapper.
-const PLACE_FIELDS: [&str; 4] = [STATUS, "sprintId", "epicId", "columnId"];
+/// The moved card's id in react-beautiful-dnd.
+const DRAGGABLE: [&str; 1] = ["draggableId"];
 
 /// An action and what is said around it.
 pub(super) struct Built {
@@ -39,24 +53,40 @@ pub(super) struct Built {
     pub(super) action: Action,
     pub(super) made_id: bool,
     pub(super) expected_version: Option<i64>,
-    pub(super) spellings: Fields,
+    pub(super) unsettled: Unsettled,
+    pub(super) unread: Vec<String>,
 }
 
-pub(super) fn build(verb: Verb, kind: Kind, arguments: &CommandArguments) -> Result<Built, Reply> {
+pub(super) fn build(
+    verb: Verb,
+    kind: Kind,
+    arguments: &CommandArguments,
+    strict: bool,
+) -> Result<Built, Reply> {
     let wrappers = match verb {
         Verb::Create => Wrappers::Create,
-        Verb::Delete | Verb::Restore => Wrappers::Ignored,
-        Verb::Update | Verb::Status | Verb::Move | Verb::Start | Verb::Complete => Wrappers::Change,
+        Verb::Delete | Verb::Restore | Verb::Status => Wrappers::Ignored,
+        Verb::Move => Wrappers::Move,
+        Verb::Update | Verb::Start | Verb::Complete => Wrappers::Change,
     };
     let body = Body::read(kind, arguments.bare.as_ref(), &arguments.object, wrappers)?;
     let sent_id = body.id()?;
-    let action = match verb {
+    let mut unsettled = Unsettled {
+        spellings: spellings(verb, &body, arguments),
+        wrapper: matches!(verb, Verb::Update | Verb::Move)
+            .then(|| body.wrapper())
+            .flatten(),
+        ..Unsettled::default()
+    };
+    let mut unread = body.unread();
+    let mut action = match verb {
         Verb::Create => create(kind, sent_id.clone(), &body)?,
-        Verb::Update => Action::Update {
-            kind,
-            id: body.require_id()?,
-            fields: fields(kind, &body),
-        },
+        Verb::Update if kind == Kind::Task => task_update(&body, &mut unsettled)?,
+        Verb::Update => {
+            let (id, fields) = (body.require_id()?, body.fields());
+            check_done_statuses(kind, &fields)?;
+            Action::Update { kind, id, fields }
+        }
         Verb::Delete => Action::Delete {
             kind,
             id: body.require_id()?,
@@ -64,25 +94,65 @@ pub(super) fn build(verb: Verb, kind: Kind, arguments: &CommandArguments) -> Res
         Verb::Restore => Action::TaskRestore {
             id: body.require_id()?,
         },
-        Verb::Status => status(kind, &body, arguments.status.as_ref())?,
-        Verb::Move => task_move(&body)?,
+        Verb::Status => status(kind, &body, arguments.status.as_ref(), &mut unread)?,
+        Verb::Move => task_move(&body, &mut unsettled)?,
         Verb::Start => Action::SprintStart {
             id: body.require_id()?,
-            fields: without(body.fields(), &[&MOVE_TO]),
+            fields: body.fields(),
         },
-        Verb::Complete => Action::SprintComplete {
-            id: body.require_id()?,
-            fields: without(body.fields(), &[&MOVE_TO]),
-            move_to: move_to(&body)?,
-        },
+        Verb::Complete => completion::complete(&body)?,
     };
+    if strict {
+        refuse_unknown(kind, verb, &action)?;
+    }
+    settle_own_version(verb, &mut action, &mut unsettled);
     Ok(Built {
         project: project(&body, &action)?,
         expected_version: body.expected_version()?,
-        spellings: spellings(verb, &body, arguments),
+        unsettled,
+        unread,
         made_id: sent_id.is_none(),
         action,
     })
+}
+
+/// Refuses what would become a field although it sounds like a word that controls the command.
+fn refuse_unknown(kind: Kind, verb: Verb, action: &Action) -> Result<(), Reply> {
+    let (Action::Create { fields, .. }
+    | Action::Update { fields, .. }
+    | Action::TaskMove { fields, .. }
+    | Action::SprintStart { fields, .. }
+    | Action::SprintComplete { fields, .. }) = action
+    else {
+        return Ok(());
+    };
+    // In what is made or changed a position is a field, and so is a wrapper's name beside fields.
+    let is_field = |key: &str| {
+        matches!(verb, Verb::Create | Verb::Update)
+            && (is_wrapper(kind, key) || matches!(key, POSITION | "pos" | "index" | "idx"))
+    };
+    let unknown = fields
+        .keys()
+        .find(|key| sounds_like_control(kind, key) && !is_field(key));
+    match unknown {
+        Some(key) => Err(Reply::invalid(
+            key,
+            "is not understood, and this server is strict; rename it if it is a field",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Takes `__v` out of the fields of what is changed: whether it is one is seen from the entity.
+fn settle_own_version(verb: Verb, action: &mut Action, unsettled: &mut Unsettled) {
+    if verb != Verb::Create
+        && let Action::Update { fields, .. }
+        | Action::TaskMove { fields, .. }
+        | Action::SprintStart { fields, .. }
+        | Action::SprintComplete { fields, .. } = action
+    {
+        unsettled.own_version = fields.remove(OWN_VERSION);
+    }
 }
 
 /// A new project is its own project, also when its id was made here.
@@ -99,14 +169,12 @@ fn project(body: &Body<'_>, action: &Action) -> Result<Option<ProjectId>, Reply>
 
 /// The fields that are sent. What an event said of a change of status comes back with the whole object and
 /// is no field of the task.
-fn fields(kind: Kind, body: &Body<'_>) -> Fields {
+fn task_fields(body: &Body<'_>) -> Fields {
     let mut fields = body.fields();
-    if kind == Kind::Task {
-        let new = first(&fields, &NEW_STATUS).map(|(_, status)| status.clone());
-        fields = without(fields, &[&NEW_STATUS, &OLD_STATUS]);
-        if let (Some(status), false) = (new, fields.contains_key(STATUS)) {
-            fields.insert(STATUS.to_owned(), status);
-        }
+    let new = first(&fields, &NEW_STATUS).map(|(_, status)| status.clone());
+    fields = without(fields, &[&NEW_STATUS, &OLD_STATUS]);
+    if let (Some(status), false) = (new, fields.contains_key(STATUS)) {
+        fields.insert(STATUS.to_owned(), status);
     }
     fields
 }
@@ -125,7 +193,21 @@ fn spellings(verb: Verb, body: &Body<'_>, arguments: &CommandArguments) -> Field
 }
 
 fn create(kind: Kind, sent_id: Option<EntityId>, body: &Body<'_>) -> Result<Action, Reply> {
-    let fields = fields(kind, body);
+    let mut fields = match kind {
+        Kind::Task => task_fields(body),
+        _ => body.fields(),
+    };
+    fields.retain(|key, value| !(TEMPORARY_IDS.contains(&key.as_str()) && value.is_string()));
+    if kind == Kind::Task {
+        let mut to = Destination::read(body.said());
+        refuse_project(body, &to)?;
+        to.status = to.status.filter(|(key, _)| !NEW_STATUS.contains(key));
+        fields.retain(|key, _| !is_destination(key));
+        to_fields(&to, &mut fields)?;
+        if let Some((_, column)) = to.column.filter(|_| !fields.contains_key(COLUMN)) {
+            fields.insert(COLUMN.to_owned(), column.clone());
+        }
+    }
     match fields.get("title") {
         None | Some(Value::String(_) | Value::Number(_)) => {}
         Some(_) => {
@@ -134,6 +216,7 @@ fn create(kind: Kind, sent_id: Option<EntityId>, body: &Body<'_>) -> Result<Acti
             return Err(Reply::invalid(key, "must be a string"));
         }
     }
+    check_done_statuses(kind, &fields)?;
     let id = match sent_id {
         // Nobody is made here.
         None if kind == Kind::Member => body.require_id()?,
@@ -142,76 +225,237 @@ fn create(kind: Kind, sent_id: Option<EntityId>, body: &Body<'_>) -> Result<Acti
     Ok(Action::Create { kind, id, fields })
 }
 
-fn status(kind: Kind, body: &Body<'_>, bare: Option<&Value>) -> Result<Action, Reply> {
-    let id = body.require_id()?;
-    let sent = bare
-        .map(|status| (STATUS, status))
-        .or_else(|| body.find(&[NEW_STATUS[0], NEW_STATUS[1], STATUS]));
-    let status = match sent {
-        Some((_, Value::String(text))) if !text.is_empty() => text,
-        Some((key, _)) => return Err(Reply::invalid(key, "must be a string that is not empty")),
-        None => return Err(Reply::invalid(STATUS, "is missing")),
-    };
-    let mut fields = Fields::new();
-    fields.insert(STATUS.to_owned(), status.as_str().into());
-    Ok(Action::Update { kind, id, fields })
+/// Whether a key of what is made or changed says where a task goes, and is no field.
+fn is_destination(key: &str) -> bool {
+    matches!(
+        control(key),
+        Some(
+            Control::Status | Control::Column | Control::Sprint | Control::Epic | Control::Project
+        )
+    )
 }
 
-fn task_move(body: &Body<'_>) -> Result<Action, Reply> {
-    let mut fields = body.fields();
-    if body.is_wrapped() {
-        let beside = body
-            .top()
-            .iter()
-            .map(|(key, value)| (canonical(key), value));
-        for (key, value) in beside.filter(|(key, _)| PLACE_FIELDS.contains(key)) {
-            fields.insert(key.to_owned(), value.clone());
-        }
-    }
-    let mut fields = without(
-        fields,
-        &[&NEW_STATUS, &OLD_STATUS, &BEFORE, &AFTER, &POSITION],
-    );
-    if let Some((key, status)) = body.find(&NEW_STATUS) {
+/// Sets the fields that a destination names.
+fn to_fields(to: &Destination<'_>, fields: &mut Fields) -> Result<(), Reply> {
+    if let Some((key, status)) = to.status {
         if !status.is_string() {
             return Err(Reply::invalid(key, "must be a string"));
         }
         fields.insert(STATUS.to_owned(), status.clone());
     }
+    for (said, reference) in [(to.sprint, "sprintId"), (to.epic, "epicId")] {
+        if let Some((key, value)) = said {
+            let id = match value {
+                Value::Object(entity) => entity.get("id").unwrap_or(value),
+                Value::String(text) if text == "backlog" => &Value::Null,
+                value => value,
+            };
+            if !id.is_null() {
+                read_id(Some((key, id)))?;
+            }
+            fields.insert(reference.to_owned(), id.clone());
+        }
+    }
+    Ok(())
+}
+
+/// A task stays in its project: what is moved elsewhere would be half here and half there.
+fn refuse_project(body: &Body<'_>, to: &Destination<'_>) -> Result<(), Reply> {
+    let inner = body
+        .levels()
+        .skip(1)
+        .find_map(|level| first(level, &PROJECT_ID));
+    let other = match (body.project()?, inner) {
+        (Some(project), Some((key, value))) if !project.is_named_by(value) => Some(key),
+        _ => None,
+    };
+    match to.project.map(|(key, _)| key).or(other) {
+        Some(key) => Err(Reply::invalid(
+            key,
+            "must not be another project: a task is not moved between projects; create it there and delete it here",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The column into which a task goes, if no field says so.
+fn to_column(to: &Destination<'_>) -> Result<Option<ToColumn>, Reply> {
+    let Some((key, column)) = to.column else {
+        return Ok(None);
+    };
+    if key == "to" && column.is_number() {
+        return Err(Reply::invalid(
+            key,
+            "must be the name of a column, or an object that says where",
+        ));
+    }
+    if !matches!(column, Value::String(text) if !text.is_empty()) && !column.is_number() {
+        return Err(Reply::invalid(
+            key,
+            "must be a string that is not empty, or a number",
+        ));
+    }
+    Ok(Some(ToColumn {
+        to: column.clone(),
+        from: to.from.cloned(),
+    }))
+}
+
+fn task_update(body: &Body<'_>, unsettled: &mut Unsettled) -> Result<Action, Reply> {
+    let id = body.require_id()?;
+    let mut fields = task_fields(body);
+    let mut to = Destination::read(body.said());
+    refuse_project(body, &to)?;
+    // What has no direction, or says nothing but one, may be a field.
+    let is_bare = |key: &str| matches!(key, "index" | "idx" | POSITION | "pos");
+    let is_text =
+        |(key, value): &Said<'_>| control(key) == Some(Control::Somewhere) && !value.is_object();
+    to.index = to
+        .index
+        .filter(|(key, _)| !is_bare(key) || is_in_destination(body, key));
+    to.position = to
+        .position
+        .filter(|(key, _)| !is_bare(key) || is_in_destination(body, key));
+    to.column = to.column.filter(|said| !is_text(said));
+    to.status = to.status.filter(|(key, _)| !NEW_STATUS.contains(key));
+    fields.retain(|key, value| match control(key) {
+        Some(Control::Index | Control::Position) => is_bare(key),
+        Some(Control::Somewhere) => !says_where(value),
+        Some(Control::Origin) | None => true,
+        Some(_) => false,
+    });
+    to_fields(&to, &mut fields)?;
+    unsettled.column = to_column(&to)?;
+    let mut place = place(&to, &mut fields)?;
+    if place.is_none() {
+        // A small number may be anything; what is no index has an order.
+        let is_index = |value: &Value| {
+            value
+                .as_u64()
+                .is_some_and(|index| index <= Place::MAX_INDEX as u64)
+        };
+        let own = PlaceKey::field_in(&fields).filter(|(_, value)| !is_index(value));
+        place = own
+            .and_then(|(_, value)| PlaceKey::of(value))
+            .map(Place::Own);
+    }
+    Ok(match place {
+        None => Action::Update {
+            kind: Kind::Task,
+            id,
+            fields,
+        },
+        place => Action::TaskMove {
+            id,
+            fields,
+            place,
+            is_update: true,
+        },
+    })
+}
+
+/// Whether an object says where something goes.
+fn says_where(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|there| there.keys().any(|key| key != "id" && inside(key).is_some()))
+}
+
+/// Whether a key stands in an object that says where something goes, and not beside it.
+fn is_in_destination(body: &Body<'_>, key: &str) -> bool {
+    body.said()
+        .flatten()
+        .any(|(_, value)| says_where(value) && value.get(key).is_some())
+}
+
+fn status(
+    kind: Kind,
+    body: &Body<'_>,
+    bare: Option<&Value>,
+    unread: &mut Vec<String>,
+) -> Result<Action, Reply> {
+    let id = body.require_id()?;
+    let to = Destination::read(body.levels());
+    let sent = bare
+        .map(|status| (STATUS, status))
+        .or_else(|| body.find(&NEW_STATUS))
+        .or(to.status)
+        .or_else(|| body.find(&[STATUS, "state"]))
+        .or(to.column);
+    let status = match sent {
+        Some((_, Value::String(text))) if !text.is_empty() => text,
+        Some((key, _)) => return Err(Reply::invalid(key, "must be a string that is not empty")),
+        None => return Err(Reply::invalid(STATUS, "is missing")),
+    };
+    // The status changes and nothing else.
+    let others = body.said().flat_map(Fields::keys);
+    unread.extend(
+        others
+            .filter(|key| *key != STATUS && field::is_usual(key))
+            .cloned(),
+    );
+    let mut fields = Fields::new();
+    fields.insert(STATUS.to_owned(), status.as_str().into());
+    Ok(Action::Update { kind, id, fields })
+}
+
+fn task_move(body: &Body<'_>, unsettled: &mut Unsettled) -> Result<Action, Reply> {
+    let id = match body.id()? {
+        Some(id) => id,
+        None => match read_id(body.find(&DRAGGABLE))? {
+            Some(id) => EntityId(id),
+            None => body.require_id()?,
+        },
+    };
+    let to = Destination::read(body.said());
+    refuse_project(body, &to)?;
+    let neighbours = neighbours(body)?;
+    let mut fields = without(body.fields(), &[&BEFORE, &AFTER, &DRAGGABLE]);
+    fields.retain(|key, _| control(key).is_none());
+    to_fields(&to, &mut fields)?;
+    unsettled.column = to_column(&to)?;
+    let place = match neighbours {
+        Some(place) => Some(place),
+        None => match place(&to, &mut fields)? {
+            None => PlaceKey::in_fields(&fields).map(Place::Own),
+            place => place,
+        },
+    };
     Ok(Action::TaskMove {
-        id: body.require_id()?,
+        id,
         fields,
-        place: place(body)?,
+        place,
+        is_update: false,
     })
 }
 
 /// Neighbours count more than an index.
-fn place(body: &Body<'_>) -> Result<Option<Place>, Reply> {
+fn neighbours(body: &Body<'_>) -> Result<Option<Place>, Reply> {
     let neighbour = |keys| read_id(body.find(keys)).map(|id: Option<Id>| id.map(EntityId));
     Ok(match (neighbour(&AFTER)?, neighbour(&BEFORE)?) {
         (Some(after), Some(before)) => Some(Place::Between(after, before)),
         (Some(after), None) => Some(Place::After(after)),
         (None, Some(before)) => Some(Place::Before(before)),
-        (None, None) => position(body)?.map(Place::Position),
+        (None, None) => None,
     })
 }
 
-fn position(body: &Body<'_>) -> Result<Option<usize>, Reply> {
-    let Some((key, value)) = body.find(&POSITION) else {
+/// The place that an index or a position names. A position that is no index is the frontend's own field.
+fn place(to: &Destination<'_>, fields: &mut Fields) -> Result<Option<Place>, Reply> {
+    let index = |value: &Value| value.as_u64().and_then(|index| usize::try_from(index).ok());
+    if let Some((key, value)) = to.index {
+        let index = index(value).map(|index| Some(Place::Index(index)));
+        return index.ok_or_else(|| Reply::invalid(key, "must be an integer from 0"));
+    }
+    let Some((_, value)) = to.position else {
         return Ok(None);
     };
-    let index = value.as_u64().and_then(|index| usize::try_from(index).ok());
-    index
-        .map(Some)
-        .ok_or_else(|| Reply::invalid(key, "must be an integer from 0"))
-}
-
-fn move_to(body: &Body<'_>) -> Result<MoveTo, Reply> {
-    let found = body.find(&MOVE_TO);
-    Ok(match found.and_then(|(_, value)| value.as_str()) {
-        Some("backlog") => MoveTo::Backlog,
-        Some("keep") => MoveTo::Keep,
-        _ => read_id(found)?.map_or(MoveTo::Backlog, |id| MoveTo::Sprint(EntityId(id))),
+    Ok(match index(value) {
+        Some(index) if index <= Place::MAX_INDEX => Some(Place::Position(index)),
+        _ => {
+            fields.insert(POSITION.to_owned(), value.clone());
+            PlaceKey::of(value).map(Place::Own)
+        }
     })
 }
 

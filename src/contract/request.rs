@@ -9,8 +9,11 @@ use super::{
     payload_limits,
 };
 use crate::domain::{
-    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId,
+    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Unsettled,
 };
+
+/// What a text in a list takes up besides its letters.
+const KEY_BYTES: usize = 40;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +146,12 @@ pub struct CommandRequest {
     pub expected_version: Option<i64>,
     /// What must be so of the entity, see [`Command::if_match`].
     pub if_match: Option<IfMatch>,
-    /// Values of fields under other spellings, see [`Command::spellings`].
-    pub spellings: Fields,
+    /// What only the entity can settle, see [`Command::unsettled`].
+    pub unsettled: Unsettled,
+    /// Keys whose values are no wishes, see [`Command::unread`].
+    pub unread: Vec<String>,
+    /// Whether what is changed or referred to must exist.
+    pub strict: bool,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
     /// About what it takes up in memory.
@@ -177,7 +184,8 @@ impl CommandRequest {
             Some(id) => CommandArguments::about(entry, id.as_str(), values)?,
             None => CommandArguments::read(entry, values, *limits)?,
         };
-        let built = build(verb, kind, &arguments)?;
+        let built = build(verb, kind, &arguments, limits.strict)?;
+        let unread: usize = built.unread.iter().map(|key| key.len() + KEY_BYTES).sum();
         Ok(Self {
             project: built.project,
             action: built.action,
@@ -188,8 +196,15 @@ impl CommandRequest {
             // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
             bytes: sent
                 + 2 * payload_limits::weight(&arguments.object)
-                + payload_limits::weight(&built.spellings),
-            spellings: built.spellings,
+                + unread
+                + built
+                    .unsettled
+                    .objects()
+                    .map(payload_limits::weight)
+                    .sum::<usize>(),
+            unsettled: built.unsettled,
+            unread: built.unread,
+            strict: limits.strict,
             echo: arguments.object,
             key: arguments.key,
         })
@@ -204,7 +219,9 @@ impl CommandRequest {
             made_id: self.made_id,
             expected_version: self.expected_version,
             if_match: self.if_match,
-            spellings: self.spellings,
+            unsettled: self.unsettled,
+            unread: self.unread,
+            strict: self.strict,
             echo: self.echo,
         }
     }

@@ -74,6 +74,7 @@ fn an_argument_means_the_same_in_a_packet_and_by_itself() {
     let limits = Limits {
         max_payload_bytes: 60_000,
         max_depth: 5,
+        strict: false,
     };
     let texts = [
         "{}".to_owned(),

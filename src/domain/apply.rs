@@ -7,6 +7,7 @@ mod cascade;
 mod member;
 mod merge;
 mod placing;
+mod reference;
 mod spelling;
 mod sprint;
 #[cfg(test)]
@@ -77,16 +78,13 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
         Action::Update { kind, id, fields } => update(world, *kind, id, fields, command, cx),
         Action::Delete { kind, id } => delete(world, *kind, id, cx),
         Action::TaskRestore { id } => restore(world, id, cx),
-        Action::TaskMove { id, fields, place } => {
-            placing::task_move(world, id, fields, place.as_ref(), command, cx)
-        }
+        Action::TaskMove { id, fields, .. } => placing::task_move(world, id, fields, command, cx),
         Action::SprintStart { id, fields } => sprint::start(world, id, fields, command, cx),
-        Action::SprintComplete {
-            id,
-            fields,
-            move_to,
-        } => sprint::complete(world, id, fields, move_to, command, cx),
+        Action::SprintComplete { id, fields, .. } => {
+            sprint::complete(world, id, fields, command, cx)
+        }
     }?;
+    reference::check(world, command, &changes)?;
     // Not before: who asks for what would be refused anyway hears why.
     precondition(world, command)?;
     if !changes.is_noop()
@@ -226,8 +224,13 @@ fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Chan
         if reference == Reference::Sprint {
             cascade::none_from(world, id)?;
         }
-        let tasks = cascade::key(world, reference, id);
-        cascade::start(world, tasks, Cause::Deleted, None, &mut changes, cx);
+        let start = cascade::Start {
+            key: cascade::key(world, reference, id),
+            cause: Cause::Deleted,
+            target: None,
+            done: Vec::new(),
+        };
+        cascade::start(world, start, &mut changes, cx);
     }
     Ok(changes)
 }
@@ -344,7 +347,8 @@ fn repeated(
     events: Vec<EventType>,
     command: &Command,
 ) -> Changes {
-    if command.expected_version.is_some() || command.if_match.is_some() {
+    let expected = merge::expected_version(&subject, command);
+    if expected.is_some() || command.if_match.is_some() {
         return Changes::noop(subject);
     }
     let status = subject.fields.get("status");

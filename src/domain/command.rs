@@ -1,6 +1,8 @@
 //! What a client may ask for, after its payload has been understood.
 
-use super::{Cause, EntityId, Fields, Kind, ProjectId, Reference};
+use serde_json::Value;
+
+use super::{Cause, EntityId, Fields, Kind, PlaceKey, ProjectId, Reference};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,11 +17,54 @@ pub struct Command {
     pub expected_version: Option<i64>,
     /// What must be so of the entity for anything to change.
     pub if_match: Option<IfMatch>,
+    /// What only the entity itself can settle.
+    pub unsettled: Unsettled,
+    /// Keys whose values are no wishes: the answer names those that are otherwise afterwards.
+    pub unread: Vec<String>,
+    /// Whether what is changed or referred to must exist.
+    pub strict: bool,
+    /// Every top-level key that the sender sent, with the sender's value.
+    pub echo: Fields,
+}
+
+/// What a payload means in one of two ways, by what the entity is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unsettled {
     /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
     /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`; of a `status` beside `newStatus`.
     pub spellings: Fields,
-    /// Every top-level key that the sender sent, with the sender's value.
-    pub echo: Fields,
+    /// The wrapper in which the fields were.
+    pub wrapper: Option<Wrapper>,
+    /// The column into which a card goes: a value of whatever field the task has for that.
+    pub column: Option<ToColumn>,
+    /// What was sent as `__v`: the version that the sender had before its eyes, unless the entity has such a field.
+    pub own_version: Option<Value>,
+}
+
+impl Unsettled {
+    /// The objects in it.
+    pub fn objects(&self) -> impl Iterator<Item = &Fields> {
+        let beside = self.wrapper.as_ref().map(|wrapper| &wrapper.beside);
+        std::iter::once(&self.spellings).chain(beside)
+    }
+}
+
+/// A wrapper of fields. It is a field itself if the entity has one of that name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wrapper {
+    /// The key in the echo.
+    pub name: String,
+    /// The fields that stand beside it.
+    pub beside: Fields,
+}
+
+/// A column that is named without its field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToColumn {
+    /// Its name, or id.
+    pub to: Value,
+    /// That of the column from which the card comes.
+    pub from: Option<Value>,
 }
 
 /// What must be so of an entity, strictly: other than [`Command::expected_version`], which only fields that others have
@@ -73,6 +118,8 @@ pub enum Action {
         fields: Fields,
         /// The place, if one is asked for.
         place: Option<Place>,
+        /// Whether it was asked for by an update, and is announced as one.
+        is_update: bool,
     },
     /// Makes a sprint active.
     SprintStart {
@@ -89,6 +136,10 @@ pub enum Action {
         fields: Fields,
         /// Where its unfinished tasks go.
         move_to: MoveTo,
+        /// Tasks that go elsewhere, finished or not.
+        moves: Vec<(EntityId, MoveTo)>,
+        /// Statuses that are finished besides those of the project.
+        done: Vec<String>,
     },
 }
 
@@ -108,6 +159,12 @@ impl Action {
     }
 }
 
+impl Place {
+    /// The highest number that is taken for an index, if it is said as a position. Frontends that number their cards
+    /// themselves leave gaps, of 2^14 or 65,536 for example.
+    pub const MAX_INDEX: usize = (1 << 14) - 1;
+}
+
 /// Where a card is put.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Place {
@@ -118,8 +175,12 @@ pub enum Place {
     /// After the first and before the second: directly after the first, or before the second if the server
     /// does not know the first.
     Between(EntityId, EntityId),
-    /// At this index among the tasks with the same `status` and `sprintId`, from 0.
+    /// At this index among the tasks of the same column and sprint, from 0.
+    Index(usize),
+    /// The same, unless the frontend has positions of its own.
     Position(usize),
+    /// By a position of the frontend's own: after the tasks of the same column and sprint that have a lower one.
+    Own(PlaceKey),
 }
 
 /// Where the unfinished tasks of a completed sprint go.
@@ -131,13 +192,17 @@ pub enum MoveTo {
     Keep,
     /// Into another sprint.
     Sprint(EntityId),
+    /// Into the next one that is not finished: by its `startDate`, then by age.
+    Next,
 }
 
 /// What must be loaded before a command can be applied.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Needs<'a> {
     /// This entity.
     Entity(Kind, &'a EntityId),
+    /// This entity, to which a task is to refer.
+    Referred(Kind, EntityId),
     /// The live tasks that refer to this id, those that the cause changes.
     TasksOf(Cause, Reference, &'a EntityId),
     /// The cascades that are under way from this sprint, or into it.
@@ -146,6 +211,14 @@ pub enum Needs<'a> {
     Place,
     /// An owner of the project other than this member.
     OtherOwner(&'a EntityId),
+    /// These tasks, as far as they are not too large together.
+    Tasks(Vec<&'a EntityId>),
+    /// The sprint that comes after this one.
+    NextSprint(&'a EntityId),
+    /// An active sprint other than this one.
+    ActiveSprint(&'a EntityId),
+    /// The parent that the task is to get, and all above it.
+    Ancestors(EntityId),
 }
 
 impl Command {
@@ -158,7 +231,7 @@ impl Command {
     /// What must be loaded besides the subject and the project itself.
     #[must_use]
     pub fn needs(&self) -> Vec<Needs<'_>> {
-        match &self.action {
+        let mut needs = match &self.action {
             Action::Update {
                 kind: Kind::Member,
                 id,
@@ -169,7 +242,7 @@ impl Command {
                 id,
             } => vec![Needs::OtherOwner(id)],
             Action::Delete { kind, id } => match Reference::to(*kind) {
-                Some(reference @ Reference::Epic) => {
+                Some(reference @ (Reference::Epic | Reference::Parent)) => {
                     vec![Needs::TasksOf(Cause::Deleted, reference, id)]
                 }
                 Some(reference @ Reference::Sprint) => vec![
@@ -180,31 +253,89 @@ impl Command {
             },
             // The id of something deleted, perhaps, whose tasks are still leaving it.
             Action::Create {
+                kind: Kind::Sprint,
+                id,
+                fields,
+            } if fields.contains_key("status") => {
+                vec![Needs::Cascades(id), Needs::ActiveSprint(id)]
+            }
+            Action::Create {
                 kind: Kind::Epic | Kind::Sprint,
                 id,
                 ..
             } if !self.made_id => vec![Needs::Cascades(id)],
-            Action::SprintComplete { id, move_to, .. } => {
+            Action::SprintComplete {
+                id, move_to, moves, ..
+            } => {
                 let mut needs = vec![Needs::Cascades(id)];
-                if let MoveTo::Sprint(target) = move_to {
-                    needs.push(Needs::Entity(Kind::Sprint, target));
-                    needs.push(Needs::Cascades(target));
+                for to in std::iter::once(move_to).chain(moves.iter().map(|(_, to)| to)) {
+                    if let MoveTo::Sprint(target) = to
+                        && !needs.contains(&Needs::Cascades(target))
+                    {
+                        needs.push(Needs::Entity(Kind::Sprint, target));
+                        needs.push(Needs::Cascades(target));
+                    }
+                    if *to == MoveTo::Next && !needs.contains(&Needs::NextSprint(id)) {
+                        needs.push(Needs::NextSprint(id));
+                    }
+                }
+                if !moves.is_empty() {
+                    needs.push(Needs::Tasks(moves.iter().map(|(task, _)| task).collect()));
                 }
                 if *move_to != MoveTo::Keep {
                     needs.push(Needs::TasksOf(Cause::Completed, Reference::Sprint, id));
                 }
                 needs
             }
-            Action::SprintStart { id, .. } => vec![Needs::Cascades(id)],
+            Action::SprintStart { id, .. } => vec![Needs::Cascades(id), Needs::ActiveSprint(id)],
             Action::Update {
                 kind: Kind::Sprint,
                 id,
                 fields,
-            } if fields.contains_key("status") => vec![Needs::Cascades(id)],
+            } if fields.contains_key("status") => {
+                vec![Needs::Cascades(id), Needs::ActiveSprint(id)]
+            }
             Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
                 vec![Needs::Place]
             }
             _ => Vec::new(),
+        };
+        if !self.strict {
+            needs.retain(|need| !matches!(need, Needs::ActiveSprint(_)));
+        }
+        needs.extend(self.referred());
+        needs
+    }
+
+    /// What the fields of a task refer to.
+    fn referred(&self) -> impl Iterator<Item = Needs<'_>> {
+        let references = Reference::ALL.into_iter().filter_map(|reference| {
+            let id = reference.of(self.task_fields()?)?;
+            match reference {
+                Reference::Parent => Some(Needs::Ancestors(id)),
+                _ if self.strict => Some(Needs::Referred(reference.kind(), id)),
+                _ => None,
+            }
+        });
+        references
+    }
+
+    /// The fields that a task gets.
+    #[must_use]
+    pub fn task_fields(&self) -> Option<&Fields> {
+        match &self.action {
+            Action::Create {
+                kind: Kind::Task,
+                fields,
+                ..
+            }
+            | Action::Update {
+                kind: Kind::Task,
+                fields,
+                ..
+            }
+            | Action::TaskMove { fields, .. } => Some(fields),
+            _ => None,
         }
     }
 
@@ -212,7 +343,8 @@ impl Command {
     #[must_use]
     pub fn needs_more(&self) -> bool {
         let needs = self.needs();
-        needs.iter().any(|need| !matches!(need, Needs::Entity(..)))
+        let is_entity = |need: &Needs<'_>| matches!(need, Needs::Entity(..) | Needs::Referred(..));
+        !needs.iter().all(is_entity)
     }
 
     /// The command's name, such as `task:move`.

@@ -30,6 +30,7 @@ migrations! {
     "0007_cursor_key",
     "0008_cascades",
     "0009_member_role",
+    "0010_boards",
 }
 
 /// The newest migration that this program knows.

@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::PendingBatch;
 use crate::domain::{
-    Cascade, CascadeKey, Cause, Command, Entity, EntityId, Kind, Needs, ProjectId, STEP_TASKS,
-    place_query,
+    Action, Cascade, CascadeKey, Cause, Command, Entity, EntityId, Kind, Needs, ProjectId,
+    STEP_TASKS, done_statuses, place_query,
 };
 use crate::store::{StoreError, TaskLimits, Tx};
 use crate::writer::WriterOptions;
@@ -54,7 +54,7 @@ impl PendingBatch<'_> {
         key: Option<&StoredKey>,
         options: &WriterOptions,
     ) -> Result<(), StoreError> {
-        let context = self.context(job, &command.project, options);
+        let context = self.context(job, command);
         let Ok((_, world)) = self.admit(job, command, key, options) else {
             return Ok(());
         };
@@ -63,14 +63,21 @@ impl PendingBatch<'_> {
         // A rule that panics does so again when it is applied, and is noticed there.
         let query = AssertUnwindSafe(|| place_query(world, command, &context));
         let place = catch_unwind(query).ok().flatten();
+        let done = match &command.action {
+            Action::SprintComplete { done, .. } => {
+                done_statuses(world.project_entity().map(|project| &**project), done)
+            }
+            _ => Vec::new(),
+        };
         self.flush(tx, &command.project).await?;
         if let Some(world) = self.world(&command.project) {
             world.load_matching(0, false);
+            world.load_parents([]);
         }
         let mut cascades = Vec::new();
         for need in command.needs() {
             match need {
-                Needs::Entity(..) => {}
+                Needs::Entity(..) | Needs::Referred(..) => {}
                 Needs::TasksOf(..) if is_deleted => {}
                 Needs::TasksOf(cause, reference, id) => {
                     let key = CascadeKey {
@@ -78,7 +85,7 @@ impl PendingBatch<'_> {
                         reference,
                         id: id.clone(),
                     };
-                    self.load_tasks(tx, &key, cause, Cascade::MAX_COUNTED, 0)
+                    self.load_tasks(tx, &key, (cause, &done), Cascade::MAX_COUNTED, 0)
                         .await?;
                 }
                 Needs::Cascades(id) => {
@@ -95,6 +102,29 @@ impl PendingBatch<'_> {
                 Needs::OtherOwner(id) => {
                     if let Some(owner) = tx.other_owner(&command.project, id).await? {
                         self.load_entity(owner);
+                    }
+                }
+                Needs::Tasks(tasks) => self.load_each(tx, &command.project, &tasks).await?,
+                Needs::NextSprint(id) => {
+                    if let Some(next) = tx.next_sprint(&command.project, id).await? {
+                        self.load_entity(next);
+                    }
+                }
+                Needs::ActiveSprint(id) => {
+                    if let Some(active) = tx.active_sprint(&command.project, id).await? {
+                        self.load_entity(active);
+                    }
+                }
+                Needs::Ancestors(parent) => {
+                    let parents = tx.parents_of(&command.project, &parent).await?;
+                    if let Some(world) = self.world(&command.project) {
+                        world.load_parents(parents);
+                    }
+                    if command.strict {
+                        let key = (command.project.clone(), Kind::Task, parent);
+                        for parent in tx.entities_get(&[key]).await? {
+                            self.load_entity(parent);
+                        }
                     }
                 }
             }
@@ -125,7 +155,7 @@ impl PendingBatch<'_> {
             Cascade::MAX_COUNTED.. => (Cascade::MAX_COUNTED, 0),
             left => (STEP.tasks + 1, left),
         };
-        self.load_tasks(tx, key, cascade.cause, max_count, left)
+        self.load_tasks(tx, key, (cascade.cause, &cascade.done), max_count, left)
             .await?;
         if let Some(world) = self.world(&key.project) {
             world.load_cascades(vec![cascade]);
@@ -138,11 +168,11 @@ impl PendingBatch<'_> {
         &mut self,
         tx: &mut Tx,
         key: &CascadeKey,
-        cause: Cause,
+        (cause, done): (Cause, &[String]),
         max_count: usize,
         left: usize,
     ) -> Result<(), StoreError> {
-        let found = tx.tasks_of(key, cause, STEP, max_count).await?;
+        let found = tx.tasks_of(key, cause, done, STEP, max_count).await?;
         let has_more = found.count > found.tasks.len();
         let count = if has_more {
             found.count.max(left)
@@ -154,6 +184,32 @@ impl PendingBatch<'_> {
         }
         for task in found.tasks {
             self.load_entity(task);
+        }
+        Ok(())
+    }
+
+    /// Loads tasks that a command names, a few at a time, until they are too large.
+    async fn load_each(
+        &mut self,
+        tx: &mut Tx,
+        project: &ProjectId,
+        tasks: &[&EntityId],
+    ) -> Result<(), StoreError> {
+        const SOME: usize = 16;
+        let mut bytes = 0;
+        for some in tasks.chunks(SOME) {
+            let keys: Vec<_> = some
+                .iter()
+                .map(|task| (project.clone(), Kind::Task, (*task).clone()))
+                .collect();
+            let loaded = tx.entities_load(&keys).await?;
+            bytes += loaded.bytes;
+            for task in loaded.entities {
+                self.load_entity(task);
+            }
+            if bytes > STEP.bytes {
+                break;
+            }
         }
         Ok(())
     }
