@@ -16,6 +16,7 @@ mod event;
 mod id;
 mod identity;
 mod list;
+mod needs;
 mod place;
 pub mod policy;
 mod rank;
@@ -30,7 +31,7 @@ pub use cascade::{Cascade, CascadeKey, Cause, Reference, STEP_TASKS, done_status
 pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
-pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place, ToColumn, Unsettled, Wrapper};
+pub use command::{Action, Command, IfMatch, MoveTo, Place, ToColumn, Unsettled, Wrapper};
 pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp, plain_status};
 pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};
@@ -39,6 +40,7 @@ pub use id::{
 };
 pub use identity::{Grants, Holder, Identity, Membership};
 pub use list::{Filter, Mark, Page, Whose};
+pub use needs::Needs;
 pub use place::{Column, Neighbours, OrderEntry, PlaceKey, PlaceQuery, Wanted};
 pub use rank::Rank;
 pub use refusal::Refusal;

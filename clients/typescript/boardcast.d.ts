@@ -268,6 +268,8 @@ export interface DeletedEpicAccepted {
   data: DeletedEpic;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -323,6 +325,8 @@ export interface DeletedMemberAccepted {
   data: DeletedMember;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -378,6 +382,8 @@ export interface DeletedProjectAccepted {
   data: DeletedProject;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -441,6 +447,8 @@ export interface DeletedSprintAccepted {
   data: DeletedSprint;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -514,6 +522,8 @@ export interface DeletedTaskAccepted {
   data: DeletedTask;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -608,6 +618,8 @@ export interface EpicAccepted {
   data: Epic;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1052,6 +1064,8 @@ export interface MemberAccepted {
   data: Member;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1275,6 +1289,8 @@ export interface ProjectAccepted {
   data: Project;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1682,6 +1698,8 @@ export interface SprintAccepted {
   data: Sprint;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1703,6 +1721,8 @@ export interface SprintAccepted {
 
 /** `sprint:complete` */
 export interface SprintComplete {
+  /** Statuses that are finished besides the usual ones and those of the project. */
+  doneStatuses?: string[];
   /** When it ends. */
   endDate?: string | null;
   /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
@@ -1712,10 +1732,12 @@ export interface SprintComplete {
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /**
-   * Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), or to the sprint with
-   * this id.
+   * Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), to the next one (`next`), or
+   * to the sprint with this id.
    */
   moveTo?: Id;
+  /** Tasks that go elsewhere. */
+  moves?: SprintMove[];
   /** The project. */
   projectId?: Id;
   /** The sprint. */
@@ -1804,6 +1826,14 @@ export interface SprintEvent {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** Where one task of a completed sprint goes. */
+export interface SprintMove {
+  /** `backlog`, `next`, or the id of a sprint. */
+  target: Id;
+  /** The task. */
+  taskId: Id;
 }
 
 /** `sprint:delete` */
@@ -1999,6 +2029,8 @@ export interface TaskAccepted {
   data: Task;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -2178,7 +2210,7 @@ export interface TaskMove {
   expectedVersion?: number;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
-  /** At this index, from 0, among the other tasks with its status and sprint. */
+  /** At this index, from 0, among the other tasks of its column and sprint; what is no index is kept as a field. */
   position?: number;
   /** How important it is. */
   priority?: string | null;

@@ -22,8 +22,8 @@ DROP INDEX entities_column;
 CREATE INDEX entities_column ON entities (project_id, lane, sprint_id, rank, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(rank) <= 512
         AND octet_length(coalesce(lane, '')) <= 128 AND octet_length(coalesce(sprint_id, '')) <= 128;
-CREATE INDEX entities_own_order ON entities (project_id, lane, sprint_id, place_key, rank, id)
-    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(rank) <= 512 AND place_key IS NOT NULL
+CREATE INDEX entities_own_order ON entities (project_id, lane, sprint_id, place_key, id)
+    WHERE kind = 'task' AND deleted_at IS NULL AND rank IS NOT NULL AND place_key IS NOT NULL
         AND octet_length(coalesce(lane, '')) <= 128 AND octet_length(coalesce(sprint_id, '')) <= 128;
 CREATE INDEX entities_tasks_of_parent ON entities (project_id, parent_id, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(parent_id) <= 128;

@@ -23,7 +23,7 @@ WHERE kind IN ('task', 'sprint');
 DROP INDEX entities_column;
 CREATE INDEX entities_column ON entities (project_id, lane, sprint_id, rank, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND rank IS NOT NULL;
-CREATE INDEX entities_own_order ON entities (project_id, lane, sprint_id, place_key, rank, id)
+CREATE INDEX entities_own_order ON entities (project_id, lane, sprint_id, place_key, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND rank IS NOT NULL AND place_key IS NOT NULL;
 CREATE INDEX entities_tasks_of_parent ON entities (project_id, parent_id, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND parent_id IS NOT NULL;

@@ -60,10 +60,10 @@ impl<'a> Body<'a> {
         top: &'a Fields,
         wrappers: Wrappers,
     ) -> Result<Self, Reply> {
-        let mut names: Vec<&str> = top.keys().map(String::as_str).collect();
-        names.retain(|name| is_wrapper(kind, name));
+        let mut called: Vec<&str> = top.keys().map(String::as_str).collect();
+        called.retain(|name| is_wrapper(kind, name));
         let own = kind.as_str();
-        names.sort_by_key(
+        called.sort_by_key(
             |name| match PREFERRED.iter().position(|preferred| preferred == name) {
                 _ if *name == own && wrappers == Wrappers::Create => 0,
                 _ if *name == own => PREFERRED.len() + 2,
@@ -85,9 +85,9 @@ impl<'a> Body<'a> {
                 && wrappers != Wrappers::Ignored
                 && top
                     .keys()
-                    .any(|key| !names.contains(&key.as_str()) && usual(key))
+                    .any(|key| !called.contains(&key.as_str()) && usual(key))
         };
-        let objects = names
+        let objects = called
             .iter()
             .filter_map(|name| Some((*name, top.get(*name)?.as_object()?)));
         let mut objects = objects.filter(|(name, value)| !is_field(name, value));
@@ -102,7 +102,7 @@ impl<'a> Body<'a> {
             wrapper,
             named,
         };
-        body.check_wrappers(&names)?;
+        body.check_wrappers(&called)?;
         Ok(body)
     }
 

@@ -92,10 +92,9 @@ fn move_to(body: &Body<'_>) -> Result<MoveTo, Reply> {
 fn target(key: &str, value: &Value) -> Result<Option<MoveTo>, Reply> {
     let named = |word: &str| words(key).iter().any(|found| found == word);
     let is_about = match value {
-        Value::Bool(false) => return Ok(None),
+        Value::Bool(false) | Value::Null => return Ok(None),
         Value::Bool(true) if named("backlog") => return Ok(Some(MoveTo::Backlog)),
         Value::Bool(true) if named("next") => return Ok(Some(MoveTo::Next)),
-        Value::Null => return Ok(None),
         Value::Object(sprint) => first(sprint, &id_keys(Kind::Sprint)).map(|(_, id)| id),
         value => Some(value),
     };

@@ -61,34 +61,48 @@ pub(super) enum Control {
 pub(super) fn control(key: &str) -> Option<Control> {
     let words = words(key);
     let is_one_of = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    let noun = noun(&words)?;
-    match (noun, is_one_of(&ORIGINS), is_one_of(&DIRECTIONS)) {
-        (Some(_), true, _) => Some(Control::Origin),
-        (Some(noun), false, true) => Some(noun),
+    match (noun(&words), is_one_of(&ORIGINS), is_one_of(&DIRECTIONS)) {
+        (Noun::Of(_), true, _) => Some(Control::Origin),
         // Alone, the others are fields.
-        (Some(noun @ (Control::Index | Control::Position)), false, false) => Some(noun),
-        (Some(Control::Column), false, false) => {
-            (words[0] == "droppable").then_some(Control::Column)
+        (Noun::Of(noun), false, is_directed)
+            if is_directed
+                || matches!(noun, Control::Index | Control::Position)
+                || words[0] == "droppable" =>
+        {
+            Some(noun)
         }
-        (None, true, _) => matches!(key, "from" | "source" | "src").then_some(Control::Origin),
-        (None, false, true) => SOMEWHERE.contains(&key).then_some(Control::Somewhere),
+        (Noun::None, true, _) if matches!(key, "from" | "source" | "src") => Some(Control::Origin),
+        (Noun::None, false, true) if SOMEWHERE.contains(&key) => Some(Control::Somewhere),
         _ => None,
     }
 }
 
 /// What a key inside a destination controls, where the direction is clear: `{droppableId, index}`.
 pub(super) fn inside(key: &str) -> Option<Control> {
-    if key == "id" {
-        return Some(Control::Column);
+    match noun(&words(key)) {
+        _ if key == "id" => Some(Control::Column),
+        Noun::Of(control) => Some(control),
+        Noun::None | Noun::OtherWords => None,
     }
-    noun(&words(key))?
 }
 
-/// The one noun among directions; `None` if there is any other word.
-fn noun(words: &[String]) -> Option<Option<Control>> {
-    let mut found = None;
+fn is_direction(word: &str) -> bool {
+    DIRECTIONS.contains(&word) || ORIGINS.contains(&word) || FILLERS.contains(&word)
+}
+
+/// What is meant beside directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noun {
+    Of(Control),
+    None,
+    /// There is a word that is none of this.
+    OtherWords,
+}
+
+fn noun(words: &[String]) -> Noun {
+    let mut found = Noun::None;
     for word in words {
-        let noun = match word.as_str() {
+        let control = match word.as_str() {
             "status" | "state" => Control::Status,
             "column" | "col" | "list" | "lane" | "swimlane" | "droppable" | "bucket"
             | "section" => Control::Column,
@@ -97,19 +111,16 @@ fn noun(words: &[String]) -> Option<Option<Control>> {
             "project" => Control::Project,
             "index" | "idx" => Control::Index,
             "position" | "pos" => Control::Position,
-            word if DIRECTIONS.contains(&word)
-                || ORIGINS.contains(&word)
-                || FILLERS.contains(&word) =>
-            {
-                continue;
-            }
-            _ => return None,
+            word if is_direction(word) => continue,
+            _ => return Noun::OtherWords,
         };
-        if found.replace(noun).is_some_and(|before| before != noun) {
-            return None;
+        let noun = Noun::Of(control);
+        if found != Noun::None && found != noun {
+            return Noun::OtherWords;
         }
+        found = noun;
     }
-    Some(found)
+    found
 }
 
 /// Whether a key is the name of a wrapper: `updates`, `data`, `task`, `updatedData`, `taskUpdates`, `newTask`.
@@ -243,7 +254,7 @@ impl<'a> Destination<'a> {
                 (Some(Control::Origin), _) => {
                     if !matches!(
                         noun(&words(key)),
-                        Some(Some(Control::Index | Control::Position))
+                        Noun::Of(Control::Index | Control::Position)
                     ) {
                         all.from.get_or_insert(value);
                     }
@@ -283,134 +294,56 @@ mod tests {
 
     #[test]
     fn a_key_is_read_word_by_word() {
+        const STATUS: &str = "newStatus toStatus to_status targetStatus statusTo destinationState";
+        const COLUMN: &str =
+            "toColumn targetColumnId to_column_id newListId destinationLane droppableId";
+        const PROJECT: &str = "toProjectId targetProject new_project_id";
+        const ORIGIN: &str =
+            "from source fromColumn sourceColumnId oldIndex old_status previousStatus";
+        const FIELDS: &str = "status columnId listId column targetDate newsletter title to_do \
+                              previous state projectId new";
         for (keys, meant) in [
+            (STATUS, Some(Control::Status)),
+            (COLUMN, Some(Control::Column)),
+            ("toSprintId target_sprint", Some(Control::Sprint)),
+            (PROJECT, Some(Control::Project)),
             (
-                &[
-                    "newStatus",
-                    "toStatus",
-                    "to_status",
-                    "targetStatus",
-                    "statusTo",
-                    "destinationState",
-                ][..],
-                Control::Status,
+                "index newIndex toIndex destination_index",
+                Some(Control::Index),
             ),
-            (
-                &[
-                    "toColumn",
-                    "targetColumnId",
-                    "to_column_id",
-                    "newListId",
-                    "destinationLane",
-                    "droppableId",
-                ],
-                Control::Column,
-            ),
-            (&["toSprintId", "target_sprint"], Control::Sprint),
-            (
-                &["toProjectId", "targetProject", "new_project_id"],
-                Control::Project,
-            ),
-            (
-                &["index", "newIndex", "toIndex", "destination_index"],
-                Control::Index,
-            ),
-            (
-                &["position", "newPosition", "toPosition"],
-                Control::Position,
-            ),
-            (&["to", "target", "destination"], Control::Somewhere),
-            (
-                &[
-                    "from",
-                    "source",
-                    "fromColumn",
-                    "sourceColumnId",
-                    "oldIndex",
-                    "old_status",
-                    "previousStatus",
-                ],
-                Control::Origin,
-            ),
+            ("position newPosition toPosition", Some(Control::Position)),
+            ("to target destination", Some(Control::Somewhere)),
+            (ORIGIN, Some(Control::Origin)),
+            (FIELDS, None),
         ] {
-            for key in keys {
-                assert_eq!(control(key), Some(meant), "{key}");
+            for key in keys.split_whitespace() {
+                assert_eq!(control(key), meant, "{key}");
             }
-        }
-        for field in [
-            "status",
-            "columnId",
-            "listId",
-            "column",
-            "targetDate",
-            "newsletter",
-            "title",
-            "to_do",
-            "previous",
-            "state",
-            "projectId",
-            "new",
-        ] {
-            assert_eq!(control(field), None, "{field}");
         }
     }
 
     #[test]
     fn wrappers_are_recognised_as_a_kind() {
-        for name in [
-            "updates",
-            "data",
-            "task",
-            "updatedData",
-            "taskData",
-            "newData",
-            "task_updates",
-            "newTask",
-            "updatedTask",
-            "updatedFields",
-            "taskPayload",
-            "newValues",
-        ] {
+        const NAMES: &str = "updates data task updatedData taskData newData task_updates newTask \
+                             updatedTask updatedFields taskPayload newValues";
+        const FIELDS: &str = "title newStatus metadata values customFields updatedAt epic dataset \
+                              taskType newsletter";
+        for name in NAMES.split_whitespace() {
             assert!(is_wrapper(Kind::Task, name), "{name}");
         }
-        for field in [
-            "title",
-            "newStatus",
-            "metadata",
-            "values",
-            "customFields",
-            "updatedAt",
-            "epic",
-            "dataset",
-            "taskType",
-            "newsletter",
-        ] {
+        for field in FIELDS.split_whitespace() {
             assert!(!is_wrapper(Kind::Task, field), "{field}");
         }
     }
 
     #[test]
     fn a_completion_says_where_tasks_go_in_many_words() {
-        for key in [
-            "moveTo",
-            "move_unfinished_to",
-            "moveToSprintId",
-            "moveIncompleteToSprintId",
-            "targetSprintId",
-            "nextSprintId",
-            "moveToBacklog",
-            "rolloverTo",
-        ] {
+        const NAMES: &str = "moveTo move_unfinished_to moveToSprintId moveIncompleteToSprintId \
+                             targetSprintId nextSprintId moveToBacklog rolloverTo";
+        for key in NAMES.split_whitespace() {
             assert!(completion(key), "{key}");
         }
-        for key in [
-            "openTasks",
-            "completedAt",
-            "velocity",
-            "sprintId",
-            "remaining",
-            "id",
-        ] {
+        for key in "openTasks completedAt velocity sprintId remaining id".split_whitespace() {
             assert!(!completion(key), "{key}");
         }
     }

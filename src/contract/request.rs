@@ -152,6 +152,8 @@ pub struct CommandRequest {
     pub unread: Vec<String>,
     /// Whether what is changed or referred to must exist.
     pub strict: bool,
+    /// Other projects that the sender follows, see [`Command::elsewhere`].
+    pub elsewhere: Vec<ProjectId>,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
     /// About what it takes up in memory.
@@ -205,6 +207,7 @@ impl CommandRequest {
             unsettled: built.unsettled,
             unread: built.unread,
             strict: limits.strict,
+            elsewhere: Vec::new(),
             echo: arguments.object,
             key: arguments.key,
         })
@@ -222,6 +225,7 @@ impl CommandRequest {
             unsettled: self.unsettled,
             unread: self.unread,
             strict: self.strict,
+            elsewhere: self.elsewhere,
             echo: self.echo,
         }
     }
@@ -268,6 +272,19 @@ impl CommandRequest {
     /// only the server says that, in whatever spelling.
     pub fn disown_stamps(&mut self) {
         self.echo.retain(|key, _| !is_stamp(key));
+    }
+
+    /// Whether the task that is changed may be another project's: then the project is where it is to go.
+    #[must_use]
+    pub fn may_mean_elsewhere(&self) -> bool {
+        let is_change = matches!(
+            self.action,
+            Action::Update {
+                kind: Kind::Task,
+                ..
+            } | Action::TaskMove { .. }
+        );
+        is_change && !self.strict
     }
 
     /// The kind and id of the entity that the command names.

@@ -1,6 +1,7 @@
 //! The normaliser's rules, one by one; and every dialect in `fixtures/dialects`, dry.
 
 mod commands;
+mod control;
 mod fixtures;
 mod fuzz;
 mod signals;

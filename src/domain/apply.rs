@@ -272,10 +272,22 @@ fn existing_or_fresh(
     cx: &Context,
 ) -> Result<Arc<Entity>, Refusal> {
     match world.get(kind, id) {
+        None if kind == Kind::Task && world.elsewhere().is_some() => Err(elsewhere(world, id)),
         Some(entity) if entity.deleted.is_some() => Err(Refusal::Gone(kind)),
         Some(entity) if entity.version > 0 || !cx.strict => Ok(Arc::clone(entity)),
         None if !cx.strict => Ok(Arc::new(Fresh::of(world, kind, id, cx))),
         _ => Err(not_found(kind)),
+    }
+}
+
+/// The project that is named is where a task is to go, and tasks stay in their projects.
+fn elsewhere(world: &World, id: &EntityId) -> Refusal {
+    let other = world.elsewhere().map_or("", ProjectId::as_str);
+    Refusal::Invalid {
+        field: Kind::Project.id_key().to_owned(),
+        message: format!(
+            "task {id} is in project {other}: a task is not moved between projects; create it here and delete it there"
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Cause, EntityId, Fields, Kind, PlaceKey, ProjectId, Reference};
+use super::{EntityId, Fields, Kind, PlaceKey, ProjectId};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Command {
     pub unread: Vec<String>,
     /// Whether what is changed or referred to must exist.
     pub strict: bool,
+    /// Other projects in which the sender may have seen the task that is changed.
+    pub elsewhere: Vec<ProjectId>,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
 }
@@ -196,31 +198,6 @@ pub enum MoveTo {
     Next,
 }
 
-/// What must be loaded before a command can be applied.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Needs<'a> {
-    /// This entity.
-    Entity(Kind, &'a EntityId),
-    /// This entity, to which a task is to refer.
-    Referred(Kind, EntityId),
-    /// The live tasks that refer to this id, those that the cause changes.
-    TasksOf(Cause, Reference, &'a EntityId),
-    /// The cascades that are under way from this sprint, or into it.
-    Cascades(&'a EntityId),
-    /// The neighbours of the place that the task is to get.
-    Place,
-    /// An owner of the project other than this member.
-    OtherOwner(&'a EntityId),
-    /// These tasks, as far as they are not too large together.
-    Tasks(Vec<&'a EntityId>),
-    /// The sprint that comes after this one.
-    NextSprint(&'a EntityId),
-    /// An active sprint other than this one.
-    ActiveSprint(&'a EntityId),
-    /// The parent that the task is to get, and all above it.
-    Ancestors(EntityId),
-}
-
 impl Command {
     /// The kind and id of the entity that the command names.
     #[must_use]
@@ -228,96 +205,17 @@ impl Command {
         self.action.subject()
     }
 
-    /// What must be loaded besides the subject and the project itself.
+    /// The projects in which the task is looked for, if this one does not have it: what is sent as a change of a project must
+    /// not make a second task.
     #[must_use]
-    pub fn needs(&self) -> Vec<Needs<'_>> {
-        let mut needs = match &self.action {
+    pub fn looked_for(&self) -> &[ProjectId] {
+        match &self.action {
             Action::Update {
-                kind: Kind::Member,
-                id,
-                ..
+                kind: Kind::Task, ..
             }
-            | Action::Delete {
-                kind: Kind::Member,
-                id,
-            } => vec![Needs::OtherOwner(id)],
-            Action::Delete { kind, id } => match Reference::to(*kind) {
-                Some(reference @ (Reference::Epic | Reference::Parent)) => {
-                    vec![Needs::TasksOf(Cause::Deleted, reference, id)]
-                }
-                Some(reference @ Reference::Sprint) => vec![
-                    Needs::TasksOf(Cause::Deleted, reference, id),
-                    Needs::Cascades(id),
-                ],
-                None => Vec::new(),
-            },
-            // The id of something deleted, perhaps, whose tasks are still leaving it.
-            Action::Create {
-                kind: Kind::Sprint,
-                id,
-                fields,
-            } if fields.contains_key("status") => {
-                vec![Needs::Cascades(id), Needs::ActiveSprint(id)]
-            }
-            Action::Create {
-                kind: Kind::Epic | Kind::Sprint,
-                id,
-                ..
-            } if !self.made_id => vec![Needs::Cascades(id)],
-            Action::SprintComplete {
-                id, move_to, moves, ..
-            } => {
-                let mut needs = vec![Needs::Cascades(id)];
-                for to in std::iter::once(move_to).chain(moves.iter().map(|(_, to)| to)) {
-                    if let MoveTo::Sprint(target) = to
-                        && !needs.contains(&Needs::Cascades(target))
-                    {
-                        needs.push(Needs::Entity(Kind::Sprint, target));
-                        needs.push(Needs::Cascades(target));
-                    }
-                    if *to == MoveTo::Next && !needs.contains(&Needs::NextSprint(id)) {
-                        needs.push(Needs::NextSprint(id));
-                    }
-                }
-                if !moves.is_empty() {
-                    needs.push(Needs::Tasks(moves.iter().map(|(task, _)| task).collect()));
-                }
-                if *move_to != MoveTo::Keep {
-                    needs.push(Needs::TasksOf(Cause::Completed, Reference::Sprint, id));
-                }
-                needs
-            }
-            Action::SprintStart { id, .. } => vec![Needs::Cascades(id), Needs::ActiveSprint(id)],
-            Action::Update {
-                kind: Kind::Sprint,
-                id,
-                fields,
-            } if fields.contains_key("status") => {
-                vec![Needs::Cascades(id), Needs::ActiveSprint(id)]
-            }
-            Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
-                vec![Needs::Place]
-            }
-            _ => Vec::new(),
-        };
-        if !self.strict {
-            needs.retain(|need| !matches!(need, Needs::ActiveSprint(_)));
+            | Action::TaskMove { .. } => &self.elsewhere,
+            _ => &[],
         }
-        needs.extend(self.referred());
-        needs
-    }
-
-    /// What the fields of a task refer to.
-    fn referred(&self) -> impl Iterator<Item = Needs<'_>> {
-        let references = Reference::ALL.into_iter().filter_map(|reference| {
-            let id = reference.of(self.task_fields()?)?;
-            match reference {
-                Reference::Parent => Some(Needs::Ancestors(id)),
-                _ if self.strict => Some(Needs::Referred(reference.kind(), id)),
-                _ => None,
-            }
-        });
-        references
     }
 
     /// The fields that a task gets.
@@ -337,14 +235,6 @@ impl Command {
             | Action::TaskMove { fields, .. } => Some(fields),
             _ => None,
         }
-    }
-
-    /// Whether something must be loaded for this command alone, right before it.
-    #[must_use]
-    pub fn needs_more(&self) -> bool {
-        let needs = self.needs();
-        let is_entity = |need: &Needs<'_>| matches!(need, Needs::Entity(..) | Needs::Referred(..));
-        !needs.iter().all(is_entity)
     }
 
     /// The command's name, such as `task:move`.

@@ -23,6 +23,7 @@ pub struct World {
     matching: usize,
     has_more: bool,
     parents: HashMap<EntityId, Option<EntityId>>,
+    elsewhere: Option<ProjectId>,
 }
 
 impl World {
@@ -39,6 +40,7 @@ impl World {
             matching: 0,
             has_more: false,
             parents: HashMap::new(),
+            elsewhere: None,
         }
     }
 
@@ -80,6 +82,17 @@ impl World {
         parents: impl IntoIterator<Item = (EntityId, Option<EntityId>)>,
     ) {
         self.parents = parents.into_iter().collect();
+    }
+
+    /// Takes the other project that has the task which the next command changes, and this one does not have.
+    pub fn load_elsewhere(&mut self, project: Option<ProjectId>) {
+        self.elsewhere = project;
+    }
+
+    /// The other project that has the task.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&ProjectId> {
+        self.elsewhere.as_ref()
     }
 
     /// The parent of a task, as far as it is known.

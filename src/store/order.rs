@@ -247,7 +247,7 @@ impl Tx {
         };
         let sql = format!(
             "{OTHERS} AND {} AND place_key {than} $5 AND {} AND {} {order}",
-            self.conn.dialect(RANKED, SHORT),
+            RANKED,
             is("lane", column.lane.as_deref(), 3),
             is("sprint_id", column.sprint.as_deref(), 4)
         );

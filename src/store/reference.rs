@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::cascade::UNFINISHED;
 use super::entity::entity_columns;
 use super::{StoreError, Tx, row};
-use crate::domain::{Entity, EntityId, ProjectId};
+use crate::domain::{Entity, EntityId, Kind, ProjectId};
 
 /// Levels of tasks that are read, one more than there may be.
 const MAX_LEVELS: i64 = 101;
@@ -13,6 +13,29 @@ const MAX_LEVELS: i64 = 101;
 const MAX_SPRINTS: i64 = 1000;
 
 impl Tx {
+    /// The first of these projects that has an entity, which is not deleted.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub async fn entity_elsewhere(
+        &mut self,
+        kind: Kind,
+        id: &EntityId,
+        projects: &[ProjectId],
+    ) -> Result<Option<ProjectId>, StoreError> {
+        let sql = format!(
+            "SELECT project_id, project_id_numeric FROM entities
+             WHERE project_id {} AND kind = $2 AND id = $3 AND deleted_at IS NULL
+             ORDER BY project_id LIMIT 1",
+            self.conn.in_list()
+        );
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement.bind_list(projects.iter().map(ProjectId::as_str).collect());
+        let statement = statement.bind(kind.as_str()).bind(id.as_str());
+        statement.first(row::project_id).await
+    }
+
     /// A task and those above it, each with its parent.
     ///
     /// # Errors

@@ -162,6 +162,7 @@ mod tests {
             if_match: None,
             unsettled: Unsettled::default(),
             unread: Vec::new(),
+            elsewhere: Vec::new(),
             strict: false,
             echo: Fields::new(),
         };

@@ -2,9 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::{
-    Action, Changes, Command, EntityId, Kind, Reference, Refusal, World, plain_status,
-};
+use crate::domain::{Changes, Command, EntityId, Kind, Reference, Refusal, World, plain_status};
 
 /// Levels of tasks above a task.
 pub(super) const MAX_LEVELS: usize = 100;
@@ -22,7 +20,7 @@ pub(super) fn check(world: &World, command: &Command, changes: &Changes) -> Resu
             let field = reference.field();
             let named = fields
                 .get(field)
-                .filter(|value| !value.is_null() && **value != Value::from(""));
+                .filter(|value| !value.is_null() && value.as_str() != Some(""));
             let is_there = |id: EntityId| {
                 let found = world.get(reference.kind(), &id);
                 found.is_some_and(|found| found.deleted.is_none())
@@ -64,18 +62,14 @@ fn none_above_itself(world: &World, task: &EntityId, parent: EntityId) -> Result
 }
 
 fn one_active(world: &World, command: &Command, changes: &Changes) -> Result<(), Refusal> {
-    let turns = match &command.action {
-        Action::SprintStart { .. } => true,
-        Action::Create { fields, .. } | Action::Update { fields, .. } => {
-            fields.contains_key("status")
-        }
-        _ => false,
-    };
     let is_active = |status: Option<&str>| status.map(plain_status).as_deref() == Some("active");
     let allows = world
         .project_entity()
         .and_then(|project| project.fields.get(PARALLEL));
-    if !turns || !is_active(changes.subject.text("status")) || allows == Some(&Value::Bool(true)) {
+    if !command.may_activate()
+        || !is_active(changes.subject.text("status"))
+        || allows == Some(&Value::Bool(true))
+    {
         return Ok(());
     }
     match world.active_sprint(&changes.subject.id) {

@@ -19,7 +19,7 @@ pub(super) fn settle(before: &Entity, patch: &Fields, command: &Command) -> Fiel
         && before.fields.contains_key(&wrapper.name)
         && let Some(value) = command.echo.get(&wrapper.name)
     {
-        settled = wrapper.beside.clone();
+        settled.clone_from(&wrapper.beside);
         settled.insert(wrapper.name.clone(), value.clone());
     }
     if let Some(column) = &unsettled.column {
@@ -59,12 +59,9 @@ fn column_field(before: &Entity, patch: &Fields, column: &ToColumn) -> String {
     let from = column.from.as_ref();
     let is_from = |field: &&str| from.is_some() && before.fields.get(*field) == from;
     let field = fields.find(is_from).or(own);
-    field
-        .unwrap_or(match patch.contains_key(STATUS) {
-            true => COLUMN,
-            false => STATUS,
-        })
-        .to_owned()
+    let has_status = patch.contains_key(STATUS);
+    let field = field.unwrap_or(if has_status { COLUMN } else { STATUS });
+    field.to_owned()
 }
 
 /// A `name` is the title of an entity that has no name of its own.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Context, cascade, drafts, existing_or_fresh, merge, repeated};
 use crate::domain::{
-    Action, Cause, Changes, Command, Draft, EntityId, EventType, Fields, Kind, MoveTo, Reference,
-    Refusal, World, done_statuses,
+    Action, Cause, Changes, Command, Draft, EntityId, EventType, Fields, Id, Kind, MoveTo,
+    Reference, Refusal, World, done_statuses,
 };
 
 const MOVE_TO: &str = "moveTo";
@@ -143,6 +143,10 @@ fn target(
         }
         MoveTo::Next => match world.next_sprint(completed) {
             Some(next) => Ok(Some(next.id.clone())),
+            // Who keeps sprints elsewhere may have one of that name.
+            None if !cx.strict && world.get(Kind::Sprint, completed).is_none() => {
+                Ok(Id::from_text("next").ok().map(EntityId))
+            }
             None => Err(Refusal::Invalid {
                 field: field.to_owned(),
                 message: format!(

@@ -50,6 +50,7 @@ impl Board {
             if_match: self.if_match.clone(),
             unsettled: Unsettled::default(),
             unread: Vec::new(),
+            elsewhere: Vec::new(),
             strict: self.strict,
             echo: Fields::new(),
         };

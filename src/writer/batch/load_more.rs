@@ -30,10 +30,14 @@ impl PendingBatch<'_> {
         job: &Job,
         options: &WriterOptions,
     ) -> Result<(), StoreError> {
+        let started = Instant::now();
+        if let Work::Command { command, .. } = &job.work {
+            self.look_elsewhere(tx, command).await?;
+            self.look_for_children(tx, command).await?;
+        }
         if !job.work.needs_more() {
             return Ok(());
         }
-        let started = Instant::now();
         match &job.work {
             Work::Command { command, key } => {
                 self.load_for_command(tx, job, command, key.as_ref(), options)
@@ -77,7 +81,6 @@ impl PendingBatch<'_> {
         let mut cascades = Vec::new();
         for need in command.needs() {
             match need {
-                Needs::Entity(..) | Needs::Referred(..) => {}
                 Needs::TasksOf(..) if is_deleted => {}
                 Needs::TasksOf(cause, reference, id) => {
                     let key = CascadeKey {
@@ -99,38 +102,48 @@ impl PendingBatch<'_> {
                         }
                     }
                 }
-                Needs::OtherOwner(id) => {
-                    if let Some(owner) = tx.other_owner(&command.project, id).await? {
-                        self.load_entity(owner);
-                    }
-                }
-                Needs::Tasks(tasks) => self.load_each(tx, &command.project, &tasks).await?,
-                Needs::NextSprint(id) => {
-                    if let Some(next) = tx.next_sprint(&command.project, id).await? {
-                        self.load_entity(next);
-                    }
-                }
-                Needs::ActiveSprint(id) => {
-                    if let Some(active) = tx.active_sprint(&command.project, id).await? {
-                        self.load_entity(active);
-                    }
-                }
-                Needs::Ancestors(parent) => {
-                    let parents = tx.parents_of(&command.project, &parent).await?;
-                    if let Some(world) = self.world(&command.project) {
-                        world.load_parents(parents);
-                    }
-                    if command.strict {
-                        let key = (command.project.clone(), Kind::Task, parent);
-                        for parent in tx.entities_get(&[key]).await? {
-                            self.load_entity(parent);
-                        }
-                    }
-                }
+                need => self.load_entities_of(tx, command, need).await?,
             }
         }
         if let Some(world) = self.world(&command.project) {
             world.load_cascades(cascades);
+        }
+        Ok(())
+    }
+
+    /// Loads single entities, and what stands above one.
+    async fn load_entities_of(
+        &mut self,
+        tx: &mut Tx,
+        command: &Command,
+        need: Needs<'_>,
+    ) -> Result<(), StoreError> {
+        let project = &command.project;
+        let found = match need {
+            Needs::OtherOwner(id) => tx.other_owner(project, id).await?,
+            Needs::NextSprint(id) => tx.next_sprint(project, id).await?,
+            Needs::ActiveSprint(id) => tx.active_sprint(project, id).await?,
+            Needs::Tasks(tasks) => {
+                self.load_each(tx, project, &tasks).await?;
+                None
+            }
+            Needs::Ancestors(parent) => {
+                let parents = tx.parents_of(project, &parent).await?;
+                if let Some(world) = self.world(project) {
+                    world.load_parents(parents);
+                }
+                let key = (project.clone(), Kind::Task, parent);
+                if command.strict {
+                    tx.entities_get(&[key]).await?.pop()
+                } else {
+                    None
+                }
+            }
+            // The others are loaded already, or are no entities.
+            _ => None,
+        };
+        if let Some(entity) = found {
+            self.load_entity(entity);
         }
         Ok(())
     }
@@ -184,6 +197,52 @@ impl PendingBatch<'_> {
         }
         for task in found.tasks {
             self.load_entity(task);
+        }
+        Ok(())
+    }
+
+    /// Looks for a task that is not in the project that the command names in others that its sender follows.
+    async fn look_elsewhere(&mut self, tx: &mut Tx, command: &Command) -> Result<(), StoreError> {
+        let (kind, id) = command.subject();
+        let projects = command.looked_for();
+        let Some(world) = self.world(&command.project) else {
+            return Ok(());
+        };
+        world.load_elsewhere(None);
+        if projects.is_empty() || world.get(kind, id).is_some() {
+            return Ok(());
+        }
+        let found = tx.entity_elsewhere(kind, id, projects).await?;
+        if let Some(world) = self.world(&command.project) {
+            world.load_elsewhere(found);
+        }
+        Ok(())
+    }
+
+    /// Looks whether tasks are still leaving a deleted task that is made again.
+    async fn look_for_children(
+        &mut self,
+        tx: &mut Tx,
+        command: &Command,
+    ) -> Result<(), StoreError> {
+        let Action::Create {
+            kind: Kind::Task,
+            id,
+            ..
+        } = &command.action
+        else {
+            return Ok(());
+        };
+        let task = self
+            .world(&command.project)
+            .and_then(|world| world.get(Kind::Task, id).cloned());
+        if task.is_none_or(|task| task.deleted.is_none()) {
+            return Ok(());
+        }
+        self.flush(tx, &command.project).await?;
+        let cascades = tx.cascades_about(&command.project, id).await?;
+        if let Some(world) = self.world(&command.project) {
+            world.load_cascades(cascades);
         }
         Ok(())
     }
