@@ -18,6 +18,7 @@ mod identity;
 mod list;
 mod needs;
 mod place;
+mod place_key;
 pub mod policy;
 mod rank;
 mod refusal;
@@ -41,7 +42,8 @@ pub use id::{
 pub use identity::{Grants, Holder, Identity, Membership};
 pub use list::{Filter, Mark, Page, Whose};
 pub use needs::Needs;
-pub use place::{Column, Neighbours, OrderEntry, PlaceKey, PlaceQuery, Wanted};
+pub use place::{Column, Neighbours, OrderEntry, PlaceQuery, Wanted};
+pub use place_key::PlaceKey;
 pub use rank::Rank;
 pub use refusal::Refusal;
 pub use role::{Role, UnknownRole};

@@ -359,7 +359,7 @@ fn repeated(
     events: Vec<EventType>,
     command: &Command,
 ) -> Changes {
-    let expected = merge::expected_version(&subject, command);
+    let expected = spelling::expected_version(&subject, command);
     if expected.is_some() || command.if_match.is_some() {
         return Changes::noop(subject);
     }

@@ -123,6 +123,12 @@ impl World {
             })
     }
 
+    /// Whether the project has sprints besides this one.
+    #[must_use]
+    pub fn has_other_sprints(&self, without: &EntityId) -> bool {
+        self.sprints(without).next().is_some()
+    }
+
     fn sprints(&self, without: &EntityId) -> impl Iterator<Item = &Arc<Entity>> {
         let sprints = self.entities.values().filter(|entity| {
             entity.kind == Kind::Sprint && entity.deleted.is_none() && entity.id != *without

@@ -62,6 +62,7 @@ impl Tx {
     }
 
     /// The sprint that is next after this one: of those that are not finished the first one by its `startDate`, then by age.
+    /// A finished one if there are no others.
     ///
     /// # Errors
     ///
@@ -78,12 +79,13 @@ impl Tx {
                 entity_columns!(),
                 " FROM (
                      SELECT * FROM entities
-                     WHERE project_id = $1 AND kind = 'sprint' AND id <> $2 AND deleted_at IS NULL AND {} LIMIT $3
-                 ) AS sprint ORDER BY {start} IS NULL, {start}{}, created_at, id LIMIT 1"
+                     WHERE project_id = $1 AND kind = 'sprint' AND id <> $2 AND deleted_at IS NULL
+                     ORDER BY {open} DESC LIMIT $3
+                 ) AS sprint ORDER BY {open} DESC, {start} IS NULL, {start}{}, created_at, id LIMIT 1"
             ),
-            UNFINISHED,
             self.conn.dialect("", " COLLATE \"C\""),
             start = start,
+            open = UNFINISHED,
         );
         let statement = self.conn.statement(AssertSqlSafe(sql));
         let statement = statement.bind(project.as_str()).bind(after.as_str());

@@ -176,7 +176,11 @@ impl Board {
         let name = format!("{kind}:{verb}");
         let answer = self.client.call(&name, payload.into()).await;
         if answer["ok"] != true {
-            assert!(answer["field"].is_string(), "{at}: {answer}");
+            let is_reused = answer["code"] == "idempotency_key_reused";
+            assert!(is_reused || answer["field"].is_string(), "{at}: {answer}");
+            return false;
+        }
+        if answer["duplicate"] == true {
             return false;
         }
         let before = match verb {

@@ -15,7 +15,7 @@ pub(super) fn merge(
     command: &Command,
     cx: &Context,
 ) -> Result<Option<(Entity, bool)>, Refusal> {
-    let expected = expected_version(before, command);
+    let expected = spelling::expected_version(before, command);
     let mut wanted = Fields::new();
     for (field, value) in spelling::settle(before, patch, command) {
         match intent(before, &field, &value, expected, cx) {
@@ -33,16 +33,6 @@ pub(super) fn merge(
     set(&mut entity, &wanted, cx)?;
     let merged = expected.is_some_and(|version| version < before.version);
     Ok(Some((entity, merged)))
-}
-
-/// The version that the sender had before its eyes. As `__v` documents of other databases come with a version of their own:
-/// it is ours only if it can be, and the entity has no such field.
-pub(super) fn expected_version(before: &Entity, command: &Command) -> Option<i64> {
-    command.expected_version.or_else(|| {
-        let said = command.unsettled.own_version.as_ref()?.as_i64()?;
-        let is_field = before.fields.contains_key(spelling::OWN_VERSION);
-        (!is_field && (1..=before.version).contains(&said)).then_some(said)
-    })
 }
 
 /// Sets fields and counts the version up.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Context, changed, existing_or_fresh, merge, next_seq, repeated};
-use crate::domain::place::is_index;
+use crate::domain::place_key::is_index;
 use crate::domain::{
     Action, Changes, Column, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place,
     PlaceKey, PlaceQuery, Rank, Refusal, Wanted, World,

@@ -5,11 +5,21 @@ use serde_json::Value;
 
 use crate::domain::{Command, Entity, Fields, Reference, ToColumn};
 
-pub(super) const OWN_VERSION: &str = "__v";
+const OWN_VERSION: &str = "__v";
 const COLUMN: &str = "columnId";
 const STATUS: &str = "status";
 const TITLE: &str = "title";
 const NAME: &str = "name";
+
+/// The version that the sender had before its eyes. As `__v` documents of other databases come with a version of their own:
+/// it is ours only if it can be, and the entity has no such field.
+pub(super) fn expected_version(before: &Entity, command: &Command) -> Option<i64> {
+    command.expected_version.or_else(|| {
+        let said = command.unsettled.own_version.as_ref()?.as_i64()?;
+        let is_field = before.fields.contains_key(OWN_VERSION);
+        (!is_field && (1..=before.version).contains(&said)).then_some(said)
+    })
+}
 
 /// The patch with each field under the name, and with the value, that is meant.
 pub(super) fn settle(before: &Entity, patch: &Fields, command: &Command) -> Fields {
@@ -26,7 +36,7 @@ pub(super) fn settle(before: &Entity, patch: &Fields, command: &Command) -> Fiel
         settled.insert(column_field(before, patch, column), column.to.clone());
     }
     if let Some(version) = &unsettled.own_version
-        && super::merge::expected_version(before, command) != version.as_i64()
+        && expected_version(before, command) != version.as_i64()
     {
         settled.insert(OWN_VERSION.to_owned(), version.clone());
     }

@@ -144,7 +144,7 @@ fn target(
         MoveTo::Next => match world.next_sprint(completed) {
             Some(next) => Ok(Some(next.id.clone())),
             // Who keeps sprints elsewhere may have one of that name.
-            None if !cx.strict && world.get(Kind::Sprint, completed).is_none() => {
+            None if !cx.strict && !world.has_other_sprints(completed) => {
                 Ok(Id::from_text("next").ok().map(EntityId))
             }
             None => Err(Refusal::Invalid {

@@ -821,6 +821,7 @@ fn a_completion_that_cannot_put_a_task_where_it_says_changes_nothing() {
     ] {
         let mut board = Board::new();
         board.create(Kind::Task, "a", &json!({"sprintId": "s"}));
+        board.create(Kind::Sprint, "past", &json!({"status": "completed"}));
         let start = Action::SprintStart {
             id: id("s"),
             fields: Fields::new(),
