@@ -302,6 +302,12 @@ impl Config {
         self.ping_interval + self.ping_timeout
     }
 
+    /// For how long a client may be kept from sending a pong.
+    #[must_use]
+    pub fn longest_pause(&self) -> Duration {
+        self.ping_timeout / 2
+    }
+
     /// Checks what only several settings together can get wrong.
     ///
     /// # Errors

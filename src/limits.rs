@@ -15,6 +15,7 @@ mod unfinished;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
@@ -31,13 +32,15 @@ pub use budget::{Budget, READ_UNIT};
 use kept::Kept;
 pub use places::Place;
 use places::{Full, Places};
-use rate::{Bucket, Pace};
+use rate::{Bucket, MAX_DEBT, Pace};
 pub use refusals::Limit;
 use refusals::Refusals;
 pub use unfinished::{GivenUp, UnfinishedMessage, UnfinishedMessages};
 
 /// When to try again where it is not known when there will be room.
 pub const FULL_RETRY: Duration = Duration::from_secs(5);
+/// For how long a signal holds its client back: what comes later shows nothing that is still so.
+const SIGNAL_PATIENCE: Duration = Duration::from_millis(100);
 /// TCP connections that an address may have for each of its sessions: on long-polling there are two and on an upgrade
 /// three, and those that were closed just now may not be noticed yet.
 const STREAMS_PER_SESSION: usize = 4;
@@ -60,6 +63,7 @@ struct Parts {
     /// Guards what users may still do: of those who are connected, or were lately. So nobody has more by coming anew.
     budgets: Mutex<Kept<String, Arc<Budget>>>,
     refusals: Refusals,
+    held_back: AtomicU64,
     unfinished: UnfinishedMessages,
     started: Instant,
 }
@@ -84,7 +88,7 @@ impl Knocks {
         };
         let mut left = self.left.lock();
         let bucket = left.get(key, |bucket| !bucket.is_full(now));
-        bucket.take(pace, now)
+        bucket.take(pace, now, Duration::ZERO).map(drop)
     }
 }
 
@@ -103,6 +107,8 @@ pub struct Exceeded {
 pub struct Report {
     /// How often each limit was met since the start.
     refused: BTreeMap<&'static str, u64>,
+    /// Messages and requests since the start whose senders were slowed down to a rate.
+    held_back: u64,
     /// TCP connections.
     tcp_connections: usize,
     /// Sessions, those included that have not joined the namespace.
@@ -137,6 +143,7 @@ impl Limits {
             ),
             budgets: Mutex::default(),
             refusals: Refusals::default(),
+            held_back: AtomicU64::default(),
             unfinished: UnfinishedMessages::new(max_message),
             started: Instant::now(),
         }))
@@ -274,39 +281,61 @@ impl Limits {
         self.met(Limit::Inbox, retry_after)
     }
 
-    /// Takes a message out of what a connection and its user may do.
+    /// Takes a message out of what a connection and its user may do: for how long nothing more is to be read from it. Who
+    /// does more than the rates allow is slowed down to them.
     ///
     /// # Errors
     ///
-    /// It is too much.
+    /// So much has piled up already that it would be too long.
     pub fn spend(
         &self,
         class: EventClass,
         own: &Budget,
         shared: Option<&Budget>,
-    ) -> Result<(), Exceeded> {
-        let now = self.now();
-        let paces = &self.0.own;
-        own.take(class, paces, now).map_err(|wait| {
+    ) -> Result<Duration, Exceeded> {
+        let (now, paces) = (self.now(), &self.0.own);
+        let patience = match class {
+            EventClass::Signal => SIGNAL_PATIENCE,
+            EventClass::Command | EventClass::Read => MAX_DEBT,
+        };
+        let own_wait = own.take(class, paces, now, patience).map_err(|wait| {
             // Who comes again is not to meet the other one.
             let shared = shared.map(|shared| shared.wait(class, &self.0.shared, now));
             self.met(Limit::of(class), wait.max(shared.unwrap_or_default()))
         })?;
-        let Some(shared) = shared else { return Ok(()) };
-        shared.take(class, &self.0.shared, now).map_err(|wait| {
+        let shared_wait = match shared {
+            Some(shared) => shared.take(class, &self.0.shared, now, patience),
+            None => Ok(Duration::ZERO),
+        };
+        let shared_wait = shared_wait.map_err(|wait| {
             own.give_back(class, paces);
             self.met(Limit::of_user(class), wait)
-        })
+        })?;
+        Ok(self.held_back(own_wait.max(shared_wait)))
     }
 
-    /// Takes a request out of what a user, or an address, may do over all of its connections.
+    /// Takes a request out of what a user, or an address, may do over all of its connections: for how long it is to wait.
     ///
     /// # Errors
     ///
-    /// It is too much.
-    pub fn spend_shared(&self, class: EventClass, shared: &Budget) -> Result<(), Exceeded> {
-        let taken = shared.take(class, &self.0.shared, self.now());
-        taken.map_err(|wait| self.met(Limit::of_user(class), wait))
+    /// It would wait for longer than `patience`.
+    pub fn spend_shared(
+        &self,
+        class: EventClass,
+        shared: &Budget,
+        patience: Duration,
+    ) -> Result<Duration, Exceeded> {
+        let taken = shared.take(class, &self.0.shared, self.now(), patience);
+        let wait = taken.map_err(|wait| self.met(Limit::of_user(class), wait))?;
+        Ok(self.held_back(wait))
+    }
+
+    /// Counts what has to wait.
+    fn held_back(&self, wait: Duration) -> Duration {
+        if !wait.is_zero() {
+            self.0.held_back.fetch_add(1, Ordering::Relaxed);
+        }
+        wait
     }
 
     /// Takes what a read has given out of what a connection and its user may read: 64 KiB cost as much as a read. It is
@@ -349,6 +378,7 @@ impl Limits {
     pub fn report(&self) -> Report {
         Report {
             refused: self.0.refusals.counts(),
+            held_back: self.0.held_back.load(Ordering::Relaxed),
             tcp_connections: self.0.streams.total(),
             sessions: self.0.sessions.total(),
             users: self.0.budgets.lock().len(),

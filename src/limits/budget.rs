@@ -41,10 +41,17 @@ const fn place(class: EventClass) -> usize {
 pub struct Budget([Bucket; 3]);
 
 impl Budget {
-    pub(super) fn take(&self, class: EventClass, paces: &Paces, now: u64) -> Result<(), Duration> {
+    /// See [`Bucket::take`].
+    pub(super) fn take(
+        &self,
+        class: EventClass,
+        paces: &Paces,
+        now: u64,
+        patience: Duration,
+    ) -> Result<Duration, Duration> {
         match paces.of(class) {
-            Some(pace) => self.bucket(class).take(pace, now),
-            None => Ok(()),
+            Some(pace) => self.bucket(class).take(pace, now, patience),
+            None => Ok(Duration::ZERO),
         }
     }
 

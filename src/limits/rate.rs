@@ -48,31 +48,33 @@ pub(super) struct Bucket(
     AtomicU64,
 );
 
-/// The longest time, in nanoseconds, for which a large answer keeps its reader waiting.
-const MAX_DEBT: u64 = 60 * SECOND;
+/// The longest time for which somebody is held back.
+pub(super) const MAX_DEBT: Duration = Duration::from_mins(1);
 
 impl Bucket {
-    /// Takes one; else how long until there is one.
-    pub(super) fn take(&self, pace: &Pace, now: u64) -> Result<(), Duration> {
-        let next = |full_at: u64| {
-            let allowed = full_at <= now.saturating_add(pace.tolerance);
-            allowed.then(|| full_at.max(now) + pace.interval)
-        };
-        match self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
-        {
-            Ok(_) => Ok(()),
-            Err(full_at) => Err(Duration::from_nanos(full_at - pace.tolerance - now)),
-        }
+    /// Takes one that is there, or will be within `patience`: how long until it is. Else how long until there is one.
+    pub(super) fn take(
+        &self,
+        pace: &Pace,
+        now: u64,
+        patience: Duration,
+    ) -> Result<Duration, Duration> {
+        let there = now.saturating_add(pace.tolerance);
+        let allowed = there.saturating_add(nanos(patience));
+        let next = |full_at: u64| (full_at <= allowed).then(|| full_at.max(now) + pace.interval);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let wait = |full_at: u64| Duration::from_nanos(full_at.saturating_sub(there));
+        let taken = self.0.fetch_update(set, fetch, next);
+        taken.map(wait).map_err(wait)
     }
 
     /// Takes what is known only afterwards, in nanoseconds of filling up: whoever comes next waits for it, for
     /// [`MAX_DEBT`] at most.
-    pub(super) fn owe(&self, pace: &Pace, now: u64, nanos: u64) {
-        let most = now.saturating_add(pace.tolerance).saturating_add(MAX_DEBT);
+    pub(super) fn owe(&self, pace: &Pace, now: u64, cost: u64) {
+        let most = now.saturating_add(pace.tolerance);
+        let most = most.saturating_add(nanos(MAX_DEBT));
         let next = |full_at: u64| {
-            let owed = full_at.max(now).saturating_add(nanos).min(most);
+            let owed = full_at.max(now).saturating_add(cost).min(most);
             Some(owed.max(full_at))
         };
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
@@ -96,9 +98,19 @@ impl Bucket {
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const NOW: Result<Duration, Duration> = Ok(Duration::ZERO);
+
+    fn take(bucket: &Bucket, pace: &Pace, now: u64) -> Result<Duration, Duration> {
+        bucket.take(pace, now, Duration::ZERO)
+    }
 
     fn pace(rate: &str) -> Pace {
         Pace::of(rate.parse().unwrap()).unwrap()
@@ -130,21 +142,23 @@ mod tests {
         let (bucket, pace, now) = (Bucket::default(), pace("10/3"), 7 * SECOND);
         let tenth = SECOND / 10;
         for _ in 0..3 {
-            assert_eq!(bucket.take(&pace, now), Ok(()));
+            assert_eq!(take(&bucket, &pace, now), NOW);
         }
         let wait = Err(Duration::from_millis(100));
-        assert_eq!(bucket.take(&pace, now), wait);
+        assert_eq!(take(&bucket, &pace, now), wait);
         assert_eq!(
-            bucket.take(&pace, now + tenth - 1),
+            take(&bucket, &pace, now + tenth - 1),
             Err(Duration::from_nanos(1))
         );
-        assert_eq!(bucket.take(&pace, now + tenth), Ok(()));
-        assert_eq!(bucket.take(&pace, now + tenth), wait);
+        assert_eq!(take(&bucket, &pace, now + tenth), NOW);
+        assert_eq!(take(&bucket, &pace, now + tenth), wait);
         assert!(!bucket.is_full(now + 4 * tenth - 1));
         assert!(bucket.is_full(now + 4 * tenth));
         let later = now + 100 * tenth;
         assert_eq!(
-            (0..9).filter(|_| bucket.take(&pace, later).is_ok()).count(),
+            (0..9)
+                .filter(|_| take(&bucket, &pace, later).is_ok())
+                .count(),
             3
         );
     }
@@ -153,20 +167,34 @@ mod tests {
     fn what_is_owed_is_waited_for_but_not_for_ever() {
         let (bucket, pace, now) = (Bucket::default(), pace("10/3"), 7 * SECOND);
         bucket.owe(&pace, now, SECOND / 5);
-        assert_eq!(bucket.take(&pace, now), Ok(()), "two of three are gone");
+        assert_eq!(take(&bucket, &pace, now), NOW, "two of three are gone");
         assert_eq!(bucket.wait(&pace, now), Duration::from_millis(100));
         bucket.owe(&pace, now, u64::MAX);
-        assert_eq!(bucket.wait(&pace, now), Duration::from_nanos(MAX_DEBT));
+        assert_eq!(bucket.wait(&pace, now), MAX_DEBT);
         bucket.owe(&pace, now, 1);
-        assert_eq!(bucket.wait(&pace, now), Duration::from_nanos(MAX_DEBT));
+        assert_eq!(bucket.wait(&pace, now), MAX_DEBT);
+    }
+
+    #[test]
+    fn who_has_patience_takes_what_is_not_there_yet() {
+        let (bucket, pace, now) = (Bucket::default(), pace("10/1"), 7 * SECOND);
+        let patient = || bucket.take(&pace, now, Duration::from_millis(250));
+        let waits: Vec<_> = (0..3).map(|_| patient().unwrap().as_millis()).collect();
+        assert_eq!(waits, [0, 100, 200]);
+        assert_eq!(patient(), Err(Duration::from_millis(300)));
+        assert_eq!(
+            patient(),
+            Err(Duration::from_millis(300)),
+            "a refusal costs nothing"
+        );
     }
 
     #[test]
     fn what_was_given_back_can_be_taken_again() {
         let (bucket, pace) = (Bucket::default(), pace("1/1"));
-        assert_eq!(bucket.take(&pace, 0), Ok(()));
+        assert_eq!(take(&bucket, &pace, 0), NOW);
         bucket.give_back(&pace);
-        assert_eq!(bucket.take(&pace, 0), Ok(()));
-        assert_eq!(bucket.take(&pace, 0), Err(Duration::from_secs(1)));
+        assert_eq!(take(&bucket, &pace, 0), NOW);
+        assert_eq!(take(&bucket, &pace, 0), Err(Duration::from_secs(1)));
     }
 }

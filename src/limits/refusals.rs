@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::rate::{Bucket, Pace};
 use crate::config::Rate;
@@ -170,7 +171,7 @@ impl Refusals {
     pub(super) fn to_log(&self, limit: Limit, now: u64) -> Option<u64> {
         let refused = self.of(limit);
         let pace = Pace::of(LOGGED)?;
-        refused.lines.take(&pace, now).ok()?;
+        refused.lines.take(&pace, now, Duration::ZERO).ok()?;
         let times = refused.times.load(Ordering::Relaxed);
         let logged = refused.logged.swap(times, Ordering::Relaxed);
         Some(times.saturating_sub(logged))

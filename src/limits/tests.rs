@@ -12,6 +12,8 @@ fn client(address: &str) -> ClientAddress {
     ClientAddress::new(address.parse().unwrap())
 }
 
+const AT_ONCE: Result<Duration, Exceeded> = Ok(Duration::ZERO);
+
 #[test]
 fn without_settings_only_messages_are_limited() {
     let limits = limits(&[]);
@@ -21,12 +23,15 @@ fn without_settings_only_messages_are_limited() {
     assert_eq!(limits.report().sessions, sessions.len());
     let own = Budget::default();
     let spend = || limits.spend(EventClass::Command, &own, None);
-    let done = (0..3000).filter(|_| spend().is_ok()).count();
-    assert!((2000..2500).contains(&done), "{done}");
+    let at_once = (0..3000).filter(|_| spend() == AT_ONCE).count();
+    assert!((2000..2500).contains(&at_once), "{at_once}");
+    let piled_up = (0..20_000).take_while(|_| spend().is_ok()).count();
+    assert!(piled_up >= 10_000, "{piled_up}");
     let refused = spend().unwrap_err();
     assert_eq!(refused.limit, Limit::Commands);
-    assert!(refused.retry_after <= Duration::from_millis(5));
-    assert_eq!(limits.spend(EventClass::Read, &own, None), Ok(()));
+    assert!(refused.retry_after <= MAX_DEBT + Duration::from_millis(5));
+    assert_eq!(limits.spend(EventClass::Read, &own, None), AT_ONCE);
+    assert!(limits.report().held_back > 10_000);
 }
 
 #[test]
@@ -92,23 +97,47 @@ fn a_user_shares_and_coming_anew_gives_no_more() {
     };
     let (first, user) = (Budget::default(), limits.budget_of("ann"));
     for _ in 0..4 {
-        spend(&first, &user).unwrap();
+        assert_eq!(spend(&first, &user), AT_ONCE);
     }
-    assert_eq!(spend(&first, &user).unwrap_err().limit, Limit::Commands);
+    assert!(spend(&first, &user).unwrap() > Duration::from_millis(900));
     drop(user);
     let (second, user) = (Budget::default(), limits.budget_of("ann"));
-    spend(&second, &user).unwrap();
-    for _ in 0..9 {
-        assert_eq!(
-            spend(&second, &user).unwrap_err().limit,
-            Limit::UserCommands
-        );
-    }
-    // Who is refused for the user's sake keeps what is their own.
+    let waits: Vec<_> = (0..3)
+        .map(|_| spend(&second, &user).unwrap().as_secs_f64())
+        .collect();
+    assert!(
+        waits.windows(2).all(|pair| pair[1] > pair[0] + 0.9),
+        "{waits:?}"
+    );
+    // Others have what is theirs.
     let bob = limits.budget_of("bob");
-    for _ in 0..3 {
-        spend(&second, &bob).unwrap();
+    assert_eq!(spend(&Budget::default(), &bob), AT_ONCE);
+}
+
+#[test]
+fn who_is_refused_for_the_users_sake_keeps_what_is_their_own() {
+    let limits = limits(&["--command-rate=1/2", "--user-command-rate=1/1"]);
+    let (own, user, bob) = (Budget::default(), Budget::default(), Budget::default());
+    while limits
+        .spend_shared(EventClass::Command, &user, MAX_DEBT)
+        .is_ok()
+    {}
+    for _ in 0..9 {
+        let refused = limits.spend(EventClass::Command, &own, Some(&user));
+        assert_eq!(refused.unwrap_err().limit, Limit::UserCommands);
     }
+    assert_eq!(limits.spend(EventClass::Command, &own, Some(&bob)), AT_ONCE);
+}
+
+#[test]
+fn a_signal_is_not_held_back_for_long() {
+    let limits = limits(&["--signal-rate=20/1"]);
+    let own = Budget::default();
+    let spend = || limits.spend(EventClass::Signal, &own, None);
+    assert_eq!(spend(), AT_ONCE);
+    let waits = (0..9).filter(|_| spend().is_ok()).count();
+    assert!((2..4).contains(&waits), "{waits}");
+    assert_eq!(spend().unwrap_err().limit, Limit::Signals);
 }
 
 #[test]
@@ -149,12 +178,9 @@ fn whoever_waits_as_long_as_was_said_is_served() {
     let limits = limits(&["--command-rate=100/5", "--user-command-rate=1/5"]);
     let (own, shared) = (Budget::default(), Budget::default());
     let spend = || limits.spend(EventClass::Command, &own, Some(&shared));
-    assert!((0..5).all(|_| spend().is_ok()));
-    let refused = spend().unwrap_err();
-    assert!(
-        refused.retry_after > Duration::from_millis(900),
-        "{refused:?}"
-    );
+    assert!((0..5).all(|_| spend() == AT_ONCE));
+    let wait = spend().unwrap();
+    assert!(wait > Duration::from_millis(900), "{wait:?}");
 }
 
 #[test]
@@ -162,13 +188,16 @@ fn who_shows_nothing_shares_with_others_of_the_address() {
     let limits = limits(&["--user-read-rate=1/2"]);
     let spend = |address: &str| {
         let budget = limits.budget_at(client(address)).expect("it is limited");
-        limits.spend_shared(EventClass::Read, &budget)
+        limits.spend_shared(EventClass::Read, &budget, Duration::ZERO)
     };
-    assert_eq!([spend("192.0.2.1"), spend("::ffff:192.0.2.1")], [Ok(()); 2]);
+    assert_eq!(
+        [spend("192.0.2.1"), spend("::ffff:192.0.2.1")],
+        [AT_ONCE; 2]
+    );
     let refused = spend("192.0.2.1").unwrap_err();
     assert_eq!(refused.limit, Limit::UserReads);
     assert!(refused.retry_after <= Duration::from_secs(1));
-    assert_eq!(spend("192.0.2.2"), Ok(()));
+    assert_eq!(spend("192.0.2.2"), AT_ONCE);
 }
 
 #[test]
@@ -177,12 +206,12 @@ fn a_read_costs_by_the_size_of_its_answer() {
     let (own, shared) = (Budget::default(), Budget::default());
     let spend = || limits.spend(EventClass::Read, &own, Some(&shared));
     limits.charge_read(39 * READ_UNIT, Some(&own), Some(&shared));
-    let done = (0..100).filter(|_| spend().is_ok()).count();
-    assert_eq!(done, 11);
+    let at_once = (0..100).filter(|_| spend() == AT_ONCE).count();
+    assert_eq!(at_once, 11);
     assert_eq!(spend().unwrap_err().limit, Limit::UserReads);
     assert_eq!(
         limits.spend(EventClass::Command, &own, Some(&shared)),
-        Ok(())
+        AT_ONCE
     );
 }
 
@@ -191,12 +220,12 @@ fn message_that_costs_more_is_served_and_paid_back() {
     let limits = limits(&["--read-rate=10/10", "--user-read-rate=10/1000"]);
     let (own, shared) = (Budget::default(), Budget::default());
     let spend = || limits.spend(EventClass::Read, &own, Some(&shared));
-    assert_eq!(spend(), Ok(()));
+    assert_eq!(spend(), AT_ONCE);
     limits.charge_read(254 * READ_UNIT, Some(&own), Some(&shared));
-    let refused = spend().unwrap_err();
-    assert!(refused.retry_after > Duration::from_secs(23), "{refused:?}");
+    let wait = spend().unwrap();
+    assert!(wait > Duration::from_secs(23), "{wait:?}");
     assert_eq!(
         limits.spend(EventClass::Command, &own, Some(&shared)),
-        Ok(())
+        AT_ONCE
     );
 }

@@ -105,6 +105,11 @@ impl Admission {
     pub(crate) fn patience(&self) -> Duration {
         self.0.config().max_silence()
     }
+
+    /// For how long a client may be kept from sending a pong.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        self.0.config().longest_pause()
+    }
 }
 
 /// Where a trusted proxy says which host and port its client has asked.

@@ -22,6 +22,8 @@ use crate::writer::Caller;
 /// Where a client says who it is, on a server that verifies no tokens.
 const USER_HEADER: &str = "x-user-id";
 const USER_IN_QUERY: &str = "userId";
+/// For how long a request waits for a rate.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Who asks over HTTP: an extractor. Each request is a connection of its own.
 #[derive(Debug)]
@@ -84,8 +86,8 @@ impl HttpCaller {
     /// # Errors
     ///
     /// The answer, `rate_limited`.
-    pub(crate) fn spend(&self, app: &AppState, class: EventClass) -> Result<(), Reply> {
-        spend(app, self.budget(app).as_deref(), class)
+    pub(crate) async fn spend(&self, app: &AppState, class: EventClass) -> Result<(), Reply> {
+        spend(app, self.budget(app).as_deref(), class).await
     }
 
     /// What its user, or its address, may do; `None` if that is not limited.
@@ -115,7 +117,7 @@ impl FromRequestParts<AppState> for PublicCaller {
             None => None,
         };
         let budget = budget(app, identity.as_ref(), client);
-        spend(app, budget.as_deref(), EventClass::Read)?;
+        spend(app, budget.as_deref(), EventClass::Read).await?;
         let grants = identity.map(|identity| identity.grants.everywhere());
         let is_administrator = is_operator || grants.flatten() >= Some(Role::Admin);
         Ok(Self {
@@ -167,10 +169,16 @@ fn shown_in(parts: &Parts, app: &AppState) -> Option<Credential> {
     found.or_else(|| Credential::in_query(query))
 }
 
-/// Takes a request out of what may be done, if that is limited.
-fn spend(app: &AppState, budget: Option<&Budget>, class: EventClass) -> Result<(), Reply> {
-    let spent = budget.map(|budget| app.limits().spend_shared(class, budget));
-    spent.unwrap_or(Ok(())).map_err(rate_limited)
+/// Takes a request out of what may be done, if that is limited, and lets it wait a little: who sends one after the other is
+/// slowed down to the rate, and who sends many at once is refused.
+async fn spend(app: &AppState, budget: Option<&Budget>, class: EventClass) -> Result<(), Reply> {
+    let Some(budget) = budget else { return Ok(()) };
+    let wait = app.limits().spend_shared(class, budget, PATIENCE);
+    let wait = wait.map_err(rate_limited)?;
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    Ok(())
 }
 
 /// See [`HttpCaller::budget`].
@@ -197,7 +205,12 @@ struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     fn begin(app: &'a AppState, client: Option<ClientAddress>) -> Result<Self, Reply> {
         let budget = client.and_then(|client| app.limits().attempts_at(client));
-        spend(app, budget.as_deref(), EventClass::Read)?;
+        if let Some(budget) = &budget {
+            let tried = app
+                .limits()
+                .spend_shared(EventClass::Read, budget, Duration::ZERO);
+            tried.map_err(rate_limited)?;
+        }
         Ok(Self { app, budget })
     }
 

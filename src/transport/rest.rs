@@ -75,7 +75,7 @@ pub(crate) fn router(
 
 async fn nothing_here(State(app): State<AppState>, http_caller: HttpCaller) -> Reply {
     let nothing = || Reply::refused(ErrorCode::NotFound, "there is nothing here");
-    let spent = http_caller.spend(&app, EventClass::Read);
+    let spent = http_caller.spend(&app, EventClass::Read).await;
     spent.err().unwrap_or_else(nothing)
 }
 
@@ -88,6 +88,6 @@ async fn not_like_that(
         let message = format!("{method} is not possible here; Allow says what is");
         Reply::refused(ErrorCode::MethodNotAllowed, message)
     };
-    let spent = http_caller.spend(&app, EventClass::Read);
+    let spent = http_caller.spend(&app, EventClass::Read).await;
     spent.err().unwrap_or_else(refused)
 }

@@ -106,7 +106,7 @@ impl Server {
 
     /// Begins a stream, or says why not.
     async fn begin(&self, request: &Parts, http_caller: HttpCaller) -> Result<Stream, Reply> {
-        http_caller.spend(&self.app, EventClass::Read)?;
+        http_caller.spend(&self.app, EventClass::Read).await?;
         let wish = StreamParams::read(request.uri.query(), &request.headers)?;
         let (stay, subscriber) = self.admit(request, http_caller, &wish)?;
         let missed = subscriber

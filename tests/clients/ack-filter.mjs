@@ -38,6 +38,8 @@ export class AckFilter {
   #accept(client, path) {
     const server = new WebSocket(`ws://127.0.0.1:${this.#target.port}${path}`);
     const opened = once(server, 'open');
+    // At the end of a test the server may be gone while a client still comes back: 'close' follows.
+    opened.catch(() => {});
     const pending = new Map();
     client.on('message', async (text) => {
       const sent = text.match(COMMAND)?.groups;

@@ -14,6 +14,8 @@ use crate::transport::admission::rate_limited;
 
 /// For how long nothing is read after a message that was too much, besides what its size adds.
 const PAUSE: Duration = Duration::from_millis(1);
+/// For how long nothing is read after a message that finds the inbox half full, where the reader does not wait for room.
+const HALF_FULL_PAUSE: Duration = Duration::from_millis(50);
 /// Bytes for which nothing is read for a microsecond.
 const BYTES_PER_MICRO: usize = 16;
 /// An inbox out of which nothing was taken for so long stands still.
@@ -57,6 +59,10 @@ impl<M: Message> Inbox<M> {
         self.messages.len() < self.limits.messages && fits
     }
 
+    fn is_half_full(&self) -> bool {
+        self.messages.len() > self.limits.messages / 2 || !self.has_room(self.bytes.bytes())
+    }
+
     fn put(&mut self, incoming: Incoming<M>) {
         self.bytes.add(incoming.message.bytes());
         self.messages.push_back(incoming);
@@ -65,24 +71,32 @@ impl<M: Message> Inbox<M> {
 
 impl<D: Door> Connection<D> {
     /// Charges a message to what the client may send, and queues it in the order of arrival. For how long nothing more is
-    /// to be read: who floods the server waits, and not those who share it.
+    /// to be read: who sends more than the rates allow waits, and not those who share the server. Only who can send all the
+    /// same is refused.
     pub(crate) fn receive(
         self: &Arc<Self>,
         mut message: D::Message,
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
-        let exceeded = self.spend(message.class()).err();
-        let pause = exceeded.as_ref().map(|_| pause(message.sent_bytes()));
-        let refused = match exceeded {
-            Some(exceeded) => Some(rate_limited(exceeded)),
-            None => self.app().lifecycle().is_draining().then(shutting_down),
+        let (pause, refused) = match self.spend(message.class()) {
+            Ok(wait) => (
+                wait,
+                self.app().lifecycle().is_draining().then(shutting_down),
+            ),
+            Err(exceeded) => (pause(message.sent_bytes()), Some(rate_limited(exceeded))),
         };
         if refused.is_some() {
             message.forget_payload();
         } else if self.door.answer_at_once(&self.queue, &message) {
-            return (None, None);
+            return (some_pause(pause), None);
         }
-        (pause, self.queue_message(Incoming { message, refused }))
+        let overflow = self.queue_message(Incoming { message, refused });
+        let crowded = if !D::INBOX.is_awaited && self.inbox.lock().is_half_full() {
+            HALF_FULL_PAUSE
+        } else {
+            Duration::ZERO
+        };
+        (some_pause(pause.max(crowded)), overflow)
     }
 
     fn queue_message(
@@ -113,11 +127,11 @@ impl<D: Door> Connection<D> {
         None
     }
 
-    /// Takes a message out of what the client may send.
-    pub(crate) fn spend(&self, class: EventClass) -> Result<(), Exceeded> {
+    /// Takes a message out of what the client may send: for how long nothing more is to be read.
+    fn spend(&self, class: EventClass) -> Result<Duration, Exceeded> {
         let limits = self.app().limits();
         if !limits.are_messages_limited() {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let subscriber = self.subscriber();
         let shared = subscriber.as_ref().and_then(|one| one.user_budget());
@@ -128,7 +142,7 @@ impl<D: Door> Connection<D> {
     /// Takes a frame that is no message, such as a ping, out of what the client may send. For how long nothing more is to
     /// be read.
     pub(crate) fn spend_frame(&self) -> Option<Duration> {
-        self.spend(EventClass::Signal).err().map(|_| PAUSE)
+        some_pause(self.spend(EventClass::Signal).unwrap_or(PAUSE))
     }
 
     /// Waits until there is room for another message.
@@ -191,6 +205,10 @@ impl<D: Door> Connection<D> {
         drop(inbox);
         self.forget_session_if_gone();
     }
+}
+
+fn some_pause(pause: Duration) -> Option<Duration> {
+    (!pause.is_zero()).then_some(pause)
 }
 
 /// A message costs at least as much as a few small ones, and a large one what it takes to look at it.

@@ -56,8 +56,8 @@ impl RestRequest {
     }
 
     /// Takes the request out of what its sender may do.
-    pub(crate) fn spend(&self, class: EventClass) -> Result<(), Reply> {
-        self.http_caller.spend(&self.app, class)
+    pub(crate) async fn spend(&self, class: EventClass) -> Result<(), Reply> {
+        self.http_caller.spend(&self.app, class).await
     }
 
     /// Whether what its sender has shown counts after a while as well.

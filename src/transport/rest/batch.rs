@@ -38,7 +38,7 @@ struct Item<'a> {
 /// Serves a batch. Commands of one project keep their order in the writer's queue, so none waits for the one before.
 pub(super) async fn commands(call: RestRequest, body: Body) -> Result<Response, Reply> {
     // The first command, so that a request costs something whatever it has in it.
-    call.spend(EventClass::Command)?;
+    call.spend(EventClass::Command).await?;
     let project = call.project()?;
     if key(&call)?.is_some() {
         let what = "is of a single command; give each of several its own idempotencyKey";
@@ -67,7 +67,7 @@ async fn submit_item(
     index: usize,
     text: &RawValue,
 ) -> Result<Pending, Reply> {
-    spend_on_item(call, index)?;
+    spend_on_item(call, index).await?;
     submit(&call.session, read_item(call, project, text)?).await
 }
 
@@ -101,11 +101,11 @@ fn read_item(
 
 /// Takes an item out of what the request's sender may do. The first one has been paid for, so that a request costs something
 /// whatever it has in it.
-pub(super) fn spend_on_item(call: &RestRequest, index: usize) -> Result<(), Reply> {
+pub(super) async fn spend_on_item(call: &RestRequest, index: usize) -> Result<(), Reply> {
     if index == 0 {
         return Ok(());
     }
-    call.spend(EventClass::Command)
+    call.spend(EventClass::Command).await
 }
 
 /// Answers several items, all of which were submitted before the first is answered, so that they are committed together.

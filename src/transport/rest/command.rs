@@ -33,7 +33,7 @@ pub(super) async fn command(
     body: Body,
     what: Commanded,
 ) -> Result<Response, Reply> {
-    call.spend(EventClass::Command)?;
+    call.spend(EventClass::Command).await?;
     let _busy = call.app.connections().busy();
     let body = call.object(body).await?;
     let project = match what {

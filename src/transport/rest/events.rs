@@ -27,7 +27,7 @@ const MAX_WAIT: u64 = 60;
 
 /// Serves a project's events.
 pub(super) async fn events(call: RestRequest, _: Body) -> Result<Response, Reply> {
-    call.spend(EventClass::Read)?;
+    call.spend(EventClass::Read).await?;
     let project = call.project()?;
     let asked = |since, limit| ReadRequest::Sync {
         project: project.clone(),
@@ -39,7 +39,7 @@ pub(super) async fn events(call: RestRequest, _: Body) -> Result<Response, Reply
 
 /// Serves a channel's events.
 pub(super) async fn channel_events(call: RestRequest, _: Body) -> Result<Response, Reply> {
-    call.spend(EventClass::Read)?;
+    call.spend(EventClass::Read).await?;
     let channel = ChannelName::parse(call.segment(CHANNEL));
     let channel = channel.map_err(|error| Reply::invalid(CHANNEL, error))?;
     let asked = |since, limit| ReadRequest::Replay {

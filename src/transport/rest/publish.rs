@@ -33,7 +33,7 @@ enum Asked<'a> {
 /// Serves what is to be published.
 pub(super) async fn publish(call: RestRequest, body: Body) -> Result<Response, Reply> {
     // The first event, so that a request costs something whatever it has in it.
-    call.spend(EventClass::Command)?;
+    call.spend(EventClass::Command).await?;
     let _busy = call.app.connections().busy();
     let body = call.json(body).await?;
     let body = body.ok_or_else(|| Reply::invalid(PAYLOAD, "is missing"))?;
@@ -66,7 +66,7 @@ pub(super) async fn publish(call: RestRequest, body: Body) -> Result<Response, R
 }
 
 async fn publish_item(call: &RestRequest, index: usize, text: &RawValue) -> Result<Pending, Reply> {
-    spend_on_item(call, index)?;
+    spend_on_item(call, index).await?;
     call.session.publish(read(call, text)?).await
 }
 

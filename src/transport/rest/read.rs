@@ -22,7 +22,7 @@ pub(super) const LIMIT: &str = "limit";
 
 /// Serves one entity, as it is: its tag stands for its version, and nothing else is in it.
 pub(super) async fn entity(call: RestRequest, kind: Kind) -> Result<Response, Reply> {
-    call.spend(EventClass::Read)?;
+    call.spend(EventClass::Read).await?;
     let (project, id) = (call.project()?, call.id(kind)?);
     let reply = call.session.entity(&project, kind, &id).await;
     let (Some(data), Some(version)) = (
@@ -45,7 +45,7 @@ pub(super) async fn entity(call: RestRequest, kind: Kind) -> Result<Response, Re
 
 /// Serves a page of a project's entities.
 pub(super) async fn entities(call: RestRequest, kind: Kind) -> Result<Response, Reply> {
-    call.spend(EventClass::Read)?;
+    call.spend(EventClass::Read).await?;
     let (project, page) = (call.project()?, page(&call, kind)?);
     let listed = call.session.entities(&project, kind, page).await;
     Ok(listed.into_response())
@@ -53,14 +53,14 @@ pub(super) async fn entities(call: RestRequest, kind: Kind) -> Result<Response, 
 
 /// Serves a page of the projects that the caller can see.
 pub(super) async fn projects(call: RestRequest, _: Body) -> Result<Response, Reply> {
-    call.spend(EventClass::Read)?;
+    call.spend(EventClass::Read).await?;
     let page = page(&call, Kind::Project)?;
     Ok(call.session.projects(page).await.into_response())
 }
 
 /// Serves a project's state.
 pub(super) async fn snapshot(call: RestRequest, _: Body) -> Result<Response, Reply> {
-    call.spend(EventClass::Read)?;
+    call.spend(EventClass::Read).await?;
     let project = call.project()?;
     let snapshot = call.session.read(&ReadRequest::Snapshot { project }).await;
     Ok(snapshot.into_response())

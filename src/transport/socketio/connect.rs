@@ -237,7 +237,9 @@ fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit:
 fn receive(connection: &Arc<Connection<SocketDoor>>, message: SocketMessage) {
     let (pause, overflow) = connection.receive(message);
     if let Some(pause) = pause {
-        connection.door.counter.pause(pause);
+        // What is left of it comes with the next message.
+        let longest = connection.app().config().longest_pause();
+        connection.door.counter.pause(pause.min(longest));
     }
     if let Some(overflow) = overflow {
         refuse(connection, overflow);

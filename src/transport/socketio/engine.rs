@@ -24,7 +24,7 @@ use super::frames::count_payload;
 use super::packet_check::Checked;
 use super::packet_counter::{Metered, PacketCounter, Polling};
 use super::pid;
-use super::polling_body;
+use super::polling_body::by_packets;
 use super::probe;
 use super::upgrade_attempt::Attempt;
 use crate::contract::Reply;
@@ -40,6 +40,8 @@ type Inner = SocketIoService<NotFoundService>;
 
 /// How long a client may take to change to a WebSocket, as in Node.
 const UPGRADE_TIME: Duration = Duration::from_secs(10);
+/// How long the packets of a polling request may wait for the rates.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// How long the end of an upgrade that came to nothing may take.
 const LAST_WORD: Duration = Duration::from_millis(250);
 
@@ -188,6 +190,10 @@ impl Engine {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let max_message = self.admission.max_message();
+        let heartbeat = heartbeat(kept.uri().query());
+        let checked = |metered| {
+            Checked::new(metered, max_message).vouched_for(Arc::clone(&counter), heartbeat)
+        };
         let stream = if let Some(attempt) = attempt {
             let probing = timeout(UPGRADE_TIME, probe::wait(&mut stream, &attempt));
             let said = tokio::select! {
@@ -200,13 +206,13 @@ impl Engine {
                 return;
             };
             attempt.succeed();
-            let stream = Metered::after(probe::ANSWER, stream, counter);
-            let mut stream = Box::new(Checked::new(stream, max_message));
+            let metered = Metered::after(probe::ANSWER, stream, Arc::clone(&counter));
+            let mut stream = Box::new(checked(metered));
             stream.read_already(probe::ASKED);
             stream.read_already(&said);
             stream
         } else {
-            Box::new(Checked::new(Metered::new(stream, counter), max_message))
+            Box::new(checked(Metered::new(stream, Arc::clone(&counter))))
         };
         if let Err(error) = self.service.call((stream, kept)).await {
             tracing::debug!(error = %error, "websocket request refused");
@@ -229,7 +235,7 @@ impl Engine {
             counter.close();
             return session_unknown();
         }
-        let separated = parameter(request.uri().query(), "EIO") != Some("3");
+        let separated = !is_version_3(request.uri().query());
         if sid.is_none() {
             let kept = self.kept(&request, &counter);
             request = kept.map(|()| request.into_body());
@@ -238,7 +244,8 @@ impl Engine {
         let most = self.admission.max_message();
         let served = async {
             if !is_poll {
-                request = polling_body::by_packets(request, separated, most, &counter).await;
+                let delay = self.admission.longest_pause().min(LONGEST_DELAY);
+                request = by_packets(request, separated, most, delay, &counter).await;
             }
             self.pass(request).await
         };
@@ -250,9 +257,6 @@ impl Engine {
             // Last: whatever there is leaves with this poll. While one waits there is nothing that could be lost with it.
             () = counter.upgrade.poll_is_over(), if is_poll && sid.is_some() => return noop(separated),
         };
-        if let Some(pause) = counter.take_pause() {
-            tokio::time::sleep(pause).await;
-        }
         if !is_poll || response.status() != StatusCode::OK {
             return response;
         }
@@ -337,6 +341,15 @@ impl Drop for Goodbye {
 fn parameter<'a>(query: Option<&'a str>, key: &str) -> Option<&'a str> {
     let mut pairs = query?.split('&').map(|pair| pair.split('='));
     pairs.find_map(|mut pair| (pair.next() == Some(key)).then(|| pair.next().unwrap_or_default()))
+}
+
+fn is_version_3(query: Option<&str>) -> bool {
+    parameter(query, "EIO") == Some("3")
+}
+
+/// The packet by which a client shows that it is there: in version 3 a ping, since then a pong.
+fn heartbeat(query: Option<&str>) -> &'static str {
+    if is_version_3(query) { "2" } else { "3" }
 }
 
 /// The session id in an Engine.IO open packet.

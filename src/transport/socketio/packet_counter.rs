@@ -44,6 +44,8 @@ pub(super) struct PacketCounter {
     goodbye: Mutex<Option<Box<dyn Any + Send>>>,
     /// For how many microseconds nothing more is to be read; 0 if for none.
     pause: AtomicU64,
+    /// Whether the client was held back since [`PacketCounter::take_held_back`], so that it may seem to be silent.
+    held_back: AtomicBool,
     /// How often the client has asked to enter the namespace.
     entries: AtomicU32,
     /// Whether the client was let into the namespace.
@@ -115,6 +117,7 @@ impl PacketCounter {
     pub(super) fn pause(&self, pause: Duration) {
         let micros = u64::try_from(pause.as_micros()).unwrap_or(u64::MAX);
         self.pause.fetch_max(micros, Ordering::Relaxed);
+        self.held_back.store(true, Ordering::Relaxed);
     }
 
     /// For how long nothing is to be read from now on, if at all.
@@ -123,6 +126,11 @@ impl PacketCounter {
             return None;
         }
         Some(Duration::from_micros(self.pause.swap(0, Ordering::Relaxed)))
+    }
+
+    /// Whether the client was held back since this was asked last.
+    pub(super) fn take_held_back(&self) -> bool {
+        self.held_back.load(Ordering::Relaxed) && self.held_back.swap(false, Ordering::Relaxed)
     }
 
     /// Events and acks that have left so far.

@@ -14,8 +14,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header;
 use bytes::BytesMut;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use http_body_util::BodyExt as _;
+use tokio::time::{Instant, sleep_until};
 
 use super::frames::{MAX_DIGITS, length, utf16};
 use super::packet_check;
@@ -26,20 +27,20 @@ use crate::transport::flow::Received;
 const MAX_PACKETS: usize = 8192;
 /// Packets of a request that may be no events at no cost…
 const FREE_UNEVENTFUL: u32 = 16;
-/// … and for how long each further one delays the answer: as many in a second as over a WebSocket.
+/// … and for how long each further one delays the next: as many in a second as over a WebSocket.
 const PAUSE: Duration = Duration::from_millis(10);
-/// For how long at most.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What stands between packets.
 const SEPARATOR: u8 = 0x1e;
 /// What ends the length of a packet among bytes.
 const END_OF_LENGTH: u8 = 0xff;
 
-/// Hands on a body of up to `most` bytes packet by packet, and tells `counter` of what each packet is.
+/// Hands on a body of up to `most` bytes packet by packet, and tells `counter` of what each packet is. All together
+/// they are delayed for `longest_delay` at most.
 pub(super) async fn by_packets(
     request: Request,
     separated: bool,
     most: usize,
+    longest_delay: Duration,
     counter: &Arc<PacketCounter>,
 ) -> Request {
     let kind = request.headers().get(header::CONTENT_TYPE);
@@ -58,7 +59,7 @@ pub(super) async fn by_packets(
         }
         encoding.check(&whole)?;
         let packets = Packets::new(encoding, whole, Arc::clone(counter));
-        Ok(Body::from_stream(stream::iter(packets)))
+        Ok(Body::from_stream(packets.paced(longest_delay)))
     });
     let body =
         packets.unwrap_or_else(|error| Body::from_stream(stream::iter([Err::<Bytes, _>(error)])));
@@ -239,11 +240,22 @@ impl Packets {
         }
     }
 
-    /// Packets that are no events cost time, and no rate counts them: a request with many of them is answered later.
+    /// Hands on one packet after the other, as quickly as the client may send them.
+    fn paced(self, longest_delay: Duration) -> impl Stream<Item = io::Result<Bytes>> {
+        let until = Instant::now() + longest_delay;
+        stream::unfold(self, move |mut packets| async move {
+            if let Some(pause) = packets.counter.take_pause() {
+                sleep_until(until.min(Instant::now() + pause)).await;
+            }
+            packets.next().map(|packet| (packet, packets))
+        })
+    }
+
+    /// Packets that are no events cost time, and no rate counts them.
     fn count_uneventful(&mut self) {
         self.uneventful += 1;
-        if let Some(many) = self.uneventful.checked_sub(FREE_UNEVENTFUL) {
-            self.counter.pause((PAUSE * many).min(LONGEST_PAUSE));
+        if self.uneventful > FREE_UNEVENTFUL {
+            self.counter.pause(PAUSE);
         }
     }
 }

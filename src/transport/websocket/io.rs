@@ -166,6 +166,7 @@ where
             }
         };
         if let Some(pause) = pause {
+            heartbeat.set_paused(true);
             sleep(pause).await;
         }
     }

@@ -1,10 +1,12 @@
 //! A connection, packet by packet, on which a token may stand in every place.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
@@ -12,6 +14,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::support::{client, http};
 
+/// Time between two tries to enter.
+const AGAIN: Duration = Duration::from_millis(200);
 /// The cookie of the tests.
 pub(super) const COOKIE: &str = "session";
 
@@ -182,6 +186,32 @@ impl Line {
     pub(super) async fn connect(&mut self, auth: &Value) -> String {
         self.send(&format!("40{auth}")).await;
         self.next().await
+    }
+
+    /// Enters the namespace that was left just now; what is answered. socketioxide ignores a CONNECT that comes before it
+    /// has let the socket go, and nobody can see when it has: so it is said until it is heard, as it has no effect twice.
+    pub(super) async fn connect_again(&mut self, auth: &Value) -> String {
+        let packet = format!("40{auth}");
+        self.send(&packet).await;
+        if let End::Polling { address, path } = &self.end {
+            let (address, path) = (address.clone(), path.clone());
+            let again = async {
+                loop {
+                    sleep(AGAIN).await;
+                    http::post(&address, &path, &packet).await;
+                }
+            };
+            return tokio::select! {
+                answer = self.next() => answer,
+                never = again => never,
+            };
+        }
+        loop {
+            match timeout(AGAIN, self.next()).await {
+                Ok(answer) => return answer,
+                Err(_) => self.send(&packet).await,
+            }
+        }
     }
 
     /// Asks something; the answer.

@@ -138,9 +138,8 @@ async fn what_the_requests_show_counts_for_every_connect() {
                 "{transport:?}, {place}: {answer}"
             );
             line.send("41").await;
-            // Before, socketioxide would not hear it.
             eventually("the client has left", async || has_left(&server).await).await;
-            let again = line.connect(&Value::Null).await;
+            let again = line.connect_again(&Value::Null).await;
             if place.starts_with("auth") {
                 assert_eq!(again, UNAUTHENTICATED, "{transport:?}, {place}");
                 assert!(line.connect(&shown.auth).await.starts_with("40{"));

@@ -7,31 +7,25 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{nobody_is_left, refused};
+use super::nobody_is_left;
 use crate::support::client::Client;
 use crate::support::server::Server;
 
 const OTHERS: usize = 20;
 const CHANGES: usize = 40;
-const FLOOD: usize = 10_000;
+const FLOOD: usize = 2500;
 const KNOCKS: usize = 300;
 
-/// Sends far more than it may; how often it was refused.
-async fn flood(abuser: &Client) -> usize {
+/// Sends far more than it may.
+async fn flood(abuser: &Client) {
     let change = |number| json!({"projectId": "abuse", "taskId": "t", "number": number});
     let asked: Vec<_> = (0..FLOOD)
         .map(|number| abuser.ask("task:update", &[change(number)]))
         .collect();
-    let mut limited = 0;
     for answer in asked {
         let answer: Value = answer.await.expect("one answer each");
-        if answer["ok"] != true {
-            assert_eq!(answer["code"], "rate_limited", "{answer}");
-            assert!(answer["retryAfterMs"].as_u64().unwrap() >= 1, "{answer}");
-            limited += 1;
-        }
+        assert_eq!(answer["ok"], true, "{answer}");
     }
-    limited
 }
 
 async fn behave(server: &Server, number: usize) {
@@ -49,7 +43,7 @@ async fn behave(server: &Server, number: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_who_does_too_much_hurts_nobody_else() {
     let settings = [
-        ("COMMAND_RATE", "100/500"),
+        ("COMMAND_RATE", "500/500"),
         ("MAX_CONNECTIONS_PER_IP", "50"),
         ("CONNECT_RATE_PER_IP", "50/100"),
     ];
@@ -74,11 +68,13 @@ async fn one_who_does_too_much_hurts_nobody_else() {
         join_all((0..OTHERS).map(|number| behave(&server, number))).await;
         done.store(true, Ordering::Relaxed);
     };
-    let (limited, _, ()) = tokio::join!(flood(&abuser), knocking, behaving);
-    assert!(limited > FLOOD / 2, "{limited}");
+    let ((), _, ()) = tokio::join!(flood(&abuser), knocking, behaving);
     assert!(turned_away.load(Ordering::Relaxed) > 0);
-    let counted = refused(&server, "commands").await + refused(&server, "inbox").await;
-    assert_eq!(counted, limited as u64);
+    let health = server.health().await;
+    assert!(
+        health["limits"]["held_back"].as_u64().unwrap() > 1000,
+        "{health}"
+    );
     drop(abuser);
     nobody_is_left(&server).await;
 }

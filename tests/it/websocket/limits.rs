@@ -1,5 +1,7 @@
 //! How much clients may do.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -10,31 +12,42 @@ use crate::support::tokens::{REQUIRED, of};
 use crate::support::websocket::Ws;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_says_too_much_is_told_when_to_go_on() {
+async fn who_says_too_much_is_slowed_down_or_refused() {
     let server = start(&[
-        ("COMMAND_RATE", "1/3"),
-        ("READ_RATE", "1/3"),
+        ("COMMAND_RATE", "20/3"),
+        ("READ_RATE", "20/3"),
         ("SIGNAL_RATE", "1/3"),
+        ("PING_INTERVAL", "100ms"),
+        ("PING_TIMEOUT", "100ms"),
     ])
     .await;
     let mut ws = Ws::connect(&server.address, "/ws?sessionId=s").await;
     for (kind, data) in [
         ("codeContext", json!({})),
         ("subscribe", json!({"channel": "c"})),
-        ("ping", json!({})),
     ] {
-        for number in 0..5 {
+        let started = Instant::now();
+        for number in 0..14 {
             ws.send(json!({"type": kind, "id": number, "data": data}))
                 .await;
         }
-        for number in 0..5 {
+        for number in 0..14 {
             let answer = ws.next().await;
             assert_eq!(answer["id"], number, "{answer}");
-            assert_eq!(answer["code"] == "rate_limited", number >= 3, "{answer}");
-            if number >= 3 {
-                let wait = answer["retryAfterMs"].as_u64().unwrap();
-                assert!((1..=2000).contains(&wait), "{answer}");
-            }
+            assert_ne!(answer["code"], "rate_limited", "{answer}");
+        }
+        assert!(started.elapsed() >= Duration::from_millis(400));
+    }
+    for number in 0..5 {
+        ws.send(json!({"type": "ping", "id": number})).await;
+    }
+    for number in 0..5 {
+        let answer = ws.next().await;
+        assert_eq!(answer["id"], number, "{answer}");
+        assert_eq!(answer["code"] == "rate_limited", number >= 3, "{answer}");
+        if number >= 3 {
+            let wait = answer["retryAfterMs"].as_u64().unwrap();
+            assert!((1..=1000).contains(&wait), "{answer}");
         }
     }
     for _ in 0..2 {

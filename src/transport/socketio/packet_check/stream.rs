@@ -6,16 +6,21 @@
 
 use std::io::{self, Cursor};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::replacement;
+use crate::transport::socketio::packet_counter::PacketCounter;
 
 /// The longest header of a frame: two bytes, the length and the mask.
 const MAX_HEADER: usize = 14;
+/// Time between two heartbeats for a client.
+const BETWEEN_HEARTBEATS: Duration = Duration::from_millis(100);
 /// By how many bytes the room for a text grows at least.
 const ROOM: usize = 1024;
 
@@ -26,6 +31,30 @@ pub(in super::super) struct Checked<S> {
     frames: Frames,
 }
 
+/// What stands in for the pong of a client that is held back: the messages that it sent before are still to be read.
+#[derive(Debug)]
+struct Heartbeat {
+    counter: Arc<PacketCounter>,
+    packet: &'static str,
+    sent: Option<Instant>,
+}
+
+impl Heartbeat {
+    /// The packet, if it is time for one.
+    fn due(&mut self) -> Option<&'static str> {
+        if !self.counter.take_held_back() {
+            return None;
+        }
+        let is_due = self
+            .sent
+            .is_none_or(|sent| sent.elapsed() >= BETWEEN_HEARTBEATS);
+        is_due.then(|| {
+            self.sent = Some(Instant::now());
+            self.packet
+        })
+    }
+}
+
 impl<S> Checked<S> {
     /// Wraps a stream that begins with a frame. Messages have up to `max_message` bytes.
     pub(in super::super) fn new(stream: S, max_message: usize) -> Self {
@@ -33,6 +62,20 @@ impl<S> Checked<S> {
             stream,
             frames: Frames::new(max_message),
         }
+    }
+
+    /// Puts `packet` between what is read for as long as the counter holds the client back.
+    pub(in super::super) fn vouched_for(
+        mut self,
+        counter: Arc<PacketCounter>,
+        packet: &'static str,
+    ) -> Self {
+        self.frames.heartbeat = Some(Heartbeat {
+            counter,
+            packet,
+            sent: None,
+        });
+        self
     }
 
     /// These bytes were read already, and come before what is still to be read.
@@ -55,6 +98,7 @@ struct Frames {
     /// The text that has begun and not ended.
     text: Option<Text>,
     ready: Ready,
+    heartbeat: Option<Heartbeat>,
 }
 
 /// A frame whose payload is held back.
@@ -88,6 +132,16 @@ impl Frames {
             frame: None,
             text: None,
             ready: Ready::default(),
+            heartbeat: None,
+        }
+    }
+
+    /// Puts a heartbeat between two messages, if it is time for one.
+    fn beat(&mut self) {
+        let is_between =
+            self.passing == 0 && self.seen == 0 && self.frame.is_none() && self.text.is_none();
+        if is_between && let Some(packet) = self.heartbeat.as_mut().and_then(Heartbeat::due) {
+            self.ready.add_frame(true, Text::of(packet.as_bytes()));
         }
     }
 
@@ -223,6 +277,7 @@ impl Frames {
             None => text,
         };
         self.ready.add_frame(true, text);
+        self.beat();
     }
 }
 
@@ -342,6 +397,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Checked<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.frames.beat();
         loop {
             if this.frames.ready.read(buf) {
                 return Poll::Ready(Ok(()));

@@ -7,18 +7,18 @@ use crate::conformance::door::Door;
 use crate::conformance::message::Said;
 use crate::conformance::scene::{PROJECT, logged, open};
 
-const COMMANDS: u64 = 40;
+const SIGNALS: u64 = 40;
 
 pub(crate) async fn rate_limited_message_is_counted_once(door: Door) {
-    let server = open(&[("COMMAND_RATE", "1/10")]).await;
+    let server = open(&[("SIGNAL_RATE", "1/10")]).await;
     let options = Options::to(&[PROJECT]).user("ann");
     let mut client = Client::connect(door, &server.address, &options).await;
-    for number in 0..COMMANDS {
-        let change = json!({"projectId": "p", "taskId": "t", "number": number});
-        client.ask("task:update", change).await;
+    for number in 0..SIGNALS {
+        let typing = json!({"projectId": "p", "taskId": number.to_string()});
+        client.ask("typing:start", typing).await;
     }
     let (mut answers, mut refused) = (0, 0_u64);
-    while answers < COMMANDS {
+    while answers < SIGNALS {
         let message = client.next().await.expect("it goes on");
         if let Said::Answer(_, answer) = message.said {
             answers += 1;
@@ -27,7 +27,7 @@ pub(crate) async fn rate_limited_message_is_counted_once(door: Door) {
     }
     assert!(refused > 20, "{door:?}: {refused}");
     let health = server.health().await;
-    assert_eq!(health["limits"]["refused"]["commands"], refused, "{door:?}");
+    assert_eq!(health["limits"]["refused"]["signals"], refused, "{door:?}");
     client.leave().await;
     let ended = logged(&server, "the end", |line| line["duration_ms"].is_u64()).await;
     assert_eq!(ended["rate_limited"], refused, "{door:?}: {ended}");
