@@ -31,6 +31,7 @@ mod server_word;
 mod signal;
 mod signal_kind;
 mod subscribe;
+mod task;
 #[cfg(test)]
 mod tests;
 mod types;
