@@ -7,7 +7,7 @@ use super::arguments::CommandArguments;
 use super::body::{Body, OWN_VERSION, Wrappers};
 use super::completion::{self, check_done_statuses};
 use super::control::{Destination, is_wrapper, sounds_like_control};
-use super::field::TEMPORARY_IDS;
+use super::field::{self, TEMPORARY_IDS};
 use super::names::Verb;
 use super::task::{
     COLUMN, NEW_STATUS, POSITION, STATUS, is_destination, refuse_project, status, task_fields,
@@ -99,10 +99,16 @@ fn refuse_unknown(kind: Kind, verb: Verb, action: &Action) -> Result<(), Reply> 
         matches!(verb, Verb::Create | Verb::Update)
             && (is_wrapper(kind, key) || matches!(key, POSITION | "pos" | "index" | "idx"))
     };
-    let unknown = fields
-        .keys()
-        .find(|key| sounds_like_control(kind, key) && !is_field(key));
-    match unknown {
+    // All that is said stands in an object of an unknown name: a wrapper, it seems.
+    let is_wrapped = |key: &str, value: &Value| {
+        let inside = value.as_object();
+        let has_usual = inside.is_some_and(|inside| inside.keys().any(|key| field::is_usual(key)));
+        fields.len() == 1 && has_usual && !field::is_usual(key)
+    };
+    let unknown = fields.iter().find(|(key, value)| {
+        (sounds_like_control(kind, key) && !is_field(key)) || is_wrapped(key, value)
+    });
+    match unknown.map(|(key, _)| key) {
         Some(key) => Err(Reply::invalid(
             key,
             "is not understood, and this server is strict; rename it if it is a field",

@@ -125,8 +125,19 @@ fn noun(words: &[String]) -> Noun {
 
 /// Whether a key is the name of a wrapper: `updates`, `data`, `task`, `updatedData`, `taskUpdates`, `newTask`.
 pub(super) fn is_wrapper(kind: Kind, key: &str) -> bool {
-    const ALONE: [&str; 9] = [
-        "updates", "update", "patch", "changes", "change", "data", "fields", "payload", "delta",
+    const ALONE: [&str; 12] = [
+        "updates",
+        "update",
+        "patch",
+        "changes",
+        "change",
+        "data",
+        "fields",
+        "payload",
+        "delta",
+        "diff",
+        "modifications",
+        "dto",
     ];
     const VALUES: [&str; 6] = [
         "values",
