@@ -209,13 +209,28 @@ impl Command {
     /// not make a second task.
     #[must_use]
     pub fn looked_for(&self) -> &[ProjectId] {
-        match &self.action {
-            Action::Update {
-                kind: Kind::Task, ..
-            }
-            | Action::TaskMove { .. } => &self.elsewhere,
-            _ => &[],
+        if self.may_be_elsewhere() {
+            &self.elsewhere
+        } else {
+            &[]
         }
+    }
+
+    /// Whether a task of the same id in another project is the same task. Numbers may be counted in each project anew; such a
+    /// task is the same only if nothing but its project is said.
+    #[must_use]
+    pub fn may_be_elsewhere(&self) -> bool {
+        let (Action::Update {
+            kind: Kind::Task,
+            id,
+            fields,
+        }
+        | Action::TaskMove { id, fields, .. }) = &self.action
+        else {
+            return false;
+        };
+        let is_number = id.as_str().bytes().all(|byte| byte.is_ascii_digit());
+        !is_number || fields.is_empty()
     }
 
     /// The fields that a task gets.

@@ -9,8 +9,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::domain::{
-    Action, Actor, ChannelNo, Context, Epoch, EventType, Fields, Kind, ProjectId, Timestamp, World,
-    apply,
+    Actor, ChannelNo, Context, Epoch, EventType, Fields, ProjectId, Timestamp, World, apply,
 };
 
 #[derive(Deserialize)]
@@ -160,13 +159,7 @@ impl DryServer {
             *other != project && task.is_some_and(|task| task.deleted.is_none())
         };
         let elsewhere = self.joined.iter().find(has_it).cloned();
-        let looked_for = matches!(
-            command.action,
-            Action::Update {
-                kind: Kind::Task,
-                ..
-            } | Action::TaskMove { .. }
-        );
+        let looked_for = command.may_be_elsewhere();
         let world = self
             .worlds
             .entry(project.clone())
