@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::domain::{ChannelNo, Target};
 use crate::store::{Store, StoreError};
 
-/// The number of channels that are kept; a name has some 128 bytes.
+/// The number of channels that are kept; a name has at most 263 bytes.
 const MAX_KEPT: usize = 65_536;
 /// Reads at a time. Those who come back at the same moment ask for the same few: most find what they need once it is
 /// their turn.

@@ -16,6 +16,7 @@ mod event_style;
 mod field;
 mod fingerprint;
 mod idempotency;
+mod import_item;
 mod json_object;
 mod names;
 mod notification;
@@ -43,6 +44,7 @@ pub use cursor::{
 pub use data_schema::{DATA_SCHEMAS, check_data};
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
+pub use import_item::ImportItem;
 pub use json_object::{JsonObject, json_text};
 pub use names::{EventClass, EventName};
 pub use notification::{Audience, Notification};

@@ -33,7 +33,7 @@ pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
 pub use command::{Action, Command, IfMatch, MoveTo, Place, ToColumn, Unsettled, Wrapper};
-pub use entity::{Entity, FieldStamp, Fields, Kind, Stamp, plain_status};
+pub use entity::{Entity, FieldStamp, Fields, Kind, SOURCE_STAMPS, Stamp, plain_status};
 pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};
 pub use id::{

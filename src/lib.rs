@@ -33,6 +33,7 @@ pub mod hub;
 pub mod ingress;
 mod io_timeout;
 pub mod limits;
+mod membership_lookup;
 pub mod memory;
 pub mod presence;
 pub mod retention;

@@ -133,7 +133,7 @@ impl Limits {
             streams: Arc::new(Places::new(descriptors::max_streams(), streams_per_ip)),
             sessions: Arc::new(Places::new(config.max_connections, per_ip)),
             users: Arc::new(Places::new(None, config.max_connections_per_user)),
-            stream_knocks: Knocks::new(knocks.times(STREAMS_PER_SESSION as u64)),
+            stream_knocks: Knocks::new(knocks.multiplied(STREAMS_PER_SESSION as u64)),
             session_knocks: Knocks::new(knocks),
             own: Paces::new(config.command_rate, config.read_rate, config.signal_rate),
             shared: Paces::new(

@@ -32,6 +32,8 @@ use crate::transport::doors::Doors;
 use crate::transport::problem::AckRefusal;
 use crate::transport::rest;
 
+/// How long an import may take.
+const IMPORT_TIME: Duration = Duration::from_hours(1);
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request's head, and bytes of an answer that a connection takes ahead of its client.
@@ -227,11 +229,21 @@ fn prepare(
     }
     request.extensions_mut().insert(client);
     request.extensions_mut().insert(abort.clone());
-    // No longer than a client may be silent.
-    let patience = app.config().max_silence();
-    let most = app.config().max_message;
+    let (patience, most) = if is_import(&request) {
+        // It is worked on as it comes.
+        (IMPORT_TIME, 0)
+    } else {
+        // No longer than a client may be silent.
+        (app.config().max_silence(), app.config().max_message)
+    };
     let unfinished = app.limits().unfinished().message();
     request.map(|body| TimedBody::new(body, patience, most, unfinished))
+}
+
+/// Whether the body of a request is never there as a whole, see `rest::import`.
+fn is_import(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    path.starts_with("/api/projects/") && path.ends_with("/import")
 }
 
 /// Sends the clients to other instances, a few at a time, and serves those who are still here. The listener stays

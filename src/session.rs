@@ -4,6 +4,7 @@
 mod access;
 mod join;
 mod list;
+mod listed;
 mod read;
 mod resume;
 mod revoke;
@@ -28,6 +29,7 @@ use crate::writer::Caller;
 pub use crate::contract::schema::event::RevokedReason;
 use access::Access;
 pub use access::{Refreshed, unseen};
+use listed::Lookup;
 pub use resume::{Reset, Resumed};
 pub use rooms::{Delivery, Rooms};
 use signal::Signals;
@@ -44,6 +46,7 @@ pub struct Session {
     /// What the session is subscribed to.
     pub rooms: Rooms,
     signals: Signals,
+    lookup: Lookup,
     /// Whether the client counts as present in the projects that it is subscribed to.
     attends: bool,
     /// Out of which reads are paid: the connection's, and that of all connections of its user.
@@ -63,7 +66,7 @@ pub enum Outcome {
 }
 
 /// What the id of a project takes up in memory, at most.
-const MAX_PROJECT_BYTES: usize = 160;
+const MAX_PROJECT_BYTES: usize = 300;
 
 /// A command or a publication on its way through the writer. It takes effect whether or not anybody waits for the answer.
 #[derive(Debug)]
@@ -105,6 +108,7 @@ impl Session {
             caller,
             style,
             signals: Signals::default(),
+            lookup: Lookup::default(),
             attends: true,
             own_budget: None,
             shared_budget: None,

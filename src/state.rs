@@ -15,6 +15,7 @@ use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
 use crate::limits::Limits;
+use crate::membership_lookup::MembershipLookup;
 use crate::memory::MemoryBudget;
 use crate::presence::Presence;
 use crate::retention;
@@ -56,6 +57,7 @@ struct Parts {
     presence: Arc<Presence>,
     store: Store,
     channels: ChannelCache,
+    memberships: MembershipLookup,
     epoch: Epoch,
     hub: Arc<Hub>,
     snapshots: Snapshots,
@@ -146,6 +148,7 @@ impl AppState {
             ingress: ingress.map(Ingress::new),
             presence,
             channels: ChannelCache::new(store.clone()),
+            memberships: MembershipLookup::new(store.clone()),
             store,
             epoch,
             hub,
@@ -245,6 +248,12 @@ impl AppState {
     #[must_use]
     pub fn channels(&self) -> &ChannelCache {
         &self.0.channels
+    }
+
+    /// Who belongs to which project.
+    #[must_use]
+    pub(crate) fn memberships(&self) -> &MembershipLookup {
+        &self.0.memberships
     }
 
     /// Tells this database's cursors from those of others.

@@ -11,6 +11,8 @@ export interface ServerToClientEvents {
   /** A project was deleted. */
   'project:deleted': (payload: ProjectDeleted, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'project:restored': (payload: ProjectEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'task:created': (payload: TaskEvent, cursor?: string) => void;
   /** A task was changed; if its status was, from what to what. */
   'task:updated': (payload: TaskChanged, cursor?: string) => void;
@@ -29,6 +31,8 @@ export interface ServerToClientEvents {
   /** An epic was deleted. Its tasks follow, each as `task:updated`. */
   'epic:deleted': (payload: EpicDeleted, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'epic:restored': (payload: EpicEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'sprint:created': (payload: SprintEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'sprint:updated': (payload: SprintEvent, cursor?: string) => void;
@@ -38,6 +42,8 @@ export interface ServerToClientEvents {
   'sprint:completed': (payload: SprintEvent, cursor?: string) => void;
   /** A sprint was deleted. Its tasks follow, each as `task:updated`. */
   'sprint:deleted': (payload: SprintDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'sprint:restored': (payload: SprintEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'member:added': (payload: MemberEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
@@ -82,11 +88,14 @@ export interface ClientToServerEvents {
   'unsubscribe': (payload: Channels | Unsubscribe, ack?: Ack<UnsubscribeAnswer>) => void;
   'join:project': (payload: Id | Join, ack?: Ack<JoinAnswer>) => void;
   'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
+  'join:projects': (payload: Id[] | ProjectList, ack?: Ack<SubscribeAnswer>) => void;
+  'leave:projects': (payload: Id[] | ProjectList, ack?: Ack<UnsubscribeAnswer>) => void;
   'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
   'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
   'project:create': (payload: ProjectCreate, ack?: Ack<ProjectAccepted>) => void;
   'project:update': (payload: ProjectUpdate, ack?: Ack<ProjectAccepted>) => void;
   'project:delete': (payload: Id | ProjectDelete, ack?: Ack<DeletedProjectAccepted>) => void;
+  'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
   'task:create': (payload: TaskCreate, ack?: Ack<TaskAccepted>) => void;
   'task:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
   'task:delete': (payload: Id | TaskRef, ack?: Ack<DeletedTaskAccepted>) => void;
@@ -96,9 +105,11 @@ export interface ClientToServerEvents {
   'epic:create': (payload: EpicCreate, ack?: Ack<EpicAccepted>) => void;
   'epic:update': (payload: EpicUpdate, ack?: Ack<EpicAccepted>) => void;
   'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
+  'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
   'sprint:create': (payload: SprintCreate, ack?: Ack<SprintAccepted>) => void;
   'sprint:update': (payload: SprintUpdate, ack?: Ack<SprintAccepted>) => void;
   'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
+  'sprint:restore': (payload: Id | SprintRef, ack?: Ack<SprintAccepted>) => void;
   'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
   'sprint:complete': (payload: Id | SprintComplete, ack?: Ack<SprintAccepted>) => void;
   'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
@@ -707,7 +718,7 @@ export interface EpicEvent {
   [field: string]: unknown;
 }
 
-/** `epic:delete` */
+/** `epic:delete`, `epic:restore` */
 export interface EpicRef {
   /** The epic. */
   epicId: Id;
@@ -1374,6 +1385,16 @@ export interface ProjectEvent {
   [field: string]: unknown;
 }
 
+/** `join:projects`, `leave:projects`: the list of projects, or these projects. */
+export interface ProjectList {
+  /** Projects, in place of the list. */
+  projectIds?: Id[];
+  /** Events after this come before any others. */
+  since?: Since;
+  /** Only events of these types. */
+  types?: string[];
+}
+
 /** `leave:project`, `project:snapshot` */
 export interface ProjectRef {
   /** The project. */
@@ -1836,7 +1857,7 @@ export interface SprintMove {
   taskId: Id;
 }
 
-/** `sprint:delete` */
+/** `sprint:delete`, `sprint:restore` */
 export interface SprintRef {
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;

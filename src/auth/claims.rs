@@ -264,7 +264,7 @@ mod tests {
             json!(null),
             json!(true),
             json!(["ann"]),
-            json!("a".repeat(129)),
+            json!("a".repeat(256)),
             json!("an\0n"),
             json!("apikey:ci"),
             json!("anonymous:1"),

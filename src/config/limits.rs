@@ -1,15 +1,17 @@
 //! Settings of how much clients may do. Those that are older stand with what they belong to.
 
-use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use ipnet::IpNet;
 
-use super::value::{count, memory, network};
+use super::value::{count, memory, network, time};
 
 /// Most times per second, and at once.
 const MAX_RATE: u64 = 1_000_000;
+/// The longest time in which the times of a rate are counted.
+const MAX_WINDOW: Duration = Duration::from_hours(24);
 
 /// How much clients may do.
 #[derive(Debug, Clone, Args)]
@@ -35,7 +37,7 @@ pub struct LimitsConfig {
     #[arg(long, env = "MAX_CONNECTIONS_PER_USER", value_parser = count, value_name = "NUMBER", global = true)]
     pub max_connections_per_user: Option<usize>,
 
-    /// New connections per second from one address, and how many at once: `5/50`, or `none`.
+    /// New connections per second from one address, and how many at once: `5/50`; in a while: `100/60s`; or `none`.
     #[arg(
         long,
         env = "CONNECT_RATE_PER_IP",
@@ -149,8 +151,10 @@ pub enum Rate {
     Unlimited,
     /// So often.
     At {
-        /// In the long run.
-        per_second: u64,
+        /// In the long run, in each `window`.
+        times: u64,
+        /// For how long `times` last.
+        window: Duration,
         /// All at once, after a pause.
         burst: u64,
     },
@@ -158,17 +162,25 @@ pub enum Rate {
 
 /// A text that is no rate.
 #[derive(Debug, thiserror::Error)]
-#[error("a rate is written as <per second>/<at once>, such as 200/2000, or none")]
+#[error(
+    "a rate is <per second>/<at once>, such as 200/2000, or <times>/<duration>, such as 100/60s, 100/1m or 5/s with the \
+     units ms, s, m and h, or none; it is at most 1000000 per second, and over at most 24h"
+)]
 pub struct RateError;
 
 impl Rate {
-    /// So many times as often.
-    pub(crate) const fn times(self, times: u64) -> Self {
+    /// Multiplies it by `factor`.
+    pub(crate) const fn multiplied(self, factor: u64) -> Self {
         match self {
             Self::Unlimited => self,
-            Self::At { per_second, burst } => Self::At {
-                per_second: per_second * times,
-                burst: burst * times,
+            Self::At {
+                times,
+                window,
+                burst,
+            } => Self::At {
+                times: times * factor,
+                window,
+                burst: burst * factor,
             },
         }
     }
@@ -186,19 +198,29 @@ impl FromStr for Rate {
             let number = number.filter(|number| (1..=MAX_RATE).contains(number));
             number.ok_or(RateError)
         };
-        let (per_second, burst) = text.split_once('/').ok_or(RateError)?;
-        Ok(Self::At {
-            per_second: number(per_second)?,
-            burst: number(burst)?,
-        })
+        let (times, rest) = text.split_once('/').ok_or(RateError)?;
+        let (times, rest) = (number(times.trim())?, rest.trim());
+        // In a window all of its times may come at once.
+        let (window, burst) = if rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            (Duration::from_secs(1), number(rest)?)
+        } else {
+            (window(rest).ok_or(RateError)?, times)
+        };
+        let per_second = u128::from(times) * 1000 / window.as_millis().max(1);
+        let is_meant = window <= MAX_WINDOW && per_second <= u128::from(MAX_RATE);
+        let rate = Self::At {
+            times,
+            window,
+            burst,
+        };
+        is_meant.then_some(rate).ok_or(RateError)
     }
 }
 
-impl fmt::Display for Rate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unlimited => f.write_str("none"),
-            Self::At { per_second, burst } => write!(f, "{per_second}/{burst}"),
-        }
-    }
+/// A duration, or a unit by itself, such as `s`.
+fn window(text: &str) -> Option<Duration> {
+    let is_unit = text.starts_with(|char: char| char.is_ascii_alphabetic());
+    let one = if is_unit { "1" } else { "" };
+    let window = time(&format!("{one}{text}")).ok()?;
+    (!window.is_zero()).then_some(window)
 }

@@ -93,7 +93,7 @@ pub(crate) fn lifetime(text: &str) -> Result<Duration, String> {
 }
 
 /// A whole number with its unit.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let help = || {
         "a duration is a whole number with its unit, such as 500ms, 25s, 2m, 12h or 30d".to_owned()
     };

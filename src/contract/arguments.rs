@@ -136,6 +136,8 @@ fn allows_bare(name: Name) -> bool {
     match name {
         Name::Join
         | Name::Leave
+        | Name::JoinList
+        | Name::LeaveList
         | Name::Snapshot
         | Name::Sync
         | Name::Subscribe

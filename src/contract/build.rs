@@ -7,13 +7,13 @@ use super::arguments::CommandArguments;
 use super::body::{Body, OWN_VERSION, Wrappers};
 use super::completion::{self, check_done_statuses};
 use super::control::{Destination, is_wrapper, sounds_like_control};
-use super::field::{self, TEMPORARY_IDS};
+use super::field::{self, CREATED_AT, CREATED_BY, TEMPORARY_IDS};
 use super::names::Verb;
 use super::task::{
     COLUMN, NEW_STATUS, POSITION, STATUS, is_destination, refuse_project, status, task_fields,
     task_move, task_update, to_fields,
 };
-use crate::domain::{Action, EntityId, Fields, Kind, ProjectId, Unsettled};
+use crate::domain::{Action, EntityId, Fields, Kind, ProjectId, SOURCE_STAMPS, Unsettled};
 
 /// An action and what is said around it.
 pub(super) struct Built {
@@ -59,7 +59,8 @@ pub(super) fn build(
             kind,
             id: body.require_id()?,
         },
-        Verb::Restore => Action::TaskRestore {
+        Verb::Restore => Action::Restore {
+            kind,
             id: body.require_id()?,
         },
         Verb::Status => status(kind, &body, arguments.status.as_ref(), &mut unread)?,
@@ -168,6 +169,11 @@ fn create(kind: Kind, sent_id: Option<EntityId>, body: &Body<'_>) -> Result<Acti
         to_fields(&to, &mut fields)?;
         if let Some((_, column)) = to.column.filter(|_| !fields.contains_key(COLUMN)) {
             fields.insert(COLUMN.to_owned(), column.clone());
+        }
+    }
+    for (source, sent) in SOURCE_STAMPS.into_iter().zip([CREATED_AT, CREATED_BY]) {
+        if let (Some((_, value)), false) = (body.find(&sent), fields.contains_key(source)) {
+            fields.insert(source.to_owned(), value.clone());
         }
     }
     match fields.get("title") {

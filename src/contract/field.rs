@@ -18,6 +18,11 @@ const SERVERS: [&str; 10] = [
     "_id",
 ];
 
+/// When something was made, as clients say, …
+pub(super) const CREATED_AT: [&str; 2] = ["createdAt", "created_at"];
+/// … and by whom.
+pub(super) const CREATED_BY: [&str; 2] = ["createdBy", "created_by"];
+
 /// When something was done, and by whom.
 const STAMPS: [&str; 12] = [
     "createdAt",

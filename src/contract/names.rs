@@ -12,6 +12,8 @@ use crate::domain::Kind;
 pub(super) enum Name {
     Join,
     Leave,
+    JoinList,
+    LeaveList,
     Snapshot,
     Sync,
     Subscribe,
@@ -61,6 +63,8 @@ impl EventName {
             Name::Signal(..) => EventClass::Signal,
             Name::Join
             | Name::Leave
+            | Name::JoinList
+            | Name::LeaveList
             | Name::Snapshot
             | Name::Sync
             | Name::Subscribe
@@ -176,6 +180,16 @@ const fn channel(canonical: &'static str, name: Name) -> Entry {
     }
 }
 
+const fn list(canonical: &'static str, name: Name, verbs: &'static [&'static str]) -> Entry {
+    Entry {
+        canonical,
+        name,
+        noun: "projects",
+        verbs,
+        fillers: &[],
+    }
+}
+
 const AUTH_REFRESH: Entry = Entry {
     canonical: "auth:refresh",
     name: Name::Refresh,
@@ -196,17 +210,20 @@ const START: &[&str] = &["start", "begin"];
 const STOP: &[&str] = &["stop", "end", "finish"];
 
 #[rustfmt::skip]
-pub(super) static TABLE: [Entry; 36] = [
+pub(super) static TABLE: [Entry; 41] = [
     AUTH_REFRESH,
     channel("subscribe", Name::Subscribe),
     channel("unsubscribe", Name::Unsubscribe),
     project("join:project", Name::Join, &["join"]),
     project("leave:project", Name::Leave, &["leave"]),
+    list("join:projects", Name::JoinList, &["join", "subscribe"]),
+    list("leave:projects", Name::LeaveList, &["leave", "unsubscribe"]),
     project("project:snapshot", Name::Snapshot, &["snapshot"]),
     project("project:sync", Name::Sync, &["sync"]),
     command("project:create", Kind::Project, Verb::Create, &["create"]),
     command("project:update", Kind::Project, Verb::Update, &["update"]),
     command("project:delete", Kind::Project, Verb::Delete, &["delete"]),
+    command("project:restore", Kind::Project, Verb::Restore, &["restore"]),
     command("task:create", Kind::Task, Verb::Create, &["create"]),
     command("task:update", Kind::Task, Verb::Update, &["update"]),
     command("task:delete", Kind::Task, Verb::Delete, &["delete"]),
@@ -216,9 +233,11 @@ pub(super) static TABLE: [Entry; 36] = [
     command("epic:create", Kind::Epic, Verb::Create, &["create"]),
     command("epic:update", Kind::Epic, Verb::Update, &["update"]),
     command("epic:delete", Kind::Epic, Verb::Delete, &["delete"]),
+    command("epic:restore", Kind::Epic, Verb::Restore, &["restore"]),
     command("sprint:create", Kind::Sprint, Verb::Create, &["create"]),
     command("sprint:update", Kind::Sprint, Verb::Update, &["update"]),
     command("sprint:delete", Kind::Sprint, Verb::Delete, &["delete"]),
+    command("sprint:restore", Kind::Sprint, Verb::Restore, &["restore"]),
     command("sprint:start", Kind::Sprint, Verb::Start, &["start"]),
     command("sprint:complete", Kind::Sprint, Verb::Complete, &["complete"]),
     member("member:add", Verb::Create, &["add"]),
@@ -395,7 +414,7 @@ mod tests {
             "task:updated",
             "task:status_changed",
             "update",
-            "epic:restore",
+            "member:restore",
             "task:start",
             "join",
             "task:update:all",

@@ -7,8 +7,8 @@ use super::{
     Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, signal, subscribe,
 };
 
-/// Where a token stands in a payload.
-const TOKEN: &str = "token";
+/// Where a token, or an API key, stands in a payload, the first that is there.
+const CREDENTIALS: [&str; 3] = ["token", "apiKey", "api_key"];
 
 impl Request {
     /// Reads what a client asks for by an event.
@@ -35,6 +35,10 @@ impl Request {
             Name::Leave => Self::Leave {
                 project: subscribe::project(first()?, *limits)?,
             },
+            Name::JoinList => Self::Subscribe(subscribe::list(first()?)?),
+            Name::LeaveList => Self::Unsubscribe {
+                channels: subscribe::list(first()?)?.channels,
+            },
             Name::Snapshot => Self::Read(ReadRequest::Snapshot {
                 project: subscribe::project(first()?, *limits)?,
             }),
@@ -52,13 +56,16 @@ impl Request {
 
 /// Reads the token by itself, or in `{token}`.
 fn token_in(argument: Option<Value>) -> Result<String, Reply> {
+    let [name, ..] = CREDENTIALS;
     let token = match argument {
-        Some(Value::Object(mut fields)) => fields.remove(TOKEN),
+        Some(Value::Object(mut fields)) => {
+            CREDENTIALS.into_iter().find_map(|name| fields.remove(name))
+        }
         token => token,
     };
     match token {
         Some(Value::String(token)) if !token.is_empty() => Ok(token),
-        Some(_) => Err(Reply::invalid(TOKEN, "must be a string that is not empty")),
-        None => Err(Reply::invalid(TOKEN, "is missing")),
+        Some(_) => Err(Reply::invalid(name, "must be a string that is not empty")),
+        None => Err(Reply::invalid(name, "is missing")),
     }
 }

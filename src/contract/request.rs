@@ -9,7 +9,8 @@ use super::{
     payload_limits,
 };
 use crate::domain::{
-    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Unsettled,
+    Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Stamp,
+    Unsettled,
 };
 
 /// What a text in a list takes up besides its letters.
@@ -162,6 +163,8 @@ pub struct CommandRequest {
     pub key: Option<String>,
     /// Tells whether two commands with the same key are the same.
     pub fingerprint: i64,
+    /// When and by whom it was made elsewhere, see [`Command::imported`].
+    pub(super) imported: Option<Stamp>,
 }
 
 impl CommandRequest {
@@ -210,6 +213,7 @@ impl CommandRequest {
             elsewhere: Vec::new(),
             echo: arguments.object,
             key: arguments.key,
+            imported: None,
         })
     }
 
@@ -227,6 +231,7 @@ impl CommandRequest {
             strict: self.strict,
             elsewhere: self.elsewhere,
             echo: self.echo,
+            imported: self.imported,
         }
     }
 

@@ -7,7 +7,7 @@ use super::body::{Body, Wrappers};
 use super::field::first;
 use super::payload_limits;
 use super::{Join, Limits, MAX_CURSOR_CHANNELS, ReadRequest, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, Fields, IdError, Kind, ProjectId};
+use crate::domain::{ChannelName, Fields, Id, IdError, Kind, ProjectId};
 
 const DEFAULT_LIMIT: u64 = 200;
 const MAX_LIMIT: u64 = 500;
@@ -67,6 +67,37 @@ pub(super) fn channels(argument: Option<Value>, limits: Limits) -> Result<Subscr
     };
     Ok(Subscribe {
         channels: named(names)?,
+        types: types(&payload)?,
+        since: since(&payload)?,
+    })
+}
+
+/// The list of projects, without an argument or with an object; or these projects: a list of ids, or `{projectIds}`.
+pub(super) fn list(argument: Option<Value>) -> Result<Subscribe, Reply> {
+    const IDS: [&str; 3] = ["projectIds", "project_ids", "projects"];
+    let (key, ids, payload) = match argument {
+        None | Some(Value::Null) => (IDS[0], None, Fields::new()),
+        Some(Value::Object(payload)) => match first(&payload, &IDS) {
+            Some((key, ids)) => (key, Some(ids.clone()), payload),
+            None => (IDS[0], None, payload),
+        },
+        Some(ids) => (IDS[0], Some(ids), Fields::new()),
+    };
+    let channels = match ids {
+        None => vec![ChannelName::list_of_projects()],
+        Some(Value::Array(ids)) => {
+            let ids = ids.iter().map(Id::from_json);
+            let ids: Result<Vec<_>, _> = ids.collect();
+            let ids = ids.map_err(|error| Reply::invalid(key, error))?;
+            let names = ids
+                .into_iter()
+                .map(|id| ProjectId(id).channel().to_string());
+            named(names.collect::<Vec<_>>().iter().map(String::as_str))?
+        }
+        Some(_) => return Err(Reply::invalid(key, "must be a list of ids")),
+    };
+    Ok(Subscribe {
+        channels,
         types: types(&payload)?,
         since: since(&payload)?,
     })

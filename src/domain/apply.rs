@@ -22,7 +22,7 @@ pub use placing::place_query;
 
 use super::{
     Action, Actor, Cause, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch,
-    Kind, ProjectId, Rank, Reference, Refusal, Seq, Stamp, Timestamp, World,
+    Kind, ProjectId, Rank, Reference, Refusal, SOURCE_STAMPS, Seq, Stamp, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -74,10 +74,10 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
             kind: Kind::Member,
             id,
         } => member::remove(world, id, cx),
-        Action::Create { kind, id, fields } => create(world, *kind, id, fields, cx),
+        Action::Create { kind, id, fields } => create(world, *kind, id, fields, command, cx),
         Action::Update { kind, id, fields } => update(world, *kind, id, fields, command, cx),
         Action::Delete { kind, id } => delete(world, *kind, id, cx),
-        Action::TaskRestore { id } => restore(world, id, cx),
+        Action::Restore { kind, id } => restore(world, *kind, id, cx),
         Action::TaskMove { id, fields, .. } => placing::task_move(world, id, fields, command, cx),
         Action::SprintStart { id, fields } => sprint::start(world, id, fields, command, cx),
         Action::SprintComplete { id, fields, .. } => {
@@ -104,7 +104,7 @@ fn precondition(world: &World, command: &Command) -> Result<(), Refusal> {
     let current = world.get(kind, id).filter(|entity| entity.version > 0);
     let holds = match wanted {
         IfMatch::Any => current.is_some_and(|entity| {
-            let restores = matches!(command.action, Action::TaskRestore { .. });
+            let restores = matches!(command.action, Action::Restore { .. });
             entity.deleted.is_none() || restores
         }),
         IfMatch::Versions(versions) => {
@@ -150,6 +150,7 @@ fn create(
     kind: Kind,
     id: &EntityId,
     fields: &Fields,
+    command: &Command,
     cx: &Context,
 ) -> Result<Changes, Refusal> {
     match world.get(kind, id) {
@@ -159,6 +160,9 @@ fn create(
     }
     let mut entity = Fresh::of(world, kind, id, cx);
     merge::set(&mut entity, fields, cx)?;
+    if let Some(stamp) = &command.imported {
+        entity.created = stamp.clone();
+    }
     let entity = Arc::new(entity);
     let created = Draft::new(kind_event(kind, Verb::Created), &entity);
     let mut changes = Changes::of(entity, vec![created]);
@@ -176,9 +180,11 @@ fn create(
 
 /// The id is taken: fine if it is the same thing once more, else a conflict.
 fn create_again(existing: &Arc<Entity>, fields: &Fields) -> Result<Changes, Refusal> {
-    let same = fields
+    // What the sender says of when it was made may be another moment each time.
+    let mut sent = fields
         .iter()
-        .all(|(field, value)| existing.fields.get(field) == Some(value));
+        .filter(|(field, _)| !SOURCE_STAMPS.contains(&&***field));
+    let same = sent.all(|(field, value)| existing.fields.get(field) == Some(value));
     if same {
         return Ok(Changes::noop(Arc::clone(existing)));
     }
@@ -246,20 +252,21 @@ fn bury(before: &Entity, cx: &Context) -> Changes {
     Changes::of(entity, vec![deleted])
 }
 
-fn restore(world: &World, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
-    let Some(before) = world.get(Kind::Task, id) else {
-        return Err(not_found(Kind::Task));
+fn restore(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
+    let Some(before) = world.get(kind, id) else {
+        return Err(not_found(kind));
     };
     if before.deleted.is_none() {
         return Ok(Changes::noop(Arc::clone(before)));
     }
+    cascade::none_leaves(world, before)?;
     let mut entity = (**before).clone();
     entity.version += 1;
     entity.updated = cx.stamp();
     entity.deleted = None;
     entity.rank = placing::free_rank(world, &entity);
     let entity = Arc::new(entity);
-    let restored = Draft::new(kind_event(Kind::Task, Verb::Restored), &entity);
+    let restored = Draft::new(kind_event(kind, Verb::Restored), &entity);
     Ok(Changes::of(entity, vec![restored]))
 }
 

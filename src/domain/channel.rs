@@ -10,6 +10,8 @@ use super::{Id, IdError, ProjectId};
 const MAX_NAME_BYTES: usize = 128;
 /// What ends the name of the channel that tells of a whole family.
 const ALL: &str = "*";
+/// The list of projects.
+const PROJECTS: &str = "projects";
 
 /// Names a channel: `project:<id>`, `session:<id>`, `ai:jobs:status`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +22,8 @@ pub struct ChannelName(Arc<str>);
 pub enum Family<'a> {
     /// `project:<id>`
     Project(&'a str),
+    /// `projects`: the list of them.
+    Projects,
     /// `user:<id>`
     User(&'a str),
     /// `session:<id>`
@@ -39,8 +43,8 @@ pub enum ChannelNameError {
     #[error("must not be empty")]
     Empty,
     /// More bytes than a name may have.
-    #[error("must not be longer than 128 bytes")]
-    TooLong,
+    #[error("must not be longer than {0} bytes")]
+    TooLong(usize),
     /// A space, a comma, or the like.
     #[error("must not contain spaces, commas or control characters")]
     Character,
@@ -68,7 +72,9 @@ impl ChannelName {
             Family::Project(id) => match Id::from_text(id) {
                 Ok(_) if id.contains('\0') => return Err(ChannelNameError::Character),
                 Ok(_) => return Ok(name),
-                Err(IdError::TooLong) => return Err(ChannelNameError::TooLong),
+                Err(IdError::TooLong) => {
+                    return Err(ChannelNameError::TooLong("project:".len() + MAX_ID_BYTES));
+                }
                 Err(IdError::Star) => return Err(ChannelNameError::Pattern),
                 Err(_) => return Err(ChannelNameError::Empty),
             },
@@ -79,7 +85,9 @@ impl ChannelName {
             _ if text.is_empty() => return Err(ChannelNameError::Empty),
             // A user's id may be as long as any.
             Family::User(id) if id.len() <= MAX_ID_BYTES => {}
-            _ if text.len() > MAX_NAME_BYTES => return Err(ChannelNameError::TooLong),
+            _ if text.len() > MAX_NAME_BYTES => {
+                return Err(ChannelNameError::TooLong(MAX_NAME_BYTES));
+            }
             _ => {}
         }
         if text.contains(ALL) {
@@ -102,7 +110,11 @@ impl ChannelName {
     #[must_use]
     pub fn family(&self) -> Family<'_> {
         let Some((family, id)) = self.0.split_once(':') else {
-            return Family::Free;
+            return if &*self.0 == PROJECTS {
+                Family::Projects
+            } else {
+                Family::Free
+            };
         };
         match family {
             "project" => Family::Project(id),
@@ -112,6 +124,18 @@ impl ChannelName {
             "workflow" => Family::Workflow(id),
             _ => Family::Free,
         }
+    }
+
+    /// The list of projects: every change of a project, and of who belongs to it, is told there once more.
+    #[must_use]
+    pub fn list_of_projects() -> Self {
+        Self::restore(PROJECTS)
+    }
+
+    /// Whether it is the list of projects.
+    #[must_use]
+    pub fn is_list_of_projects(&self) -> bool {
+        self.family() == Family::Projects
     }
 
     /// Whether it is a project's.
@@ -143,7 +167,10 @@ impl ChannelName {
     /// Whether it tells of a whole family, and nobody can publish on it.
     #[must_use]
     pub fn is_of_all(&self) -> bool {
-        matches!(self.family(), Family::Agent(ALL) | Family::Workflow(ALL))
+        matches!(
+            self.family(),
+            Family::Agent(ALL) | Family::Workflow(ALL) | Family::Projects
+        )
     }
 }
 
@@ -221,13 +248,19 @@ mod tests {
         ] {
             assert_eq!(ChannelName::parse(bad), Err(why), "{bad:?}");
         }
-        let long = "é".repeat(65);
-        for bad in [
-            long.clone(),
-            format!("project:{long}"),
-            format!("user:{long}"),
+        let id = "é".repeat(127);
+        for family in ["project", "user"] {
+            assert!(ChannelName::parse(&format!("{family}:{id}a")).is_ok());
+        }
+        for (bad, max) in [
+            ("é".repeat(65), 128),
+            (format!("project:{id}é"), 263),
+            (format!("user:{id}é"), 128),
         ] {
-            assert_eq!(ChannelName::parse(&bad), Err(ChannelNameError::TooLong));
+            assert_eq!(
+                ChannelName::parse(&bad),
+                Err(ChannelNameError::TooLong(max))
+            );
         }
     }
 
@@ -236,6 +269,7 @@ mod tests {
         let name = |text| ChannelName::parse(text).unwrap();
         assert_eq!(name("project:a:b").family(), Family::Project("a:b"));
         assert_eq!(name("projects:a").family(), Family::Free);
+        assert!(name("projects").is_list_of_projects() && name("projects").is_of_all());
         assert_eq!(name("agent:a").of_all(), Some(name("agent:*")));
         assert_eq!(name("agent:*").of_all(), None);
         assert!(name("workflow:*").is_of_all() && !name("workflow:w").is_of_all());

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{EntityId, Fields, Kind, PlaceKey, ProjectId};
+use super::{EntityId, Fields, Kind, PlaceKey, ProjectId, Stamp};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Command {
     pub elsewhere: Vec<ProjectId>,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
+    /// When and by whom the entity was made that is made, if it is imported from elsewhere.
+    pub imported: Option<Stamp>,
 }
 
 /// What a payload means in one of two ways, by what the entity is.
@@ -107,9 +109,11 @@ pub enum Action {
         /// With this id.
         id: EntityId,
     },
-    /// Brings a deleted task back.
-    TaskRestore {
-        /// The task.
+    /// Brings back what was deleted, as it was.
+    Restore {
+        /// Of this kind.
+        kind: Kind,
+        /// With this id.
         id: EntityId,
     },
     /// Gives a task another place: among its neighbours, in another column or sprint.
@@ -152,8 +156,9 @@ impl Action {
         match self {
             Action::Create { kind, id, .. }
             | Action::Update { kind, id, .. }
-            | Action::Delete { kind, id } => (*kind, id),
-            Action::TaskRestore { id } | Action::TaskMove { id, .. } => (Kind::Task, id),
+            | Action::Delete { kind, id }
+            | Action::Restore { kind, id } => (*kind, id),
+            Action::TaskMove { id, .. } => (Kind::Task, id),
             Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
                 (Kind::Sprint, id)
             }
@@ -260,7 +265,7 @@ impl Command {
             Action::Create { .. } => "create",
             Action::Update { .. } => "update",
             Action::Delete { .. } => "delete",
-            Action::TaskRestore { .. } => "restore",
+            Action::Restore { .. } => "restore",
             Action::TaskMove { .. } => "move",
             Action::SprintStart { .. } => "start",
             Action::SprintComplete { .. } => "complete",

@@ -138,6 +138,10 @@ pub struct Entity {
     pub deleted: Option<Stamp>,
 }
 
+/// Fields in which an entity keeps what its sender said of when and by whom it was made: what the server says of that itself
+/// is another matter.
+pub const SOURCE_STAMPS: [&str; 2] = ["sourceCreatedAt", "sourceCreatedBy"];
+
 impl Entity {
     /// An entity that is about to be made: version 0, no fields.
     #[must_use]

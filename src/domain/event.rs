@@ -58,6 +58,12 @@ impl EventType {
         is_our_word(&self.0[..end.unwrap_or(self.0.len())])
     }
 
+    /// Whether it belongs into the list of projects as well.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.0.starts_with("project.") || self.is_about_members()
+    }
+
     /// Whether it says who belongs to a project, and as what.
     #[must_use]
     pub fn is_about_members(&self) -> bool {

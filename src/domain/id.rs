@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
-/// Longest id in bytes.
-pub(super) const MAX_ID_BYTES: usize = 128;
+/// Longest id in bytes. Indexes of the databases rely on it.
+pub(super) const MAX_ID_BYTES: usize = 255;
 
 /// Why a JSON value is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +20,8 @@ pub enum IdError {
     /// The empty string.
     #[error("must not be empty")]
     Empty,
-    /// More than 128 bytes.
-    #[error("must not be longer than 128 bytes")]
+    /// More than 255 bytes.
+    #[error("must not be longer than 255 bytes")]
     TooLong,
     /// `*`, which stands for all.
     #[error("must not be *, which stands for all")]
@@ -41,7 +41,7 @@ impl Id {
     ///
     /// # Errors
     ///
-    /// Fails when the value is of another type, empty, or longer than 128 bytes.
+    /// Fails when the value is of another type, empty, or longer than 255 bytes.
     pub fn from_json(value: &Value) -> Result<Self, IdError> {
         match value {
             Value::String(text) => Self::from_text(text),
@@ -57,7 +57,7 @@ impl Id {
     ///
     /// # Errors
     ///
-    /// Fails when the text is empty or longer than 128 bytes.
+    /// Fails when the text is empty or longer than 255 bytes.
     pub fn from_text(text: &str) -> Result<Self, IdError> {
         match text.len() {
             _ if text == "*" => Err(IdError::Star),
@@ -422,6 +422,9 @@ mod tests {
     fn says_why_a_value_is_no_id() {
         assert_eq!(Id::from_json(&json!("")), Err(IdError::Empty));
         assert_eq!(Id::from_json(&json!(null)), Err(IdError::Type));
-        assert_eq!(Id::from_json(&json!("é".repeat(65))), Err(IdError::TooLong));
+        assert_eq!(
+            Id::from_json(&json!("é".repeat(128))),
+            Err(IdError::TooLong)
+        );
     }
 }

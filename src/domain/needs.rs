@@ -60,15 +60,20 @@ impl Command {
             Action::SprintComplete {
                 id, move_to, moves, ..
             } => completion(id, move_to, moves),
-            Action::SprintStart { id, .. } => vec![Needs::Cascades(id)],
+            Action::SprintStart { id, .. }
+            | Action::Restore {
+                kind: Kind::Epic | Kind::Sprint,
+                id,
+            } => vec![Needs::Cascades(id)],
             Action::Update {
                 kind: Kind::Sprint,
                 id,
                 fields,
             } if fields.contains_key("status") => vec![Needs::Cascades(id)],
-            Action::TaskMove { place: Some(_), .. } | Action::TaskRestore { .. } => {
-                vec![Needs::Place]
-            }
+            Action::TaskMove { place: Some(_), .. }
+            | Action::Restore {
+                kind: Kind::Task, ..
+            } => vec![Needs::Place],
             _ => Vec::new(),
         };
         if self.strict && self.may_activate() {

@@ -15,15 +15,14 @@ const fn needed(action: &Action) -> Role {
             Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
             Kind::Project | Kind::Member => Role::Admin,
         },
-        Action::Delete { kind, .. } => match kind {
+        Action::Delete { kind, .. } | Action::Restore { kind, .. } => match kind {
             Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
             Kind::Member => Role::Admin,
             Kind::Project => Role::Owner,
         },
-        Action::TaskRestore { .. }
-        | Action::TaskMove { .. }
-        | Action::SprintStart { .. }
-        | Action::SprintComplete { .. } => Role::Member,
+        Action::TaskMove { .. } | Action::SprintStart { .. } | Action::SprintComplete { .. } => {
+            Role::Member
+        }
     }
 }
 
@@ -86,6 +85,32 @@ pub fn check(
     Ok(())
 }
 
+/// Whether somebody may say of what they make when and by whom it was made.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn import(identity: &Identity, world: &World) -> Result<(), Refusal> {
+    let member = world.get(Kind::Member, &member_id(identity));
+    let membership = member.map(|member| Membership::of(member));
+    may_import(identity.role(world.project(), membership))
+}
+
+/// The same, of somebody with this role in the project.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn may_import(role: Option<Role>) -> Result<(), Refusal> {
+    match role {
+        None => Err(UNSEEN),
+        Some(role) if role < TO_IMPORT => Err(lacks(TO_IMPORT, role)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// What it takes to import.
+const TO_IMPORT: Role = Role::Admin;
 /// What it takes to publish on a project's channel, and on every channel that is nobody's own.
 const TO_PUBLISH: Role = Role::Member;
 /// What it takes to hear what is meant for another user.

@@ -1,4 +1,4 @@
-//! How often something may be done: so many times per second, and so many times at once.
+//! How often something may be done: so many times in a while, and so many times at once.
 //!
 //! The generic cell rate algorithm, by ourselves: the crate `governor` keeps pace, clock and start beside each of its
 //! states, and a connection has three of them, which here are eight bytes each.
@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::config::Rate;
-
-const SECOND: u64 = 1_000_000_000;
 
 /// A rate, as a bucket is held to it.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +28,13 @@ impl Pace {
     pub(super) fn of(rate: Rate) -> Option<Self> {
         match rate {
             Rate::Unlimited => None,
-            Rate::At { per_second, burst } => {
-                let interval = SECOND / per_second.max(1);
+            Rate::At {
+                times,
+                window,
+                burst,
+            } => {
+                let window = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
+                let interval = window / times.max(1);
                 Some(Self {
                     interval,
                     tolerance: interval * burst.saturating_sub(1),
@@ -106,6 +109,7 @@ fn nanos(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const SECOND: u64 = 1_000_000_000;
     const NOW: Result<Duration, Duration> = Ok(Duration::ZERO);
 
     fn take(bucket: &Bucket, pace: &Pace, now: u64) -> Result<Duration, Duration> {
@@ -117,10 +121,29 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_written_as_two_numbers() {
-        for text in ["200/2000", "1/1", "1000000/1000000", "none"] {
-            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+    fn rates_are_written_as_two_numbers_or_over_a_while() {
+        let millis = Duration::from_millis;
+        for (text, times, window, burst) in [
+            ("200/2000", 200, 1000, 2000),
+            ("1/1", 1, 1000, 1),
+            ("1000000/1000000", 1_000_000, 1000, 1_000_000),
+            ("100/60s", 100, 60_000, 100),
+            ("100/1m", 100, 60_000, 100),
+            ("100/m", 100, 60_000, 100),
+            ("5/s", 5, 1000, 5),
+            (" 5 / 500ms", 5, 500, 5),
+            ("1000/24h", 1000, 86_400_000, 1000),
+            ("1/1d", 1, 86_400_000, 1),
+        ] {
+            let window = millis(window);
+            let rate = Rate::At {
+                times,
+                window,
+                burst,
+            };
+            assert_eq!(text.parse::<Rate>().ok(), Some(rate), "{text}");
         }
+        assert_eq!("none".parse::<Rate>().ok(), Some(Rate::Unlimited));
         for wrong in [
             "",
             "200",
@@ -132,6 +155,15 @@ mod tests {
             "-1/1",
             "1000001/1",
             "None",
+            "5/0s",
+            "5/w",
+            "5/1.5s",
+            "5/60s/2",
+            "60s/5",
+            "5/25h",
+            "1001/1ms",
+            "s/5",
+            "5/-1s",
         ] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
         }
@@ -161,6 +193,14 @@ mod tests {
                 .count(),
             3
         );
+    }
+
+    #[test]
+    fn a_rate_over_a_minute_gives_one_back_at_a_time() {
+        let (bucket, pace) = (Bucket::default(), pace("100/60s"));
+        assert!((0..100).all(|_| take(&bucket, &pace, 0).is_ok()));
+        assert_eq!(take(&bucket, &pace, 0), Err(Duration::from_millis(600)));
+        assert_eq!(take(&bucket, &pace, 600_000_000), NOW);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Time
 
 /// Bytes of a message that is read: a page of the longest entries is smaller. Understanding anything larger would take
 /// longer than the next one takes to arrive.
-const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 512 * 1024;
 
 /// Something that an instance says. Whatever it is, it is a sign of life.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,7 +125,7 @@ mod tests {
     fn the_longest_page_is_read_and_nothing_much_longer() {
         use crate::presence::{LIMITS, MAX_DATA};
         // Each byte of an id may be one that JSON writes as six.
-        let id = "\u{1}".repeat(128);
+        let id = "\u{1}".repeat(255);
         let key = Key {
             project: ProjectId(Id::from_text(&id).unwrap()),
             user: Actor::new(&id),

@@ -150,8 +150,12 @@ impl Session {
                 .collect());
         }
         let me = policy::member_id(identity);
+        let questions: Vec<_> = projects
+            .iter()
+            .map(|project| (me.clone(), project.clone()))
+            .collect();
         // Boxed, because it is large, and most commands do not need it.
-        let found = Box::pin(self.app.store().standings(&me, projects)).await?;
+        let found = Box::pin(self.app.store().standings(&questions)).await?;
         let standings = projects.iter().zip(found);
         Ok(standings
             .map(|(project, found)| standing(project, found.membership, found.seq))
@@ -188,6 +192,17 @@ impl Session {
         let standing = self.standing(&project).await;
         let standing = standing.map_err(|error| unavailable(&error))?;
         standing.sees().then_some(()).ok_or_else(unseen)
+    }
+
+    /// Turns away who may not import into a project, before it costs anything.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, `not_found`, `forbidden` or `unavailable`.
+    pub async fn may_import(&self, project: &ProjectId) -> Result<(), Reply> {
+        let standing = self.standing(project).await;
+        let standing = standing.map_err(|error| unavailable(&error))?;
+        policy::may_import(standing.role).map_err(|refusal| Reply::from_refusal(&refusal))
     }
 
     /// Turns away who has no business in a project, before it costs anything. The last word is the writer's.

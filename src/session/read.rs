@@ -318,11 +318,11 @@ impl Session {
             Err(reason) => Err(reason.to_owned()),
         };
         match (stretch, &target.project) {
-            (Ok(stretch), _) => Ok(self.synced(target, &stretch, listing)),
+            (Ok(stretch), _) => self.synced(target, &stretch, listing).await,
             (Err(reason), Some(project)) => self.reset(project, &reason).await,
             (Err(reason), None) => {
                 let stretch = self.what_is_kept(channel, limit).await?;
-                let mut answer = self.synced(target, &stretch, listing);
+                let mut answer = self.synced(target, &stretch, listing).await?;
                 answer.insert("reset", true);
                 answer.insert("reason", reason);
                 Ok(answer)
@@ -346,7 +346,12 @@ impl Session {
         }
     }
 
-    fn synced(&self, target: &Target, stretch: &Stretch, listing: Listing) -> JsonObject {
+    async fn synced(
+        &self,
+        target: &Target,
+        stretch: &Stretch,
+        listing: Listing,
+    ) -> Result<JsonObject, StoreError> {
         let Stretch {
             no,
             after,
@@ -359,10 +364,15 @@ impl Session {
             Some(project) => answer.insert("projectId", project.to_json()),
             None => answer.insert("channel", target.channel.as_str()),
         }
-        answer.insert_text("events", &self.listed(events, listing));
+        let listed = if target.channel.is_list_of_projects() {
+            self.listed(&self.heard_of(events).await?, listing)
+        } else {
+            self.listed(events, listing)
+        };
+        answer.insert_text("events", &listed);
         answer.insert("seq", seq);
         answer.insert("cursor", self.cursor_at(&target.channel, no, seq));
         answer.insert("hasMore", seq < head);
-        answer
+        Ok(answer)
     }
 }

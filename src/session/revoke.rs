@@ -79,7 +79,7 @@ impl Session {
 }
 
 /// What an event of a project's log says of somebody's membership, if it is about that.
-fn membership_in(event: &Event, identity: &Identity) -> Option<Membership> {
+pub(super) fn membership_in(event: &Event, identity: &Identity) -> Option<Membership> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Said {

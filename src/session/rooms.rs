@@ -20,6 +20,8 @@ struct Room {
     subscription: Option<Subscription>,
     /// From the first subscription on, until the room is left.
     attendance: Option<Attendance>,
+    /// The seq after which events are told.
+    since: Seq,
     /// How the cursor spells the channel: known from the first subscription or event on.
     spelled: Option<ChannelRef>,
     /// From where on events follow, as long as the state before them is not on its way: they are held back.
@@ -110,6 +112,7 @@ impl Joined {
             types: None,
             subscription: None,
             attendance: None,
+            since: Seq::MAX,
             spelled: None,
             held: None,
             vetted: None,
@@ -208,6 +211,17 @@ impl Rooms {
         types.is_none_or(|types| types.contain(event_type))
     }
 
+    /// Whether an event was told in a room, or will be.
+    pub(super) fn tells(&self, channel: &ChannelName, event_type: &EventType, seq: Seq) -> bool {
+        let rooms = self.rooms.lock();
+        let room = rooms.by_channel.get(channel);
+        room.is_some_and(|room| {
+            let types = room.types.as_ref();
+            let is_wanted = types.is_none_or(|types| types.contain(event_type));
+            is_wanted && !room.revoked && seq > room.since
+        })
+    }
+
     /// Whether cursors have room for these types in each of these rooms.
     pub(super) fn has_place_for_types(&self, channels: &[ChannelName], types: &Types) -> bool {
         let rooms = self.rooms.lock();
@@ -265,6 +279,7 @@ impl Rooms {
         };
         if let Some(room) = by_channel.get_mut(channel) {
             room.subscription = Some(subscription);
+            room.since = joined.position;
             if room.attendance.is_none() {
                 room.attendance = attend();
             }
@@ -403,9 +418,10 @@ impl Rooms {
         }
     }
 
-    /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now.
+    /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now, or is not for
+    /// this client.
     #[must_use]
-    pub fn deliver(&self, event: &Event) -> Delivery {
+    pub fn deliver(&self, event: &Event, is_heard: bool) -> Delivery {
         let rooms = &mut *self.rooms.lock();
         let Some(room) = rooms.by_channel.get_mut(&event.channel) else {
             return Delivery::Gone;
@@ -425,15 +441,13 @@ impl Rooms {
             rooms.told.set(number.clone(), event.seq);
             rooms.told.select(&number, room.types.clone());
         }
-        match &room.types {
-            Some(types) if !types.contain(&event.event_type) => {
-                rooms.skipped += 1;
-                Delivery::Skipped
-            }
-            _ => {
-                rooms.skipped = 0;
-                Delivery::Told(rooms.told.text())
-            }
+        let types = room.types.as_ref();
+        if is_heard && types.is_none_or(|types| types.contain(&event.event_type)) {
+            rooms.skipped = 0;
+            Delivery::Told(rooms.told.text())
+        } else {
+            rooms.skipped += 1;
+            Delivery::Skipped
         }
     }
 

@@ -208,7 +208,7 @@ fn matching(db: &DbConnection, reference: Reference, cause: Cause) -> String {
     };
     let indexed = db.dialect(
         format!("{column} IS NOT NULL"),
-        format!("octet_length({column}) <= 128"),
+        format!("octet_length({column}) <= 255"),
     );
     let listed = db.dialect(
         "SELECT value FROM json_each($4)",

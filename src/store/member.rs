@@ -3,40 +3,48 @@
 use sqlx::AssertSqlSafe;
 
 use super::entity::entity_columns;
+use super::rows::{Column, Rows, Type, Value};
 use super::{Standing, Store, StoreError, Tx, in_time, row};
 use crate::domain::{Entity, EntityId, ProjectId};
 
+/// A user and a project, and the question's place among all of them.
+const QUESTION: [Column; 3] = [
+    ("place", Type::Number),
+    ("user_id", Type::Text),
+    ("of_project", Type::Text),
+];
+
 impl Store {
-    /// What the lists of members of these projects say of a user, in their order.
+    /// What the list of members of each of these projects says of that user, in their order.
     ///
     /// # Errors
     ///
     /// Fails when the database does.
     pub async fn standings(
         &self,
-        user: &EntityId,
-        projects: &[ProjectId],
+        questions: &[(EntityId, ProjectId)],
     ) -> Result<Vec<Standing>, StoreError> {
-        if projects.is_empty() {
+        if questions.is_empty() {
             return Ok(Vec::new());
         }
+        let questions = (0..).zip(questions).map(|(place, (user, project))| {
+            let place = Value::Number(Some(place));
+            [place, user.as_str().into(), project.as_str().into()]
+        });
+        let questions = Rows::new(&QUESTION, questions);
         in_time(async {
             let mut db = self.reader().await?;
             // One statement, because one statement sees one state.
             let sql = format!(
                 "SELECT seq, fields ->> 'role' AS role, updated_at, deleted_at
-                 FROM {}
-                 LEFT JOIN channels ON name = 'project:' || project.id
-                 LEFT JOIN entities ON project_id = project.id AND kind = 'member' AND entities.id = $2
-                 ORDER BY project.place",
-                db.dialect(
-                    "(SELECT value AS id, key AS place FROM json_each($1)) AS project",
-                    "UNNEST($1::text[]) WITH ORDINALITY AS project (id, place)",
-                )
+                 FROM ({}) AS question
+                 LEFT JOIN channels ON name = 'project:' || of_project
+                 LEFT JOIN entities ON project_id = of_project AND kind = 'member' AND entities.id = user_id
+                 ORDER BY place",
+                db.select(&QUESTION)
             );
             let statement = db.statement(AssertSqlSafe(sql));
-            let statement = statement.bind_list(projects.iter().map(ProjectId::as_str).collect());
-            statement.bind(user.as_str()).all(row::standing).await
+            statement.bind_rows(&questions).all(row::standing).await
         })
         .await
     }

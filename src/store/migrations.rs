@@ -30,7 +30,8 @@ migrations! {
     "0007_cursor_key",
     "0008_cascades",
     "0009_member_role",
-    "0010_boards",
+    "0010_long_ids",
+    "0011_boards",
 }
 
 /// The newest migration that this program knows.

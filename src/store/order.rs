@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 /// Longest column and sprint that are in `entities_column` on Postgres, in bytes.
-const INDEXED_BYTES: usize = 128;
+const INDEXED_BYTES: usize = 255;
 /// Longest rank that is in an index on Postgres, in bytes.
 const INDEXED_RANK: usize = 512;
 

@@ -18,11 +18,13 @@ const AFTER_A_CHANNEL: [&str; 1] = ["events"];
 const CUT: char = '…';
 
 /// What begins a secret: the names of sessions' channels, tokens (JWT), API keys, and what queries and headers carry.
-const BEGINS_SECRET: [&str; 14] = [
+const BEGINS_SECRET: [&str; 16] = [
     "session:",
     "eyJ",
     "bck_",
     "bearer ",
+    "x-api-key: ",
+    "x-api-key\": \"",
     "token=",
     "apikey=",
     "api_key=",
@@ -227,6 +229,9 @@ mod tests {
             ),
             ("session:a,session:b", "session:…,session:…"),
             ("Bearer abc.def", "Bearer …"),
+            ("GET / X-API-Key: abc", "GET / X-API-Key: …"),
+            (r#"{"x-api-key": "abc"}"#, r#"{"x-api-key": "…"#),
+            ("/ws?apiKey=abc&api_key=d", "/ws?apiKey=…"),
             ("bad token eyJhbGciOiJIUzI1NiJ9.e30.x", "bad token eyJ…"),
             ("key bck_ci_0123 is gone", "key bck_… is gone"),
             ("/socket.io/?EIO=4&sid=abc", "/socket.io/?EIO=4&sid=…"),

@@ -9,6 +9,7 @@ pub(crate) mod backlog;
 mod close;
 pub(crate) mod credential_expiry;
 pub(crate) mod door;
+pub(crate) mod due_queue;
 mod in_flight;
 pub(crate) mod inbox;
 pub(crate) mod notice;

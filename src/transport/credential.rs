@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::query::from_query;
 use crate::auth::Authenticator;
 
-/// Where a credential stands in a query.
-const IN_QUERY: &str = "token";
-/// Where credentials stand in `auth`.
-pub(crate) const IN_AUTH: [&str; 2] = ["token", "apiKey"];
+/// What a credential is called in `auth`, in a query and in a message, the first that is there.
+pub(crate) const NAMES: [&str; 3] = ["token", "apiKey", "api_key"];
+/// The header of API keys, which is looked at if `Authorization` holds none.
+const API_KEY_HEADER: &str = "x-api-key";
 const BEARER: &str = "Bearer ";
 /// Bytes that are kept, more than those of the longest that counts. What is longer is cut off, and proves nothing.
 const MAX_LENGTH: usize = 10 * 1024;
@@ -38,7 +38,7 @@ impl Credential {
 
     /// What stands in `auth`. What is no text proves nothing, but was given.
     pub(crate) fn in_auth(said: impl Fn(&str) -> Option<Value>) -> Option<Self> {
-        IN_AUTH.into_iter().find_map(|key| match said(key)? {
+        NAMES.into_iter().find_map(|key| match said(key)? {
             Value::Null | Value::Bool(false) => None,
             Value::String(text) => Self::new(&text),
             other => Self::new(&other.to_string()),
@@ -47,7 +47,9 @@ impl Credential {
 
     /// What stands in a query.
     pub(crate) fn in_query(query: Option<&str>) -> Option<Self> {
-        Self::new(&from_query(query, IN_QUERY)?)
+        NAMES
+            .into_iter()
+            .find_map(|name| Self::new(&from_query(query, name)?))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -79,12 +81,20 @@ impl Heads {
 
     /// The credential in a header, or in a cookie if there is none in the query. Nothing if nobody would look at it.
     pub(crate) fn find(&self, headers: &HeaderMap, query: Option<&str>) -> Option<Credential> {
-        let found = in_authorization(headers).or_else(|| match Credential::in_query(query) {
+        let found = in_headers(headers).or_else(|| match Credential::in_query(query) {
             Some(_) => None,
             None => in_cookie(headers, self.cookie.as_deref()?),
         })?;
         self.auth.looks_at(found.as_str()).then_some(found)
     }
+}
+
+fn in_headers(headers: &HeaderMap) -> Option<Credential> {
+    in_authorization(headers).or_else(|| in_api_key_header(headers))
+}
+
+pub(crate) fn in_api_key_header(headers: &HeaderMap) -> Option<Credential> {
+    Credential::new(headers.get(API_KEY_HEADER)?.to_str().ok()?)
 }
 
 /// Of another scheme than `Bearer` is what a proxy asks for, and none of ours.
@@ -113,6 +123,34 @@ mod tests {
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn a_key_has_a_header_and_names_of_its_own() {
+        let both = HeaderMap::from_iter([
+            (
+                header::AUTHORIZATION,
+                HeaderValue::from_static("Basic YTpi"),
+            ),
+            (
+                header::HeaderName::from_static(API_KEY_HEADER),
+                HeaderValue::from_static("k"),
+            ),
+        ]);
+        assert_eq!(text(in_headers(&both)).as_deref(), Some("k"));
+        for (query, expected) in [
+            ("apiKey=k", Some("k")),
+            ("a=b&api_key=k", Some("k")),
+            ("token=&apiKey=k", Some("k")),
+            ("apiKey=k&token=t", Some("t")),
+            ("apikey=k", None),
+        ] {
+            assert_eq!(
+                text(Credential::in_query(Some(query))).as_deref(),
+                expected,
+                "{query}"
+            );
+        }
     }
 
     fn text(credential: Option<Credential>) -> Option<String> {

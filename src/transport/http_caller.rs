@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
 
 use super::admission::{Admission, rate_limited};
-use super::credential::{Credential, Heads};
+use super::credential::{Credential, Heads, in_api_key_header};
 use super::query::from_query;
 use crate::auth::AuthError;
 use crate::contract::{ErrorCode, EventClass, Reply};
@@ -155,10 +155,16 @@ pub(crate) fn admit_operator(parts: &Parts, app: &AppState) -> Result<(), Reply>
 }
 
 fn shows_admin_token(headers: &HeaderMap, app: &AppState) -> bool {
-    let said = headers.get(header::AUTHORIZATION);
-    let said = said.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let token = app.config().admin_token.as_ref();
-    token.zip(said).is_some_and(|(token, said)| token.is(said))
+    let Some(token) = app.config().admin_token.as_ref() else {
+        return false;
+    };
+    let bearer = headers.get(header::AUTHORIZATION);
+    let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let shows_it = |shown: Credential| token.is(shown.as_str());
+    bearer.map_or_else(
+        || in_api_key_header(headers).is_some_and(shows_it),
+        |shown| token.is(shown),
+    )
 }
 
 /// What a request shows, in its head or its query.

@@ -9,6 +9,7 @@ mod channels;
 mod command;
 mod condition;
 mod events;
+mod import;
 mod middleware;
 mod openapi;
 mod publish;
@@ -56,7 +57,9 @@ pub(crate) fn router(
             } = endpoint;
             routes.route(path, served.into_router())
         });
-    let compressed = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
+    let compressed = SizeAbove::new(WORTH_COMPRESSING)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::const_new(import::LINES));
     let framed = from_fn_with_state(app.lifecycle().clone(), middleware::frame);
     let routes = routes
         .route(openapi::PATH, openapi::routes(document).into_router())

@@ -119,6 +119,9 @@ impl PendingBatch<'_> {
             // Not kept under the command's key: it may be allowed tomorrow.
             return Err(Reply::from_refusal(&refusal));
         }
+        if let (Some(identity), Some(_)) = (&job.identity, &command.imported) {
+            policy::import(identity, world).map_err(|refusal| Reply::from_refusal(&refusal))?;
+        }
         Ok((no, world))
     }
 
@@ -192,16 +195,19 @@ impl PendingBatch<'_> {
             return BatchError::Internal.reply();
         };
         let mut key = key.map(|(key, _)| key.clone());
+        let mut listed = Vec::new();
         for (draft, payload) in changes.events.iter().zip(payloads) {
             self.event_bytes += payload.get().len();
             let (id, event_type) = (EventId::generate(), draft.event_type.clone());
             let event = state.append(id, event_type, payload.into(), None, &author);
+            listed.extend(event.event_type.is_listed().then(|| Arc::clone(&event)));
             self.batch.events.push((event, key.take()));
         }
         if let Some(world) = &mut state.world {
             world.accept(changes);
         }
         let (seq, cursor) = (state.head(), state.cursor(self.epoch));
+        self.list(channel, &listed, &author);
         self.touch(channel, &changes.entities);
         self.dragged += changes.entities.len().saturating_sub(1);
         self.batch.cascades.extend(changes.cascade.clone());
@@ -215,6 +221,19 @@ impl PendingBatch<'_> {
             merged: changes.merged,
             pending: changes.cascade.as_ref().map_or(0, |cascade| cascade.left),
         })
+    }
+
+    /// Puts events of a project into the list of projects as well.
+    fn list(&mut self, channel: &ChannelName, events: &[Arc<Event>], author: &Author) {
+        let Some(list) = self.channels.get_mut(&ChannelName::list_of_projects()) else {
+            return;
+        };
+        for event in events {
+            let (event_type, payload) = (event.event_type.clone(), Arc::clone(&event.payload));
+            self.event_bytes += payload.get().len();
+            let copy = list.append(event.id, event_type, payload, Some(channel.clone()), author);
+            self.batch.events.push((copy, None));
+        }
     }
 
     fn touch(&mut self, channel: &ChannelName, entities: &[Arc<Entity>]) {

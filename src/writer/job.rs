@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Caller;
 use crate::contract::{Publication, Reply};
-use crate::domain::{CascadeKey, ChannelName, Command, Identity};
+use crate::domain::{CascadeKey, ChannelName, Command, Identity, Kind};
 
 /// The key under which the answer to a step says how many tasks are left.
 pub(super) const LEFT: &str = "left";
@@ -37,6 +37,19 @@ impl Work {
             Self::Command { command, .. } => command.project.channel(),
             Self::Publish { channel, .. } => channel.clone(),
             Self::Step(key) => key.project.channel(),
+        }
+    }
+
+    /// The other channel to which its events may go as well.
+    pub(super) fn other_channel(&self) -> Option<ChannelName> {
+        match self {
+            Self::Command { command, .. } => {
+                let (kind, _) = command.subject();
+                let is_listed = matches!(kind, Kind::Project | Kind::Member);
+                is_listed.then(ChannelName::list_of_projects)
+            }
+            Self::Publish { channel, .. } => channel.of_all(),
+            Self::Step(_) => None,
         }
     }
 

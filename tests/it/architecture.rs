@@ -245,7 +245,7 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 22] = [
 
 #[test]
 fn each_thing_is_known_in_its_place_alone() {
-    for (path, code) in sources() {
+    for (path, code) in sources("src") {
         for (what, places) in KNOWN_ONLY_IN {
             let allowed = places.iter().any(|place| path.starts_with(place));
             assert!(
@@ -259,7 +259,7 @@ fn each_thing_is_known_in_its_place_alone() {
 
 #[test]
 fn imports_go_one_way() {
-    for (path, code) in sources() {
+    for (path, code) in sources("src") {
         for (part, forbidden) in DOES_NOT_IMPORT {
             if path.starts_with(part) || path == Path::new(part).with_extension("rs") {
                 for what in forbidden {
@@ -268,6 +268,36 @@ fn imports_go_one_way() {
             }
         }
     }
+}
+
+/// Tables of promises and of public reports name the tests that hold them.
+#[test]
+fn tests_that_the_documents_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let code = ["src", "tests/it"].into_iter().flat_map(sources);
+    let code: String = code.map(|(_, code)| code).collect();
+    let (promises, reports) = (read("ARCHITECTURE.md"), read("tests/clients/README.md"));
+    let rows = promises.lines().filter(|line| line.starts_with("| **P"));
+    let rows = rows.chain(reports.lines().filter(|line| line.starts_with("| ")));
+    let named = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    let exists = |name: &str| match name.rsplit_once("::") {
+        Some((_, item)) => ["fn ", "mod ", "struct ", "enum "]
+            .iter()
+            .any(|what| code.contains(&format!("{what}{item}"))),
+        None if name.ends_with(".mjs") || name.ends_with(".py") => {
+            ["tests/clients", "tests/attacks"].iter().any(|folder| {
+                root.join(folder)
+                    .join(name.rsplit('/').next().unwrap())
+                    .exists()
+            })
+        }
+        None => !name.starts_with("fixtures/") || root.join(name).exists(),
+    };
+    let named: Vec<_> = named.filter(|name| !name.contains(['{', ' '])).collect();
+    assert!(named.len() > 100, "{named:?}");
+    let missing: Vec<_> = named.into_iter().filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// Whether code, not a comment, names something.
@@ -284,9 +314,9 @@ fn names(code: &str, what: &str) -> bool {
         })
 }
 
-/// Every file below `src`, by its path there.
-fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// Every file below a folder, by its path there.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut folders = vec![root.clone()];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -75,7 +75,7 @@ impl Subscriber for Client {
         if self.session.apply_membership(event) {
             return Offer::Gone;
         }
-        match self.session.rooms.deliver(event) {
+        match self.session.rooms.deliver(event, true) {
             Delivery::Told(cursor) => {
                 self.told.lock().unwrap().push(Told {
                     subject: event.subject().to_string(),

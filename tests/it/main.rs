@@ -33,6 +33,7 @@ mod plan;
 mod poison;
 mod presence;
 mod program;
+mod projects_list;
 mod publish;
 mod recovery;
 mod rest;

@@ -89,11 +89,14 @@ impl Scene {
         }
         let buried = json!({"projectId": project, "taskId": "t3"});
         self.found("task:delete", buried).await;
-        for (kind, ids) in [("epic", ["e", "e2"]), ("sprint", ["s", "s2"])] {
+        for (kind, ids) in [("epic", ["e", "e2", "e3"]), ("sprint", ["s", "s2", "s3"])] {
             for id in ids {
                 let mut payload = json!({"projectId": project, "title": id});
                 payload[format!("{kind}Id")] = json!(id);
-                self.found(&format!("{kind}:create"), payload).await;
+                self.found(&format!("{kind}:create"), payload.clone()).await;
+                if id.ends_with('3') {
+                    self.found(&format!("{kind}:delete"), payload).await;
+                }
             }
         }
         for (user, role) in [

@@ -27,12 +27,13 @@ pub(crate) async fn enter(address: &str, user: &str) -> Client {
     connect(address, &of(user)).await
 }
 
-/// Makes a project; its id.
+/// Makes a project, of which its owner hears; its id.
 pub(crate) async fn found(owner: &Client) -> String {
     let made = owner
         .call("project:create", json!({"title": "Garden"}))
         .await;
     assert_eq!(made["ok"], true, "{made}");
+    assert_eq!(owner.next().await.name, "project:created");
     made["data"]["id"].as_str().unwrap().to_owned()
 }
 

@@ -5,6 +5,7 @@ mod conditions;
 mod document;
 mod entities;
 mod events;
+mod import;
 mod lists;
 mod problems;
 mod visibility;

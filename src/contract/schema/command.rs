@@ -60,6 +60,18 @@ wire! {
         events: Option<bool>,
     }
 
+    /// `join:projects`, `leave:projects`: the list of projects, or these projects.
+    ProjectList {
+        /// Projects, in place of the list.
+        #[schemars(length(min = 1, max = 256))]
+        project_ids: Option<Vec<Id>>,
+        /// Only events of these types.
+        #[schemars(length(min = 1, max = 16))]
+        types: Option<Vec<String>>,
+        /// Events after this come before any others.
+        since: Option<Since>,
+    }
+
     /// `leave:project`, `project:snapshot`
     ProjectRef {
         /// The project.
@@ -187,7 +199,7 @@ of_kind! {
     NewEpic, EpicCreate, EpicChange;
     /// `epic:update`
     EpicUpdate;
-    /// `epic:delete`
+    /// `epic:delete`, `epic:restore`
     EpicRef;
 }
 
@@ -196,7 +208,7 @@ of_kind! {
     NewSprint, SprintCreate, SprintChange;
     /// `sprint:update`, `sprint:start`
     SprintUpdate;
-    /// `sprint:delete`
+    /// `sprint:delete`, `sprint:restore`
     SprintRef;
 }
 
@@ -355,7 +367,7 @@ pub enum Channels {
 /// `workflow:*`, or any other without spaces, commas and `*`.
 #[derive(JsonSchema)]
 #[serde(transparent)]
-pub struct ChannelName(#[schemars(length(min = 1, max = 128))] pub String);
+pub struct ChannelName(#[schemars(length(min = 1, max = 263))] pub String);
 
 wire! {
     /// `subscribe`: one channel or several.
@@ -380,7 +392,7 @@ wire! {
     /// Something that is to be told on a channel.
     Publish {
         /// The channel.
-        #[schemars(length(min = 1, max = 128))]
+        #[schemars(length(min = 1, max = 263))]
         channel: String,
         /// What happened.
         #[serde(rename = "type")]

@@ -114,6 +114,79 @@ wire! {
         ..reset: ResetAnswer,
     }
 
+    /// How many items of an import have been worked on, and what became of them.
+    #[derive(Debug, Default, Clone, Copy, Serialize)]
+    Imported {
+        /// Read so far.
+        items: u64,
+        /// Made.
+        created: u64,
+        /// There already, and the same.
+        unchanged: u64,
+        /// Refused.
+        refused: u64,
+    }
+
+    /// How far an import is: once a second.
+    #[derive(Debug, Serialize)]
+    ImportProgress {
+        /// The counts.
+        progress: Imported,
+    }
+
+    /// An item that was refused. The first 100 are told one by one.
+    #[derive(Debug, Serialize)]
+    ImportRefused {
+        /// Its place among the items, from 1.
+        item: u64,
+        /// Never.
+        #[schemars(with = "super::types::False")]
+        ok: bool,
+        /// Why.
+        #[schemars(with = "String")]
+        code: &'static str,
+        /// Why, for a person.
+        error: String,
+        /// What is to blame.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+    }
+
+    /// The end of an import.
+    #[derive(Debug, Serialize)]
+    ImportDone {
+        /// Always.
+        done: True,
+        /// Whether everything is there: the body was read to its end, and nothing was refused.
+        ok: bool,
+        /// The same.
+        success: bool,
+        /// Why it was not read to its end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<String>")]
+        code: Option<&'static str>,
+        /// Why, for a person.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// Whether to repeat the import.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retryable: Option<bool>,
+        ..imported: Imported,
+    }
+
+    /// Something that was kept elsewhere.
+    ImportEntity {
+        /// What it is: `task` if it does not say, `epic`, `sprint`.
+        kind: Option<String>,
+        /// Its id; one that is the same when the import is repeated if it has none.
+        id: Option<Id>,
+        /// When it was made: as of ISO 8601, or milliseconds since 1970.
+        created_at: Option<Value>,
+        /// By whom it was made.
+        created_by: Option<Id>,
+        ..more: Fields,
+    }
+
     /// Figures of the WebSockets of an instance.
     #[derive(Debug, Serialize)]
     SocketStats {

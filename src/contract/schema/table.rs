@@ -61,10 +61,11 @@ const fn told<T: JsonSchema>(event_type: &'static str) -> ServerEvent {
 }
 
 /// All events that clients may hear, besides those that others publish.
-pub static SERVER_EVENTS: [ServerEvent; 34] = [
+pub static SERVER_EVENTS: [ServerEvent; 37] = [
     with_cursor::<event::EntityEvent<Project>>("project.created"),
     with_cursor::<event::EntityEvent<Project>>("project.updated"),
     with_cursor::<event::ProjectDeleted>("project.deleted"),
+    with_cursor::<event::EntityEvent<Project>>("project.restored"),
     with_cursor::<event::EntityEvent<Task>>("task.created"),
     with_cursor::<event::TaskChanged>("task.updated"),
     with_cursor::<event::TaskStatusChanged>("task.status_changed"),
@@ -74,11 +75,13 @@ pub static SERVER_EVENTS: [ServerEvent; 34] = [
     with_cursor::<event::EntityEvent<Epic>>("epic.created"),
     with_cursor::<event::EntityEvent<Epic>>("epic.updated"),
     with_cursor::<event::EpicDeleted>("epic.deleted"),
+    with_cursor::<event::EntityEvent<Epic>>("epic.restored"),
     with_cursor::<event::EntityEvent<Sprint>>("sprint.created"),
     with_cursor::<event::EntityEvent<Sprint>>("sprint.updated"),
     with_cursor::<event::EntityEvent<Sprint>>("sprint.started"),
     with_cursor::<event::EntityEvent<Sprint>>("sprint.completed"),
     with_cursor::<event::SprintDeleted>("sprint.deleted"),
+    with_cursor::<event::EntityEvent<Sprint>>("sprint.restored"),
     with_cursor::<event::EntityEvent<Member>>("member.added"),
     with_cursor::<event::EntityEvent<Member>>("member.updated"),
     with_cursor::<event::MemberRemoved>("member.removed"),
@@ -138,6 +141,14 @@ fn carried(name: Name) -> (Describe, Describe) {
     match name {
         Name::Join => (of::<Or<Id, command::Join>>, of::<JoinAnswer>),
         Name::Leave => (of::<Or<Id, command::ProjectRef>>, of::<LeaveAnswer>),
+        Name::JoinList => (
+            of::<Or<Vec<Id>, command::ProjectList>>,
+            of::<SubscribeAnswer>,
+        ),
+        Name::LeaveList => (
+            of::<Or<Vec<Id>, command::ProjectList>>,
+            of::<UnsubscribeAnswer>,
+        ),
         Name::Snapshot => (of::<Or<Id, command::ProjectRef>>, of::<SnapshotAnswer>),
         Name::Sync => (of::<Or<Id, command::Sync>>, of::<SyncAnswer>),
         Name::Subscribe => (

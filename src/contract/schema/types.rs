@@ -29,8 +29,8 @@ pub type Fields = BTreeMap<String, Value>;
 #[derive(JsonSchema)]
 #[serde(untagged)]
 pub enum Id {
-    /// At most 128 bytes.
-    Text(#[schemars(length(min = 1, max = 128))] String),
+    /// At most 255 bytes.
+    Text(#[schemars(length(min = 1, max = 255))] String),
     /// Comes back as a number.
     Number(f64),
 }

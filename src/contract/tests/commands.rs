@@ -227,7 +227,7 @@ fn what_is_missing_or_wrong_is_named() {
     assert_eq!(refused(&json!(["sprint:start", {}])), invalid("sprintId"));
     assert_eq!(refused(&json!(["task:update", {"id": ""}])), invalid("id"));
     assert_eq!(
-        refused(&json!(["task:delete", "x".repeat(129)])),
+        refused(&json!(["task:delete", "x".repeat(256)])),
         invalid("taskId")
     );
     for arguments in [

@@ -177,7 +177,9 @@ impl DryServer {
         for (seq, draft) in (world.seq() + 1..).zip(&changes.events) {
             let payload: Value =
                 serde_json::from_str(payload::event(draft, &command.echo, seq).get()).unwrap();
-            if self.joined.contains(project) {
+            // Whoever makes a project hears of it.
+            let is_told = draft.event_type.as_str() == "project.created";
+            if is_told || self.joined.contains(project) {
                 self.delivered
                     .push((self.style.name(&draft.event_type), payload.clone()));
             }

@@ -53,7 +53,7 @@ fn a_bad_project_is_named() {
         json!([1]),
         json!({}),
         json!(""),
-        json!("x".repeat(129)),
+        json!("x".repeat(256)),
     ] {
         assert_eq!(
             refused(&json!(["join:project", argument])),

@@ -165,6 +165,7 @@ mod tests {
             elsewhere: Vec::new(),
             strict: false,
             echo: Fields::new(),
+            imported: None,
         };
         let cx = Context {
             project: command.project.clone(),

@@ -108,7 +108,10 @@ pub fn place_query(world: &World, command: &Command, cx: &Context) -> Option<Pla
             let column = Column::of(&moved.entity);
             (id, Wanted::Place(moved.place?, column))
         }
-        Action::TaskRestore { id } => {
+        Action::Restore {
+            kind: Kind::Task,
+            id,
+        } => {
             let task = world.get(Kind::Task, id)?;
             (id, Wanted::Rank(task.rank.clone()?))
         }

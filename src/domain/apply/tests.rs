@@ -55,6 +55,7 @@ impl Board {
             elsewhere: Vec::new(),
             strict: self.strict,
             echo: Fields::new(),
+            imported: None,
         };
         let cx = Context {
             project: command.project.clone(),
@@ -99,6 +100,10 @@ fn update(name: &str, with: &Value) -> Action {
         id: id(name),
         fields: fields(with),
     }
+}
+
+fn restore(kind: Kind, name: &str) -> Action {
+    Action::Restore { kind, id: id(name) }
 }
 
 fn put(name: &str, place: Place) -> Action {
@@ -248,18 +253,40 @@ fn what_is_deleted_stays_gone_until_restored() {
         board.send(update("t", &json!({"a": 1}))),
         Err(Refusal::Gone(Kind::Task))
     ));
-    let restored = board.send(Action::TaskRestore { id: id("t") }).unwrap();
+    let restored = board.send(restore(Kind::Task, "t")).unwrap();
     assert_eq!(types(&restored), ["task.restored"]);
-    assert!(
-        board
-            .send(Action::TaskRestore { id: id("t") })
-            .unwrap()
-            .is_noop()
-    );
+    assert!(board.send(restore(Kind::Task, "t")).unwrap().is_noop());
     assert!(matches!(
-        board.send(Action::TaskRestore { id: id("u") }),
+        board.send(restore(Kind::Task, "u")),
         Err(Refusal::NotFound { .. })
     ));
+}
+
+#[test]
+fn restore_brings_back_what_was_deleted_as_it_was() {
+    for (kind, name) in [(Kind::Epic, "e"), (Kind::Sprint, "s"), (Kind::Project, "p")] {
+        let mut board = Board::new();
+        board.create(kind, name, &json!({"title": "T", "status": "active"}));
+        board.create(Kind::Task, "t", &json!({"epicId": "e", "sprintId": "s"}));
+        board.send(Action::Delete { kind, id: id(name) }).unwrap();
+        let restored = board.send(restore(kind, name)).unwrap();
+        assert_eq!(types(&restored), [format!("{kind}.restored")]);
+        let entity = board.world.get(kind, &id(name)).unwrap();
+        assert_eq!((entity.version, &entity.fields["title"]), (3, &json!("T")));
+        assert!(entity.deleted.is_none());
+        // What the deletion freed stays free.
+        let task = board.world.get(Kind::Task, &id("t")).unwrap();
+        for (freed, field) in [(Kind::Epic, "epicId"), (Kind::Sprint, "sprintId")] {
+            assert_eq!(
+                task.fields[field].is_null(),
+                freed == kind,
+                "{kind} {field}"
+            );
+        }
+        assert!(board.send(restore(kind, name)).unwrap().is_noop());
+        let never = board.send(restore(kind, "never"));
+        assert!(matches!(never, Err(Refusal::NotFound { .. })) || kind == Kind::Project);
+    }
 }
 
 #[test]
@@ -514,7 +541,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Create { kind, id, fields }),
         (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Update { kind, id, fields }),
         (kind(), name()).prop_map(|(kind, id)| Action::Delete { kind, id }),
-        name().prop_map(|id| Action::TaskRestore { id }),
+        (kind(), name()).prop_map(|(kind, id)| Action::Restore { kind, id }),
         (name(), some(), prop::option::of(place)).prop_map(|(id, fields, place)| {
             Action::TaskMove {
                 id,
@@ -584,7 +611,7 @@ fn a_restored_card_takes_no_place_that_another_one_has() {
     };
     board.send(delete).unwrap();
     board.send(put("d", Place::After(id("a")))).unwrap();
-    board.send(Action::TaskRestore { id: id("c") }).unwrap();
+    board.send(restore(Kind::Task, "c")).unwrap();
     assert_eq!(board.order(), ["a", "d", "c", "b"]);
     board.send(put("b", Place::Before(id("c")))).unwrap();
     assert_eq!(board.order(), ["a", "d", "b", "c"]);
@@ -648,5 +675,5 @@ fn a_condition_on_what_is_not_there_does_not_hold() {
         board.send(delete),
         Err(Refusal::Precondition { .. })
     ));
-    board.send(Action::TaskRestore { id: id("t") }).unwrap();
+    board.send(restore(Kind::Task, "t")).unwrap();
 }

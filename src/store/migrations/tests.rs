@@ -9,7 +9,7 @@ use super::{POSTGRES, SQLITE};
 
 /// What `_sqlx_migrations` of existing databases holds: version, description, checksum on SQLite, checksum on Postgres.
 /// Append only.
-const RELEASED: [(i64, &str, &str, &str); 9] = [
+const RELEASED: [(i64, &str, &str, &str); 10] = [
     (
         1,
         "log and entities",
@@ -63,6 +63,12 @@ const RELEASED: [(i64, &str, &str, &str); 9] = [
         "member role",
         "b0031ea5b59929bc37411c384f780a7ac0f55365b6d51578f6866e92a62009446b2eebbd778aea1aaa8292268be3ffa6",
         "39979b6c82eda66d436682aeb5dc6267b3add32e3dfabb4c127425fdca3ee7683e094eb7c3e39eaa30878f7ec4c9feb9",
+    ),
+    (
+        10,
+        "long ids",
+        "6d4eccca9bfd7abcf3d30ee96b12730362b0aaef798a74eb79d2a92743859f02fb88e6824f1a76f09411cbdab72c04bc",
+        "48eee061d6015969367df7ef5b366bb2fc226d0a1551f8ed9fd5a9f427de9dfe76990e75f64491210b61216cb0a42cb0",
     ),
 ];
 

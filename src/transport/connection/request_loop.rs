@@ -15,13 +15,15 @@ use super::in_flight::InFlightBytes;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
 use crate::contract::{ErrorCode, Limits, Reply, Request};
-use crate::domain::ChannelName;
+use crate::domain::{Action, ChannelName, Kind, ProjectId};
 use crate::session::{Outcome, Pending, unseen};
 
 /// A command that is on its way through the writer.
-struct InFlight<A> {
-    asked: Asked<A>,
+struct InFlight<D: Door> {
+    asked: Asked<D::Ack>,
     pending: Pending,
+    /// The project that it makes, and who is to hear of that.
+    founded: Option<(ProjectId, Arc<SessionSubscriber<D>>)>,
 }
 
 /// What an answer has to name.
@@ -34,7 +36,7 @@ pub(crate) struct Asked<A> {
 /// See the module's description.
 pub(crate) struct RequestLoop<D: Door> {
     pub(crate) connection: Arc<Connection<D>>,
-    in_flight: VecDeque<InFlight<D::Ack>>,
+    in_flight: VecDeque<InFlight<D>>,
     bytes: InFlightBytes,
     /// The writer's queue in which the commands in flight are.
     queue: Option<usize>,
@@ -107,6 +109,7 @@ impl<D: Door> RequestLoop<D> {
             self.connection.queue.room_for_answer().await;
         }
         let channels = channels_of(&request);
+        let founded = founded(&request).map(|project| (project, Arc::clone(subscriber)));
         let joins = matches!(request, Request::Join(_));
         let holds_events = matches!(request, Request::Subscribe(_));
         if holds_events {
@@ -137,7 +140,11 @@ impl<D: Door> RequestLoop<D> {
             Outcome::Pending(pending) => {
                 self.queue = Some(pending.queue);
                 self.bytes.begin(pending.bytes);
-                self.in_flight.push_back(InFlight { asked, pending });
+                self.in_flight.push_back(InFlight {
+                    asked,
+                    pending,
+                    founded,
+                });
             }
         }
         if holds_events {
@@ -155,8 +162,16 @@ impl<D: Door> RequestLoop<D> {
     async fn settle_one(&mut self) {
         if let Some(mut first) = self.in_flight.pop_front() {
             let reply = first.pending.answer().await;
-            self.connection.answer(first.asked, &reply).await;
-            self.bytes.end(first.pending.bytes);
+            self.conclude(first, &reply).await;
+        }
+    }
+
+    async fn conclude(&mut self, done: InFlight<D>, reply: &Reply) {
+        self.connection.answer(done.asked, reply).await;
+        self.bytes.end(done.pending.bytes);
+        if let Some((project, subscriber)) = done.founded {
+            // Boxed, because few commands need it.
+            Box::pin(subscriber.tell_founded(&project, reply)).await;
         }
     }
 
@@ -170,8 +185,7 @@ impl<D: Door> RequestLoop<D> {
             () = self.connection.arrived.notified() => return,
         };
         if let Some(first) = self.in_flight.pop_front() {
-            self.connection.answer(first.asked, &reply).await;
-            self.bytes.end(first.pending.bytes);
+            self.conclude(first, &reply).await;
         }
     }
 }
@@ -258,6 +272,21 @@ pub(crate) fn encode(name: &str, has_ack: bool, reply: &Reply) -> Box<RawValue> 
         reply.to_raw()
     } else {
         reply.to_error_event(name)
+    }
+}
+
+/// The project that a request makes.
+fn founded(request: &Request) -> Option<ProjectId> {
+    match request {
+        Request::Command(command) => match &command.action {
+            Action::Create {
+                kind: Kind::Project,
+                id,
+                ..
+            } => Some(ProjectId(id.0.clone())),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -13,7 +13,9 @@ use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
 use super::{Close, Connection};
 use crate::contract::{ErrorCode, Reply, Request, Subscribe};
-use crate::domain::{ChannelName, ConnectionId, Event, Identity, Signal, Target, Timestamp};
+use crate::domain::{
+    ChannelName, ConnectionId, Event, Identity, ProjectId, Signal, Target, Timestamp,
+};
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
 use crate::session::{Delivery, Outcome, Resumed, RevokedReason, Session};
@@ -155,6 +157,22 @@ impl<D: Door> SessionSubscriber<D> {
         Ok(resumed)
     }
 
+    /// Tells the client of a project that it has made, which others hear who have subscribed to it or to the list.
+    pub(super) async fn tell_founded(&self, project: &ProjectId, reply: &Reply) {
+        let door = &self.connection.door;
+        if !door.hears_itself(&project.channel()) {
+            return;
+        }
+        let Some(event) = self.session.founding(project, reply).await else {
+            return;
+        };
+        let told = self.connection.push(event.payload.get().len(), |out| {
+            let cursor = self.session.rooms.cursor();
+            door.event(out, self.session.style, &event, &cursor)
+        });
+        told.await;
+    }
+
     /// The cursor, once nothing is to be told before events. The caller keeps the intake, so that none comes in between.
     pub(crate) fn cursor_if_open(&self) -> Option<String> {
         self.is_open().then(|| self.session.rooms.cursor())
@@ -218,7 +236,14 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if !self.is_open() || !out.has_room(Kind::Event, event.payload.get().len()) {
             return Offer::Full;
         }
-        let cursor = match self.session.rooms.deliver(event) {
+        let done = || {
+            let connection = Arc::clone(&self.connection);
+            Box::new(move || connection.queue.wake_all()) as Box<dyn FnOnce() + Send>
+        };
+        let Some(hears) = self.session.hears(event, done) else {
+            return Offer::Full;
+        };
+        let cursor = match self.session.rooms.deliver(event, hears) {
             Delivery::Told(cursor) => cursor,
             Delivery::Skipped => {
                 self.tell_overdue_cursor(&mut out);
@@ -239,7 +264,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
                 return Offer::Gone;
             }
         };
-        if self.is_own(event.origin) && !door.hears_itself(&event.channel) {
+        if self.is_own(event.origin) && !door.hears_itself(event.subject()) {
             return Offer::Taken;
         }
         let told = door.event(&mut out, style, event, &cursor);
@@ -281,7 +306,10 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
     }
 
     fn wake_when_writable(&self, wake: &Wake) {
-        let holds = || !self.is_open() || self.session.rooms.is_holding();
+        let holds = || {
+            let session = &self.session;
+            !self.is_open() || session.rooms.is_holding() || session.is_looking_up()
+        };
         self.connection.queue.wake_when_writable(wake, holds);
     }
 

@@ -18,6 +18,8 @@ use crate::state::AppState;
 use crate::transport::http_caller::HttpCaller;
 use crate::transport::query::from_query;
 
+/// Stands in a path for an id that stands in the query.
+pub(crate) const IN_QUERY: &str = "-";
 /// How a refusal names the body as a whole.
 pub(crate) const PAYLOAD: &str = "payload";
 
@@ -67,13 +69,32 @@ impl RestRequest {
 
     /// The project that the path names.
     pub(crate) fn project(&self) -> Result<ProjectId, Reply> {
-        self.id(Kind::Project).map(|id| ProjectId(id.0))
+        let key = Kind::Project.id_key();
+        id(key, &self.named(key, key)?).map(ProjectId)
     }
 
     /// The entity that the path names.
     pub(crate) fn id(&self, kind: Kind) -> Result<EntityId, Reply> {
+        if kind == Kind::Project {
+            return self.project().map(|project| EntityId(project.0));
+        }
         let key = kind.id_key();
-        id(key, self.segment(key)).map(EntityId)
+        id(key, &self.named(key, "id")?).map(EntityId)
+    }
+
+    /// A segment of the path, or the parameter of the query for which `-` stands there: clients take `.` and `..` out of a path,
+    /// however they are encoded, as the URL standard says.
+    pub(crate) fn named(&self, segment: &str, parameter: &str) -> Result<String, Reply> {
+        let found = self.path.iter().find(|(known, _)| known == segment);
+        let in_path = found.map(|(_, value)| value.as_str()).unwrap_or_default();
+        match self.parameter(parameter)? {
+            Some(text) if in_path == IN_QUERY || in_path == text => Ok(text),
+            Some(_) => Err(Reply::invalid(
+                parameter,
+                format!("is another one than in the path: write {IN_QUERY} there"),
+            )),
+            None => Ok(in_path.to_owned()),
+        }
     }
 
     /// A parameter of the query; nothing if it is empty.
@@ -107,12 +128,6 @@ impl RestRequest {
         }
     }
 
-    /// A segment of the path.
-    pub(crate) fn segment(&self, name: &str) -> &str {
-        let found = self.path.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_default()
-    }
-
     /// The body, which is one JSON object; nothing if there is no body.
     pub(crate) async fn object(&self, body: Body) -> Result<Option<Box<RawValue>>, Reply> {
         let Some(raw) = self.json(body).await? else {
@@ -139,11 +154,25 @@ impl RestRequest {
             .map_err(|_| Reply::invalid(PAYLOAD, "is not valid JSON"))
     }
 
-    fn expect_json(&self) -> Result<(), Reply> {
+    /// Checks that the body is of one of these types.
+    pub(crate) fn expect_type(&self, types: &[&str]) -> Result<(), Reply> {
+        if types.contains(&&*self.content_type()) {
+            return Ok(());
+        }
+        let message = format!("the body must have one of the types {}", types.join(", "));
+        let code = ErrorCode::UnsupportedMediaType;
+        Err(Reply::refused(code, message).with_field("Content-Type"))
+    }
+
+    fn content_type(&self) -> String {
         let said = self.headers.get(header::CONTENT_TYPE);
         let said = said.and_then(|said| said.to_str().ok()).unwrap_or_default();
         let essence = said.split(';').next().unwrap_or_default().trim();
-        let essence = essence.to_ascii_lowercase();
+        essence.to_ascii_lowercase()
+    }
+
+    fn expect_json(&self) -> Result<(), Reply> {
+        let essence = self.content_type();
         let is_json = essence == "application/json"
             || (essence.starts_with("application/") && essence.ends_with("+json"));
         if is_json {

@@ -12,7 +12,7 @@ use super::condition::{if_match, tag};
 use crate::contract::{Arguments, CommandRequest, EventClass, EventName, Reply};
 use crate::domain::{EntityId, Fields, Kind};
 use crate::session::{Pending, Session};
-use crate::transport::http::request::RestRequest;
+use crate::transport::http::request::{IN_QUERY, RestRequest};
 
 /// The head's idempotency key.
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -147,11 +147,35 @@ fn location(kind: Kind, reply: &Reply) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    let project = format!("{ROOT}/projects/{}", text(Kind::Project.id_key())?);
-    Some(match kind {
-        Kind::Project => project,
-        _ => format!("{project}/{kind}s/{}", text("id")?),
-    })
+    let project = text(Kind::Project.id_key())?;
+    let mut query = in_query(Kind::Project.id_key(), &project);
+    let mut path = format!("{ROOT}/projects/{}", in_path(&project));
+    if kind != Kind::Project {
+        let id = text("id")?;
+        write!(path, "/{kind}s/{}", in_path(&id)).expect("a text takes everything");
+        query.extend(in_query("id", &id));
+    }
+    let query = query.join("&");
+    let mark = if query.is_empty() { "" } else { "?" };
+    Some(format!("{path}{mark}{query}"))
+}
+
+/// An encoded id as a segment of a path, or what stands there for one that cannot be.
+fn in_path(id: &str) -> &str {
+    if matches!(id, "." | "..") {
+        IN_QUERY
+    } else {
+        id
+    }
+}
+
+/// The parameter with an id that cannot stand in a path.
+fn in_query(name: &str, id: &str) -> Vec<String> {
+    let is_needed = in_path(id) == IN_QUERY;
+    is_needed
+        .then(|| format!("{name}={id}"))
+        .into_iter()
+        .collect()
 }
 
 /// A text as a segment of a path.

@@ -40,7 +40,7 @@ pub(super) async fn events(call: RestRequest, _: Body) -> Result<Response, Reply
 /// Serves a channel's events.
 pub(super) async fn channel_events(call: RestRequest, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read).await?;
-    let channel = ChannelName::parse(call.segment(CHANNEL));
+    let channel = ChannelName::parse(&call.named(CHANNEL, CHANNEL)?);
     let channel = channel.map_err(|error| Reply::invalid(CHANNEL, error))?;
     let asked = |since, limit| ReadRequest::Replay {
         channel: channel.clone(),

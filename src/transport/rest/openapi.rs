@@ -33,7 +33,9 @@ const ALWAYS: [ErrorCode; 6] = [
 ];
 
 const ABOUT: &str = "The mirror of the commands and reads of Socket.IO, for programs that do not speak it. Every answer is \
-    the object that an ack would be; a single entity is itself. Refusals are problem details (RFC 9457).";
+    the object that an ack would be; a single entity is itself. Refusals are problem details (RFC 9457). An \
+    id may stand in the query as well (`projectId`, and `id` for what is in it), with `-` in its place in the path: clients take \
+    `.` and `..` out of paths.";
 
 /// The document as text, for whoever asks.
 pub(super) fn routes(document: String) -> Admitted {
@@ -70,7 +72,7 @@ pub(super) fn render(endpoints: &[Endpoint], elsewhere: &[Endpoint]) -> String {
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "security": [{"bearer": []}, {}],
+        "security": [{"bearer": []}, {"apiKey": []}, {}],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -80,6 +82,12 @@ pub(super) fn render(endpoints: &[Endpoint], elsewhere: &[Endpoint]) -> String {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "A token (JWT) or an API key. Needed once AUTH_REQUIRED is on.",
+                },
+                "apiKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "The same, for programs that have no other header.",
                 },
                 "operator": {
                     "type": "http",
@@ -111,7 +119,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
             "name": name,
             "in": "path",
             "required": true,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         })
     };
     names.map(parameter).collect()

@@ -118,6 +118,26 @@ fn family<Entity: JsonSchema, New: JsonSchema, Change: JsonSchema>(
     }
 }
 
+/// By which event entities of a kind are brought back, and where.
+pub(super) const fn restore(kind: Kind) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        Kind::Project => ("project:restore", "/projects/{projectId}/restore"),
+        Kind::Task => (
+            "task:restore",
+            "/projects/{projectId}/tasks/{taskId}/restore",
+        ),
+        Kind::Epic => (
+            "epic:restore",
+            "/projects/{projectId}/epics/{epicId}/restore",
+        ),
+        Kind::Sprint => (
+            "sprint:restore",
+            "/projects/{projectId}/sprints/{sprintId}/restore",
+        ),
+        Kind::Member => return None,
+    })
+}
+
 /// The events by which entities are made, changed and deleted, and what that is called.
 pub(super) const fn verbs(kind: Kind) -> [(&'static str, &'static str); 3] {
     let [create, update, delete] = match kind {

@@ -1,16 +1,20 @@
 //! The table of endpoints.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::batch::commands;
 use super::channels;
 use super::command::{Commanded, command};
 use super::events::{self, events};
+use super::import::{self, import};
 use super::read::{self, entities, entity, projects, snapshot};
 use super::resource::{self, Resource, verbs};
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
-use crate::contract::schema::http::{AnyAccepted, Batch, Results};
+use crate::contract::schema::http::{AnyAccepted, Batch, ImportEntity, Results};
 use crate::contract::schema::{Describe, command as said};
 use crate::contract::{ErrorCode, EventName};
 use crate::domain::Kind;
@@ -26,6 +30,7 @@ const TO_CHANGE: &[ErrorCode] = &[
     ErrorCode::PayloadTooLarge,
     ErrorCode::UnsupportedMediaType,
 ];
+const TO_IMPORT: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::UnsupportedMediaType];
 const TO_BATCH: &[ErrorCode] = &[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType];
 /// `*`, or entity tags.
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
@@ -43,6 +48,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Kind::Epic | Kind::Member => Vec::new(),
         };
         all.extend(usual(&family));
+        all.extend(
+            resource::restore(family.kind).map(|(event, path)| Endpoint {
+                path,
+                ..change(&family, Method::POST, (event, "restore"), None::<Body>)
+            }),
+        );
         all.extend(own);
     }
     all.extend(channels::endpoints());
@@ -220,15 +231,6 @@ fn tasks_own(family: &Resource) -> Vec<Endpoint> {
                 needed(of::<said::StatusChange>),
             )
         },
-        Endpoint {
-            path: "/projects/{projectId}/tasks/{taskId}/restore",
-            ..change(
-                family,
-                Method::POST,
-                ("task:restore", "restore"),
-                None::<Body>,
-            )
-        },
     ]
 }
 
@@ -302,7 +304,37 @@ fn whole_project() -> Vec<Endpoint> {
             refusals: TO_BATCH,
             routes: serve(&Method::POST, commands),
         },
+        importing(),
     ]
+}
+
+fn importing() -> Endpoint {
+    let running = Arc::new(Semaphore::new(import::MAX_IMPORTS));
+    Endpoint {
+        method: Method::POST,
+        path: "/projects/{projectId}/import",
+        name: "importEntities".to_owned(),
+        group: "projects",
+        summary: "Imports any number of tasks, epics and sprints".to_owned(),
+        about: "A list, or a JSON text a line (application/x-ndjson), of any length. `createdAt` and `createdBy` are kept. What \
+                is there already and the same stays as it is, so an import may be repeated. The answer has a JSON text a \
+                line: progress, refusals, and at the end the counts.",
+        parameters: Vec::new(),
+        body: Some(needed(of::<Vec<ImportEntity>>)),
+        answers: vec![Answer {
+            // Programs that are made from the document would not know what to do with lines.
+            schema: None,
+            ..Answer::ok(
+                "What became of it, as application/x-ndjson: `{progress}`, `{item, ok, code, error, field}` and at the end \
+                 `{done, ok, items, created, unchanged, refused}`.",
+                of::<Batch>,
+            )
+        }],
+        refusals: TO_IMPORT,
+        routes: serve(&Method::POST, move |call, body| {
+            import(call, body, Arc::clone(&running))
+        }),
+    }
 }
 
 fn capital(word: &str) -> String {

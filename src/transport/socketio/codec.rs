@@ -124,7 +124,7 @@ impl Door for SocketDoor {
     ) -> Offer {
         let name = style.name(&event.event_type);
         let is_own = event.event_type.is_ours() || !is_reserved(&name);
-        if event.channel.is_project() && is_own {
+        if event.subject().is_project() && is_own {
             emit_event(out, &name, &event.payload, cursor)
         } else {
             emit_channel_event(out, style, event, cursor)

@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 use super::auth_payload;
 use crate::contract::EventStyle;
 use crate::domain::{Id, PrivateId};
-use crate::transport::credential::{Credential, IN_AUTH};
+use crate::transport::credential::{Credential, NAMES as CREDENTIALS};
 use crate::transport::query::from_query;
 
 /// What is looked for in `auth`.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "eventStyle",
     "echo",
     "userId",
@@ -18,8 +18,9 @@ const NAMES: [&str; 9] = [
     CURSORS[0],
     CURSORS[1],
     CURSORS[2],
-    IN_AUTH[0],
-    IN_AUTH[1],
+    CREDENTIALS[0],
+    CREDENTIALS[1],
+    CREDENTIALS[2],
 ];
 /// Where a cursor may stand in `auth`. The first is where clients with a `pid` put the last one that they were told.
 const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];

@@ -25,9 +25,6 @@ use crate::writer::Caller;
 
 type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
 
-/// Where a client may put what shows who it is.
-const CREDENTIALS: [&str; 3] = ["apiKey", "api_key", "token"];
-
 /// What a client was subscribed to at its beginning.
 #[derive(Default)]
 struct Begun {
@@ -78,8 +75,7 @@ impl WebSocketConnection {
             let raw = data.as_ref()?.get(key)?.get();
             serde_json::from_str(raw).ok()
         };
-        let mut keys = CREDENTIALS.into_iter();
-        let shown = keys.find_map(|key| Credential::in_auth(|_| said(key)));
+        let shown = Credential::in_auth(said);
         if let (Some(subscriber), None) = (self.subscriber(), &shown) {
             // Who is known need not show it again.
             let id = message.id.as_deref();

@@ -1,6 +1,5 @@
 //! When something is to be done for a connection next: one task for all of them, none of which has a timer of its own.
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -8,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::domain::ConnectionId;
+use crate::transport::connection::due_queue::DueQueue;
 
 /// What falls due within so long is done together.
 const GRAIN: Duration = Duration::from_millis(20);
@@ -16,104 +16,49 @@ const GRAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Timers<T> {
     /// Guards who is next, and when.
-    entries: Mutex<Entries<T>>,
+    queue: Mutex<DueQueue<Instant, T>>,
     /// Tells of one that is next sooner than all others.
     sooner: Notify,
 }
 
-#[derive(Debug)]
-struct Entries<T> {
-    by_id: HashMap<ConnectionId, (Instant, T)>,
-    by_time: BTreeSet<(Instant, ConnectionId)>,
-}
-
 impl<T> Default for Timers<T> {
     fn default() -> Self {
-        Self {
-            entries: Mutex::new(Entries {
-                by_id: HashMap::new(),
-                by_time: BTreeSet::new(),
-            }),
-            sooner: Notify::new(),
-        }
+        let (queue, sooner) = (Mutex::default(), Notify::new());
+        Self { queue, sooner }
     }
 }
 
 impl<T> Timers<T> {
     /// Puts a connection in, or elsewhere.
     pub(super) fn put(&self, id: ConnectionId, at: Instant, connection: T) {
-        let mut entries = self.entries.lock();
-        entries.remove(id);
-        entries.by_id.insert(id, (at, connection));
-        entries.by_time.insert((at, id));
-        let is_next = entries.by_time.first() == Some(&(at, id));
-        drop(entries);
-        if is_next {
+        if self.queue.lock().put(id, at, connection) {
             self.sooner.notify_one();
         }
     }
 
     /// Takes a connection out.
     pub(super) fn remove(&self, id: ConnectionId) {
-        self.entries.lock().remove(id);
+        self.queue.lock().remove(id);
     }
 
     /// Does what falls due, for ever. What is done says when the next is to be done, if at all.
     pub(super) async fn run(&self, fall_due: impl Fn(&T) -> Option<Instant>) {
         loop {
-            let now = Instant::now();
-            let (due, next) = self.entries.lock().take(now + GRAIN);
-            for (id, connection) in due {
+            let together = Instant::now() + GRAIN;
+            loop {
+                let Some((id, connection)) = self.queue.lock().take(together) else {
+                    break;
+                };
                 if let Some(at) = fall_due(&connection) {
-                    self.put(id, at.max(now + GRAIN), connection);
+                    self.put(id, at.max(together + Duration::from_millis(1)), connection);
                 }
             }
-            if self.entries.lock().has_due(now + GRAIN) {
-                continue;
-            }
-            let pause = async {
-                match next {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let next = self.queue.lock().next();
             tokio::select! {
                 () = self.sooner.notified() => {}
-                () = pause => {}
+                () = tokio::time::sleep_until(next.unwrap_or(together)), if next.is_some() => {}
             }
         }
-    }
-}
-
-impl<T> Entries<T> {
-    fn remove(&mut self, id: ConnectionId) {
-        if let Some((at, _)) = self.by_id.remove(&id) {
-            self.by_time.remove(&(at, id));
-        }
-        if self.by_id.is_empty() {
-            self.by_id = HashMap::new();
-        }
-    }
-
-    fn has_due(&self, now: Instant) -> bool {
-        self.by_time.first().is_some_and(|(at, _)| *at <= now)
-    }
-
-    /// What is due, and when the next one is.
-    fn take(&mut self, now: Instant) -> (Vec<(ConnectionId, T)>, Option<Instant>) {
-        let mut due = Vec::new();
-        while let Some(&(at, id)) = self.by_time.first() {
-            if at > now {
-                return (due, Some(at));
-            }
-            self.by_time.pop_first();
-            due.extend(
-                self.by_id
-                    .remove(&id)
-                    .map(|(_, connection)| (id, connection)),
-            );
-        }
-        (due, None)
     }
 }
 
@@ -162,7 +107,6 @@ mod tests {
         timers.put(id, Instant::now(), 1);
         timers.put(id, Instant::now() + SECOND, 2);
         timers.remove(id);
-        let entries = timers.entries.lock();
-        assert!(entries.by_id.is_empty() && entries.by_time.is_empty());
+        assert!(timers.queue.lock().is_empty());
     }
 }

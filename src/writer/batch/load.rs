@@ -47,9 +47,8 @@ impl<'a> PendingBatch<'a> {
     async fn load_channels(&mut self, tx: &mut Tx, jobs: &[Job]) -> Result<(), StoreError> {
         let mut names = BTreeSet::new();
         for job in jobs {
-            let name = job.work.channel();
-            names.extend(name.of_all());
-            names.insert(name);
+            names.insert(job.work.channel());
+            names.extend(job.work.other_channel());
         }
         let names: Vec<_> = names.into_iter().collect();
         for channel in tx.channels_lock(&names).await? {

@@ -25,7 +25,7 @@ type Segments = Vec<String>;
 
 #[test]
 fn files_depend_on_one_another_one_way() {
-    let sources = super::sources();
+    let sources = super::sources("src");
     let modules = Modules::read(&sources);
     let circles = modules.circles();
     let allowed: BTreeSet<BTreeSet<&str>> = CIRCLES

@@ -88,6 +88,13 @@ impl Shown {
                 Self::in_auth(json!({"token": bearer})),
             ),
             ("auth.apiKey", Self::in_auth(json!({"apiKey": token}))),
+            ("auth.api_key", Self::in_auth(json!({"api_key": token}))),
+            ("X-API-Key", Self::in_header("x-api-key", token.to_owned())),
+            ("query, apiKey", Self::in_query(&format!("apiKey={token}"))),
+            (
+                "query, api_key",
+                Self::in_query(&format!("api_key={token}")),
+            ),
             ("Authorization", Self::in_header("authorization", bearer)),
             (
                 "Authorization, bare",

@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use super::line::{COOKIE, Line, Shown, TRANSPORTS, Transport};
 use super::{UNAUTHENTICATED, required, start, token};
 use crate::support::cluster::admin;
+use crate::support::rest::Rest;
 use crate::support::server::Server;
-use crate::support::{eventually, tokens};
+use crate::support::sse::EventStream;
+use crate::support::websocket::Ws;
+use crate::support::{eventually, http, tokens};
 
 const ADMIN_TOKEN: &str = "the-token-of-the-tests";
 
@@ -122,6 +125,51 @@ async fn the_first_place_counts() {
         let (_, answer) = Line::enter(&server.address, transport, &shown).await;
         assert_eq!(answer, UNAUTHENTICATED);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_has_its_own_header_and_parameter_at_every_door() {
+    let server = start_with_cookie().await;
+    let key = token("ann", &json!({}));
+    let rest = Rest::new(&server.address);
+    for name in ["token", "apiKey", "api_key"] {
+        for (key, rest_status, greeting) in [(&*key, 200, true), ("bck_x_wrong", 401, false)] {
+            let query = format!("?{name}={key}");
+            assert_eq!(
+                rest.get(&format!("/projects{query}")).await.status,
+                rest_status
+            );
+            let (_, said) = Ws::greeted(&server.address, &format!("/ws/v1{query}")).await;
+            assert_eq!(said["data"]["authenticated"], greeting, "{said}");
+            let stream = format!("/api/events{query}&channels=ui");
+            let stream = EventStream::try_open(&server.address, &stream, None).await;
+            let head = stream.expect("it listens").head;
+            assert!(head.contains(&format!(" {rest_status} ")), "{head}");
+        }
+    }
+    for (key, status) in [(&*key, 200), ("bck_x_wrong", 401)] {
+        let said = rest.with("X-API-Key", key).get("/projects").await;
+        assert_eq!(said.status, status);
+        let mut ws = Ws::open(&server.address, "/ws", &[("x-api-key", key)]).await;
+        let said = ws.as_mut().expect("it is open").next().await;
+        assert_eq!(said["type"], "connection");
+        let head = format!("X-API-Key: {key}\r\n");
+        let stream =
+            EventStream::open_with(&server.address, "/api/events?channels=ui", None, &head);
+        let head = stream.await.expect("it listens").head;
+        assert!(head.contains(&format!(" {status} ")), "{head}");
+    }
+    for (key, status) in [(ADMIN_TOKEN, 200), ("wrong", 401)] {
+        let head = format!(
+            "GET /admin/sockets?room=x HTTP/1.1\r\nHost: it\r\nConnection: close\r\nX-API-Key: {key}\r\n\r\n"
+        );
+        assert_eq!(http::request(&server.address, &head).await.0, status);
+    }
+    let mut ws = Ws::connect(&server.address, "/ws/v1").await;
+    ws.send(json!({"type": "auth_request", "data": {"api_key": key}}))
+        .await;
+    let said = ws.next().await;
+    assert_eq!(said["type"], "auth_success", "{said}");
 }
 
 /// A client may leave the namespace and enter it again: what came with its requests still counts, what came with

@@ -83,7 +83,7 @@ fn asked(row: &Row, project: &str) -> Option<Asked> {
         ("project" | "task" | "epic" | "sprint", "delete") | ("member", "remove") => {
             Asked::new("DELETE", &one, None)
         }
-        ("task", "move" | "status" | "restore") | ("sprint", "start" | "complete") => {
+        ("task", "move" | "status") | ("sprint", "start" | "complete") | (_, "restore") => {
             Asked::new("POST", &at(verb), Some(said))
         }
         _ => return None,
@@ -118,6 +118,15 @@ fn batched(row: &Row, project: &str) -> Asked {
     )
 }
 
+/// An import of nothing, which takes what a change of the project takes.
+fn import(project: &str) -> Asked {
+    Asked::new(
+        "POST",
+        &format!("/projects/{project}/import"),
+        Some(&json!([])),
+    )
+}
+
 async fn surprises(scene: &Scene, caller: &Caller) -> Vec<String> {
     let project = caller.project(Transport::Rest);
     scene.project(&project).await;
@@ -139,6 +148,9 @@ async fn surprises(scene: &Scene, caller: &Caller) -> Vec<String> {
         } else if asked.method != "GET" {
             let batch = batched(&row, &project).answer(&rest).await;
             answers.push(batch["results"][0].clone());
+        }
+        if row.event == "project:update" {
+            answers.push(import(&project).answer(&rest).await);
         }
         for answer in answers {
             if !expected.is(&answer) {
@@ -178,6 +190,7 @@ async fn whoever_shows_nothing_good_is_refused_everywhere() {
         .filter_map(|row| asked(row, "closed"))
         .collect();
     all.extend(reads("closed"));
+    all.push(import("closed"));
     all.push(Asked::new("GET", "/projects", None));
     all.push(Asked::new(
         "POST",
@@ -250,6 +263,7 @@ async fn no_endpoint_is_missing_in_the_table() {
         .filter_map(|row| asked(row, "PROJECT"))
         .chain(reads("PROJECT"))
         .chain(table.iter().map(|row| batched(row, "PROJECT")))
+        .chain([import("PROJECT")])
         .map(|asked| asked.endpoint("PROJECT"))
         .collect();
     // Whose list has what is shown elsewhere.

@@ -111,10 +111,14 @@ pub(super) fn rows(project: &str, credential: &str) -> Vec<Row> {
     rows.push(row("leave:project", "", Needs::Nothing, json!(project)));
     let channel = json!({"channel": format!("project:{project}")});
     rows.push(row("unsubscribe", "", Needs::Nothing, channel));
+    rows.push(row("join:projects", "", Needs::Nothing, json!({})));
+    rows.push(row("leave:projects", "", Needs::Nothing, json!({})));
     let refresh = json!({"token": credential});
     rows.push(row("auth:refresh", "", Needs::Nothing, refresh));
     let owner = Needs::Role(Rank::Owner);
-    rows.push(row("project:delete", "", owner, here(json!({}))));
+    for event in ["project:delete", "project:restore", "project:delete"] {
+        rows.push(row(event, "", owner, here(json!({}))));
+    }
     rows
 }
 
@@ -183,6 +187,8 @@ fn work(here: &impl Fn(Value) -> Value) -> Vec<Row> {
         ("task:move", json!({"taskId": "t", "position": 0})),
         ("task:delete", json!({"taskId": "t2"})),
         ("task:restore", json!({"taskId": "t3"})),
+        ("epic:restore", json!({"epicId": "e3"})),
+        ("sprint:restore", json!({"sprintId": "s3"})),
         ("epic:create", json!({"title": "new"})),
         ("epic:update", json!({"epicId": "e", "updates": {"a": 1}})),
         ("epic:delete", json!({"epicId": "e2"})),

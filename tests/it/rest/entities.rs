@@ -86,6 +86,13 @@ async fn tasks_move_and_sprints_begin_and_end() {
         .await
         .expect(200);
     rest.get(one).await.expect(200);
+    for one in ["/projects/p/sprints/s", "/projects/p"] {
+        rest.delete(one).await.expect(200);
+        rest.get(one).await.problem(410, "gone");
+        let restore = rest.send("POST", &format!("{one}/restore"), None).await;
+        assert_eq!(restore.expect(200)["data"]["deletedAt"], Value::Null);
+        rest.get(one).await.expect(200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,7 +147,7 @@ async fn the_author_is_who_asks() {
         .expect("an author")
         .to_owned();
     assert!(nobody.starts_with("anonymous:"), "{nobody}");
-    let long = rest.with("X-User-Id", &"x".repeat(129));
+    let long = rest.with("X-User-Id", &"x".repeat(256));
     let refused = long
         .get("/projects/p")
         .await

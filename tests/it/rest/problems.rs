@@ -141,7 +141,7 @@ async fn a_body_names_no_other_project_and_no_other_task() {
     let made = rest.patch(strange, &json!({"a": 2})).await.expect(200);
     assert_eq!(made["data"]["id"], r#"{"taskId":"t"}"#);
     for (path, field) in [
-        (format!("/projects/{}", "x".repeat(129)), "projectId"),
+        (format!("/projects/{}", "x".repeat(256)), "projectId"),
         ("/projects/a%00".to_owned(), "projectId"),
         ("/projects/p/tasks/a%00".to_owned(), "taskId"),
         ("/projects/%ff".to_owned(), "path"),

@@ -45,6 +45,8 @@ async fn one_of_everything_is_as_its_type_says() {
     resets(&witness, &server, &[cursor, of_channel]).await;
     witness.call(&ann, "project:delete", json!(PROJECT)).await;
     witness.until(&ann, "project:deleted").await;
+    witness.call(&ann, "project:restore", json!(PROJECT)).await;
+    witness.until(&ann, "project:restored").await;
     witness.call(&ann, "leave:project", json!(PROJECT)).await;
     witness.until_signal(&cat, "auth:expiring").await;
     let fresh = json!({"token": tokens::of("cat")});
@@ -119,7 +121,7 @@ fn tasks() -> [Step; 7] {
     ]
 }
 
-fn ends() -> [Step; 9] {
+fn ends() -> [Step; 14] {
     let end = json!({"sprintId": "s", "moveTo": "backlog"});
     let sync = json!({"projectId": PROJECT, "since": 0, "limit": 3});
     [
@@ -131,6 +133,11 @@ fn ends() -> [Step; 9] {
         ("project:snapshot", json!(PROJECT)),
         ("project:sync", sync),
         ("sprint:delete", json!(8)),
+        ("epic:delete", json!("e")),
+        ("sprint:restore", json!(8)),
+        ("join:projects", json!({"types": ["project:deleted"]})),
+        ("leave:projects", json!({})),
+        ("epic:restore", json!("e")),
         ("epic:delete", json!("e")),
     ]
 }

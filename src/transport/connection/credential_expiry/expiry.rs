@@ -1,7 +1,6 @@
 //! When connections expire, by the time of day: tokens name moments, and a machine that was asleep, or whose clock was
 //! set, is not late by more than [`RECHECK`].
 
-use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,6 +9,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::config::AuthConfig;
 use crate::domain::{ConnectionId, Timestamp};
+use crate::transport::connection::due_queue::DueQueue;
 
 /// How often the time of day is looked at, at least.
 const RECHECK: Duration = Duration::from_secs(2);
@@ -67,53 +67,38 @@ pub(super) struct Expiry<T> {
     clock: Clock,
     terms: Terms,
     /// Guards the connections and when they are next.
-    queue: Mutex<Queue<T>>,
+    queue: Mutex<DueQueue<Timestamp, Entry<T>>>,
     /// Tells of one that is next sooner than all others.
     sooner: Notify,
 }
 
-#[derive(Debug)]
-struct Queue<T> {
-    entries: HashMap<ConnectionId, Entry<T>>,
-    by_time: BTreeSet<(Timestamp, ConnectionId)>,
-}
-
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry<T> {
-    at: Timestamp,
-    due: Due,
     expires_at: Timestamp,
     connection: T,
 }
 
 impl<T: Clone> Expiry<T> {
     pub(super) fn new(clock: Clock, terms: Terms) -> Self {
-        let queue = Queue {
-            entries: HashMap::new(),
-            by_time: BTreeSet::new(),
-        };
+        let (queue, sooner) = (Mutex::default(), Notify::new());
         Self {
             clock,
             terms,
-            queue: Mutex::new(queue),
-            sooner: Notify::new(),
+            queue,
+            sooner,
         }
     }
 
     /// Watches a connection, from now on with this end. If that is the old one, it is not warned of it again.
     pub(super) fn watch(&self, id: ConnectionId, expires_at: Timestamp, connection: T) {
+        let at = self.terms.warns_at(expires_at, self.clock.now());
+        let mut queue = self.queue.lock();
+        let known = queue.get(id).map(|known| known.expires_at);
         let entry = Entry {
-            at: self.terms.warns_at(expires_at, self.clock.now()),
-            due: Due::Warning,
             expires_at,
             connection,
         };
-        let mut queue = self.queue.lock();
-        let known = queue.entries.get(&id);
-        if known.is_some_and(|known| known.expires_at == expires_at) {
-            return;
-        }
-        if queue.put(id, entry) {
+        if known != Some(expires_at) && queue.put(id, at, entry) {
             self.sooner.notify_one();
         }
     }
@@ -127,16 +112,10 @@ impl<T: Clone> Expiry<T> {
     pub(super) async fn run(&self, fall_due: impl Fn(&T, Due, Timestamp)) {
         loop {
             let now = self.clock.now();
-            let (fallen, next) = self.queue.lock().take(now, &self.terms);
-            for Entry {
-                due,
-                expires_at,
-                connection,
-                ..
-            } in fallen
-            {
-                fall_due(&connection, due, expires_at);
+            while let Some((entry, due)) = self.take(now) {
+                fall_due(&entry.connection, due, entry.expires_at);
             }
+            let next = self.queue.lock().next();
             let pause = next.map(|at| pause(now, at));
             tokio::select! {
                 () = self.sooner.notified() => {}
@@ -144,58 +123,23 @@ impl<T: Clone> Expiry<T> {
             }
         }
     }
+
+    /// What has fallen due by now, one after the other. Who is warned stays, until the end.
+    fn take(&self, now: Timestamp) -> Option<(Entry<T>, Due)> {
+        let mut queue = self.queue.lock();
+        let (id, entry) = queue.take(now)?;
+        let ends_at = self.terms.ends_at(entry.expires_at);
+        if ends_at <= now {
+            return Some((entry, Due::End));
+        }
+        queue.put(id, ends_at, entry.clone());
+        Some((entry, Due::Warning))
+    }
 }
 
 fn pause(now: Timestamp, at: Timestamp) -> Duration {
     let left = at.as_millis().saturating_sub(now.as_millis());
     Duration::from_millis(u64::try_from(left).unwrap_or(0)).min(RECHECK)
-}
-
-impl<T: Clone> Queue<T> {
-    /// Puts a connection in, or elsewhere; whether it is next now.
-    fn put(&mut self, id: ConnectionId, entry: Entry<T>) -> bool {
-        let place = (entry.at, id);
-        self.remove(id);
-        self.entries.insert(id, entry);
-        self.by_time.insert(place);
-        self.by_time.first() == Some(&place)
-    }
-
-    fn remove(&mut self, id: ConnectionId) -> Option<Entry<T>> {
-        let entry = self.entries.remove(&id)?;
-        self.by_time.remove(&(entry.at, id));
-        if self.entries.is_empty() {
-            self.entries = HashMap::new();
-        }
-        Some(entry)
-    }
-
-    /// What has fallen due, and when the next one does. Who is warned stays, until the end.
-    fn take(&mut self, now: Timestamp, terms: &Terms) -> (Vec<Entry<T>>, Option<Timestamp>) {
-        let mut fallen = Vec::new();
-        while let Some(&(at, id)) = self.by_time.first() {
-            if at > now {
-                return (fallen, Some(at));
-            }
-            let Some(mut entry) = self.remove(id) else {
-                break;
-            };
-            let ends_at = terms.ends_at(entry.expires_at);
-            if ends_at <= now {
-                entry.due = Due::End;
-            } else {
-                let rest = Entry {
-                    at: ends_at,
-                    due: Due::End,
-                    connection: entry.connection.clone(),
-                    ..entry
-                };
-                self.put(id, rest);
-            }
-            fallen.push(entry);
-        }
-        (fallen, None)
-    }
 }
 
 #[cfg(test)]
@@ -219,14 +163,12 @@ mod tests {
     }
 
     fn take(expiry: &Expiry<&'static str>, now: i64) -> Vec<(&'static str, Due)> {
-        let (fallen, _) = expiry.queue.lock().take(at(now), &TERMS);
-        let fallen = fallen.into_iter();
-        fallen.map(|entry| (entry.connection, entry.due)).collect()
+        let fallen = std::iter::from_fn(|| expiry.take(at(now)));
+        fallen.map(|(entry, due)| (entry.connection, due)).collect()
     }
 
     fn is_empty(expiry: &Expiry<&'static str>) -> bool {
-        let queue = expiry.queue.lock();
-        queue.entries.is_empty() && queue.by_time.is_empty()
+        expiry.queue.lock().is_empty()
     }
 
     #[test]

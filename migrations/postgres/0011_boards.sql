@@ -21,17 +21,17 @@ WHERE kind IN ('task', 'sprint');
 DROP INDEX entities_column;
 CREATE INDEX entities_column ON entities (project_id, lane, sprint_id, rank, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(rank) <= 512
-        AND octet_length(coalesce(lane, '')) <= 128 AND octet_length(coalesce(sprint_id, '')) <= 128;
+        AND octet_length(coalesce(lane, '')) <= 255 AND octet_length(coalesce(sprint_id, '')) <= 255;
 CREATE INDEX entities_own_order ON entities (project_id, lane, sprint_id, place_key, id)
     WHERE kind = 'task' AND deleted_at IS NULL AND rank IS NOT NULL AND place_key IS NOT NULL
-        AND octet_length(coalesce(lane, '')) <= 128 AND octet_length(coalesce(sprint_id, '')) <= 128;
+        AND octet_length(coalesce(lane, '')) <= 255 AND octet_length(coalesce(sprint_id, '')) <= 255;
 CREATE INDEX entities_tasks_of_parent ON entities (project_id, parent_id, id)
-    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(parent_id) <= 128;
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(parent_id) <= 255;
 -- The statuses are those of a finished task (FINISHED in src/domain/cascade.rs).
 
 DROP INDEX entities_unfinished_of_sprint;
 CREATE INDEX entities_unfinished_of_sprint ON entities (project_id, sprint_id, id)
-    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(sprint_id) <= 128
+    WHERE kind = 'task' AND deleted_at IS NULL AND octet_length(sprint_id) <= 255
         AND (status_key IS NULL OR status_key NOT IN ('done', 'completed', 'complete', 'closed', 'finished', 'resolved',
             'cancelled', 'canceled', 'archived'));
 
