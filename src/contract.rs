@@ -7,6 +7,8 @@
 mod arguments;
 mod body;
 mod build;
+mod completion;
+mod control;
 mod cursor;
 mod data_schema;
 mod error_code;
@@ -30,6 +32,7 @@ mod server_word;
 mod signal;
 mod signal_kind;
 mod subscribe;
+mod task;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -16,7 +16,9 @@ mod event;
 mod id;
 mod identity;
 mod list;
+mod needs;
 mod place;
+mod place_key;
 pub mod policy;
 mod rank;
 mod refusal;
@@ -26,12 +28,12 @@ mod timestamp;
 mod world;
 
 pub use apply::{Context, apply, place_query, step};
-pub use cascade::{Cascade, CascadeKey, Cause, Reference, STEP_TASKS};
+pub use cascade::{Cascade, CascadeKey, Cause, Reference, STEP_TASKS, done_statuses};
 pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
-pub use command::{Action, Command, IfMatch, MoveTo, Needs, Place};
-pub use entity::{Entity, FieldStamp, Fields, Kind, SOURCE_STAMPS, Stamp};
+pub use command::{Action, Command, IfMatch, MoveTo, Place, ToColumn, Unsettled, Wrapper};
+pub use entity::{Entity, FieldStamp, Fields, Kind, SOURCE_STAMPS, Stamp, plain_status};
 pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};
 pub use id::{
@@ -39,7 +41,9 @@ pub use id::{
 };
 pub use identity::{Grants, Holder, Identity, Membership};
 pub use list::{Filter, Mark, Page, Whose};
+pub use needs::Needs;
 pub use place::{Column, Neighbours, OrderEntry, PlaceQuery, Wanted};
+pub use place_key::PlaceKey;
 pub use rank::Rank;
 pub use refusal::Refusal;
 pub use role::{Role, UnknownRole};

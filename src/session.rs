@@ -65,6 +65,9 @@ pub enum Outcome {
     Pending(Pending),
 }
 
+/// What the id of a project takes up in memory, at most.
+const MAX_PROJECT_BYTES: usize = 300;
+
 /// A command or a publication on its way through the writer. It takes effect whether or not anybody waits for the answer.
 #[derive(Debug)]
 pub struct Pending {
@@ -187,9 +190,16 @@ impl Session {
     /// # Errors
     ///
     /// The refusal of a command that the writer is not asked about.
-    pub async fn submit(&self, command: CommandRequest) -> Result<Pending, Reply> {
+    pub async fn submit(&self, mut command: CommandRequest) -> Result<Pending, Reply> {
         let project = match command.project.clone() {
-            Some(project) => project,
+            Some(project) => {
+                if command.may_mean_elsewhere() {
+                    command.elsewhere = self.rooms.projects();
+                    command.elsewhere.retain(|joined| *joined != project);
+                    command.bytes += command.elsewhere.len() * MAX_PROJECT_BYTES;
+                }
+                project
+            }
             None => self.only_project(&command).await?,
         };
         self.may_ask(&command, &project).await?;

@@ -95,7 +95,6 @@ fn writer_options(config: &Config, store: &Store) -> WriterOptions {
         writers: store.writers(),
         timeout: config.database_timeout,
         slow_commit: config.slow_commit,
-        strict: config.strict,
         chosen_ids: config.auth.client_project_ids,
     }
 }
@@ -302,6 +301,7 @@ impl AppState {
         contract::Limits {
             max_payload_bytes: self.config().max_payload,
             max_depth: self.config().limits.max_depth,
+            strict: self.config().strict,
         }
     }
 

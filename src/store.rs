@@ -21,6 +21,7 @@ mod migrations;
 mod order;
 mod postgres;
 mod prune;
+mod reference;
 mod row;
 mod rows;
 mod sqlite;

@@ -55,8 +55,6 @@ pub struct WriterOptions {
     pub timeout: Duration,
     /// A transaction that takes longer is told of in the log.
     pub slow_commit: Duration,
-    /// Whether what is changed must exist already.
-    pub strict: bool,
     /// Whether users choose the ids of projects that they create.
     pub chosen_ids: bool,
 }

@@ -130,7 +130,6 @@ impl Bench {
             writers: options.writers.unwrap_or_else(|| app.store().writers()),
             timeout: app.config().database_timeout,
             slow_commit: app.config().slow_commit,
-            strict: false,
         };
         let single = WriterOptions {
             max_batch: 1,

@@ -279,6 +279,8 @@ export interface DeletedEpicAccepted {
   data: DeletedEpic;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -334,6 +336,8 @@ export interface DeletedMemberAccepted {
   data: DeletedMember;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -389,6 +393,8 @@ export interface DeletedProjectAccepted {
   data: DeletedProject;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -452,6 +458,8 @@ export interface DeletedSprintAccepted {
   data: DeletedSprint;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -525,6 +533,8 @@ export interface DeletedTaskAccepted {
   data: DeletedTask;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -619,6 +629,8 @@ export interface EpicAccepted {
   data: Epic;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1063,6 +1075,8 @@ export interface MemberAccepted {
   data: Member;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1286,6 +1300,8 @@ export interface ProjectAccepted {
   data: Project;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1703,6 +1719,8 @@ export interface SprintAccepted {
   data: Sprint;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -1724,6 +1742,8 @@ export interface SprintAccepted {
 
 /** `sprint:complete` */
 export interface SprintComplete {
+  /** Statuses that are finished besides the usual ones and those of the project. */
+  doneStatuses?: string[];
   /** When it ends. */
   endDate?: string | null;
   /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
@@ -1733,10 +1753,12 @@ export interface SprintComplete {
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /**
-   * Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), or to the sprint with
-   * this id.
+   * Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), to the next one (`next`), or
+   * to the sprint with this id.
    */
   moveTo?: Id;
+  /** Tasks that go elsewhere. */
+  moves?: SprintMove[];
   /** The project. */
   projectId?: Id;
   /** The sprint. */
@@ -1825,6 +1847,14 @@ export interface SprintEvent {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** Where one task of a completed sprint goes. */
+export interface SprintMove {
+  /** `backlog`, `next`, or the id of a sprint. */
+  target: Id;
+  /** The task. */
+  taskId: Id;
 }
 
 /** `sprint:delete`, `sprint:restore` */
@@ -2020,6 +2050,8 @@ export interface TaskAccepted {
   data: Task;
   /** It is the first answer once more, because of the idempotency key. */
   duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
   /** It was made against an older version and did not collide. */
   merged?: true;
   /** Nothing had to change. */
@@ -2199,7 +2231,7 @@ export interface TaskMove {
   expectedVersion?: number;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
-  /** At this index, from 0, among the other tasks with its status and sprint. */
+  /** At this index, from 0, among the other tasks of its column and sprint; what is no index is kept as a field. */
   position?: number;
   /** How important it is. */
   priority?: string | null;

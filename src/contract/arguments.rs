@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::field::IDEMPOTENCY_KEYS;
+use super::field::{IDEMPOTENCY_KEYS, TEMPORARY_IDS, first};
 use super::fingerprint::Fingerprint;
 use super::names::{Entry, Name, Verb};
 use super::payload_limits::{self, PAYLOAD};
@@ -87,12 +87,24 @@ impl CommandArguments {
             (None, Some(Value::String(text))) => Some(idempotency::trailing(&text)?),
             (key, _) => key,
         };
-        Ok(Self {
+        let mut arguments = Self {
             bare,
             status,
             object,
             key,
-        })
+        };
+        if arguments.key.is_none() && matches!(entry.name, Name::Command(_, Verb::Create)) {
+            arguments.key = arguments.temporary_id(entry);
+        }
+        Ok(arguments)
+    }
+
+    /// The key of something new that has a temporary id: the same once more is the same, but frontends count these ids from 1
+    /// with each page load, so something else under one is something else.
+    fn temporary_id(&self, entry: &Entry) -> Option<String> {
+        let (_, id) = first(&self.object, &TEMPORARY_IDS)?;
+        let id = id.as_str().filter(|id| (1..=64).contains(&id.len()))?;
+        Some(format!("temp:{id}:{:x}", self.fingerprint(entry)))
     }
 
     /// A hash over what is asked for, whatever the key.

@@ -2,18 +2,31 @@
 //! fields.
 //!
 //! Fields are flat, or in a wrapper: `{taskId, updates: {…}}`, `{projectId, task: {…}}`. Ids may stand
-//! beside the wrapper or in it; what stands beside it counts first.
+//! beside the wrapper or in it; what stands beside it counts first. Beside fields that entities usually have, the name of a
+//! wrapper is a field like any other: `{title, data: {…}}`.
 
 use serde_json::Value;
 
 use super::Reply;
+use super::control::is_wrapper;
 use super::field::{self, PROJECT_ID, first, id_keys};
-use crate::domain::{EntityId, Fields, Id, Kind, ProjectId};
+use crate::domain::{EntityId, Fields, Id, Kind, ProjectId, Wrapper};
 
 const VERSION: [&str; 1] = ["version"];
-const EXPECTED_VERSION: [&str; 2] = ["expectedVersion", "expected_version"];
+const EXPECTED_VERSION: [&str; 4] = [
+    "expectedVersion",
+    "expected_version",
+    "baseVersion",
+    "base_version",
+];
+/// The version of the data that a client has, or of the client itself.
+const CLIENT_VERSION: [&str; 2] = ["clientVersion", "client_version"];
+/// The version of a document in the frontend's own database, or ours under that name.
+pub(super) const OWN_VERSION: &str = "__v";
 const PROJECT: &str = "project";
 const PROJECT_DOT_ID: &str = "project.id";
+/// Wrappers of a change, those first that are meant first.
+const PREFERRED: [&str; 3] = ["updates", "patch", "changes"];
 
 /// Under which keys a command may carry its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,19 +35,10 @@ pub(super) enum Wrappers {
     Create,
     /// What changes.
     Change,
+    /// What moves: where it is may stand beside any wrapper.
+    Move,
     /// None is needed: ids are looked for in it, its type does not matter.
     Ignored,
-}
-
-impl Wrappers {
-    fn keys(self, kind: Kind) -> Vec<&'static str> {
-        match self {
-            Self::Create => vec![kind.as_str(), "data"],
-            Self::Change | Self::Ignored => {
-                vec!["updates", "patch", "changes", "data", kind.as_str()]
-            }
-        }
-    }
 }
 
 /// A payload, seen as a message about an entity of some kind.
@@ -44,7 +48,9 @@ pub(super) struct Body<'a> {
     bare: Option<&'a Value>,
     top: &'a Fields,
     wrappers: Wrappers,
-    wrapper: Option<&'a Fields>,
+    wrapper: Option<(&'a str, &'a Fields)>,
+    /// What stands under the kind's own name, if that is no field.
+    named: Option<&'a Fields>,
 }
 
 impl<'a> Body<'a> {
@@ -54,38 +60,92 @@ impl<'a> Body<'a> {
         top: &'a Fields,
         wrappers: Wrappers,
     ) -> Result<Self, Reply> {
-        let wrapper = wrappers
-            .keys(kind)
-            .into_iter()
-            .find_map(|key| match top.get(key)? {
-                Value::Object(wrapper) => Some(Ok(wrapper)),
-                Value::Null => None,
-                // `project: "p1"` is not a wrapper but the id.
-                Value::String(_) | Value::Number(_) if key == PROJECT => None,
-                _ if wrappers == Wrappers::Ignored => None,
-                _ => Some(Err(Reply::invalid(key, "must be an object"))),
-            });
-        Ok(Self {
+        let mut called: Vec<&str> = top.keys().map(String::as_str).collect();
+        called.retain(|name| is_wrapper(kind, name));
+        let own = kind.as_str();
+        called.sort_by_key(
+            |name| match PREFERRED.iter().position(|preferred| preferred == name) {
+                _ if *name == own && wrappers == Wrappers::Create => 0,
+                _ if *name == own => PREFERRED.len() + 2,
+                Some(place) => place + 1,
+                None => PREFERRED.len() + 1,
+            },
+        );
+        let has_id = |fields: &Fields| first(fields, &id_keys(kind)).is_some();
+        let is_sole_id = wrappers != Wrappers::Create && bare.is_none() && !has_id(top);
+        let is_field = |name: &str, value: &Fields| {
+            let with_places = wrappers != Wrappers::Move && name != own;
+            let is_identity = name == own && is_sole_id && has_id(value);
+            let usual = |key: &str| {
+                field::is_usual(key)
+                    && field::is_field(kind, key)
+                    && (with_places || !field::is_place(key))
+            };
+            !is_identity
+                && wrappers != Wrappers::Ignored
+                && top
+                    .keys()
+                    .any(|key| !called.contains(&key.as_str()) && usual(key))
+        };
+        let objects = called
+            .iter()
+            .filter_map(|name| Some((*name, top.get(*name)?.as_object()?)));
+        let mut objects = objects.filter(|(name, value)| !is_field(name, value));
+        let wrapper = objects.next();
+        let mut named = top.get(own).and_then(Value::as_object);
+        named = named.filter(|value| !is_field(own, value));
+        let body = Self {
             kind,
             bare,
             top,
             wrappers,
-            wrapper: wrapper.transpose()?,
-        })
+            wrapper,
+            named,
+        };
+        body.check_wrappers(&called)?;
+        Ok(body)
     }
 
-    /// The payload's levels on which ids and versions are looked for.
-    fn levels(&self) -> impl Iterator<Item = &'a Fields> {
-        let named = self.top.get(self.kind.as_str()).and_then(Value::as_object);
-        [Some(self.top), named, self.wrapper].into_iter().flatten()
+    /// Refuses a wrapper with nothing in it that could be meant.
+    fn check_wrappers(&self, names: &[&str]) -> Result<(), Reply> {
+        let is_empty = |value: &Value| !matches!(value, Value::Object(_) | Value::Null);
+        if self.wrappers == Wrappers::Ignored || self.wrapper.is_some() {
+            return Ok(());
+        }
+        let found = names.iter().find(|name| {
+            // `project: "p1"` is not a wrapper but the id.
+            let is_id = **name == PROJECT
+                && self.top[**name].as_array().is_none()
+                && !self.top[**name].is_boolean();
+            is_empty(&self.top[**name]) && !is_id
+        });
+        let mut others = self
+            .top
+            .keys()
+            .filter(|key| field::is_field(self.kind, key));
+        match found {
+            Some(name) if others.all(|key| names.contains(&key.as_str())) => {
+                Err(Reply::invalid(name, "must be an object"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The payload's levels on which ids, versions and words of control are looked for.
+    pub(super) fn levels(&self) -> impl Iterator<Item = &'a Fields> {
+        let wrapper = self.wrapper.map(|(_, fields)| fields);
+        [Some(self.top), self.named, wrapper].into_iter().flatten()
+    }
+
+    /// What is said of the entity, beside a wrapper and in it.
+    pub(super) fn said(&self) -> impl Iterator<Item = &'a Fields> {
+        let wrapper = self.wrapper.map(|(_, fields)| fields);
+        [Some(self.top), wrapper].into_iter().flatten()
     }
 
     /// The first of these keys, beside the wrapper or in it.
     pub(super) fn find(&self, keys: &[&'static str]) -> Option<(&'static str, &'a Value)> {
-        [Some(self.top), self.wrapper]
-            .into_iter()
-            .flatten()
-            .find_map(|level| first(level, keys))
+        self.said().find_map(|level| first(level, keys))
     }
 
     /// The entity's own id, if it is sent.
@@ -145,40 +205,99 @@ impl<'a> Body<'a> {
                 .map(Some)
                 .ok_or_else(|| Reply::invalid(key, "must be an integer"));
         }
-        let version = self.levels().find_map(|level| first(level, &VERSION));
-        Ok(version.and_then(|(_, value)| value.as_i64()))
+        let version = |keys| {
+            let found = self.levels().find_map(|level| first(level, keys));
+            found.and_then(|(_, value)| value.as_i64())
+        };
+        Ok(version(&CLIENT_VERSION).or_else(|| version(&VERSION)))
     }
 
     /// The fields that are sent.
     pub(super) fn fields(&self) -> Fields {
-        let mut fields = field::fields_in(self.kind, self.wrapper.unwrap_or(self.top));
-        if self.wrapper.is_none() {
-            // What is left under a wrapper's name is null, or a project's id.
-            for key in self.wrappers.keys(self.kind) {
-                fields.remove(key);
-            }
-        }
-        // Else the project's id is elsewhere, and this is some field.
-        if let Some((PROJECT | PROJECT_DOT_ID, _)) = self.project_found() {
-            fields.remove(PROJECT);
-        }
+        let is_id = matches!(self.project_found(), Some((PROJECT | PROJECT_DOT_ID, _)));
+        let is_no_field =
+            |key: &str, value: &Value| (is_id && key == PROJECT) || is_version(key, value);
+        let mut fields = match self.wrapper {
+            Some((_, wrapper)) => field::fields_in(self.kind, wrapper, is_no_field),
+            None => Fields::new(),
+        };
+        fields.extend(self.beside());
         fields
+    }
+
+    /// The fields that stand beside a wrapper; all of them if there is none.
+    fn beside(&self) -> Fields {
+        let wrapper = self.wrapper.map(|(name, _)| name);
+        // Else the project's id is elsewhere, and this is some field.
+        let is_id = match self.kind {
+            Kind::Project => self.project_name().is_some(),
+            _ => matches!(project_in(self.top), Some((PROJECT | PROJECT_DOT_ID, _))),
+        };
+        field::fields_in(self.kind, self.top, |key, value| {
+            Some(key) == wrapper
+                || (wrapper.is_some() && field::is_envelope(key))
+                || (self.named.is_some() && key == self.kind.as_str())
+                || (is_id && key == PROJECT)
+                || is_version(key, value)
+        })
     }
 
     /// Values of the fields under other spellings.
     pub(super) fn spellings(&self) -> Fields {
-        field::spellings_in(self.wrapper.unwrap_or(self.top))
+        self.said().fold(Fields::new(), |mut all, level| {
+            for (name, value) in field::spellings_in(level) {
+                all.entry(name).or_insert(value);
+            }
+            all
+        })
     }
 
-    /// Whether the fields are in a wrapper.
-    pub(super) fn is_wrapped(&self) -> bool {
-        self.wrapper.is_some()
+    /// The wrapper, which is a field after all if the entity has one of that name.
+    pub(super) fn wrapper(&self) -> Option<Wrapper> {
+        let (name, _) = self
+            .wrapper
+            .filter(|(name, _)| *name != self.kind.as_str())?;
+        Some(Wrapper {
+            name: name.to_owned(),
+            beside: self.beside(),
+        })
     }
 
-    /// What stands beside the wrapper.
-    pub(super) fn top(&self) -> &'a Fields {
-        self.top
+    /// The keys whose values are no wishes: the server's own word, what says who sends a wrapper, and when, and what else
+    /// has no effect.
+    pub(super) fn unread(&self) -> Vec<String> {
+        let is_version = |key: &str, value: &Value| key == VERSION[0] && value.is_i64();
+        let of_level = |level: &'a Fields, is_beside: bool| {
+            level.iter().filter(move |(key, value)| {
+                let is_sender = is_beside
+                    && field::is_envelope(key)
+                    && !id_keys(self.kind).contains(&key.as_str());
+                let is_counter =
+                    field::IDEMPOTENCY_KEYS.contains(&key.as_str()) && value.is_number();
+                is_counter || is_sender || (field::is_servers(key) && !is_version(key, value))
+            })
+        };
+        let beside = of_level(self.top, self.wrapper.is_some());
+        let inside = self
+            .wrapper
+            .into_iter()
+            .flat_map(|(_, wrapper)| of_level(wrapper, false));
+        let mut keys: Vec<String> = beside.chain(inside).map(|(key, _)| key.clone()).collect();
+        let own = self.kind.as_str();
+        if self
+            .named
+            .is_some_and(|named| named.keys().any(|key| field::is_field(self.kind, key)))
+            && self.wrapper.is_some_and(|(name, _)| name != own)
+        {
+            keys.push(own.to_owned());
+        }
+        keys
     }
+}
+
+/// Whether a key names the version that the sender had before its eyes. A client's version may be one of the program.
+fn is_version(key: &str, value: &Value) -> bool {
+    EXPECTED_VERSION.contains(&key) || (CLIENT_VERSION.contains(&key) && value.is_i64())
 }
 
 /// The project's id on one level: `projectId`, `project_id`, `project.id`, `project`.

@@ -40,7 +40,7 @@ const STAMPS: [&str; 12] = [
 ];
 
 /// Known fields that are also written with underscores.
-const TWINS: [(&str, &str); 26] = [
+const TWINS: [(&str, &str); 28] = [
     ("due_date", "dueDate"),
     ("start_date", "startDate"),
     ("end_date", "endDate"),
@@ -67,7 +67,87 @@ const TWINS: [(&str, &str); 26] = [
     ("task_type", "taskType"),
     ("issue_type", "issueType"),
     ("is_blocked", "isBlocked"),
+    ("list_id", "listId"),
+    ("done_statuses", "doneStatuses"),
 ];
+
+/// Other fields that entities usually have: beside one of them, or of [`TWINS`], a wrapper's name is a field.
+const USUAL: [&str; 24] = [
+    "title",
+    "name",
+    "description",
+    "status",
+    "priority",
+    "assignee",
+    "assignees",
+    "labels",
+    "tags",
+    "color",
+    "goal",
+    "column",
+    "listId",
+    "position",
+    "order",
+    "points",
+    "estimate",
+    "progress",
+    "due",
+    "comments",
+    "attachments",
+    "subtasks",
+    "checklist",
+    "role",
+];
+
+/// Fields that say where a card is: beside a wrapper of its kind, or of a move, they are a part of what is said.
+const PLACES: [&str; 9] = [
+    "status", "sprintId", "epicId", "parentId", "columnId", "column", "listId", "position", "order",
+];
+
+/// What frontends say beside a wrapper of who sends it, and when. It is no field.
+const ENVELOPE: [&str; 20] = [
+    "user",
+    "userId",
+    "user_id",
+    "userName",
+    "username",
+    "timestamp",
+    "ts",
+    "sentAt",
+    "socketId",
+    "socket_id",
+    "clientId",
+    "client_id",
+    "sessionId",
+    "session_id",
+    "sender",
+    "senderId",
+    "actor",
+    "actorId",
+    "room",
+    "event",
+];
+
+/// Whether a key is a field that entities usually have.
+pub(super) fn is_usual(key: &str) -> bool {
+    let name = canonical(key);
+    USUAL.contains(&name) || TWINS.iter().any(|(_, camel)| *camel == name)
+}
+
+/// Whether a key says where a card is.
+pub(super) fn is_place(key: &str) -> bool {
+    PLACES.contains(&canonical(key))
+}
+
+/// Whether a key beside a wrapper says who sends it, or when.
+pub(super) fn is_envelope(key: &str) -> bool {
+    ENVELOPE.contains(&key)
+}
+
+/// Whether a key is the server's to say, and what is sent under it is no wish.
+pub(super) fn is_servers(key: &str) -> bool {
+    is_stamp(key) || ["seq", "rank", "cursor", "version"].contains(&key)
+}
 
 /// The keys that carry an entity's own id, in the order in which they are looked at.
 pub(super) const fn id_keys(kind: Kind) -> [&'static str; 4] {
@@ -85,6 +165,14 @@ pub(super) fn is_stamp(key: &str) -> bool {
     STAMPS.contains(&key)
 }
 
+/// The name under which the server says what is sent as a key of its own.
+pub(super) fn stamp_name(key: &str) -> &str {
+    match STAMPS.iter().position(|stamp| *stamp == key) {
+        Some(place) => STAMPS[place - place % 2],
+        None => key,
+    }
+}
+
 /// The name under which a known field is kept.
 pub(super) fn canonical(key: &str) -> &str {
     let twin = TWINS.iter().find(|(snake, _)| *snake == key);
@@ -92,7 +180,7 @@ pub(super) fn canonical(key: &str) -> &str {
 }
 
 /// The payload's keys that carry an idempotency key; the first one counts.
-pub(super) const IDEMPOTENCY_KEYS: [&str; 8] = [
+pub(super) const IDEMPOTENCY_KEYS: [&str; 13] = [
     "idempotencyKey",
     "idempotency_key",
     "clientMutationId",
@@ -101,22 +189,34 @@ pub(super) const IDEMPOTENCY_KEYS: [&str; 8] = [
     "mutation_id",
     "requestId",
     "request_id",
+    "operationId",
+    "operation_id",
+    "nonce",
+    "clientOffset",
+    "client_offset",
 ];
+
+/// The name that a frontend gives a new entity until it knows its id: of a create it is a key as well.
+pub(super) const TEMPORARY_IDS: [&str; 4] = ["tempId", "temp_id", "temporaryId", "clientTempId"];
 
 pub(super) const PROJECT_ID: [&str; 2] = ["projectId", "project_id"];
 
 /// Fields that name another entity. They are given back as its id is.
 const REFERENCES: [&str; 3] = ["epicId", "sprintId", "parentId"];
 
-/// The fields among the keys of an object. If both spellings of one are there, camelCase counts.
-pub(super) fn fields_in(kind: Kind, source: &Fields) -> Fields {
+/// Whether a key is that of a field, and not the server's word, an id or an idempotency key.
+pub(super) fn is_field(kind: Kind, key: &str) -> bool {
+    !(SERVERS.contains(&key)
+        || is_stamp(key)
+        || id_keys(kind).contains(&key)
+        || IDEMPOTENCY_KEYS.contains(&key))
+}
+
+/// The fields among the keys of an object, but for some. If both spellings of one are there, camelCase counts.
+pub(super) fn fields_in(kind: Kind, source: &Fields, but: impl Fn(&str, &Value) -> bool) -> Fields {
     let mut fields = Fields::new();
     for (key, value) in source {
-        if SERVERS.contains(&&**key)
-            || is_stamp(key)
-            || id_keys(kind).contains(&&**key)
-            || IDEMPOTENCY_KEYS.contains(&&**key)
-        {
+        if !is_field(kind, key) || but(key, value) {
             continue;
         }
         let name = match canonical(key) {
@@ -170,7 +270,7 @@ mod tests {
     use super::*;
 
     fn fields(kind: Kind, source: &Value) -> Value {
-        Value::Object(fields_in(kind, source.as_object().unwrap()))
+        Value::Object(fields_in(kind, source.as_object().unwrap(), |_, _| false))
     }
 
     #[test]

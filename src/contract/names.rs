@@ -271,7 +271,7 @@ pub(super) fn find(event: &str) -> Option<&'static Entry> {
 }
 
 /// The words of a name in lower case, split at separators and at the humps of camelCase.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';
     for char in name.chars() {

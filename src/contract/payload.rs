@@ -4,13 +4,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::EventStyle;
-use super::field::{PROJECT_ID, canonical, id_keys};
+use super::field::{PROJECT_ID, canonical, id_keys, stamp_name};
 use super::json_object::json_text;
 use super::schema::answer::ListedEvent;
 use super::schema::event::ChannelEvent;
 use super::schema::types::Time;
 use crate::domain::{
-    Actor, ConnectionId, Draft, Entity, Event, Fields, Id, Kind, ProjectId, Seq, Stamp,
+    Actor, Command, ConnectionId, Draft, Entity, Event, Fields, Id, Kind, ProjectId, Seq, Stamp,
 };
 
 /// Under this key a payload names its project.
@@ -56,6 +56,25 @@ pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
     payload.extend(draft.extra.clone());
     put(&mut payload, "seq", seq);
     json_text(&payload)
+}
+
+/// Of the keys whose values are no wishes, those under which the entity has another value.
+#[must_use]
+pub fn ignored(command: &Command, subject: &Entity) -> Vec<String> {
+    if command.unread.is_empty() {
+        return Vec::new();
+    }
+    let state = entity(subject);
+    let wrapped = command.echo.values().filter_map(Value::as_object);
+    let levels: Vec<&Fields> = std::iter::once(&command.echo).chain(wrapped).collect();
+    let mut keys = command.unread.clone();
+    keys.retain(|key| {
+        let sent = levels.iter().find_map(|level| level.get(key));
+        sent != state.get(stamp_name(key))
+    });
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 /// If a field was sent under both of its spellings, both say its value: whoever keeps them stays in step.

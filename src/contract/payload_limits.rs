@@ -31,6 +31,8 @@ pub struct Limits {
     pub max_payload_bytes: usize,
     /// Deepest nesting of a payload.
     pub max_depth: usize,
+    /// Whether words are refused that sound as if they controlled a command, and are not understood.
+    pub strict: bool,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
         Self {
             max_payload_bytes: 256 * 1024,
             max_depth: 32,
+            strict: false,
         }
     }
 }

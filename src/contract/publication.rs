@@ -346,6 +346,7 @@ mod tests {
         let limits = Limits {
             max_payload_bytes: 100,
             max_depth: 3,
+            strict: false,
         };
         for text in [
             &"x".repeat(200),

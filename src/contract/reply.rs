@@ -111,6 +111,15 @@ impl Reply {
         self
     }
 
+    /// The same answer, naming the fields that were sent and have no effect.
+    #[must_use]
+    pub fn with_ignored(mut self, keys: Vec<String>) -> Self {
+        if !keys.is_empty() {
+            self.rest.insert("ignored", keys);
+        }
+        self
+    }
+
     /// The same answer, saying when the same may succeed.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {

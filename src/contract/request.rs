@@ -10,7 +10,11 @@ use super::{
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Stamp,
+    Unsettled,
 };
+
+/// What a text in a list takes up besides its letters.
+const KEY_BYTES: usize = 40;
 
 /// What a client asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +147,14 @@ pub struct CommandRequest {
     pub expected_version: Option<i64>,
     /// What must be so of the entity, see [`Command::if_match`].
     pub if_match: Option<IfMatch>,
-    /// Values of fields under other spellings, see [`Command::spellings`].
-    pub spellings: Fields,
+    /// What only the entity can settle, see [`Command::unsettled`].
+    pub unsettled: Unsettled,
+    /// Keys whose values are no wishes, see [`Command::unread`].
+    pub unread: Vec<String>,
+    /// Whether what is changed or referred to must exist.
+    pub strict: bool,
+    /// Other projects that the sender follows, see [`Command::elsewhere`].
+    pub elsewhere: Vec<ProjectId>,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
     /// About what it takes up in memory.
@@ -179,7 +189,8 @@ impl CommandRequest {
             Some(id) => CommandArguments::about(entry, id.as_str(), values)?,
             None => CommandArguments::read(entry, values, *limits)?,
         };
-        let built = build(verb, kind, &arguments)?;
+        let built = build(verb, kind, &arguments, limits.strict)?;
+        let unread: usize = built.unread.iter().map(|key| key.len() + KEY_BYTES).sum();
         Ok(Self {
             project: built.project,
             action: built.action,
@@ -190,8 +201,16 @@ impl CommandRequest {
             // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
             bytes: sent
                 + 2 * payload_limits::weight(&arguments.object)
-                + payload_limits::weight(&built.spellings),
-            spellings: built.spellings,
+                + unread
+                + built
+                    .unsettled
+                    .objects()
+                    .map(payload_limits::weight)
+                    .sum::<usize>(),
+            unsettled: built.unsettled,
+            unread: built.unread,
+            strict: limits.strict,
+            elsewhere: Vec::new(),
             echo: arguments.object,
             key: arguments.key,
             imported: None,
@@ -207,7 +226,10 @@ impl CommandRequest {
             made_id: self.made_id,
             expected_version: self.expected_version,
             if_match: self.if_match,
-            spellings: self.spellings,
+            unsettled: self.unsettled,
+            unread: self.unread,
+            strict: self.strict,
+            elsewhere: self.elsewhere,
             echo: self.echo,
             imported: self.imported,
         }
@@ -255,6 +277,19 @@ impl CommandRequest {
     /// only the server says that, in whatever spelling.
     pub fn disown_stamps(&mut self) {
         self.echo.retain(|key, _| !is_stamp(key));
+    }
+
+    /// Whether the task that is changed may be another project's: then the project is where it is to go.
+    #[must_use]
+    pub fn may_mean_elsewhere(&self) -> bool {
+        let is_change = matches!(
+            self.action,
+            Action::Update {
+                kind: Kind::Task,
+                ..
+            } | Action::TaskMove { .. }
+        );
+        is_change && !self.strict
     }
 
     /// The kind and id of the entity that the command names.

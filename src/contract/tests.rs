@@ -1,6 +1,7 @@
 //! The normaliser's rules, one by one; and every dialect in `fixtures/dialects`, dry.
 
 mod commands;
+mod control;
 mod fixtures;
 mod fuzz;
 mod signals;
@@ -74,6 +75,7 @@ fn an_argument_means_the_same_in_a_packet_and_by_itself() {
     let limits = Limits {
         max_payload_bytes: 60_000,
         max_depth: 5,
+        strict: false,
     };
     let texts = [
         "{}".to_owned(),

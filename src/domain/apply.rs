@@ -7,6 +7,7 @@ mod cascade;
 mod member;
 mod merge;
 mod placing;
+mod reference;
 mod spelling;
 mod sprint;
 #[cfg(test)]
@@ -77,16 +78,13 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
         Action::Update { kind, id, fields } => update(world, *kind, id, fields, command, cx),
         Action::Delete { kind, id } => delete(world, *kind, id, cx),
         Action::Restore { kind, id } => restore(world, *kind, id, cx),
-        Action::TaskMove { id, fields, place } => {
-            placing::task_move(world, id, fields, place.as_ref(), command, cx)
-        }
+        Action::TaskMove { id, fields, .. } => placing::task_move(world, id, fields, command, cx),
         Action::SprintStart { id, fields } => sprint::start(world, id, fields, command, cx),
-        Action::SprintComplete {
-            id,
-            fields,
-            move_to,
-        } => sprint::complete(world, id, fields, move_to, command, cx),
+        Action::SprintComplete { id, fields, .. } => {
+            sprint::complete(world, id, fields, command, cx)
+        }
     }?;
+    reference::check(world, command, &changes)?;
     // Not before: who asks for what would be refused anyway hears why.
     precondition(world, command)?;
     if !changes.is_noop()
@@ -232,8 +230,13 @@ fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Chan
         if reference == Reference::Sprint {
             cascade::none_from(world, id)?;
         }
-        let tasks = cascade::key(world, reference, id);
-        cascade::start(world, tasks, Cause::Deleted, None, &mut changes, cx);
+        let start = cascade::Start {
+            key: cascade::key(world, reference, id),
+            cause: Cause::Deleted,
+            target: None,
+            done: Vec::new(),
+        };
+        cascade::start(world, start, &mut changes, cx);
     }
     Ok(changes)
 }
@@ -276,10 +279,22 @@ fn existing_or_fresh(
     cx: &Context,
 ) -> Result<Arc<Entity>, Refusal> {
     match world.get(kind, id) {
+        None if kind == Kind::Task && world.elsewhere().is_some() => Err(elsewhere(world, id)),
         Some(entity) if entity.deleted.is_some() => Err(Refusal::Gone(kind)),
         Some(entity) if entity.version > 0 || !cx.strict => Ok(Arc::clone(entity)),
         None if !cx.strict => Ok(Arc::new(Fresh::of(world, kind, id, cx))),
         _ => Err(not_found(kind)),
+    }
+}
+
+/// The project that is named is where a task is to go, and tasks stay in their projects.
+fn elsewhere(world: &World, id: &EntityId) -> Refusal {
+    let other = world.elsewhere().map_or("", ProjectId::as_str);
+    Refusal::Invalid {
+        field: Kind::Project.id_key().to_owned(),
+        message: format!(
+            "task {id} is in project {other}: a task is not moved between projects; create it here and delete it there"
+        ),
     }
 }
 
@@ -351,7 +366,8 @@ fn repeated(
     events: Vec<EventType>,
     command: &Command,
 ) -> Changes {
-    if command.expected_version.is_some() || command.if_match.is_some() {
+    let expected = spelling::expected_version(&subject, command);
+    if expected.is_some() || command.if_match.is_some() {
         return Changes::noop(subject);
     }
     let status = subject.fields.get("status");

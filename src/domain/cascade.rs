@@ -1,13 +1,15 @@
 //! What a command does to the tasks that refer to its epic or sprint. There may be any number of them, so the command
 //! changes the first ones itself, and the rest follows in steps.
 
-use super::{Actor, Entity, EntityId, EventType, Kind, ProjectId};
+use serde_json::Value;
+
+use super::{Actor, Entity, EntityId, EventType, Fields, Id, Kind, ProjectId, plain_status};
 
 /// The most tasks that one command, or one step, changes besides its subject.
 pub const STEP_TASKS: usize = 200;
 
-/// Statuses, in lower case, with which a task needs no new home when its sprint is completed. The databases have an index
-/// of all other tasks, and compare as [`is_finished`] does: regardless of the case of the letters A to Z.
+/// Statuses, as [`plain_status`] writes them, with which a task needs no new home when its sprint is completed. The databases
+/// have an index of all other tasks. Projects, and completions, may name others besides.
 const FINISHED: [&str; 9] = [
     "done",
     "completed",
@@ -27,17 +29,39 @@ pub enum Reference {
     Epic,
     /// `sprintId`
     Sprint,
+    /// `parentId`
+    Parent,
 }
 
 impl Reference {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Epic, Self::Sprint, Self::Parent];
+
     /// The reference by which tasks belong to entities of this kind.
     #[must_use]
     pub const fn to(kind: Kind) -> Option<Self> {
         match kind {
             Kind::Epic => Some(Self::Epic),
             Kind::Sprint => Some(Self::Sprint),
-            Kind::Project | Kind::Task | Kind::Member => None,
+            Kind::Task => Some(Self::Parent),
+            Kind::Project | Kind::Member => None,
         }
+    }
+
+    /// The kind of what it names.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Epic => Kind::Epic,
+            Self::Sprint => Kind::Sprint,
+            Self::Parent => Kind::Task,
+        }
+    }
+
+    /// The id that fields refer to.
+    #[must_use]
+    pub fn of(self, fields: &Fields) -> Option<EntityId> {
+        Id::from_json(fields.get(self.field())?).ok().map(EntityId)
     }
 
     /// The field's name.
@@ -46,6 +70,7 @@ impl Reference {
         match self {
             Self::Epic => "epicId",
             Self::Sprint => "sprintId",
+            Self::Parent => "parentId",
         }
     }
 }
@@ -69,12 +94,13 @@ impl Cause {
         }
     }
 
-    /// Whether a task changes that refers to what was deleted or completed.
+    /// Whether a task changes that refers to what was deleted or completed. `done` are statuses that are finished besides the
+    /// usual ones.
     #[must_use]
-    pub fn changes(self, task: &Entity) -> bool {
+    pub fn changes(self, task: &Entity, done: &[String]) -> bool {
         match self {
             Self::Deleted => true,
-            Self::Completed => !is_finished(task),
+            Self::Completed => !is_finished(task, done),
         }
     }
 
@@ -120,6 +146,8 @@ pub struct Cascade {
     pub cause: Cause,
     /// The sprint into which they go; without one they go into none.
     pub target: Option<EntityId>,
+    /// Statuses that are finished besides the usual ones, as [`plain_status`] writes them.
+    pub done: Vec<String>,
     /// The author of the command, and so of what follows from it.
     pub actor: Actor,
     /// The number of tasks that have not been changed yet; [`MAX_COUNTED`](Self::MAX_COUNTED) if it is not lower. 0 is a
@@ -132,26 +160,22 @@ impl Cascade {
     pub const MAX_COUNTED: usize = 10_000;
 }
 
-fn is_finished(task: &Entity) -> bool {
-    task.text("status").is_some_and(|status| {
-        FINISHED
-            .iter()
-            .any(|finished| status.eq_ignore_ascii_case(finished))
-    })
+fn is_finished(task: &Entity, done: &[String]) -> bool {
+    task.status_key()
+        .is_some_and(|status| FINISHED.contains(&&*status) || done.contains(&status))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The databases know no letters beyond ASCII; a status was compared in Unicode's lower case before.
-    #[test]
-    fn finished_statuses_are_the_same_in_ascii_and_unicode() {
-        let others = (char::MIN..=char::MAX).filter(|char| !char.is_ascii());
-        for other in others {
-            let lower = other.to_lowercase().to_string();
-            let differs = FINISHED.iter().any(|status| status.contains(&lower));
-            assert!(!differs, "{other}");
-        }
-    }
+/// The statuses that a project and a completion call finished.
+#[must_use]
+pub fn done_statuses(project: Option<&Entity>, named: &[String]) -> Vec<String> {
+    let own = project.and_then(|project| project.fields.get("doneStatuses"));
+    let own = own.and_then(Value::as_array).into_iter().flatten();
+    let own = own.filter_map(Value::as_str);
+    let mut all: Vec<_> = own
+        .chain(named.iter().map(String::as_str))
+        .map(plain_status)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }

@@ -1,6 +1,8 @@
 //! What a client may ask for, after its payload has been understood.
 
-use super::{Cause, EntityId, Fields, Kind, ProjectId, Reference, Stamp};
+use serde_json::Value;
+
+use super::{EntityId, Fields, Kind, PlaceKey, ProjectId, Stamp};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,13 +17,58 @@ pub struct Command {
     pub expected_version: Option<i64>,
     /// What must be so of the entity for anything to change.
     pub if_match: Option<IfMatch>,
-    /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
-    /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`; of a `status` beside `newStatus`.
-    pub spellings: Fields,
+    /// What only the entity itself can settle.
+    pub unsettled: Unsettled,
+    /// Keys whose values are no wishes: the answer names those that are otherwise afterwards.
+    pub unread: Vec<String>,
+    /// Whether what is changed or referred to must exist.
+    pub strict: bool,
+    /// Other projects in which the sender may have seen the task that is changed.
+    pub elsewhere: Vec<ProjectId>,
     /// Every top-level key that the sender sent, with the sender's value.
     pub echo: Fields,
     /// When and by whom the entity was made that is made, if it is imported from elsewhere.
     pub imported: Option<Stamp>,
+}
+
+/// What a payload means in one of two ways, by what the entity is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unsettled {
+    /// Values of fields that were sent under another spelling than the one that counts: of a `due_date`
+    /// beside another `dueDate`, by the name `dueDate`; of every `name`, by the name `title`; of a `status` beside `newStatus`.
+    pub spellings: Fields,
+    /// The wrapper in which the fields were.
+    pub wrapper: Option<Wrapper>,
+    /// The column into which a card goes: a value of whatever field the task has for that.
+    pub column: Option<ToColumn>,
+    /// What was sent as `__v`: the version that the sender had before its eyes, unless the entity has such a field.
+    pub own_version: Option<Value>,
+}
+
+impl Unsettled {
+    /// The objects in it.
+    pub fn objects(&self) -> impl Iterator<Item = &Fields> {
+        let beside = self.wrapper.as_ref().map(|wrapper| &wrapper.beside);
+        std::iter::once(&self.spellings).chain(beside)
+    }
+}
+
+/// A wrapper of fields. It is a field itself if the entity has one of that name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wrapper {
+    /// The key in the echo.
+    pub name: String,
+    /// The fields that stand beside it.
+    pub beside: Fields,
+}
+
+/// A column that is named without its field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToColumn {
+    /// Its name, or id.
+    pub to: Value,
+    /// That of the column from which the card comes.
+    pub from: Option<Value>,
 }
 
 /// What must be so of an entity, strictly: other than [`Command::expected_version`], which only fields that others have
@@ -77,6 +124,8 @@ pub enum Action {
         fields: Fields,
         /// The place, if one is asked for.
         place: Option<Place>,
+        /// Whether it was asked for by an update, and is announced as one.
+        is_update: bool,
     },
     /// Makes a sprint active.
     SprintStart {
@@ -93,6 +142,10 @@ pub enum Action {
         fields: Fields,
         /// Where its unfinished tasks go.
         move_to: MoveTo,
+        /// Tasks that go elsewhere, finished or not.
+        moves: Vec<(EntityId, MoveTo)>,
+        /// Statuses that are finished besides those of the project.
+        done: Vec<String>,
     },
 }
 
@@ -113,6 +166,12 @@ impl Action {
     }
 }
 
+impl Place {
+    /// The highest number that is taken for an index, if it is said as a position. Frontends that number their cards
+    /// themselves leave gaps, of 2^14 or 65,536 for example.
+    pub const MAX_INDEX: usize = (1 << 14) - 1;
+}
+
 /// Where a card is put.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Place {
@@ -123,8 +182,12 @@ pub enum Place {
     /// After the first and before the second: directly after the first, or before the second if the server
     /// does not know the first.
     Between(EntityId, EntityId),
-    /// At this index among the tasks with the same `status` and `sprintId`, from 0.
+    /// At this index among the tasks of the same column and sprint, from 0.
+    Index(usize),
+    /// The same, unless the frontend has positions of its own.
     Position(usize),
+    /// By a position of the frontend's own: after the tasks of the same column and sprint that have a lower one.
+    Own(PlaceKey),
 }
 
 /// Where the unfinished tasks of a completed sprint go.
@@ -136,21 +199,8 @@ pub enum MoveTo {
     Keep,
     /// Into another sprint.
     Sprint(EntityId),
-}
-
-/// What must be loaded before a command can be applied.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Needs<'a> {
-    /// This entity.
-    Entity(Kind, &'a EntityId),
-    /// The live tasks that refer to this id, those that the cause changes.
-    TasksOf(Cause, Reference, &'a EntityId),
-    /// The cascades that are under way from this sprint, or into it.
-    Cascades(&'a EntityId),
-    /// The neighbours of the place that the task is to get.
-    Place,
-    /// An owner of the project other than this member.
-    OtherOwner(&'a EntityId),
+    /// Into the next one that is not finished: by its `startDate`, then by age.
+    Next,
 }
 
 impl Command {
@@ -160,69 +210,51 @@ impl Command {
         self.action.subject()
     }
 
-    /// What must be loaded besides the subject and the project itself.
+    /// The projects in which the task is looked for, if this one does not have it: what is sent as a change of a project must
+    /// not make a second task.
     #[must_use]
-    pub fn needs(&self) -> Vec<Needs<'_>> {
-        match &self.action {
-            Action::Update {
-                kind: Kind::Member,
-                id,
-                ..
-            }
-            | Action::Delete {
-                kind: Kind::Member,
-                id,
-            } => vec![Needs::OtherOwner(id)],
-            Action::Delete { kind, id } => match Reference::to(*kind) {
-                Some(reference @ Reference::Epic) => {
-                    vec![Needs::TasksOf(Cause::Deleted, reference, id)]
-                }
-                Some(reference @ Reference::Sprint) => vec![
-                    Needs::TasksOf(Cause::Deleted, reference, id),
-                    Needs::Cascades(id),
-                ],
-                None => Vec::new(),
-            },
-            // The id of something deleted, perhaps, whose tasks are still leaving it.
-            Action::Create {
-                kind: Kind::Epic | Kind::Sprint,
-                id,
-                ..
-            } if !self.made_id => vec![Needs::Cascades(id)],
-            Action::SprintComplete { id, move_to, .. } => {
-                let mut needs = vec![Needs::Cascades(id)];
-                if let MoveTo::Sprint(target) = move_to {
-                    needs.push(Needs::Entity(Kind::Sprint, target));
-                    needs.push(Needs::Cascades(target));
-                }
-                if *move_to != MoveTo::Keep {
-                    needs.push(Needs::TasksOf(Cause::Completed, Reference::Sprint, id));
-                }
-                needs
-            }
-            Action::SprintStart { id, .. }
-            | Action::Restore {
-                kind: Kind::Epic | Kind::Sprint,
-                id,
-            } => vec![Needs::Cascades(id)],
-            Action::Update {
-                kind: Kind::Sprint,
-                id,
-                fields,
-            } if fields.contains_key("status") => vec![Needs::Cascades(id)],
-            Action::TaskMove { place: Some(_), .. }
-            | Action::Restore {
-                kind: Kind::Task, ..
-            } => vec![Needs::Place],
-            _ => Vec::new(),
+    pub fn looked_for(&self) -> &[ProjectId] {
+        if self.may_be_elsewhere() {
+            &self.elsewhere
+        } else {
+            &[]
         }
     }
 
-    /// Whether something must be loaded for this command alone, right before it.
+    /// Whether a task of the same id in another project is the same task. Numbers may be counted in each project anew; such a
+    /// task is the same only if nothing but its project is said.
     #[must_use]
-    pub fn needs_more(&self) -> bool {
-        let needs = self.needs();
-        needs.iter().any(|need| !matches!(need, Needs::Entity(..)))
+    pub fn may_be_elsewhere(&self) -> bool {
+        let (Action::Update {
+            kind: Kind::Task,
+            id,
+            fields,
+        }
+        | Action::TaskMove { id, fields, .. }) = &self.action
+        else {
+            return false;
+        };
+        let is_number = id.as_str().bytes().all(|byte| byte.is_ascii_digit());
+        !is_number || fields.is_empty()
+    }
+
+    /// The fields that a task gets.
+    #[must_use]
+    pub fn task_fields(&self) -> Option<&Fields> {
+        match &self.action {
+            Action::Create {
+                kind: Kind::Task,
+                fields,
+                ..
+            }
+            | Action::Update {
+                kind: Kind::Task,
+                fields,
+                ..
+            }
+            | Action::TaskMove { fields, .. } => Some(fields),
+            _ => None,
+        }
     }
 
     /// The command's name, such as `task:move`.

@@ -13,6 +13,16 @@ use super::{Actor, EntityId, ProjectId, Rank, Role, Timestamp};
 /// An entity's fields, as clients see them.
 pub type Fields = serde_json::Map<String, Value>;
 
+/// Fields in which frontends have a task's column; the first one counts.
+const COLUMNS: [&str; 3] = ["columnId", "column", "listId"];
+
+/// A status without spaces and in lower case.
+#[must_use]
+pub fn plain_status(status: &str) -> String {
+    let letters = status.chars().filter(|char| !char.is_whitespace());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
 /// The kinds of entities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -164,6 +174,25 @@ impl Entity {
             Value::Number(number) => Some(number_text(number)),
             _ => None,
         }
+    }
+
+    /// The field in which a task has its column, other than its status.
+    #[must_use]
+    pub fn column_field(&self) -> Option<&'static str> {
+        COLUMNS.into_iter().find(|name| self.plain(name).is_some())
+    }
+
+    /// The column of a board in which a task is.
+    #[must_use]
+    pub fn lane(&self) -> Option<String> {
+        self.plain(self.column_field().unwrap_or("status"))
+    }
+
+    /// A task's status, or else its column, as it is compared: spaces and case do not count.
+    #[must_use]
+    pub fn status_key(&self) -> Option<String> {
+        let status = self.plain("status").or_else(|| self.lane())?;
+        Some(plain_status(&status))
     }
 
     /// What a member is in the project; nothing for one who was removed, and for what is no member.

@@ -1,6 +1,6 @@
 //! What must be known of a project's order to find one card's place: a few neighbours, however many cards there are.
 
-use super::{EntityId, Place, ProjectId, Rank};
+use super::{Entity, EntityId, Place, PlaceKey, ProjectId, Rank, Reference};
 
 /// A live task in the order of its project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,18 +10,29 @@ pub struct OrderEntry {
     /// Its place.
     pub rank: Rank,
     /// Its column.
-    pub status: Option<String>,
-    /// Its sprint's id.
+    pub column: Column,
+    /// Its position in the frontend's own numbers or texts.
+    pub key: Option<PlaceKey>,
+}
+
+/// The live tasks in the same column of a board and the same sprint, in the order of their project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Their `columnId`, `column` or `listId`, whichever they have, else their `status`.
+    pub lane: Option<String>,
+    /// Their sprint.
     pub sprint: Option<String>,
 }
 
-/// The live tasks with the same `status` and `sprintId`, in the order of their project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Their status.
-    pub status: Option<String>,
-    /// Their sprint.
-    pub sprint: Option<String>,
+impl Column {
+    /// The column in which a task is.
+    #[must_use]
+    pub fn of(task: &Entity) -> Self {
+        Self {
+            lane: task.lane(),
+            sprint: task.plain(Reference::Sprint.field()),
+        }
+    }
 }
 
 /// A card whose place is looked for.

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::{
-    Cascade, Changes, Dragged, Entity, EntityId, Kind, Neighbours, OrderEntry, ProjectId, Rank,
-    Reference, Role, Seq,
+    Cascade, Cause, Changes, Column, Dragged, Entity, EntityId, Kind, Neighbours, OrderEntry,
+    PlaceKey, ProjectId, Rank, Reference, Role, Seq,
 };
 
 /// The part of a project that a batch of commands can see. Its order, its cascades and the number of tasks that follow are
@@ -22,6 +22,8 @@ pub struct World {
     cascades: Vec<Cascade>,
     matching: usize,
     has_more: bool,
+    parents: HashMap<EntityId, Option<EntityId>>,
+    elsewhere: Option<ProjectId>,
 }
 
 impl World {
@@ -37,6 +39,8 @@ impl World {
             cascades: Vec::new(),
             matching: 0,
             has_more: false,
+            parents: HashMap::new(),
+            elsewhere: None,
         }
     }
 
@@ -70,6 +74,66 @@ impl World {
     pub fn load_matching(&mut self, tasks: usize, has_more: bool) {
         self.matching = tasks;
         self.has_more = has_more;
+    }
+
+    /// Takes the tasks above the parent that the next command names, each with its own parent.
+    pub fn load_parents(
+        &mut self,
+        parents: impl IntoIterator<Item = (EntityId, Option<EntityId>)>,
+    ) {
+        self.parents = parents.into_iter().collect();
+    }
+
+    /// Takes the other project that has the task which the next command changes, and this one does not have.
+    pub fn load_elsewhere(&mut self, project: Option<ProjectId>) {
+        self.elsewhere = project;
+    }
+
+    /// The other project that has the task.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<&ProjectId> {
+        self.elsewhere.as_ref()
+    }
+
+    /// The parent of a task, as far as it is known.
+    #[must_use]
+    pub fn parent_of(&self, task: &EntityId) -> Option<EntityId> {
+        match self.get(Kind::Task, task) {
+            Some(task) if task.deleted.is_some() => None,
+            Some(task) => Reference::Parent.of(&task.fields),
+            None => self.parents.get(task).cloned().flatten(),
+        }
+    }
+
+    /// An active sprint other than this one.
+    #[must_use]
+    pub fn active_sprint(&self, without: &EntityId) -> Option<&Arc<Entity>> {
+        self.sprints(without)
+            .find(|sprint| sprint.status_key().as_deref() == Some("active"))
+    }
+
+    /// The sprint that comes after this one: of those that are not finished the first one by its `startDate`, then by age.
+    #[must_use]
+    pub fn next_sprint(&self, after: &EntityId) -> Option<&Arc<Entity>> {
+        self.sprints(after)
+            .filter(|sprint| Cause::Completed.changes(sprint, &[]))
+            .min_by_key(|sprint| {
+                let start = sprint.plain("startDate");
+                (start.is_none(), start, sprint.created.at, sprint.id.clone())
+            })
+    }
+
+    /// Whether the project has sprints besides this one.
+    #[must_use]
+    pub fn has_other_sprints(&self, without: &EntityId) -> bool {
+        self.sprints(without).next().is_some()
+    }
+
+    fn sprints(&self, without: &EntityId) -> impl Iterator<Item = &Arc<Entity>> {
+        let sprints = self.entities.values().filter(|entity| {
+            entity.kind == Kind::Sprint && entity.deleted.is_none() && entity.id != *without
+        });
+        sprints.collect::<Vec<_>>().into_iter()
     }
 
     fn load_order(&mut self, entry: OrderEntry) {
@@ -224,8 +288,8 @@ impl World {
             self.load_order(OrderEntry {
                 id: after.id.clone(),
                 rank: rank.clone(),
-                status: after.plain("status"),
-                sprint: after.plain(Reference::Sprint.field()),
+                column: Column::of(after),
+                key: PlaceKey::in_fields(&after.fields),
             });
         }
     }

@@ -29,7 +29,7 @@ pub struct Matching {
 
 macro_rules! cascade_columns {
     () => {
-        "project_id, project_id_numeric, reference, entity_id, cause, target_id, target_id_numeric, actor, remaining"
+        "project_id, project_id_numeric, reference, entity_id, cause, target_id, target_id_numeric, actor, remaining, done"
     };
 }
 
@@ -68,9 +68,11 @@ impl Tx {
         &mut self,
         key: &CascadeKey,
         cause: Cause,
+        done: &[String],
         limits: TaskLimits,
         max_count: usize,
     ) -> Result<Matching, StoreError> {
+        let done: Vec<&str> = done.iter().map(String::as_str).collect();
         let matching = matching(&self.conn, key.reference, cause);
         let tasks = first_tasks(&self.conn, &matching);
         let tasks = self
@@ -79,6 +81,7 @@ impl Tx {
             .bind(key.project.as_str())
             .bind(key.id.as_str())
             .bind(i64::try_from(limits.tasks).unwrap_or(i64::MAX))
+            .bind_list(done.clone())
             .bind(i64::try_from(limits.bytes).unwrap_or(i64::MAX));
         let tasks = tasks.all(row::entity).await?;
         let count = format!("SELECT count(*) AS remaining FROM (SELECT 1 {matching}) AS task");
@@ -87,7 +90,8 @@ impl Tx {
             .statement(AssertSqlSafe(count))
             .bind(key.project.as_str())
             .bind(key.id.as_str())
-            .bind(i64::try_from(max_count).unwrap_or(i64::MAX));
+            .bind(i64::try_from(max_count).unwrap_or(i64::MAX))
+            .bind_list(done);
         let count = count.first(row::remaining).await?.unwrap_or(0);
         Ok(Matching { tasks, count })
     }
@@ -122,7 +126,7 @@ impl Tx {
             "SELECT ",
             cascade_columns!(),
             " FROM cascades
-             WHERE project_id = $1 AND reference IN ('epicId', 'sprintId') AND entity_id = $2
+             WHERE project_id = $1 AND reference IN ('epicId', 'sprintId', 'parentId') AND entity_id = $2
              UNION ALL
              SELECT * FROM (SELECT ",
             cascade_columns!(),
@@ -161,8 +165,8 @@ impl Tx {
         let Cascade { key, target, .. } = cascade;
         let statement = self.conn.statement(
             "INSERT INTO cascades (project_id, project_id_numeric, reference, entity_id, cause, target_id,
-                 target_id_numeric, actor, remaining, stepped_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                 target_id_numeric, actor, remaining, stepped_at, done)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (project_id, reference, entity_id) DO UPDATE SET
                  remaining = excluded.remaining, stepped_at = excluded.stepped_at",
         );
@@ -176,7 +180,8 @@ impl Tx {
             .bind(target.as_ref().is_some_and(|target| target.is_numeric()))
             .bind(cascade.actor.as_str())
             .bind(i64::try_from(cascade.left).unwrap_or(i64::MAX))
-            .bind(now.map_or(0, Timestamp::as_millis));
+            .bind(now.map_or(0, Timestamp::as_millis))
+            .bind(serde_json::to_string(&cascade.done).expect("texts are JSON"));
         statement.execute().await.map(drop)
     }
 
@@ -190,25 +195,30 @@ impl Tx {
     }
 }
 
+/// As in `entities_unfinished_of_sprint`: the statuses are those of a finished task (`FINISHED` in `domain::cascade`).
+pub(super) const UNFINISHED: &str = "(status_key IS NULL OR status_key NOT IN ('done', 'completed', 'complete', 'closed', \
+     'finished', 'resolved', 'cancelled', 'canceled', 'archived'))";
+
 /// The tasks, as `entities_tasks_of_epic`, `entities_tasks_of_sprint` and `entities_unfinished_of_sprint` have them.
 fn matching(db: &DbConnection, reference: Reference, cause: Cause) -> String {
     let column = match reference {
         Reference::Epic => "epic_id",
         Reference::Sprint => "sprint_id",
+        Reference::Parent => "parent_id",
     };
-    let (indexed, status) = db.dialect(
-        (format!("{column} IS NOT NULL"), "status"),
-        (
-            format!("octet_length({column}) <= 255"),
-            "status COLLATE \"C\"",
-        ),
+    let indexed = db.dialect(
+        format!("{column} IS NOT NULL"),
+        format!("octet_length({column}) <= 255"),
     );
+    let listed = db.dialect(
+        "SELECT value FROM json_each($4)",
+        "SELECT UNNEST($4::text[])",
+    );
+    let others = format!("status_key NOT IN ({listed})");
     let unfinished = match cause {
-        Cause::Deleted => String::new(),
-        Cause::Completed => format!(
-            " AND (status IS NULL OR lower({status}) NOT IN ('done', 'completed', 'complete', 'closed', 'finished',
-                'resolved', 'cancelled', 'canceled', 'archived'))"
-        ),
+        // The parameter must be used; the list is empty.
+        Cause::Deleted => format!(" AND (status_key IS NULL OR {others})"),
+        Cause::Completed => format!(" AND {UNFINISHED} AND (status_key IS NULL OR {others})"),
     };
     format!(
         "FROM entities WHERE project_id = $1 AND {column} = $2 AND {indexed} AND kind = 'task'
@@ -232,7 +242,7 @@ fn first_tasks(db: &DbConnection, matching: &str) -> String {
                  {matching}
              ) AS next
          ) AS page
-         WHERE place = 1 OR total <= $4"
+         WHERE place = 1 OR total <= $5"
     );
     let alias = db.dialect("", "AS task");
     format!(

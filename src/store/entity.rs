@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::rows::{Column, Rows, Type, Value};
 use super::{EntityKey, Gather, Loaded, Snapshot, Store, StoreError, Tx, in_time, row};
-use crate::domain::{Entity, EntityId, Kind, Page, ProjectId, Rank, Reference, Whose};
+use crate::domain::{Entity, EntityId, Kind, Page, PlaceKey, ProjectId, Rank, Reference, Whose};
 
 /// The columns of an entity as [`row::entity`] reads them. On Postgres fields and histories are no texts.
 macro_rules! entity_columns {
@@ -26,7 +26,7 @@ const KEY: [Column; 3] = [
     ("id", Type::Text),
 ];
 
-const COLUMNS: [Column; 18] = [
+const COLUMNS: [Column; 22] = [
     ("project_id", Type::Text),
     ("project_id_numeric", Type::Flag),
     ("kind", Type::Text),
@@ -39,6 +39,10 @@ const COLUMNS: [Column; 18] = [
     ("status", Type::Text),
     ("epic_id", Type::Text),
     ("sprint_id", Type::Text),
+    ("parent_id", Type::Text),
+    ("lane", Type::Text),
+    ("status_key", Type::Text),
+    ("place_key", Type::Text),
     ("created_at", Type::Number),
     ("created_by", Type::Text),
     ("updated_at", Type::Number),
@@ -50,7 +54,8 @@ const COLUMNS: [Column; 18] = [
 const OVERWRITE: &str = "ON CONFLICT (project_id, kind, id) DO UPDATE SET
      fields = excluded.fields, history = excluded.history, version = excluded.version,
      rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
-     sprint_id = excluded.sprint_id, created_at = excluded.created_at,
+     sprint_id = excluded.sprint_id, parent_id = excluded.parent_id, lane = excluded.lane,
+     status_key = excluded.status_key, place_key = excluded.place_key, created_at = excluded.created_at,
      created_by = excluded.created_by, updated_at = excluded.updated_at,
      updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
      deleted_by = excluded.deleted_by";
@@ -60,6 +65,7 @@ fn values(entity: &Entity) -> [Value<'_>; COLUMNS.len()] {
     const MAP: &str = "a map with text keys is JSON";
     let history: &BTreeMap<_, _> = &entity.history;
     let deleted = entity.deleted.as_ref();
+    let key = PlaceKey::in_fields(&entity.fields);
     [
         entity.project.as_str().into(),
         entity.project.is_numeric().into(),
@@ -73,6 +79,10 @@ fn values(entity: &Entity) -> [Value<'_>; COLUMNS.len()] {
         entity.plain("status").into(),
         entity.plain(Reference::Epic.field()).into(),
         entity.plain(Reference::Sprint.field()).into(),
+        entity.plain(Reference::Parent.field()).into(),
+        entity.lane().into(),
+        entity.status_key().into(),
+        key.as_ref().map(|key| key.as_str().to_owned()).into(),
         entity.created.at.as_millis().into(),
         entity.created.by.as_str().into(),
         entity.updated.at.as_millis().into(),

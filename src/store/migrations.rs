@@ -31,6 +31,7 @@ migrations! {
     "0008_cascades",
     "0009_member_role",
     "0010_long_ids",
+    "0011_boards",
 }
 
 /// The newest migration that this program knows.

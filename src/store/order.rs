@@ -6,16 +6,16 @@ use super::connection::DbConnection;
 use super::row::ENTITIES;
 use super::{StoreError, Tx, row};
 use crate::domain::{
-    Column, EntityId, Neighbours, OrderEntry, Place, PlaceQuery, ProjectId, Rank, Wanted,
+    Column, EntityId, Neighbours, OrderEntry, Place, PlaceKey, PlaceQuery, ProjectId, Rank, Wanted,
 };
 
-/// Longest status and sprint that are in `entities_column` on Postgres, in bytes.
+/// Longest column and sprint that are in `entities_column` on Postgres, in bytes.
 const INDEXED_BYTES: usize = 255;
 /// Longest rank that is in an index on Postgres, in bytes.
 const INDEXED_RANK: usize = 512;
 
 /// The other live tasks of a project.
-const OTHERS: &str = "SELECT id, id_numeric, rank, status, sprint_id FROM entities
+const OTHERS: &str = "SELECT id, id_numeric, rank, lane, sprint_id, place_key FROM entities
      WHERE project_id = $1 AND id <> $2 AND kind = 'task' AND deleted_at IS NULL";
 const RANKED: &str = "rank IS NOT NULL";
 const SHORT: &str = "octet_length(rank) <= 512";
@@ -74,8 +74,15 @@ impl Tx {
                 neighbours.entries.extend(high);
                 Ok(neighbours)
             }
-            Wanted::Place(Place::Position(index), column) => {
+            Wanted::Place(Place::Index(index) | Place::Position(index), column) => {
                 self.at_index(others, column, *index).await
+            }
+            Wanted::Place(Place::Own(key), column) => {
+                if let Some(low) = self.by_key(others, column, key, Side::Before).await? {
+                    return self.beside(others, Some(low), Side::After).await;
+                }
+                let high = self.by_key(others, column, key, Side::After).await?;
+                self.beside(others, high, Side::Before).await
             }
         }
     }
@@ -142,7 +149,7 @@ impl Tx {
         id: &EntityId,
     ) -> Result<Option<OrderEntry>, StoreError> {
         let statement = self.conn.statement(
-            "SELECT id, id_numeric, rank, status, sprint_id FROM entities
+            "SELECT id, id_numeric, rank, lane, sprint_id, place_key FROM entities
              WHERE project_id = $1 AND kind = 'task' AND id = $2 AND deleted_at IS NULL AND rank IS NOT NULL",
         );
         let statement = statement.bind(others.project.as_str()).bind(id.as_str());
@@ -213,16 +220,44 @@ impl Tx {
         let length = if is_sorted { RANKED } else { SHORT };
         let sql = format!(
             "{OTHERS} AND {length} AND {} AND {} {order} OFFSET $5",
-            is("status", column.status.as_deref(), 3),
+            is("lane", column.lane.as_deref(), 3),
             is("sprint_id", column.sprint.as_deref(), 4)
         );
         let statement = self.conn.statement(AssertSqlSafe(sql));
         let statement = statement
             .bind(others.project.as_str())
             .bind(others.card.as_str())
-            .bind(column.status.as_deref())
+            .bind(column.lane.as_deref())
             .bind(column.sprint.as_deref())
             .bind(i64::try_from(index).unwrap_or(i64::MAX));
+        statement.first(row::order_entry).await
+    }
+
+    /// The task of a column whose own position is nearest to this one: not beyond it, or beyond it.
+    async fn by_key(
+        &mut self,
+        others: Others<'_>,
+        column: &Column,
+        key: &PlaceKey,
+        side: Side,
+    ) -> Result<Option<OrderEntry>, StoreError> {
+        let (than, order) = match side {
+            Side::Before => ("<=", "ORDER BY place_key DESC, rank DESC, id DESC LIMIT 1"),
+            Side::After => (">", "ORDER BY place_key, rank, id LIMIT 1"),
+        };
+        let sql = format!(
+            "{OTHERS} AND {} AND place_key {than} $5 AND {} AND {} {order}",
+            RANKED,
+            is("lane", column.lane.as_deref(), 3),
+            is("sprint_id", column.sprint.as_deref(), 4)
+        );
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = statement
+            .bind(others.project.as_str())
+            .bind(others.card.as_str())
+            .bind(column.lane.as_deref())
+            .bind(column.sprint.as_deref())
+            .bind(key.as_str());
         statement.first(row::order_entry).await
     }
 

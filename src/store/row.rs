@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::{Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
-    Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Entity, EntityId, Event, EventId,
-    EventType, Id, Membership, OrderEntry, ProjectId, Rank, Reference, Stamp, Target, Timestamp,
+    Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Column, Entity, EntityId, Event, EventId,
+    EventType, Id, Membership, OrderEntry, PlaceKey, ProjectId, Rank, Reference, Stamp, Target,
+    Timestamp,
 };
 
 /// A row of either database.
@@ -195,8 +196,13 @@ pub(super) fn order_entry(row: &Row) -> Result<OrderEntry, StoreError> {
     Ok(OrderEntry {
         id: entity_id(row)?,
         rank: Rank::restore(row.get(ENTITIES, "rank")?),
-        status: row.get(ENTITIES, "status")?,
-        sprint: row.get(ENTITIES, "sprint_id")?,
+        column: Column {
+            lane: row.get(ENTITIES, "lane")?,
+            sprint: row.get(ENTITIES, "sprint_id")?,
+        },
+        key: row
+            .get::<Option<_>>(ENTITIES, "place_key")?
+            .map(PlaceKey::restore),
     })
 }
 
@@ -212,6 +218,7 @@ pub(super) fn cascade(row: &Row) -> Result<Cascade, StoreError> {
     let reference = match row.get(CASCADES, "reference")? {
         "epicId" => Reference::Epic,
         "sprintId" => Reference::Sprint,
+        "parentId" => Reference::Parent,
         _ => return Err(CASCADES.inconsistent("reference")),
     };
     Ok(Cascade {
@@ -228,9 +235,20 @@ pub(super) fn cascade(row: &Row) -> Result<Cascade, StoreError> {
             .parse()
             .map_err(|()| CASCADES.inconsistent("cause"))?,
         target: target.map(|target| EntityId(Id::restore(target, target_is_numeric))),
+        done: match row.get::<Option<&str>>(CASCADES, "done")? {
+            Some(done) => serde_json::from_str(done).map_err(|_| CASCADES.inconsistent("done"))?,
+            None => Vec::new(),
+        },
         actor: Actor::new(row.get(CASCADES, "actor")?),
         left: remaining(row)?,
     })
+}
+
+/// A task's id and that of its parent.
+pub(super) fn parent(row: &Row) -> Result<(EntityId, Option<EntityId>), StoreError> {
+    let id = |text| EntityId(Id::restore(text, false));
+    let parent: Option<String> = row.get(ENTITIES, "parent_id")?;
+    Ok((id(row.get(ENTITIES, "id")?), parent.map(id)))
 }
 
 /// An entity that may be missing.

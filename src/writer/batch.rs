@@ -125,12 +125,12 @@ impl PendingBatch<'_> {
         Ok((no, world))
     }
 
-    fn context(&self, job: &Job, project: &ProjectId, options: &WriterOptions) -> Context {
+    fn context(&self, job: &Job, command: &Command) -> Context {
         Context {
-            project: project.clone(),
+            project: command.project.clone(),
             actor: job.caller.actor.clone(),
             now: self.now,
-            strict: options.strict,
+            strict: command.strict,
             founder: job.identity.as_deref().and_then(policy::founder),
         }
     }
@@ -147,7 +147,7 @@ impl PendingBatch<'_> {
             Err(reply) => return reply,
         };
         let channel = command.project.channel();
-        let context = self.context(job, &command.project, options);
+        let context = self.context(job, command);
         let applied = catch_unwind(AssertUnwindSafe(|| {
             let changes = apply(world, command, &context)?;
             let first = world.seq() + 1;
@@ -158,7 +158,10 @@ impl PendingBatch<'_> {
             Ok::<_, Refusal>((changes, payloads))
         }));
         let reply = match applied {
-            Ok(Ok((changes, payloads))) => self.accept(job, &channel, key, &changes, payloads),
+            Ok(Ok((changes, payloads))) => {
+                let reply = self.accept(job, &channel, key, &changes, payloads);
+                reply.with_ignored(payload::ignored(command, &changes.subject))
+            }
             // Not kept under the command's key: it is to be tried again.
             Ok(Err(refusal)) if refusal.passes_by_itself() => return Reply::from_refusal(&refusal),
             Ok(Err(refusal)) => Reply::from_refusal(&refusal),

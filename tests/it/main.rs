@@ -6,6 +6,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod agreement;
 mod architecture;
 mod auth;
 mod bad_input;
@@ -43,6 +44,7 @@ mod slow_reader;
 mod sse;
 mod store;
 mod storm;
+mod strict;
 mod stuck;
 mod support;
 mod typescript;

@@ -9,6 +9,7 @@ mod order;
 mod postgres_only;
 mod pruning;
 mod reading;
+mod reference;
 mod retention;
 mod writing;
 

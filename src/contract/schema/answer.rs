@@ -31,6 +31,8 @@ wire! {
         noop: Option<True>,
         /// It was made against an older version and did not collide.
         merged: Option<True>,
+        /// Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper.
+        ignored: Option<Vec<String>>,
         /// The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
         /// done.
         pending: Option<u64>,

@@ -253,8 +253,8 @@ wire! {
         before_id: Option<Id>,
         /// Directly after this task.
         after_id: Option<Id>,
-        /// At this index, from 0, among the other tasks with its status and sprint.
-        position: Option<u64>,
+        /// At this index, from 0, among the other tasks of its column and sprint; what is no index is kept as a field.
+        position: Option<Usually<u64>>,
         ..fields: TaskFields,
         ..options: ChangeOptions,
     }
@@ -267,11 +267,25 @@ wire! {
         ..to: TaskPlace,
     }
 
+    /// Where one task of a completed sprint goes.
+    SprintMove {
+        /// The task.
+        task_id: Id,
+        /// `backlog`, `next`, or the id of a sprint.
+        target: Id,
+    }
+
     /// How a sprint ends.
     SprintEnd {
-        /// Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), or to the sprint with
-        /// this id.
+        /// Where its unfinished tasks go: to no sprint (`backlog`, the default), nowhere (`keep`), to the next one (`next`), or
+        /// to the sprint with this id.
         move_to: Option<Id>,
+        /// Tasks that go elsewhere.
+        #[schemars(length(max = 200))]
+        moves: Option<Vec<SprintMove>>,
+        /// Statuses that are finished besides the usual ones and those of the project.
+        #[schemars(length(max = 100))]
+        done_statuses: Option<Vec<String>>,
         ..change: SprintChange,
     }
 

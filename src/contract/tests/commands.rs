@@ -1,7 +1,7 @@
 //! Commands: where ids, projects, versions, keys and fields are found.
 
 use super::*;
-use crate::domain::{Action, EntityId, Fields, Id, Kind, MoveTo, Place};
+use crate::domain::{Action, EntityId, Fields, Id, Kind, MoveTo, Place, PlaceKey};
 
 fn update_of(payload: &Value) -> (Value, Value) {
     let arguments = json!(["task:update", payload]);
@@ -15,7 +15,7 @@ fn update_of(payload: &Value) -> (Value, Value) {
     }
 }
 
-fn fields_of(arguments: &Value) -> Value {
+pub(super) fn fields_of(arguments: &Value) -> Value {
     match command(arguments).action {
         Action::Create { fields, .. }
         | Action::Update { fields, .. }
@@ -26,7 +26,7 @@ fn fields_of(arguments: &Value) -> Value {
     }
 }
 
-fn id(text: &str) -> EntityId {
+pub(super) fn id(text: &str) -> EntityId {
     EntityId(Id::from_text(text).unwrap())
 }
 
@@ -49,8 +49,8 @@ fn an_update_is_found_under_each_id_in_each_wrapper() {
     assert_eq!(update_of(&nested), (json!(4), change.clone()));
     let both = json!({"task": {"id": "t1"}, "updates": {"title": "T"}});
     assert_eq!(update_of(&both), (json!("t1"), change.clone()));
-    let null = json!({"id": "t1", "updates": null, "title": "T"});
-    assert_eq!(update_of(&null), (json!("t1"), change));
+    let null = json!({"id": "t1", "updates": null});
+    assert_eq!(update_of(&null), (json!("t1"), json!({"updates": null})));
 }
 
 #[test]
@@ -366,12 +366,21 @@ fn a_move_has_a_place() {
     assert_eq!(place("beforeId", json!("a")), Some(Place::Before(id("a"))));
     assert_eq!(place("after_id", json!(7)), Some(Place::After(id("7"))));
     for key in ["position", "newPosition", "index", "newIndex", "toIndex"] {
-        assert_eq!(place(key, json!(2)), Some(Place::Position(2)));
-        for wrong in [json!(-1), json!(1.5), json!("1")] {
-            assert_eq!(
-                refused(&json!(["task:move", {"id": 1, key: wrong}])),
-                invalid(key)
-            );
+        let is_index = key.to_lowercase().ends_with("index");
+        let expected = if is_index {
+            Place::Index
+        } else {
+            Place::Position
+        };
+        assert_eq!(place(key, json!(2)), Some(expected(2)));
+        for other in [json!(-1), json!(1.5), json!("1"), json!(65_536)] {
+            let payload = json!({"id": 1, key: other});
+            if is_index && other != 65_536 {
+                assert_eq!(refused(&json!(["task:move", payload])), invalid(key));
+            } else if !is_index {
+                let own = PlaceKey::of(&other).map(Place::Own);
+                assert_eq!(moved(&payload), (json!({"position": other}), own));
+            }
         }
     }
     let both = json!({"id": 1, "beforeId": "b", "afterId": "a", "position": "ignored"});
@@ -387,7 +396,7 @@ fn a_move_has_a_place() {
 fn a_move_carries_fields() {
     let flat = json!({"id": 1, "newStatus": "done", "oldStatus": "x", "sprint_id": "s", "columnId": "c", "index": 0});
     let fields = json!({"status": "done", "sprintId": "s", "columnId": "c"});
-    assert_eq!(moved(&flat), (fields, Some(Place::Position(0))));
+    assert_eq!(moved(&flat), (fields, Some(Place::Index(0))));
     let beside = json!({"newStatus": "done", "sprint_id": null, "task": {"id": 1, "status": "todo", "title": "T"}});
     let fields = json!({"status": "done", "sprintId": null, "title": "T"});
     assert_eq!(moved(&beside), (fields, None));

@@ -150,10 +150,21 @@ impl DryServer {
 
     fn run(&mut self, request: CommandRequest, project: &ProjectId) -> Result<Reply, Reply> {
         let command = request.into_command(project.clone());
+        let (kind, id) = command.subject();
+        let has_it = |other: &&ProjectId| {
+            let task = self
+                .worlds
+                .get(*other)
+                .and_then(|world| world.get(kind, id));
+            *other != project && task.is_some_and(|task| task.deleted.is_none())
+        };
+        let elsewhere = self.joined.iter().find(has_it).cloned();
+        let looked_for = command.may_be_elsewhere();
         let world = self
             .worlds
             .entry(project.clone())
             .or_insert_with(|| World::new(project.clone(), 0));
+        world.load_elsewhere(elsewhere.filter(|_| looked_for));
         let cx = Context {
             project: command.project.clone(),
             founder: None,
@@ -176,7 +187,8 @@ impl DryServer {
             log.push((draft.event_type.clone(), payload));
         }
         world.accept(&changes);
-        Ok(Reply::accepted(Accepted {
+        let ignored = payload::ignored(&command, &changes.subject);
+        let reply = Reply::accepted(Accepted {
             seq: world.seq(),
             cursor: Cursor::single(epoch(), CHANNEL, world.seq()).to_string(),
             version: changes.subject.version,
@@ -184,7 +196,8 @@ impl DryServer {
             noop: changes.is_noop(),
             merged: changes.merged,
             pending: 0,
-        }))
+        });
+        Ok(reply.with_ignored(ignored))
     }
 
     fn project_of(&self, request: &CommandRequest) -> Result<ProjectId, Reply> {

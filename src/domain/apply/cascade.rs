@@ -20,23 +20,31 @@ pub(super) fn key(world: &World, reference: Reference, id: &EntityId) -> Cascade
     }
 }
 
-/// Changes those tasks that are loaded, and notes how many are left.
-pub(super) fn start(
-    world: &World,
-    key: CascadeKey,
-    cause: Cause,
-    target: Option<EntityId>,
-    changes: &mut Changes,
-    cx: &Context,
-) {
+/// How a cascade begins.
+pub(super) struct Start {
+    pub(super) key: CascadeKey,
+    pub(super) cause: Cause,
+    pub(super) target: Option<EntityId>,
+    pub(super) done: Vec<String>,
+}
+
+/// Changes those tasks that are loaded, and notes how many are left. What the command has changed already stays so.
+pub(super) fn start(world: &World, start: Start, changes: &mut Changes, cx: &Context) {
+    let Start {
+        key,
+        cause,
+        target,
+        done,
+    } = start;
     let cascade = Cascade {
         key,
         cause,
         target,
+        done,
         actor: cx.actor.clone(),
         left: 0,
     };
-    let dragged = step(world, cascade, cx);
+    let dragged = advance(world, cascade, &changes.entities, cx);
     changes.events.extend(dragged.events);
     changes.entities.extend(dragged.entities);
     changes.cascade = (dragged.cascade.left > 0).then_some(dragged.cascade);
@@ -46,12 +54,23 @@ pub(super) fn start(
 /// meanwhile stays as it is.
 #[must_use]
 pub fn step(world: &World, cascade: Cascade, cx: &Context) -> Dragged {
+    advance(world, cascade, &[], cx)
+}
+
+fn advance(world: &World, cascade: Cascade, settled: &[Arc<Entity>], cx: &Context) -> Dragged {
     let Cascade { key, cause, .. } = &cascade;
+    let is_settled = |task: &Entity| {
+        let mut settled = settled.iter();
+        settled.any(|other| other.kind == Kind::Task && other.id == task.id)
+    };
+    let count_of = |tasks: &[&Arc<Entity>]| tasks.iter().filter(|task| is_settled(task)).count();
     let home = home(world, &cascade);
-    let tasks = world.tasks_of(key.reference, &key.id);
+    let mut tasks = world.tasks_of(key.reference, &key.id);
+    tasks.retain(|task| cause.changes(task, &cascade.done));
+    let settled = count_of(&tasks);
+    tasks.retain(|task| !is_settled(task));
     let entities: Vec<_> = tasks
         .into_iter()
-        .filter(|task| cause.changes(task))
         .map(|task| merge::assign(task, key.reference.field(), home.clone(), cx))
         .collect();
     let events = entities
@@ -60,7 +79,7 @@ pub fn step(world: &World, cascade: Cascade, cx: &Context) -> Dragged {
     Dragged {
         events: events.collect(),
         cascade: Cascade {
-            left: world.left_after(entities.len()),
+            left: world.left_after(entities.len() + settled),
             ..cascade
         },
         entities,

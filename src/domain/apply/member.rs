@@ -125,7 +125,7 @@ mod tests {
 
     use super::super::{Action, apply};
     use super::*;
-    use crate::domain::{Actor, Id, ProjectId, Timestamp};
+    use crate::domain::{Actor, Id, ProjectId, Timestamp, Unsettled};
 
     fn id(text: &str) -> EntityId {
         EntityId(Id::from_text(text).unwrap())
@@ -160,7 +160,10 @@ mod tests {
             made_id: false,
             expected_version: None,
             if_match: None,
-            spellings: Fields::new(),
+            unsettled: Unsettled::default(),
+            unread: Vec::new(),
+            elsewhere: Vec::new(),
+            strict: false,
             echo: Fields::new(),
             imported: None,
         };

@@ -15,9 +15,9 @@ pub(super) fn merge(
     command: &Command,
     cx: &Context,
 ) -> Result<Option<(Entity, bool)>, Refusal> {
-    let expected = command.expected_version;
+    let expected = spelling::expected_version(before, command);
     let mut wanted = Fields::new();
-    for (field, value) in spelling::settle(before, patch, &command.spellings) {
+    for (field, value) in spelling::settle(before, patch, command) {
         match intent(before, &field, &value, expected, cx) {
             Intent::Nothing => {}
             Intent::Change => {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Context, changed, existing_or_fresh, merge, next_seq, repeated};
+use crate::domain::place_key::is_index;
 use crate::domain::{
     Action, Changes, Column, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place,
-    PlaceQuery, Rank, Reference, Refusal, Wanted, World,
+    PlaceKey, PlaceQuery, Rank, Refusal, Wanted, World,
 };
 
 const POSITION: &str = "position";
@@ -17,20 +18,31 @@ pub(super) fn task_move(
     world: &World,
     id: &EntityId,
     fields: &Fields,
-    place: Option<&Place>,
     command: &Command,
     cx: &Context,
 ) -> Result<Changes, Refusal> {
+    let Action::TaskMove {
+        place, is_update, ..
+    } = &command.action
+    else {
+        unreachable!("a move is what is asked for");
+    };
     let Moved {
         before,
         mut entity,
         fields: moved_fields,
+        place,
         merged,
-    } = Moved::of(world, id, fields, place, command, cx)?;
-    if let Some(place) = place {
-        entity.rank = Some(rank_at(world, &entity, place, cx)?);
+    } = Moved::of(world, id, fields, place.as_ref(), command, cx)?;
+    if let Some(place) = &place {
+        entity.rank = rank_at(world, &entity, place, cx)?;
     }
-    let events = vec![EventType::known("task.moved")];
+    let event = if *is_update {
+        "task.updated"
+    } else {
+        "task.moved"
+    };
+    let events = vec![EventType::known(event)];
     if !moved_fields && entity.rank == before.rank {
         return Ok(repeated(before, fields, events, command));
     }
@@ -52,6 +64,8 @@ struct Moved {
     entity: Entity,
     /// Whether a field changes.
     fields: bool,
+    /// What is meant by the place.
+    place: Option<Place>,
     merged: bool,
 }
 
@@ -65,7 +79,8 @@ impl Moved {
         cx: &Context,
     ) -> Result<Self, Refusal> {
         let before = existing_or_fresh(world, Kind::Task, id, cx)?;
-        let numbered = numbered(&before, fields, place);
+        let meant = place.map(|place| meant(&before, place));
+        let numbered = numbered(&before, fields, (place, meant.as_ref()));
         let merged = merge::merge(&before, &numbered, command, cx)?;
         let fields = merged.is_some();
         let (entity, merged) = merged.unwrap_or_else(|| ((*before).clone(), false));
@@ -73,6 +88,7 @@ impl Moved {
             before,
             entity,
             fields,
+            place: meant,
             merged,
         })
     }
@@ -86,9 +102,11 @@ pub fn place_query(world: &World, command: &Command, cx: &Context) -> Option<Pla
             id,
             fields,
             place: Some(place),
+            ..
         } => {
             let moved = Moved::of(world, id, fields, Some(place), command, cx).ok()?;
-            (id, Wanted::Place(place.clone(), column_of(&moved.entity)))
+            let column = Column::of(&moved.entity);
+            (id, Wanted::Place(moved.place?, column))
         }
         Action::Restore {
             kind: Kind::Task,
@@ -106,27 +124,48 @@ pub fn place_query(world: &World, command: &Command, cx: &Context) -> Option<Pla
     })
 }
 
-fn column_of(task: &Entity) -> Column {
-    Column {
-        status: task.plain("status"),
-        sprint: task.plain(Reference::Sprint.field()),
+/// What a position means: an index, or a number of the frontend's own if the card has one that can be no index.
+fn meant(before: &Entity, place: &Place) -> Place {
+    match (place, before.fields.get(POSITION)) {
+        (Place::Position(number), Some(Value::Number(own))) if !is_index(own) => {
+            let key = PlaceKey::of(&(*number).into());
+            key.map_or_else(|| place.clone(), Place::Own)
+        }
+        (Place::Position(number), Some(Value::String(_))) => {
+            let key = PlaceKey::of(&(*number).into());
+            key.map_or_else(|| place.clone(), Place::Own)
+        }
+        (Place::Position(index), _) => Place::Index(*index),
+        (place, _) => place.clone(),
     }
 }
 
 /// The fields that change, and the number of a card in a frontend that numbers its cards: the event must
 /// not say the number that the card had before.
-fn numbered(before: &Entity, fields: &Fields, place: Option<&Place>) -> Fields {
+fn numbered(
+    before: &Entity,
+    fields: &Fields,
+    (sent, meant): (Option<&Place>, Option<&Place>),
+) -> Fields {
     let mut fields = fields.clone();
-    if let Some(Place::Position(index)) = place
-        && before.fields.get(POSITION).is_some_and(Value::is_number)
-    {
-        fields.insert(POSITION.to_owned(), (*index).into());
+    let number = match (sent, meant, before.fields.get(POSITION)) {
+        (Some(Place::Position(number)), Some(Place::Own(_)), _) => Some(number),
+        (_, Some(Place::Index(index)), Some(Value::Number(own))) if is_index(own) => Some(index),
+        _ => None,
+    };
+    if let Some(number) = number {
+        fields.insert(POSITION.to_owned(), (*number).into());
     }
     fields
 }
 
 /// The rank of a place. A task that stands there already keeps its own.
-fn rank_at(world: &World, task: &Entity, place: &Place, cx: &Context) -> Result<Rank, Refusal> {
+fn rank_at(
+    world: &World,
+    task: &Entity,
+    place: &Place,
+    cx: &Context,
+) -> Result<Option<Rank>, Refusal> {
     let (low, high) = match place {
         Place::After(id) => gap_after(world, task, neighbour(world, id, "afterId", cx)?),
         Place::Before(id) => gap_before(world, task, neighbour(world, id, "beforeId", cx)?),
@@ -139,19 +178,42 @@ fn rank_at(world: &World, task: &Entity, place: &Place, cx: &Context) -> Result<
                 (low, _) => gap_after(world, task, low),
             }
         }
-        Place::Position(index) => gap_at(world, task, *index),
+        Place::Index(index) | Place::Position(index) => gap_at(world, task, *index),
+        Place::Own(key) => match gap_by(world, task, key) {
+            Some(gap) => gap,
+            // No other card has a position.
+            None => return Ok(task.rank.clone()),
+        },
     };
     let stays = |rank: &&Rank| {
         low.as_ref().is_none_or(|low| low < *rank) && high.as_ref().is_none_or(|high| *rank < high)
     };
     if let Some(rank) = task.rank.as_ref().filter(stays) {
-        return Ok(rank.clone());
+        return Ok(Some(rank.clone()));
     }
-    Ok(match (&low, &high) {
+    Ok(Some(match (&low, &high) {
         (Some(low), Some(high)) => Rank::between(low, high).unwrap_or_else(|| low.clone()),
         (None, Some(_)) => Rank::first(next_seq(world)),
         (_, None) => Rank::last(next_seq(world)),
-    })
+    }))
+}
+
+/// The gap after the card of the same column with the greatest position that is not beyond this one, or else before the one
+/// with the least.
+fn gap_by(world: &World, task: &Entity, key: &PlaceKey) -> Option<Gap> {
+    let column = Column::of(task);
+    let keyed = |entry: &&OrderEntry| entry.column == column && entry.key.is_some();
+    let others = || world.order_without(&task.id).filter(keyed);
+    let place = |entry: &&OrderEntry| (entry.key.clone(), entry.rank.clone());
+    let low = others()
+        .filter(|entry| entry.key.as_ref() <= Some(key))
+        .max_by_key(place);
+    match low {
+        Some(low) => Some(gap_after(world, task, Some(low))),
+        None => others()
+            .min_by_key(place)
+            .map(|high| gap_before(world, task, Some(high))),
+    }
 }
 
 /// A restored task's rank: its old one, or if another card took that meanwhile, the place after that card.
@@ -188,10 +250,10 @@ fn gap_before(world: &World, task: &Entity, entry: Option<&OrderEntry>) -> Gap {
 /// The gap at an index of the task's column: the tasks with the same status and sprint. The first ones of them may not be
 /// loaded.
 fn gap_at(world: &World, task: &Entity, index: usize) -> Gap {
-    let Column { status, sprint } = column_of(task);
+    let own = Column::of(task);
     let column: Vec<_> = world
         .order_without(&task.id)
-        .filter(|entry| entry.status == status && entry.sprint == sprint)
+        .filter(|entry| entry.column == own)
         .collect();
     let skipped = world.skipped();
     match index.min(skipped + column.len()).checked_sub(1) {

@@ -3,16 +3,48 @@
 
 use serde_json::Value;
 
-use crate::domain::{Entity, Fields};
+use crate::domain::{Command, Entity, Fields, Reference, ToColumn};
 
+const OWN_VERSION: &str = "__v";
+const COLUMN: &str = "columnId";
 const STATUS: &str = "status";
 const TITLE: &str = "title";
 const NAME: &str = "name";
 
+/// The version that the sender had before its eyes. As `__v` documents of other databases come with a version of their own:
+/// it is ours only if it can be, and the entity has no such field.
+pub(super) fn expected_version(before: &Entity, command: &Command) -> Option<i64> {
+    command.expected_version.or_else(|| {
+        let said = command.unsettled.own_version.as_ref()?.as_i64()?;
+        let is_field = before.fields.contains_key(OWN_VERSION);
+        (!is_field && (1..=before.version).contains(&said)).then_some(said)
+    })
+}
+
 /// The patch with each field under the name, and with the value, that is meant.
-pub(super) fn settle(before: &Entity, patch: &Fields, spellings: &Fields) -> Fields {
+pub(super) fn settle(before: &Entity, patch: &Fields, command: &Command) -> Fields {
+    let unsettled = &command.unsettled;
     let mut settled = patch.clone();
-    for (field, other) in spellings {
+    if let Some(wrapper) = &unsettled.wrapper
+        && before.fields.contains_key(&wrapper.name)
+        && let Some(value) = command.echo.get(&wrapper.name)
+    {
+        settled.clone_from(&wrapper.beside);
+        settled.insert(wrapper.name.clone(), value.clone());
+    }
+    if let Some(column) = &unsettled.column {
+        settled.insert(column_field(before, patch, column), column.to.clone());
+    }
+    if let Some(version) = &unsettled.own_version
+        && expected_version(before, command) != version.as_i64()
+    {
+        settled.insert(OWN_VERSION.to_owned(), version.clone());
+    }
+    if unsettled.spellings.is_empty() {
+        return settled;
+    }
+    let patch = &settled.clone();
+    for (field, other) in &unsettled.spellings {
         let Some(counts) = patch.get(field) else {
             continue;
         };
@@ -27,6 +59,19 @@ pub(super) fn settle(before: &Entity, patch: &Fields, spellings: &Fields) -> Fie
         }
     }
     settled
+}
+
+/// The field of a task that holds its column: the one that says where it comes from, or one for columns, or its status.
+fn column_field(before: &Entity, patch: &Fields, column: &ToColumn) -> String {
+    const SPRINT: &str = Reference::Sprint.field();
+    let own = before.column_field();
+    let mut fields = own.into_iter().chain([STATUS, SPRINT]);
+    let from = column.from.as_ref();
+    let is_from = |field: &&str| from.is_some() && before.fields.get(*field) == from;
+    let field = fields.find(is_from).or(own);
+    let has_status = patch.contains_key(STATUS);
+    let field = field.unwrap_or(if has_status { COLUMN } else { STATUS });
+    field.to_owned()
 }
 
 /// A `name` is the title of an entity that has no name of its own.

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::{Context, cascade, drafts, existing_or_fresh, merge, repeated};
 use crate::domain::{
-    Cause, Changes, Command, EntityId, EventType, Fields, Kind, MoveTo, Reference, Refusal, World,
+    Action, Cause, Changes, Command, Draft, EntityId, EventType, Fields, Id, Kind, MoveTo,
+    Reference, Refusal, World, done_statuses,
 };
+
+const MOVE_TO: &str = "moveTo";
+const MOVES: &str = "moves";
 
 /// Makes the sprint's status `active`.
 pub(super) fn start(
@@ -26,10 +32,18 @@ pub(super) fn complete(
     world: &World,
     id: &EntityId,
     fields: &Fields,
-    move_to: &MoveTo,
     command: &Command,
     cx: &Context,
 ) -> Result<Changes, Refusal> {
+    let Action::SprintComplete {
+        move_to,
+        moves,
+        done,
+        ..
+    } = &command.action
+    else {
+        unreachable!("a completion is what is asked for");
+    };
     let mut changes = turn(
         world,
         id,
@@ -39,14 +53,9 @@ pub(super) fn complete(
         "completed",
         "sprint.completed",
     )?;
-    let target = match move_to {
-        MoveTo::Keep | MoveTo::Backlog => None,
-        MoveTo::Sprint(target) if target == id => return Err(same_sprint()),
-        MoveTo::Sprint(target) => {
-            require_open(world, target, cx)?;
-            Some(target.clone())
-        }
-    };
+    let completes = !changes.is_noop();
+    let target = target(world, id, move_to, MOVE_TO, cx)?;
+    put_each(world, id, (move_to, moves), &mut changes, cx)?;
     if changes.is_noop() {
         return Ok(changes);
     }
@@ -55,12 +64,97 @@ pub(super) fn complete(
     if let Some(target) = &target {
         cascade::none_from(world, target)?;
     }
-    if *move_to == MoveTo::Keep {
+    if *move_to == MoveTo::Keep || !completes {
         return Ok(changes);
     }
-    let tasks = cascade::key(world, Reference::Sprint, id);
-    cascade::start(world, tasks, Cause::Completed, target, &mut changes, cx);
+    let project = world.project_entity().map(|project| &**project);
+    let start = cascade::Start {
+        key: cascade::key(world, Reference::Sprint, id),
+        cause: Cause::Completed,
+        target,
+        done: done_statuses(project, done),
+    };
+    cascade::start(world, start, &mut changes, cx);
     Ok(changes)
+}
+
+/// Puts tasks where the command puts each of them.
+fn put_each(
+    world: &World,
+    sprint: &EntityId,
+    (move_to, moves): (&MoveTo, &[(EntityId, MoveTo)]),
+    changes: &mut Changes,
+    cx: &Context,
+) -> Result<(), Refusal> {
+    for (task, to) in moves {
+        let invalid = |what: &str| Refusal::Invalid {
+            field: MOVES.to_owned(),
+            message: format!("{MOVES} {what} {task}"),
+        };
+        if *to == MoveTo::Keep {
+            if *move_to != MoveTo::Keep {
+                return Err(invalid("must name another place than keep for task"));
+            }
+            continue;
+        }
+        let home = target(world, sprint, to, MOVES, cx)?;
+        if let Some(home) = &home {
+            cascade::none_from(world, home)?;
+        }
+        let before = world
+            .get(Kind::Task, task)
+            .filter(|task| task.deleted.is_none());
+        let before = before.ok_or_else(|| {
+            invalid("names a task that is not there, or too large to be moved with the others:")
+        })?;
+        let home = home.map_or(Value::Null, |home| match world.get(Kind::Sprint, &home) {
+            Some(home) => home.id.to_json(),
+            None => home.to_json(),
+        });
+        let field = Reference::Sprint.field();
+        if before.fields.get(field).unwrap_or(&Value::Null) != &home {
+            let task = merge::assign(before, field, home, cx);
+            changes
+                .events
+                .push(Draft::dragged(Cause::Completed.event(), &task));
+            changes.entities.push(task);
+        }
+    }
+    Ok(())
+}
+
+/// The sprint into which tasks go.
+fn target(
+    world: &World,
+    completed: &EntityId,
+    to: &MoveTo,
+    field: &'static str,
+    cx: &Context,
+) -> Result<Option<EntityId>, Refusal> {
+    match to {
+        MoveTo::Keep | MoveTo::Backlog => Ok(None),
+        MoveTo::Sprint(target) if target == completed => Err(Refusal::Invalid {
+            field: field.to_owned(),
+            message: format!("{field} must name another sprint than the one that is completed"),
+        }),
+        MoveTo::Sprint(target) => {
+            require_open(world, target, field, cx)?;
+            Ok(Some(target.clone()))
+        }
+        MoveTo::Next => match world.next_sprint(completed) {
+            Some(next) => Ok(Some(next.id.clone())),
+            // Who keeps sprints elsewhere may have one of that name.
+            None if !cx.strict && !world.has_other_sprints(completed) => {
+                Ok(Id::from_text("next").ok().map(EntityId))
+            }
+            None => Err(Refusal::Invalid {
+                field: field.to_owned(),
+                message: format!(
+                    "{field} names the next sprint, and there is none that is not finished"
+                ),
+            }),
+        },
+    }
 }
 
 fn turn(
@@ -87,20 +181,18 @@ fn turn(
     })
 }
 
-fn same_sprint() -> Refusal {
-    Refusal::Invalid {
-        field: "moveTo".to_owned(),
-        message: "moveTo must name another sprint than the one that is completed".to_owned(),
-    }
-}
-
 /// The target must not be deleted and, for a strict server, must be known.
-fn require_open(world: &World, target: &EntityId, cx: &Context) -> Result<(), Refusal> {
+fn require_open(
+    world: &World,
+    target: &EntityId,
+    field: &'static str,
+    cx: &Context,
+) -> Result<(), Refusal> {
     match world.get(Kind::Sprint, target) {
         Some(sprint) if sprint.deleted.is_some() => Err(Refusal::Gone(Kind::Sprint)),
         None if cx.strict => Err(Refusal::NotFound {
             kind: Kind::Sprint,
-            field: "moveTo",
+            field,
         }),
         _ => Ok(()),
     }

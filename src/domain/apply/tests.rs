@@ -1,10 +1,12 @@
 //! Each rule by example, and random commands against what must always hold.
 
+mod boards;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::{Id, MoveTo, Place, ProjectId};
+use crate::domain::{Id, MoveTo, Place, ProjectId, Unsettled};
 
 /// One project and the commands that are sent to it.
 struct Board {
@@ -48,7 +50,10 @@ impl Board {
             made_id: false,
             expected_version,
             if_match: self.if_match.clone(),
-            spellings: Fields::new(),
+            unsettled: Unsettled::default(),
+            unread: Vec::new(),
+            elsewhere: Vec::new(),
+            strict: self.strict,
             echo: Fields::new(),
             imported: None,
         };
@@ -106,6 +111,7 @@ fn put(name: &str, place: Place) -> Action {
         id: id(name),
         fields: Fields::new(),
         place: Some(place),
+        is_update: false,
     }
 }
 
@@ -188,6 +194,7 @@ fn command_that_changes_nothing_is_told_unless_it_names_a_version() {
             id: id("t"),
             fields: self::fields(fields),
             place: None,
+            is_update: false,
         };
         board.send(action).unwrap()
     };
@@ -459,6 +466,8 @@ fn completing_a_sprint_finds_a_home_for_unfinished_tasks() {
             id: id("s"),
             fields: Fields::new(),
             move_to,
+            moves: Vec::new(),
+            done: Vec::new(),
         };
         let changes = board.send(complete.clone()).unwrap();
         assert_eq!(changes.events.len() - 1, usize::from(home != json!("s")));
@@ -499,6 +508,7 @@ fn cards_go_where_they_are_put() {
         id: id("b"),
         fields: fields(&json!({"status": "done"})),
         place: Some(Place::Position(0)),
+        is_update: false,
     });
     assert_eq!(
         types(&moved.unwrap()),
@@ -532,13 +542,21 @@ fn any_action() -> impl Strategy<Value = Action> {
         (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Update { kind, id, fields }),
         (kind(), name()).prop_map(|(kind, id)| Action::Delete { kind, id }),
         (kind(), name()).prop_map(|(kind, id)| Action::Restore { kind, id }),
-        (name(), some(), prop::option::of(place))
-            .prop_map(|(id, fields, place)| Action::TaskMove { id, fields, place }),
+        (name(), some(), prop::option::of(place)).prop_map(|(id, fields, place)| {
+            Action::TaskMove {
+                id,
+                fields,
+                place,
+                is_update: false,
+            }
+        }),
         (name(), some()).prop_map(|(id, fields)| Action::SprintStart { id, fields }),
         (name(), some(), move_to).prop_map(|(id, fields, move_to)| Action::SprintComplete {
             id,
             fields,
-            move_to
+            move_to,
+            moves: Vec::new(),
+            done: Vec::new(),
         }),
     ]
 }

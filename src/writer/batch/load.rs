@@ -125,8 +125,10 @@ fn keys_of(job: &Job) -> Vec<EntityKey> {
         let (kind, id) = command.subject();
         keys.push((project.clone(), kind, id.clone()));
         for need in command.needs() {
-            if let Needs::Entity(kind, id) = need {
-                keys.push((project.clone(), kind, id.clone()));
+            match need {
+                Needs::Entity(kind, id) => keys.push((project.clone(), kind, id.clone())),
+                Needs::Referred(kind, id) => keys.push((project.clone(), kind, id)),
+                _ => {}
             }
         }
     }

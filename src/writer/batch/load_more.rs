@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use super::PendingBatch;
 use crate::domain::{
-    Cascade, CascadeKey, Cause, Command, Entity, EntityId, Kind, Needs, ProjectId, STEP_TASKS,
-    place_query,
+    Action, Cascade, CascadeKey, Cause, Command, Entity, EntityId, Kind, Needs, ProjectId,
+    STEP_TASKS, done_statuses, place_query,
 };
 use crate::store::{StoreError, TaskLimits, Tx};
 use crate::writer::WriterOptions;
@@ -30,10 +30,14 @@ impl PendingBatch<'_> {
         job: &Job,
         options: &WriterOptions,
     ) -> Result<(), StoreError> {
+        let started = Instant::now();
+        if let Work::Command { command, .. } = &job.work {
+            self.look_elsewhere(tx, command).await?;
+            self.look_for_children(tx, command).await?;
+        }
         if !job.work.needs_more() {
             return Ok(());
         }
-        let started = Instant::now();
         match &job.work {
             Work::Command { command, key } => {
                 self.load_for_command(tx, job, command, key.as_ref(), options)
@@ -54,7 +58,7 @@ impl PendingBatch<'_> {
         key: Option<&StoredKey>,
         options: &WriterOptions,
     ) -> Result<(), StoreError> {
-        let context = self.context(job, &command.project, options);
+        let context = self.context(job, command);
         let Ok((_, world)) = self.admit(job, command, key, options) else {
             return Ok(());
         };
@@ -63,14 +67,20 @@ impl PendingBatch<'_> {
         // A rule that panics does so again when it is applied, and is noticed there.
         let query = AssertUnwindSafe(|| place_query(world, command, &context));
         let place = catch_unwind(query).ok().flatten();
+        let done = match &command.action {
+            Action::SprintComplete { done, .. } => {
+                done_statuses(world.project_entity().map(|project| &**project), done)
+            }
+            _ => Vec::new(),
+        };
         self.flush(tx, &command.project).await?;
         if let Some(world) = self.world(&command.project) {
             world.load_matching(0, false);
+            world.load_parents([]);
         }
         let mut cascades = Vec::new();
         for need in command.needs() {
             match need {
-                Needs::Entity(..) => {}
                 Needs::TasksOf(..) if is_deleted => {}
                 Needs::TasksOf(cause, reference, id) => {
                     let key = CascadeKey {
@@ -78,7 +88,7 @@ impl PendingBatch<'_> {
                         reference,
                         id: id.clone(),
                     };
-                    self.load_tasks(tx, &key, cause, Cascade::MAX_COUNTED, 0)
+                    self.load_tasks(tx, &key, (cause, &done), Cascade::MAX_COUNTED, 0)
                         .await?;
                 }
                 Needs::Cascades(id) => {
@@ -92,15 +102,48 @@ impl PendingBatch<'_> {
                         }
                     }
                 }
-                Needs::OtherOwner(id) => {
-                    if let Some(owner) = tx.other_owner(&command.project, id).await? {
-                        self.load_entity(owner);
-                    }
-                }
+                need => self.load_entities_of(tx, command, need).await?,
             }
         }
         if let Some(world) = self.world(&command.project) {
             world.load_cascades(cascades);
+        }
+        Ok(())
+    }
+
+    /// Loads single entities, and what stands above one.
+    async fn load_entities_of(
+        &mut self,
+        tx: &mut Tx,
+        command: &Command,
+        need: Needs<'_>,
+    ) -> Result<(), StoreError> {
+        let project = &command.project;
+        let found = match need {
+            Needs::OtherOwner(id) => tx.other_owner(project, id).await?,
+            Needs::NextSprint(id) => tx.next_sprint(project, id).await?,
+            Needs::ActiveSprint(id) => tx.active_sprint(project, id).await?,
+            Needs::Tasks(tasks) => {
+                self.load_each(tx, project, &tasks).await?;
+                None
+            }
+            Needs::Ancestors(parent) => {
+                let parents = tx.parents_of(project, &parent).await?;
+                if let Some(world) = self.world(project) {
+                    world.load_parents(parents);
+                }
+                let key = (project.clone(), Kind::Task, parent);
+                if command.strict {
+                    tx.entities_get(&[key]).await?.pop()
+                } else {
+                    None
+                }
+            }
+            // The others are loaded already, or are no entities.
+            _ => None,
+        };
+        if let Some(entity) = found {
+            self.load_entity(entity);
         }
         Ok(())
     }
@@ -125,7 +168,7 @@ impl PendingBatch<'_> {
             Cascade::MAX_COUNTED.. => (Cascade::MAX_COUNTED, 0),
             left => (STEP.tasks + 1, left),
         };
-        self.load_tasks(tx, key, cascade.cause, max_count, left)
+        self.load_tasks(tx, key, (cascade.cause, &cascade.done), max_count, left)
             .await?;
         if let Some(world) = self.world(&key.project) {
             world.load_cascades(vec![cascade]);
@@ -138,11 +181,11 @@ impl PendingBatch<'_> {
         &mut self,
         tx: &mut Tx,
         key: &CascadeKey,
-        cause: Cause,
+        (cause, done): (Cause, &[String]),
         max_count: usize,
         left: usize,
     ) -> Result<(), StoreError> {
-        let found = tx.tasks_of(key, cause, STEP, max_count).await?;
+        let found = tx.tasks_of(key, cause, done, STEP, max_count).await?;
         let has_more = found.count > found.tasks.len();
         let count = if has_more {
             found.count.max(left)
@@ -154,6 +197,78 @@ impl PendingBatch<'_> {
         }
         for task in found.tasks {
             self.load_entity(task);
+        }
+        Ok(())
+    }
+
+    /// Looks for a task that is not in the project that the command names in others that its sender follows.
+    async fn look_elsewhere(&mut self, tx: &mut Tx, command: &Command) -> Result<(), StoreError> {
+        let (kind, id) = command.subject();
+        let projects = command.looked_for();
+        let Some(world) = self.world(&command.project) else {
+            return Ok(());
+        };
+        world.load_elsewhere(None);
+        if projects.is_empty() || world.get(kind, id).is_some() {
+            return Ok(());
+        }
+        let found = tx.entity_elsewhere(kind, id, projects).await?;
+        if let Some(world) = self.world(&command.project) {
+            world.load_elsewhere(found);
+        }
+        Ok(())
+    }
+
+    /// Looks whether tasks are still leaving a deleted task that is made again.
+    async fn look_for_children(
+        &mut self,
+        tx: &mut Tx,
+        command: &Command,
+    ) -> Result<(), StoreError> {
+        let Action::Create {
+            kind: Kind::Task,
+            id,
+            ..
+        } = &command.action
+        else {
+            return Ok(());
+        };
+        let task = self
+            .world(&command.project)
+            .and_then(|world| world.get(Kind::Task, id).cloned());
+        if task.is_none_or(|task| task.deleted.is_none()) {
+            return Ok(());
+        }
+        self.flush(tx, &command.project).await?;
+        let cascades = tx.cascades_about(&command.project, id).await?;
+        if let Some(world) = self.world(&command.project) {
+            world.load_cascades(cascades);
+        }
+        Ok(())
+    }
+
+    /// Loads tasks that a command names, a few at a time, until they are too large.
+    async fn load_each(
+        &mut self,
+        tx: &mut Tx,
+        project: &ProjectId,
+        tasks: &[&EntityId],
+    ) -> Result<(), StoreError> {
+        const SOME: usize = 16;
+        let mut bytes = 0;
+        for some in tasks.chunks(SOME) {
+            let keys: Vec<_> = some
+                .iter()
+                .map(|task| (project.clone(), Kind::Task, (*task).clone()))
+                .collect();
+            let loaded = tx.entities_load(&keys).await?;
+            bytes += loaded.bytes;
+            for task in loaded.entities {
+                self.load_entity(task);
+            }
+            if bytes > STEP.bytes {
+                break;
+            }
         }
         Ok(())
     }

@@ -25,8 +25,19 @@ async fn found(
     cause: Cause,
     limits: TaskLimits,
 ) -> (Vec<String>, usize) {
+    found_but(db, key, cause, limits, &[]).await
+}
+
+/// The same, where other statuses are finished as well.
+async fn found_but(
+    db: &Database,
+    key: &CascadeKey,
+    cause: Cause,
+    limits: TaskLimits,
+    done: &[String],
+) -> (Vec<String>, usize) {
     let mut tx = db.store.begin().await.unwrap();
-    let found = tx.tasks_of(key, cause, limits, 1000).await.unwrap();
+    let found = tx.tasks_of(key, cause, done, limits, 1000).await.unwrap();
     let mut ids: Vec<_> = found.tasks.iter().map(|task| task.id.to_string()).collect();
     ids.sort();
     (ids, found.count)
@@ -60,7 +71,8 @@ both_databases! {
 both_databases! {
     async fn unfinished_tasks_are_those_that_the_rules_mean(db: &Database) {
         let statuses = ["todo", "DONE", "done ", "Complete", "completed", "CLOSED", "finiſhed", "Resolved", "cancelled",
-            "Canceled", "archived", "\u{212a}", "", "İ"];
+            "Canceled", "archived", "\u{212a}", "", "İ", "Erledigt ", "ФИНИШ"];
+        let done = ["erledigt".to_owned(), "финиш".to_owned()];
         let mut tasks = vec![
             task("p", "number", json!({"sprintId": "s", "status": 1})),
             task("p", "object", json!({"sprintId": "s", "status": {"a": 1}})),
@@ -69,13 +81,15 @@ both_databases! {
         for (n, status) in statuses.iter().enumerate() {
             tasks.push(task("p", &n.to_string(), json!({"sprintId": "s", "status": status})));
         }
-        let mut expected: Vec<_> = tasks.iter().filter(|task| Cause::Completed.changes(task)).collect();
-        expected.sort_by(|a, b| a.id.cmp(&b.id));
-        let expected: Vec<_> = expected.iter().map(|task| task.id.to_string()).collect();
-        save(&db.store, tasks).await;
-        let (ids, count) = found(db, &key(Reference::Sprint, id("s")), Cause::Completed, ALL).await;
-        assert_eq!(ids, expected);
-        assert_eq!(count, expected.len());
+        save(&db.store, tasks.clone()).await;
+        for done in [&done[..], &[]] {
+            let mut expected: Vec<_> = tasks.iter().filter(|task| Cause::Completed.changes(task, done)).collect();
+            expected.sort_by(|a, b| a.id.cmp(&b.id));
+            let expected: Vec<_> = expected.iter().map(|task| task.id.to_string()).collect();
+            let (ids, count) = found_but(db, &key(Reference::Sprint, id("s")), Cause::Completed, ALL, done).await;
+            assert_eq!(ids, expected);
+            assert_eq!(count, expected.len());
+        }
     }
 }
 
@@ -91,7 +105,7 @@ both_databases! {
         assert_eq!(ids(100, 3000).await, (vec!["a".to_owned(), "b".to_owned()], 4));
         assert_eq!(ids(100, 1).await, (vec!["a".to_owned()], 4));
         let mut tx = db.store.begin().await.unwrap();
-        assert_eq!(tx.tasks_of(&epic, Cause::Deleted, ALL, 3).await.unwrap().count, 3);
+        assert_eq!(tx.tasks_of(&epic, Cause::Deleted, &[], ALL, 3).await.unwrap().count, 3);
     }
 }
 
@@ -101,6 +115,7 @@ both_databases! {
             key: key(reference, id(from)),
             cause: if target.is_some() { Cause::Completed } else { Cause::Deleted },
             target,
+            done: vec!["erledigt".to_owned()],
             actor: Actor::new("ada"),
             left,
         };

@@ -1,6 +1,6 @@
 //! A card's neighbours, as the databases find them, against the whole list.
 
-use boardcast::domain::{Column, Neighbours, Place, PlaceQuery, Wanted};
+use boardcast::domain::{Column, Neighbours, Place, PlaceKey, PlaceQuery, Wanted};
 
 use super::*;
 use crate::support::chance::Chance;
@@ -37,7 +37,7 @@ both_databases! {
             tasks.push(at(id, rank, Some("todo")));
         }
         save(&db.store, tasks).await;
-        let column = Column { status: Some("todo".to_owned()), sprint: Some("7".to_owned()) };
+        let column = Column { lane: Some("todo".to_owned()), sprint: Some("7".to_owned()) };
         let mut order = Vec::new();
         for index in 0..5 {
             let wanted = Wanted::Place(Place::Position(index + 1), column.clone());
@@ -84,10 +84,22 @@ fn expected(list: &[Entity], query: &PlaceQuery) -> (Option<String>, Option<Stri
             (None, Some(high)) => before(high),
             (None, None) => end,
         },
-        Wanted::Place(Place::Position(index), column) => {
+        Wanted::Place(Place::Own(wanted), column) => {
+            let keyed: Vec<_> = (0..others.len())
+                .filter(|at| Column::of(others[*at]) == *column)
+                .filter_map(|at| Some((PlaceKey::in_fields(&others[at].fields)?, at)))
+                .collect();
+            let low = keyed.iter().filter(|(key, _)| key <= wanted).max();
+            match (low, keyed.iter().min()) {
+                (Some((_, low)), _) => after(*low),
+                (None, Some((_, high))) => before(*high),
+                (None, None) => (None, None),
+            }
+        }
+        Wanted::Place(Place::Index(index) | Place::Position(index), column) => {
             let column: Vec<_> = (0..others.len())
                 .filter(|at| {
-                    others[*at].plain("status") == column.status
+                    others[*at].lane() == column.lane
                         && others[*at].plain("sprintId") == column.sprint
                 })
                 .collect();
@@ -122,11 +134,23 @@ fn shown(found: &Neighbours, query: &PlaceQuery) -> (Option<String>, Option<Stri
             (None, Some(high)) => before(high),
             (None, None) => end,
         },
-        Wanted::Place(Place::Position(index), column) => {
+        Wanted::Place(Place::Own(wanted), column) => {
+            let is_of = |at: &usize| entries[*at].column == *column && entries[*at].key.is_some();
+            let keyed: Vec<_> = (0..entries.len())
+                .filter(is_of)
+                .map(|at| (entries[at].key.clone(), at))
+                .collect();
+            let wanted = Some(wanted.clone());
+            let low = keyed.iter().filter(|(key, _)| *key <= wanted).max();
+            match (low, keyed.iter().min()) {
+                (Some((_, low)), _) => after(*low),
+                (None, Some((_, high))) => before(*high),
+                (None, None) => (None, None),
+            }
+        }
+        Wanted::Place(Place::Index(index) | Place::Position(index), column) => {
             let column: Vec<_> = (0..entries.len())
-                .filter(|at| {
-                    entries[*at].status == column.status && entries[*at].sprint == column.sprint
-                })
+                .filter(|at| entries[*at].column == *column)
                 .collect();
             match (*index).min(found.skipped + column.len()).checked_sub(1) {
                 Some(previous) => after(column[previous - found.skipped]),
@@ -150,6 +174,10 @@ both_databases! {
             if chance.below(3) == 0 {
                 card.fields.remove("sprintId");
             }
+            if chance.below(2) == 0 {
+                let position = [json!(chance.below(10)), json!("a0"), json!(-1.5), json!({"x": 1})];
+                card.fields.insert("position".to_owned(), position[chance.below(4)].clone());
+            }
             list.push(card);
         }
         list.sort_by(|a, b| (&a.rank, &a.id).cmp(&(&b.rank, &b.id)));
@@ -158,13 +186,14 @@ both_databases! {
             let mut any = || id(&chance.below(70).to_string());
             let (card, one, other) = (any(), any(), any());
             let column = Column {
-                status: statuses[chance.below(4)].map(str::to_owned),
+                lane: statuses[chance.below(4)].map(str::to_owned),
                 sprint: [None, Some("7".to_owned())][chance.below(2)].clone(),
             };
             if card == one || card == other {
                 continue;
             }
-            let place = match chance.below(4) {
+            let place = match chance.below(5) {
+                4 => Place::Own(PlaceKey::of(&json!(chance.below(12))).unwrap()),
                 0 => Place::After(one),
                 1 => Place::Before(one),
                 2 => Place::Between(one, other),
