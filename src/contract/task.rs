@@ -154,18 +154,7 @@ pub(super) fn task_update(body: &Body<'_>, unsettled: &mut Unsettled) -> Result<
     to_fields(&to, &mut fields)?;
     unsettled.column = to_column(&to)?;
     let mut place = place(&to, &mut fields)?;
-    if place.is_none() {
-        // A small number may be anything; what is no index has an order.
-        let is_index = |value: &Value| {
-            value
-                .as_u64()
-                .is_some_and(|index| index <= Place::MAX_INDEX as u64)
-        };
-        let own = PlaceKey::field_in(&fields).filter(|(_, value)| !is_index(value));
-        place = own
-            .and_then(|(_, value)| PlaceKey::of(value))
-            .map(Place::Own);
-    }
+    place = place.or_else(|| Place::own_in(&fields));
     Ok(match place {
         None => Action::Update {
             kind: Kind::Task,

@@ -160,6 +160,7 @@ fn create(
     }
     let mut entity = Fresh::of(world, kind, id, cx);
     merge::set(&mut entity, fields, cx)?;
+    entity.rank = placing::rank_of_own(world, &entity, cx)?;
     if let Some(stamp) = &command.imported {
         entity.created = stamp.clone();
     }

@@ -170,6 +170,18 @@ impl Place {
     /// The highest number that is taken for an index, if it is said as a position. Frontends that number their cards
     /// themselves leave gaps, of 2^14 or 65,536 for example.
     pub const MAX_INDEX: usize = (1 << 14) - 1;
+
+    /// The place of a card that has a position of the frontend's own. A small number may be anything; what is no index has an
+    /// order.
+    #[must_use]
+    pub fn own_in(fields: &Fields) -> Option<Self> {
+        let (_, value) = PlaceKey::field_in(fields)?;
+        let is_index = value
+            .as_u64()
+            .is_some_and(|index| index <= Self::MAX_INDEX as u64);
+        let key = PlaceKey::of(value).filter(|_| !is_index)?;
+        Some(Self::Own(key))
+    }
 }
 
 /// Where a card is put.

@@ -1,6 +1,6 @@
 //! What a command needs to know of its project before it can be applied.
 
-use super::{Action, Cause, Command, EntityId, Kind, MoveTo, Reference};
+use super::{Action, Cause, Command, EntityId, Kind, MoveTo, Place, Reference};
 
 /// What must be loaded before a command can be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +70,11 @@ impl Command {
                 id,
                 fields,
             } if fields.contains_key("status") => vec![Needs::Cascades(id)],
+            Action::Create {
+                kind: Kind::Task,
+                fields,
+                ..
+            } if Place::own_in(fields).is_some() => vec![Needs::Place],
             Action::TaskMove { place: Some(_), .. }
             | Action::Restore {
                 kind: Kind::Task, ..

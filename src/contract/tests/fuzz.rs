@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 use super::*;
 use crate::test_support::fuzz::{any_bytes, budget, measured};
 
-/// Copies of a text: as it was sent, mended, decoded, once more as a field.
-const COPIES: usize = 4;
+/// Copies of a text: as it was sent, mended, decoded, once more as a field. The buffers of two of them grow, and are up to twice as
+/// large.
+const COPIES: usize = 6;
 /// What a value may need besides its text: three times an object of one field.
 const PER_VALUE: usize = 3 * 680;
 /// For a refusal.

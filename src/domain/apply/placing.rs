@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Context, changed, existing_or_fresh, merge, next_seq, repeated};
+use super::{Context, Fresh, changed, existing_or_fresh, merge, next_seq, repeated};
 use crate::domain::place_key::is_index;
 use crate::domain::{
     Action, Changes, Column, Command, Entity, EntityId, EventType, Fields, Kind, OrderEntry, Place,
@@ -108,6 +108,16 @@ pub fn place_query(world: &World, command: &Command, cx: &Context) -> Option<Pla
             let column = Column::of(&moved.entity);
             (id, Wanted::Place(moved.place?, column))
         }
+        Action::Create {
+            kind: Kind::Task,
+            id,
+            fields,
+        } => {
+            let place = Place::own_in(fields)?;
+            let mut card = Fresh::of(world, Kind::Task, id, cx);
+            merge::set(&mut card, fields, cx).ok()?;
+            (id, Wanted::Place(place, Column::of(&card)))
+        }
         Action::Restore {
             kind: Kind::Task,
             id,
@@ -157,6 +167,18 @@ fn numbered(
         fields.insert(POSITION.to_owned(), (*number).into());
     }
     fields
+}
+
+/// The rank of a card that is made, if it has a position of the frontend's own.
+pub(super) fn rank_of_own(
+    world: &World,
+    card: &Entity,
+    cx: &Context,
+) -> Result<Option<Rank>, Refusal> {
+    match Place::own_in(&card.fields) {
+        Some(place) if card.kind == Kind::Task => rank_at(world, card, &place, cx),
+        _ => Ok(card.rank.clone()),
+    }
 }
 
 /// The rank of a place. A task that stands there already keeps its own.

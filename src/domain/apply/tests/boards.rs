@@ -25,7 +25,7 @@ fn column_fields_group_cards_as_a_status_does() {
 fn ranks_follow_positions_of_the_frontends_own() {
     for positions in [
         [json!(16384), json!(32768), json!(49152), json!(24576)],
-        [json!(-3), json!(-2.5), json!(0), json!(-2.75)],
+        [json!(-3), json!(-2.5), json!(0.5), json!(-2.75)],
         [json!("a0"), json!("a1"), json!("a2"), json!("a0V")],
     ] {
         let mut board = Board::new();
@@ -42,6 +42,12 @@ fn ranks_follow_positions_of_the_frontends_own() {
         board.send(moved).unwrap();
         assert_eq!(board.order(), ["a", "d", "b", "c"], "{positions:?}");
         assert_eq!(board.task("d").fields["position"], positions[3]);
+        // A card that is made stands there from the beginning.
+        let mut board = Board::new();
+        for (name, position) in [("b", 1), ("c", 2), ("a", 0)] {
+            board.create(Kind::Task, name, &json!({"position": positions[position]}));
+        }
+        assert_eq!(board.order(), ["a", "b", "c"], "{positions:?}");
     }
 }
 
