@@ -64,6 +64,15 @@ for (const variant of MATRIX) {
   });
 }
 
+for (const variant of MATRIX) {
+  test(`${variant.label}: a number as the name of an event is refused, and the connection goes on`, async (t) => {
+    const client = await Client.connect(await Server.start(t), variant);
+    checkRefusal(await client.call(21, {}), 'unknown_event');
+    await client.accepted('task:create', { projectId: 'p1', title: 'Draft' });
+    assert.deepEqual(client.disconnects, []);
+  });
+}
+
 test('a sync that cannot be served gives the state instead, and the cursor that belongs to it', async (t) => {
   const client = await Client.connect(await Server.start(t), LATEST);
   const { cursor } = await client.accepted('task:create', { projectId: 'p1', title: 'Draft' });

@@ -244,6 +244,23 @@ def test_a_program_that_names_itself_is_recognised(server, client_type, transpor
         client.close()
 
 
+def test_a_number_that_json_cannot_say_is_refused_alone(connect):
+    """Python writes NaN, which is no JSON."""
+    client = connect()
+    sid = client.sid
+    for number in (float("nan"), float("inf"), float("-inf")):
+        reply = client.call("task:create", {"projectId": "p1", "title": "a", "points": number})
+        assert (reply["ok"], reply["code"]) == (False, "validation_failed")
+    client.accepted("task:create", {"projectId": "p1", "title": "b"})
+    assert client.sid == sid
+
+
+@pytest.mark.parametrize("server", [{"CORS_ORIGINS": "https://board.example"}], indirect=True)
+def test_a_client_that_names_the_servers_own_origin_connects(connect):
+    """websocket-client sends it by itself."""
+    connect().accepted("join:project", "p1")
+
+
 SECRET = "a secret of thirty-two characters"
 # Tokens end soon, and connections soon after.
 SHORT = {"AUTH_REQUIRED": "true", "AUTH_SECRET": SECRET, "AUTH_PROJECTS_CLAIM": "projects"} | {
