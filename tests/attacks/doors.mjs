@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Plain, within } from './kit.mjs';
+import { Plain, eventually, within } from './kit.mjs';
 
 /** Posts JSON; answers the status and the body. */
 export async function post(server, path, body, headers = {}) {
@@ -33,6 +33,7 @@ export class Polling {
     await polling.send(`40${JSON.stringify(auth)}`);
     t.after(() => polling.#stopped.abort());
     polling.#poll().catch((error) => (polling.failed = error));
+    await eventually(() => polling.failed || polling.heard.some((packet) => packet.startsWith('4')), 'an answer to CONNECT');
     return polling;
   }
 

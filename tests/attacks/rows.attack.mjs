@@ -83,13 +83,14 @@ test('refused commands on unused projects make no rows', async (t) => {
 test('a subscription costs what it names', async (t) => {
   const { server } = await start(t);
   const polling = await Polling.open(t, server, {});
-  let accepted = 0;
-  for (let id = 1; id <= 20; id += 1) {
+  const started = performance.now();
+  for (let id = 1; id <= 7; id += 1) {
     const channels = names(100);
-    accepted += (await polling.ask(id, 'subscribe', { channels })).ok ? 1 : 0;
+    assert.equal((await polling.ask(id, 'subscribe', { channels })).ok, true);
     await polling.ask(1_000 + id, 'unsubscribe', { channels });
   }
   // 500 at once and 50 a second; the last one may owe the rest.
-  assert.ok(accepted <= 8, `${accepted} subscriptions to 100 channels each`);
-  report(t, { 'channels accepted of 2000': accepted * 100 });
+  const took = performance.now() - started;
+  assert.ok(took > 2_000, `7 subscriptions to 100 channels each in ${took} ms`);
+  report(t, { channels: 700, 'ms': took });
 });

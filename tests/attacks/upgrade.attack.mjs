@@ -78,7 +78,6 @@ const FAILURES = {
   'is closed after half of 2probe': (raw) => raw.socket.write(text('2probe').subarray(0, 8), () => raw.destroy()),
   'sends garbage': (raw) => raw.socket.write('\x00'.repeat(100)),
   'sends text that is no packet': (raw) => raw.socket.write(text('hello')),
-  'changes without a probe': (raw) => raw.socket.write(text('5')),
   'sends an event before it changes': (raw) => raw.socket.write(Buffer.concat([text('2probe'), text('42["nothing"]')])),
   'sends too much': (raw) => raw.socket.write(Buffer.concat(Array(1000).fill(text('2probe')))),
 };
