@@ -168,19 +168,21 @@ impl Session {
     pub async fn run(&self, request: Request, subscriber: &Arc<dyn Subscriber>) -> Outcome {
         // What is large is boxed: commands, which are many, need no room for it.
         Outcome::Done(match request {
-            Request::Command(command) => return self.submit(*command).await.into(),
+            Request::Command(command) => return self.submit(command).await.into(),
             Request::Publish(publication) => {
                 return Box::pin(self.publish(publication)).await.into();
             }
-            Request::Refresh { token } => return Outcome::Refreshed(self.refresh(&token).await),
+            Request::Refresh { token } => {
+                return Outcome::Refreshed(Box::pin(self.refresh(&token)).await);
+            }
             Request::Join(join) => {
-                let reply = self.join(join, subscriber).await;
+                let reply = Box::pin(self.join(join, subscriber)).await;
                 reply.unwrap_or_else(|error| unavailable(&error))
             }
-            Request::Leave { project } => self.leave(&project).await,
+            Request::Leave { project } => Box::pin(self.leave(&project)).await,
             Request::Read(read) => Box::pin(self.read(&read)).await,
             Request::Subscribe(wish) => Box::pin(self.subscribe_all(wish, subscriber)).await,
-            Request::Unsubscribe { channels } => self.unsubscribe_all(&channels).await,
+            Request::Unsubscribe { channels } => Box::pin(self.unsubscribe_all(&channels)).await,
             Request::Signal(signal) => self.signal(signal),
         })
     }
@@ -190,7 +192,7 @@ impl Session {
     /// # Errors
     ///
     /// The refusal of a command that the writer is not asked about.
-    pub async fn submit(&self, mut command: CommandRequest) -> Result<Pending, Reply> {
+    pub async fn submit(&self, mut command: Box<CommandRequest>) -> Result<Pending, Reply> {
         let project = match command.project.clone() {
             Some(project) => {
                 if command.may_mean_elsewhere() {
@@ -200,14 +202,14 @@ impl Session {
                 }
                 project
             }
-            None => self.only_project(&command).await?,
+            None => Box::pin(self.only_project(&command)).await?,
         };
         self.may_ask(&command, &project).await?;
         let writer = self.app.writer();
         Ok(Pending {
             queue: writer.queue_of(&project.channel()),
             bytes: command.bytes,
-            answer: writer.submit(command, project, &self.caller, self.rights())?,
+            answer: writer.submit(*command, project, &self.caller, self.rights())?,
         })
     }
 

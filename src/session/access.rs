@@ -222,7 +222,8 @@ impl Session {
         let Err(refusal) = policy::check(&identity, &nothing, &command.action, free_id) else {
             return Ok(());
         };
-        let standing = self.standing(project).await;
+        // Boxed, because few commands need it.
+        let standing = Box::pin(self.standing(project)).await;
         let standing = standing.map_err(|error| unavailable(&error))?;
         // Who was removed may repeat a command and get its answer once more.
         if standing.sees() || standing.was_member() {

@@ -92,8 +92,7 @@ pub(super) async fn submit(
     mut command: CommandRequest,
 ) -> Result<Pending, Reply> {
     session.own(&mut command);
-    // Boxed, because it is large.
-    Box::pin(session.submit(command)).await
+    session.submit(Box::new(command)).await
 }
 
 /// Whether a payload says, where the server itself would say it, that it is about another entity than the path.
