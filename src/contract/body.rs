@@ -137,7 +137,7 @@ impl<'a> Body<'a> {
         [Some(self.top), self.named, wrapper].into_iter().flatten()
     }
 
-    /// What is said of the entity, beside a wrapper and in it.
+    /// The objects that hold the entity's fields: the payload itself, and its wrapper.
     pub(super) fn said(&self) -> impl Iterator<Item = &'a Fields> {
         let wrapper = self.wrapper.map(|(_, fields)| fields);
         [Some(self.top), wrapper].into_iter().flatten()

@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::connection::DbConnection;
+use super::connection::{DbConnection, Statement};
 use super::row::ENTITIES;
 use super::{StoreError, Tx, row};
 use crate::domain::{
@@ -218,19 +218,30 @@ impl Tx {
         // With a condition on all ranks no index of Postgres would have the order; without one all are sorted.
         let is_sorted = self.conn.dialect(true, false) || self.has_long_ranks(others).await?;
         let length = if is_sorted { RANKED } else { SHORT };
+        let statement = self.in_column(others, column, length, &format!("{order} OFFSET $5"));
+        let statement = statement.bind(i64::try_from(index).unwrap_or(i64::MAX));
+        statement.first(row::order_entry).await
+    }
+
+    /// A statement about the other tasks of a column that meet a condition; its own values begin with `$5`.
+    fn in_column(
+        &mut self,
+        others: Others<'_>,
+        column: &Column,
+        condition: &str,
+        order: &str,
+    ) -> Statement<'_> {
         let sql = format!(
-            "{OTHERS} AND {length} AND {} AND {} {order} OFFSET $5",
+            "{OTHERS} AND {condition} AND {} AND {} {order}",
             is("lane", column.lane.as_deref(), 3),
             is("sprint_id", column.sprint.as_deref(), 4)
         );
         let statement = self.conn.statement(AssertSqlSafe(sql));
-        let statement = statement
+        statement
             .bind(others.project.as_str())
             .bind(others.card.as_str())
             .bind(column.lane.as_deref())
             .bind(column.sprint.as_deref())
-            .bind(i64::try_from(index).unwrap_or(i64::MAX));
-        statement.first(row::order_entry).await
     }
 
     /// The task of a column whose own position is nearest to this one: not beyond it, or beyond it.
@@ -245,19 +256,9 @@ impl Tx {
             Side::Before => ("<=", "ORDER BY place_key DESC, rank DESC, id DESC LIMIT 1"),
             Side::After => (">", "ORDER BY place_key, rank, id LIMIT 1"),
         };
-        let sql = format!(
-            "{OTHERS} AND {} AND place_key {than} $5 AND {} AND {} {order}",
-            RANKED,
-            is("lane", column.lane.as_deref(), 3),
-            is("sprint_id", column.sprint.as_deref(), 4)
-        );
-        let statement = self.conn.statement(AssertSqlSafe(sql));
-        let statement = statement
-            .bind(others.project.as_str())
-            .bind(others.card.as_str())
-            .bind(column.lane.as_deref())
-            .bind(column.sprint.as_deref())
-            .bind(key.as_str());
+        let condition = format!("{RANKED} AND place_key {than} $5");
+        let statement = self.in_column(others, column, &condition, order);
+        let statement = statement.bind(key.as_str());
         statement.first(row::order_entry).await
     }
 

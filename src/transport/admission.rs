@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::config::{Config, is_own};
 use crate::contract::{ErrorCode, Reply};
 use crate::limits::{ClientAddress, Exceeded, Limit, Place, UnfinishedMessage};
+use crate::memory::MemoryBudget;
 use crate::state::AppState;
 use crate::transport::connect_throttle::{ConnectThrottle, MAX_WAIT, TooMany};
 use crate::transport::flow::Flow;
@@ -86,6 +87,11 @@ impl Admission {
     /// The stream under a WebSocket, whose messages are told of.
     pub(crate) fn flow<S, M>(&self, stream: S, messages: M) -> Flow<S, M> {
         Flow::new(stream, messages, self.unfinished(), self.patience())
+    }
+
+    /// What counts the bytes that clients have sent and that wait.
+    pub(crate) fn receive_memory(&self) -> &MemoryBudget {
+        self.0.receive_memory()
     }
 
     /// Bytes that a message may have.

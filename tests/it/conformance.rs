@@ -86,6 +86,8 @@ properties! {
     // Who only listens sends no messages that could be too many.
     limits::rate_limited_message_is_counted_once:
         socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope;
+    limits::commands_beyond_the_rate_are_held_back_and_none_is_lost:
+        socket_io_websocket socket_io_polling socket_io_upgrade websocket_flat websocket_envelope;
 
     // A request over HTTP is refused before it is a connection; its line carries the request's id.
     logs::refused_request_is_logged_with_its_actor:

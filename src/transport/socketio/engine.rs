@@ -42,8 +42,6 @@ type Inner = SocketIoService<NotFoundService>;
 
 /// How long a client may take to change to a WebSocket, as in Node.
 const UPGRADE_TIME: Duration = Duration::from_secs(10);
-/// How long the packets of a polling request may wait for the rates.
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// How long the end of an upgrade that came to nothing may take.
 const LAST_WORD: Duration = Duration::from_millis(250);
 
@@ -240,11 +238,9 @@ impl Engine {
             request = kept.map(|()| request.into_body());
         }
         let door = self.clone();
-        let most = self.admission.max_message();
         let served = async {
             if !is_poll {
-                let delay = self.admission.longest_pause().min(LONGEST_DELAY);
-                request = by_packets(request, separated, most, delay, &counter).await;
+                request = by_packets(request, separated, &self.admission, &counter).await;
             }
             self.pass(request).await
         };

@@ -22,6 +22,8 @@ use super::frames::{MAX_DIGITS, length, utf16};
 use super::msgpack;
 use super::packet_check::{Fate, fate};
 use super::packet_counter::PacketCounter;
+use crate::memory::{Held, MemoryBudget};
+use crate::transport::admission::Admission;
 use crate::transport::flow::Received;
 
 /// Packets in one request: more than an inbox takes.
@@ -30,20 +32,21 @@ const MAX_PACKETS: usize = 8192;
 const FREE_UNEVENTFUL: u32 = 16;
 /// … and for how long each further one delays the next: as many in a second as over a WebSocket.
 const PAUSE: Duration = Duration::from_millis(10);
+/// For how long the packets of a request may wait for the rates.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// What stands between packets.
 const SEPARATOR: u8 = 0x1e;
 /// What ends the length of a packet among bytes.
 const END_OF_LENGTH: u8 = 0xff;
 
-/// Hands on a body of up to `most` bytes packet by packet, and tells `counter` of what each packet is. All together
-/// they are delayed for `longest_delay` at most.
+/// Hands on a body packet by packet, and tells `counter` of what each packet is.
 pub(super) async fn by_packets(
     request: Request,
     separated: bool,
-    most: usize,
-    longest_delay: Duration,
+    admission: &Admission,
     counter: &Arc<PacketCounter>,
 ) -> Request {
+    let most = admission.max_message();
     let kind = request.headers().get(header::CONTENT_TYPE);
     let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
     let encoding = match (separated, is_binary) {
@@ -59,12 +62,23 @@ pub(super) async fn by_packets(
             return Ok(Body::from(whole));
         }
         encoding.check(&whole)?;
+        let longest = admission.longest_pause().min(LONGEST_DELAY);
+        let (delay, held) = patience(whole.len(), longest, admission.receive_memory());
         let packets = Packets::new(encoding, whole, Arc::clone(counter), most);
-        Ok(Body::from_stream(packets.paced(longest_delay)))
+        Ok(Body::from_stream(packets.paced(delay, held)))
     });
     let body =
         packets.unwrap_or_else(|error| Body::from_stream(stream::iter([Err::<Bytes, _>(error)])));
     Request::from_parts(parts, body)
+}
+
+/// For how long the packets of a body wait at most for the rates, and what counts its bytes meanwhile. They do not wait if the
+/// body takes up more than its share of what all clients have sent.
+fn patience(bytes: usize, longest: Duration, memory: &MemoryBudget) -> (Duration, Held) {
+    let is_small = bytes <= memory.fair_share();
+    let mut held = memory.holder();
+    held.add(bytes);
+    (if is_small { longest } else { Duration::ZERO }, held)
 }
 
 /// The whole body, or as much of it as is too much. It comes as one piece ([`TimedBody`](crate::io_timeout::TimedBody)).
@@ -269,13 +283,13 @@ impl Packets {
     }
 
     /// Hands on one packet after the other, as quickly as the client may send them.
-    fn paced(self, longest_delay: Duration) -> impl Stream<Item = io::Result<Bytes>> {
+    fn paced(self, longest_delay: Duration, held: Held) -> impl Stream<Item = io::Result<Bytes>> {
         let until = Instant::now() + longest_delay;
-        stream::unfold(self, move |mut packets| async move {
+        stream::unfold((self, held), move |(mut packets, held)| async move {
             if let Some(pause) = packets.counter.take_pause() {
                 sleep_until(until.min(Instant::now() + pause)).await;
             }
-            packets.next().map(|packet| (packet, packets))
+            packets.next().map(|packet| (packet, (packets, held)))
         })
     }
 

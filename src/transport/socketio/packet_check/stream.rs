@@ -6,11 +6,12 @@
 //! attachments. What is longer than a message may be, and what is wrong with the frames, passes as it is: the library that
 //! reads it ends the connection.
 
+mod heartbeat;
+
 use std::io::{self, Cursor};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -18,11 +19,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::{Fate, PacketCounter, fate};
 use crate::transport::socketio::msgpack;
+use heartbeat::Heartbeat;
 
 /// The longest header of a frame: two bytes, the length and the mask.
 const MAX_HEADER: usize = 14;
-/// Time between two heartbeats for a client.
-const BETWEEN_HEARTBEATS: Duration = Duration::from_millis(100);
 /// By how many bytes the room for a message grows at least.
 const ROOM: usize = 1024;
 
@@ -31,30 +31,6 @@ const ROOM: usize = 1024;
 pub(in super::super) struct Checked<S> {
     stream: S,
     frames: Frames,
-}
-
-/// What stands in for the pong of a client that is held back: the messages that it sent before are still to be read.
-#[derive(Debug)]
-struct Heartbeat {
-    counter: Arc<PacketCounter>,
-    packet: &'static str,
-    sent: Option<Instant>,
-}
-
-impl Heartbeat {
-    /// The packet, if it is time for one.
-    fn due(&mut self) -> Option<&'static str> {
-        if !self.counter.take_held_back() {
-            return None;
-        }
-        let is_due = self
-            .sent
-            .is_none_or(|sent| sent.elapsed() >= BETWEEN_HEARTBEATS);
-        is_due.then(|| {
-            self.sent = Some(Instant::now());
-            self.packet
-        })
-    }
 }
 
 impl<S> Checked<S> {
@@ -77,11 +53,8 @@ impl<S> Checked<S> {
 
     /// Puts `packet` between what is read for as long as the counter holds the client back.
     pub(in super::super) fn vouched_for(mut self, packet: &'static str) -> Self {
-        self.frames.heartbeat = Some(Heartbeat {
-            counter: Arc::clone(&self.frames.counter),
-            packet,
-            sent: None,
-        });
+        let counter = Arc::clone(&self.frames.counter);
+        self.frames.heartbeat = Some(Heartbeat::new(counter, packet));
         self
     }
 

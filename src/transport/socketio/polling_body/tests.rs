@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::memory::FLOOR;
 
 fn packets(encoding: Encoding, body: &[u8]) -> io::Result<Vec<Bytes>> {
     encoding.check(body)?;
@@ -137,4 +138,19 @@ fn packets_without_a_meaning_are_left_out() {
     assert_eq!(found.concat(), b"42[\"a\"]\x1e");
     let found = handed_on(Encoding::Counted, b"1:55:b4AQI7:42[\"a\"]1:6");
     assert_eq!(found.concat(), b"7:42[\"a\"]");
+}
+
+#[test]
+fn a_body_waits_for_the_rates_within_its_share_of_the_memory() {
+    let (memory, longest) = (
+        MemoryBudget::new(64 * FLOOR, usize::MAX),
+        Duration::from_secs(5),
+    );
+    let share = memory.fair_share();
+    let (delay, held) = patience(share, longest, &memory);
+    assert_eq!((delay, memory.used()), (longest, share));
+    let (delay, _held) = patience(share, longest, &memory);
+    assert_eq!(delay, Duration::ZERO, "less is left for the next one");
+    drop(held);
+    assert_eq!(patience(share, longest, &memory).0, Duration::ZERO);
 }
