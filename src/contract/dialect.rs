@@ -8,11 +8,12 @@ mod set;
 mod template;
 mod told;
 
-
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use super::toml_node::DialectError;
+use super::toml_node::{self, Node, Source};
 use super::vocabulary::{COMMON, Vocabulary, nouns_in};
 use super::{EventClass, EventName};
 use crate::domain::{Id, Kind, ProjectId};
@@ -22,8 +23,6 @@ use rule::{ByName, GREETING};
 pub use set::{Approach, Dialects, Matching};
 pub use template::{Root, Roots, Scope, Template};
 pub use told::{Happened, Told};
-pub use super::toml_node::DialectError;
-use super::toml_node::{self, Node, Source};
 
 /// Rules of a file.
 const MAX_RULES: usize = 1000;
@@ -127,7 +126,8 @@ impl Dialect {
     ) -> Result<Self, DialectError> {
         let root = source.read()?;
         root.only(&[
-            "about", "match", "room", "user", "person", "kinds", "names", "greet", "on", "tell", "custom",
+            "about", "match", "room", "user", "person", "kinds", "names", "greet", "on", "tell",
+            "custom",
         ])?;
         let kinds = kinds_in(&root)?;
         let vocabulary = if name == "default" {
@@ -149,7 +149,9 @@ impl Dialect {
             }
         }
         let greetings = root.get("greet").map_or(&[][..], Node::items);
-        let greetings = greetings.iter().map(|greeting| Said::read(greeting, GREETING));
+        let greetings = greetings
+            .iter()
+            .map(|greeting| Said::read(greeting, GREETING));
         let (default_room, joins_default_room) = room_in(&root)?;
         let person = root.get("person").map(|person| {
             person.only(&["shape"])?;
@@ -364,7 +366,8 @@ fn room_in(root: &Node<'_>) -> Result<(Option<ProjectId>, bool), DialectError> {
     };
     room.only(&["default", "join"])?;
     let default = room.get("default").map(|default| {
-        let id = Id::from_text(default.text()?).map_err(|error| default.error(error.to_string()))?;
+        let id =
+            Id::from_text(default.text()?).map_err(|error| default.error(error.to_string()))?;
         Ok(ProjectId(id))
     });
     let default = default.transpose()?;
@@ -413,7 +416,9 @@ fn kind_of(
     table: &Node<'_>,
 ) -> Result<Kind, DialectError> {
     let _ = node;
-    key.name.parse().map_err(|()| table.error_at(key, "there is no such kind"))
+    key.name
+        .parse()
+        .map_err(|()| table.error_at(key, "there is no such kind"))
 }
 
 #[cfg(test)]

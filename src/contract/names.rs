@@ -4,6 +4,9 @@
 //! A name is a set of words however it is joined: `task:update`, `taskUpdate`, `update-task`. The noun may
 //! stand anywhere, the verb's words keep their order. The past tense belongs to the server.
 
+use serde_json::Value;
+
+use super::field::PROJECT_ID;
 use super::reply::MAX_NAME_CHARS;
 use super::vocabulary::Vocabulary;
 use super::{ErrorCode, Reply, SignalKind};
@@ -155,7 +158,49 @@ impl EventName {
     pub(super) const fn entry(self) -> &'static Entry {
         self.entry
     }
+
+    /// Gives ids and wrappers in a message's first argument the names that are ours: `cardId` of a `card:update` is `taskId`,
+    /// and `boardId` is `projectId` where that is missing. If anything is changed, the argument as it was.
+    pub(super) fn translate(self, arguments: &mut [Value]) -> Option<Fields> {
+        let Some(Value::Object(object)) = arguments.first_mut() else {
+            return None;
+        };
+        let mut renames: Vec<(String, &str)> = Vec::new();
+        if let Some((kind, noun)) = self.noun() {
+            let ids = [format!("{noun}Id"), format!("{noun}_id")];
+            renames.extend(ids.into_iter().map(|id| (id, kind.id_key())));
+            if object.get(noun).is_some_and(Value::is_object) {
+                renames.push((noun.to_owned(), kind.as_str()));
+            }
+        }
+        let mut projects = PROJECT_ID.iter().chain(&["project"]);
+        if !projects.any(|key| object.get(*key).is_some_and(|value| !value.is_null())) {
+            let rooms: &[&str] = match self.entry.name {
+                Name::Join | Name::Leave | Name::Snapshot | Name::Sync => &ROOM_IDS,
+                _ => &[],
+            };
+            let boards = self.entry.project_ids.iter().map(String::as_str);
+            let mut rooms = boards.chain(rooms.iter().copied());
+            if let Some(room) = rooms.find(|key| object.contains_key(*key)) {
+                renames.push((room.to_owned(), PROJECT_ID[0]));
+            }
+        }
+        renames.retain(|(theirs, ours)| object.contains_key(theirs) && !object.contains_key(*ours));
+        if renames.is_empty() {
+            return None;
+        }
+        let original = object.clone();
+        for (theirs, ours) in renames {
+            if let Some(value) = object.remove(&theirs) {
+                object.entry(ours).or_insert(value);
+            }
+        }
+        Some(original)
+    }
 }
+
+/// Where a message that is about a room as a whole may name it.
+const ROOM_IDS: [&str; 3] = ["roomId", "room_id", "room"];
 
 /// What a command does to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,6 +256,8 @@ pub(super) struct Entry {
     pub(super) rename: Vec<(String, String)>,
     /// The key of a second argument that is a text.
     pub(super) second: Option<String>,
+    /// Keys that name the project where `projectId` is not there, such as `boardId`.
+    pub(super) project_ids: Vec<String>,
 }
 
 /// A word for a kind.
@@ -353,6 +400,41 @@ mod tests {
     }
 
     #[test]
+    fn other_words_mean_the_same() {
+        for (name, expected) in [
+            ("tasks:create", "task:create"),
+            ("add-task", "task:create"),
+            ("new-task", "task:create"),
+            ("card:add", "task:create"),
+            ("remove-task", "task:delete"),
+            ("edit-task", "task:update"),
+            ("task:edit", "task:update"),
+            ("updateIssue", "task:update"),
+            ("stories:move", "task:move"),
+            ("task:complete", "task:complete"),
+            ("archiveCard", "task:archive"),
+            ("task:assign", "task:assign"),
+            ("tasks:reorder", "task:reorder"),
+            ("board:update", "project:update"),
+            ("join", "join:project"),
+            ("join_room", "join:project"),
+            ("joinRoom", "join:project"),
+            ("board:join", "join:project"),
+            ("join_board", "join:project"),
+            ("leave_room", "leave:project"),
+            ("join:projects", "join:projects"),
+            ("projects:join", "join:projects"),
+        ] {
+            assert_eq!(canonical(name), Some(expected), "{name}");
+        }
+        let noun = |name| EventName::find(name).unwrap().noun();
+        assert_eq!(noun("cards:move"), Some((Kind::Task, "card")));
+        assert_eq!(noun("tasks:move"), None);
+        assert_eq!(noun("board:join"), Some((Kind::Project, "board")));
+        assert_eq!(noun("room:join"), None);
+    }
+
+    #[test]
     fn signals_have_many_names() {
         for (name, expected) in [
             ("isTyping", "typing"),
@@ -403,11 +485,10 @@ mod tests {
             "update",
             "member:restore",
             "task:start",
-            "join",
+            "join:card",
             "task:update:all",
             "taskupdate",
             "task:task:update",
-            "task:edit",
             "typing:stopped",
             "start",
             "presence",

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::toml_node::{DialectError, Node, Source};
 use super::names::{Entry, EventName, MAX_NAME_BYTES, Name, Noun, words};
+use super::toml_node::{DialectError, Node, Source};
 use crate::domain::{Fields, Kind};
 
 /// The file of the words that everybody may use.
@@ -195,6 +195,12 @@ fn entry(
         set,
         rename,
         second: second.map(str::to_owned),
+        project_ids: nouns
+            .iter()
+            .filter(|nouns| nouns.kind == Kind::Project)
+            .flat_map(|nouns| &nouns.names)
+            .flat_map(|noun| [format!("{noun}Id"), format!("{noun}_id")])
+            .collect(),
     })
 }
 

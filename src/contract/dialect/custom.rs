@@ -104,12 +104,8 @@ impl CustomEvents {
         if patterns.len() > MAX_PATTERNS {
             return Err(CustomEventsError::TooMany);
         }
-        patterns.sort_by_key(|pattern| {
-            (
-                pattern.is_beginning,
-                std::cmp::Reverse(pattern.text.len()),
-            )
-        });
+        patterns
+            .sort_by_key(|pattern| (pattern.is_beginning, std::cmp::Reverse(pattern.text.len())));
         Ok(Self { patterns })
     }
 }
@@ -118,7 +114,10 @@ impl FromStr for CustomEvents {
     type Err = CustomEventsError;
 
     fn from_str(text: &str) -> Result<Self, CustomEventsError> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let parts = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
         let patterns = parts.map(|part| match part.rsplit_once('=') {
             Some((name, what)) => Pattern::new(name.trim(), what.trim()),
             None => Err(CustomEventsError::Form(part.to_owned())),

@@ -206,7 +206,9 @@ impl OnRule {
         ])?;
         let template = |key: &str, allowed| {
             let value = node.get(key);
-            value.map(|value| Template::read(value, allowed)).transpose()
+            value
+                .map(|value| Template::read(value, allowed))
+                .transpose()
         };
         let is = match node.get("is") {
             None => None,
@@ -226,10 +228,7 @@ impl OnRule {
                 .iter()
                 .map(|reply| Said::read(reply, DONE))
                 .collect::<Result<_, _>>()?,
-            relay: relays
-                .iter()
-                .map(Relay::read)
-                .collect::<Result<_, _>>()?,
+            relay: relays.iter().map(Relay::read).collect::<Result<_, _>>()?,
             ack: template("ack", DONE)?,
             refused: match node.get("refused") {
                 Some(refused) => Some(Said::read(refused, REFUSED)?),

@@ -35,7 +35,8 @@ impl Matching {
                     || name.contains(char::is_whitespace)
             };
             if let (Some(bad), Some(node)) = (given.iter().find(is_bad), table.get(key)) {
-                let message = format!("{bad:?} must begin with / and name one place, such as /board");
+                let message =
+                    format!("{bad:?} must begin with / and name one place, such as /board");
                 return Err(node.error(message));
             }
         }
@@ -142,7 +143,11 @@ impl Dialects {
                 .count()
             };
             let best = fitting.fold(first, |best, next| {
-                if score(next) > score(best) { next } else { best }
+                if score(next) > score(best) {
+                    next
+                } else {
+                    best
+                }
             });
             return Ok(best);
         }
@@ -153,8 +158,13 @@ impl Dialects {
     /// The namespaces besides `/`.
     #[must_use]
     pub fn namespaces(&self) -> Vec<&str> {
-        let all = self.loaded().flat_map(|dialect| &dialect.matching.namespaces);
-        let mut all: Vec<_> = all.map(String::as_str).filter(|name| *name != "/").collect();
+        let all = self
+            .loaded()
+            .flat_map(|dialect| &dialect.matching.namespaces);
+        let mut all: Vec<_> = all
+            .map(String::as_str)
+            .filter(|name| *name != "/")
+            .collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -164,7 +174,10 @@ impl Dialects {
     #[must_use]
     pub fn paths(&self) -> Vec<&str> {
         let all = self.loaded().flat_map(|dialect| &dialect.matching.paths);
-        let mut all: Vec<_> = all.map(String::as_str).filter(|path| *path != "/socket.io").collect();
+        let mut all: Vec<_> = all
+            .map(String::as_str)
+            .filter(|path| *path != "/socket.io")
+            .collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -209,8 +209,12 @@ impl Template {
     #[must_use]
     pub fn roots(&self) -> Roots {
         let mut roots = Roots::default();
-        self.0
-            .visit(&mut |reference| reference.paths.iter().for_each(|(root, _)| roots.insert(*root)));
+        self.0.visit(&mut |reference| {
+            reference
+                .paths
+                .iter()
+                .for_each(|(root, _)| roots.insert(*root))
+        });
         roots
     }
 
@@ -470,9 +474,8 @@ fn value_of(text: &str) -> Result<Value, String> {
         .and_then(|text| text.strip_suffix('\''));
     match quoted {
         Some(text) => Ok(text.into()),
-        None => serde_json::from_str(text).map_err(|_| {
-            format!("{text:?} is neither a $reference, nor JSON, nor a text in '…'")
-        }),
+        None => serde_json::from_str(text)
+            .map_err(|_| format!("{text:?} is neither a $reference, nor JSON, nor a text in '…'")),
     }
 }
 
@@ -496,8 +499,8 @@ fn is_same(found: &Value, wanted: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::contract::toml_node::Source;
     use super::*;
+    use crate::contract::toml_node::Source;
 
     const ALL: Roots = Roots(u32::MAX);
 
