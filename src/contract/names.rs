@@ -3,6 +3,8 @@
 //! A name is a set of words however it is joined: `task:update`, `taskUpdate`, `update-task`. The noun may
 //! stand anywhere, the verb's words keep their order. The past tense belongs to the server.
 
+mod declared;
+
 use super::reply::MAX_NAME_CHARS;
 use super::{ErrorCode, Reply, SignalKind};
 use crate::domain::Kind;
@@ -95,6 +97,8 @@ pub(super) enum Verb {
     Move,
     Start,
     Complete,
+    /// To set the field that says whether it is done to the opposite.
+    Toggle,
 }
 
 /// A row of the table.
@@ -210,7 +214,7 @@ const START: &[&str] = &["start", "begin"];
 const STOP: &[&str] = &["stop", "end", "finish"];
 
 #[rustfmt::skip]
-pub(super) static TABLE: [Entry; 41] = [
+pub(super) static TABLE: [Entry; 49] = [
     AUTH_REFRESH,
     channel("subscribe", Name::Subscribe),
     channel("unsubscribe", Name::Unsubscribe),
@@ -240,6 +244,14 @@ pub(super) static TABLE: [Entry; 41] = [
     command("sprint:restore", Kind::Sprint, Verb::Restore, &["restore"]),
     command("sprint:start", Kind::Sprint, Verb::Start, &["start"]),
     command("sprint:complete", Kind::Sprint, Verb::Complete, &["complete"]),
+    command("comment:create", Kind::Comment, Verb::Create, &["create"]),
+    command("comment:update", Kind::Comment, Verb::Update, &["update"]),
+    command("comment:delete", Kind::Comment, Verb::Delete, &["delete"]),
+    command("comment:restore", Kind::Comment, Verb::Restore, &["restore"]),
+    command("task:toggle", Kind::Task, Verb::Toggle, &["toggle"]),
+    command("epic:toggle", Kind::Epic, Verb::Toggle, &["toggle"]),
+    command("sprint:toggle", Kind::Sprint, Verb::Toggle, &["toggle"]),
+    command("comment:toggle", Kind::Comment, Verb::Toggle, &["toggle"]),
     member("member:add", Verb::Create, &["add"]),
     member("member:role", Verb::Update, &["role", "change role", "update role", "role change", "role update"]),
     member("member:remove", Verb::Delete, &["remove"]),
@@ -264,9 +276,11 @@ pub(super) fn find(event: &str) -> Option<&'static Entry> {
     }
     // As documented, which most are, a name is found without taking it apart.
     let documented = TABLE.iter().find(|entry| entry.canonical == event);
+    let documented = documented.or_else(|| declared::documented(event));
     documented.or_else(|| {
         let words = words(event);
-        TABLE.iter().find(|entry| entry.is_named_by(&words))
+        let spelled = TABLE.iter().find(|entry| entry.is_named_by(&words));
+        spelled.or_else(|| declared::spelled(event))
     })
 }
 

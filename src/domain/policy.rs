@@ -1,8 +1,8 @@
 //! Who may do what: the one table, and the rules around it that no table can tell.
 
 use super::{
-    Action, ChannelName, EntityId, Family, Holder, Id, Identity, Kind, Membership, Refusal, Role,
-    World,
+    Action, ChangedBy, ChannelName, Entity, EntityId, Family, Holder, Id, Identity, Kind,
+    Membership, Refusal, Role, World,
 };
 
 /// What it takes to see a project: its state, its events, who is in it.
@@ -11,12 +11,16 @@ pub const TO_SEE: Role = Role::Viewer;
 /// What it takes to carry out an action in a project that exists. Seeing it, and signals, take [`TO_SEE`].
 const fn needed(action: &Action) -> Role {
     match action {
-        Action::Create { kind, .. } | Action::Update { kind, .. } => match kind {
-            Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
-            Kind::Project | Kind::Member => Role::Admin,
-        },
+        Action::Create { kind, .. } | Action::Update { kind, .. } | Action::Toggle { kind, .. } => {
+            match kind {
+                Kind::Task | Kind::Epic | Kind::Sprint | Kind::Comment | Kind::Other(_) => {
+                    Role::Member
+                }
+                Kind::Project | Kind::Member => Role::Admin,
+            }
+        }
         Action::Delete { kind, .. } | Action::Restore { kind, .. } => match kind {
-            Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
+            Kind::Task | Kind::Epic | Kind::Sprint | Kind::Comment | Kind::Other(_) => Role::Member,
             Kind::Member => Role::Admin,
             Kind::Project => Role::Owner,
         },
@@ -82,7 +86,25 @@ pub fn check(
     if role < needed {
         return Err(lacks(needed, role));
     }
+    if role < TO_CHANGE_OTHERS && is_of_another(world, action, identity) {
+        let (kind, _) = action.subject();
+        let message = format!("a {kind} is changed by its author, admins and owners");
+        return Err(Refusal::Forbidden(message));
+    }
     Ok(())
+}
+
+/// Whether an action changes what somebody else has made, and only its author may. To make what is there already
+/// changes nothing.
+fn is_of_another(world: &World, action: &Action, identity: &Identity) -> bool {
+    let (kind, id) = action.subject();
+    let is_theirs = |entity: &Entity| {
+        let is_there = entity.deleted.is_none();
+        let is_repeat = is_there && matches!(action, Action::Create { .. });
+        entity.version > 0 && entity.created.by != identity.actor && !is_repeat
+    };
+    kind.changed_by() == ChangedBy::Author
+        && world.get(kind, id).is_some_and(|entity| is_theirs(entity))
 }
 
 /// Whether somebody may say of what they make when and by whom it was made.
@@ -109,6 +131,8 @@ pub fn may_import(role: Option<Role>) -> Result<(), Refusal> {
     }
 }
 
+/// What it takes to change what only its author may change, if somebody else is that.
+const TO_CHANGE_OTHERS: Role = Role::Admin;
 /// What it takes to import.
 const TO_IMPORT: Role = Role::Admin;
 /// What it takes to publish on a project's channel, and on every channel that is nobody's own.
@@ -231,7 +255,7 @@ fn needed_for(world: &World, action: &Action, me: &EntityId) -> Role {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Actor, Entity, Fields, Grants, ProjectId, Stamp, Timestamp};
+    use crate::domain::{Actor, Fields, Grants, ProjectId, Stamp, Timestamp};
 
     const ME: &str = "me";
 
