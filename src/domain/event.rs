@@ -137,3 +137,46 @@ impl Event {
         self.source.as_ref().unwrap_or(&self.channel)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::*;
+
+    #[test]
+    fn events_of_declared_kinds_are_ours_and_others_are_not() {
+        Kind::declare("gadget", "gadgets", false).unwrap();
+        Kind::declare("side_note", "side_notes", false).unwrap();
+        let is = |name: &str| {
+            let event_type = EventType::restore(name.to_owned());
+            (event_type.is_ours(), event_type.sounds_like_ours())
+        };
+        for name in ["comment.created", "gadget.restored", "side_note.deleted"] {
+            assert_eq!(is(name), (true, true), "{name}");
+        }
+        for name in [
+            "comment:created",
+            "commentUpdated",
+            "gadget-deleted",
+            "gadget_created",
+            "side-note-created",
+            "side_note:updated",
+        ] {
+            assert_eq!(is(name), (false, true), "{name}");
+        }
+        for name in [
+            "comment.added",
+            "comment:typing",
+            "gadget.sold",
+            "gadget",
+            "gadgets.created",
+            "unknown.created",
+            "ä.created",
+            "éA",
+            ".created",
+            "",
+        ] {
+            assert_eq!(is(name), (false, false), "{name}");
+        }
+    }
+}

@@ -353,6 +353,75 @@ mod tests {
         }
     }
 
+    /// A member's rights over a comment, or an entity of a declared kind, that one of both has made.
+    fn may_change(role: Role, kind: Kind, author: &str, action: &Action, is_deleted: bool) -> bool {
+        let mut world = world(&[("ann", Role::Owner), (ME, role)]);
+        let stamp = Stamp {
+            at: Timestamp::from_millis(1),
+            by: Actor::new(author),
+        };
+        let mut entity = Entity::blank(world.project().clone(), kind, id("x"), stamp.clone());
+        entity.version = 1;
+        entity.deleted = is_deleted.then_some(stamp);
+        world.load(entity);
+        allowed(&world, action)
+    }
+
+    #[test]
+    fn comments_are_changed_by_their_authors_and_by_admins() {
+        let open = Kind::declare("open_kind", "open_kinds", false).unwrap();
+        let own = Kind::declare("own_kind", "own_kinds", true).unwrap();
+        for role in Role::ALL {
+            for (kind, is_open) in [(open, true), (own, false), (Kind::Comment, false)] {
+                let (id, fields) = (id("x"), Fields::new());
+                let actions = [
+                    Action::Update {
+                        kind,
+                        id: id.clone(),
+                        fields: fields.clone(),
+                    },
+                    Action::Toggle {
+                        kind,
+                        id: id.clone(),
+                        field: None,
+                    },
+                    Action::Delete {
+                        kind,
+                        id: id.clone(),
+                    },
+                    Action::Restore {
+                        kind,
+                        id: id.clone(),
+                    },
+                ];
+                let others = role >= if is_open { Role::Member } else { Role::Admin };
+                for action in &actions {
+                    for is_deleted in [false, true] {
+                        let may = |author| may_change(role, kind, author, action, is_deleted);
+                        assert_eq!(may("ann"), others, "{role} {action:?}");
+                        assert_eq!(may(ME), role >= Role::Member, "{role} {action:?}");
+                    }
+                }
+                let create = Action::Create { kind, id, fields };
+                let may = |author, is_deleted| may_change(role, kind, author, &create, is_deleted);
+                assert_eq!(may("ann", true), others, "{role}: what another has deleted");
+                assert_eq!(
+                    may("ann", false),
+                    role >= Role::Member,
+                    "{role}: it changes nothing"
+                );
+                let nowhere = world(&[(ME, role)]);
+                for action in actions.iter().chain([&create]) {
+                    assert_eq!(
+                        allowed(&nowhere, action),
+                        role >= Role::Member,
+                        "{action:?}"
+                    );
+                }
+            }
+        }
+    }
+
     #[test]
     fn channels_are_heard_and_spoken_on_by_those_concerned() {
         let name = |text| ChannelName::parse(text).unwrap();
