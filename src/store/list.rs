@@ -7,7 +7,7 @@ use super::connection::{DbConnection, Statement};
 use super::entity::entity_columns;
 use super::snapshot::board_kinds;
 use super::{Gather, Snapshot, Store, StoreError, in_time};
-use crate::domain::{FieldFilter, Kind, Page, ProjectId, Whose};
+use crate::domain::{FieldFilter, Id, Kind, Page, ProjectId, Whose};
 
 // Each of these is one statement, because one statement sees one state.
 impl Store {
@@ -181,7 +181,7 @@ struct Equal {
     /// be equal to that.
     fields: Option<Vec<(String, Option<String>)>>,
     /// The id to which the entities belong, where an index has that.
-    belongs_to: Option<String>,
+    belongs_to: Option<Id>,
     is_beside: bool,
 }
 
@@ -194,6 +194,11 @@ impl Equal {
             Value::String(text) => Some(Some(text.clone())),
             Value::Array(_) | Value::Object(_) => None,
         };
+        let task = fields
+            .iter()
+            .find(|filter| filter.field == Kind::Task.id_key());
+        let task = task.filter(|_| kind.is_beside());
+        let task = task.and_then(|filter| Id::from_json(&filter.value).ok());
         let fields = fields.iter().map(|filter| {
             // What else a name may have means a path on SQLite.
             let is_letter = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
@@ -202,10 +207,8 @@ impl Equal {
             Some((filter.field.clone(), value))
         });
         let fields = fields.collect::<Option<Vec<_>>>();
-        let mut named = fields.iter().flatten().filter(|_| kind.is_beside());
-        let task = named.find(|(field, _)| field == Kind::Task.id_key());
         Self {
-            belongs_to: task.and_then(|(_, id)| id.clone()),
+            belongs_to: task.filter(|_| fields.is_some()),
             is_beside: kind.is_beside(),
             fields,
         }
