@@ -1,7 +1,7 @@
 //! Who may do what: the one table, and the rules around it that no table can tell.
 
 use super::{
-    Action, ChangedBy, ChannelName, Entity, EntityId, Family, Holder, Id, Identity, Kind,
+    Action, Actor, ChangedBy, ChannelName, Entity, EntityId, Family, Holder, Id, Identity, Kind,
     Membership, Refusal, Role, World,
 };
 
@@ -34,6 +34,12 @@ const fn needed(action: &Action) -> Role {
 #[must_use]
 pub fn member_id(identity: &Identity) -> EntityId {
     EntityId(Id::restore(identity.actor.as_str().to_owned(), false))
+}
+
+/// The id under which a user is a member.
+#[must_use]
+pub fn user_id(user: &Actor) -> EntityId {
+    EntityId(Id::restore(user.as_str().to_owned(), false))
 }
 
 /// Who becomes owner of a project that somebody makes: a service is no member.
@@ -183,7 +189,8 @@ pub fn publish(
         }
     }
     match world.project_entity() {
-        None => Err(UNSEEN),
+        // Nothing has happened there yet.
+        None => Ok(()),
         Some(project) if project.deleted.is_some() => Err(Refusal::Gone(Kind::Project)),
         Some(_) => Ok(()),
     }

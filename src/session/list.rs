@@ -171,7 +171,7 @@ struct Item {
 }
 
 /// The bytes after which a list of what has certain values ends, whatever its limit.
-const LIST_BYTES: usize = 16 * 1024 * 1024;
+const LIST_BYTES: usize = 2 * 1024 * 1024;
 /// The bytes after which a page ends, whatever its limit.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
