@@ -105,7 +105,7 @@ fn plan() -> [Step; 7] {
     ]
 }
 
-fn comments() -> [Step; 12] {
+fn comments() -> [Step; 15] {
     let comment = json!({"projectId": PROJECT, "id": "c", "taskId": "t", "text": "Rain"});
     let toggle = json!({"sprintId": "s", "field": "pinned"});
     [
@@ -124,6 +124,9 @@ fn comments() -> [Step; 12] {
         ("task:complete", json!({"taskId": "t"})),
         ("task:archive", json!({"taskId": "t"})),
         ("task:assign", json!({"taskId": "t", "userId": "ann"})),
+        ("task:unassign", json!({"taskId": "t"})),
+        ("task:unarchive", json!({"taskId": "t"})),
+        ("task:reorder", json!({"taskId": "t", "position": 0})),
     ]
 }
 
