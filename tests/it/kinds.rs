@@ -59,7 +59,7 @@ async fn newest(server: &Server) {
     let snapshot = client.call("project:snapshot", json!("p")).await;
     let join = json!({"projectId": "p", "snapshot": true});
     let joined = client.call("join:project", join).await;
-    let reset = client
+    let restart = client
         .call(
             "project:sync",
             json!({"projectId": "p", "since": "nonsense"}),
@@ -67,7 +67,7 @@ async fn newest(server: &Server) {
         .await;
     let rest = Rest::new(&server.address);
     let read = rest.get("/projects/p/snapshot").await.expect(200);
-    for state in [&snapshot, &joined["snapshot"], &reset["snapshot"], &read] {
+    for state in [&snapshot, &joined["snapshot"], &restart["snapshot"], &read] {
         let listed = ids(&state["comments"]);
         assert_eq!(listed[..OF_TASK], expected, "{state}");
         assert_eq!(listed[OF_TASK..], ["other"]);
@@ -192,6 +192,12 @@ async fn declared_kind_has_the_endpoints_of_all_others() {
         "created", "created", "updated", "updated", "deleted", "restored",
     ];
     assert_eq!(names, verbs.map(|verb| format!("subtask:{verb}")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plural_that_is_no_kinds_is_answered_with_those_that_are() {
+    let server = start("sqlite::memory:").await;
+    let rest = Rest::new(&server.address);
     for path in [
         "/projects/p/nothings",
         "/projects/p/nothings/x",

@@ -36,12 +36,12 @@ fn count(heard: &Heard) -> usize {
 pub(crate) async fn missed_events_come_once_in_order(door: Door) {
     let server = open(&[KINDS]).await;
     let mut client = Client::connect(door, &server.address, &Options::to(&BOTH)).await;
-    let made = std::cell::Cell::new(0);
+    let turn = std::cell::Cell::new(0);
     let make = async |count: i64| {
         for _ in 0..count {
             for channel in BOTH {
-                let plural = KINDS_MADE[made.get() % KINDS_MADE.len()];
-                made.set(made.get() + 1);
+                let plural = KINDS_MADE[turn.get() % KINDS_MADE.len()];
+                turn.set(turn.get() + 1);
                 make_event_of(&server.address, channel, plural).await;
             }
         }
