@@ -1,5 +1,17 @@
 //! Comments, and entities of kinds that the configuration declares, from outside.
 
+use std::sync::Arc;
+
+use boardcast::cli::Cli;
+use boardcast::contract::{ErrorCode, EventStyle};
+use boardcast::domain::{
+    Actor, ClientId, ConnectionId, Entity, EntityId, FieldFilter, Grants, Holder, Id, Identity,
+    Kind, ProjectId, Role, Stamp, Timestamp,
+};
+use boardcast::session::Session;
+use boardcast::state::AppState;
+use boardcast::writer::Caller;
+use clap::Parser as _;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
@@ -334,4 +346,68 @@ async fn toggles_of_many_at_once_are_all_counted() {
         (&state["tasks"][0]["done"], &state["tasks"][0]["version"]),
         (&json!(true), &json!(52))
     );
+}
+
+/// What dialects ask a session for, and nobody else: lists of what has certain values.
+#[tokio::test(flavor = "multi_thread")]
+async fn list_by_values_is_for_those_who_see_the_project() {
+    let flags = [
+        "boardcast",
+        "--database-url=sqlite::memory:",
+        "--auth-required",
+        "--auth-secret=a secret of more than thirty-two characters",
+    ];
+    let app = AppState::start(Cli::parse_from(flags).config)
+        .await
+        .unwrap();
+    let id = |text: &str| Id::from_text(text).unwrap();
+    let project = ProjectId(id("p"));
+    let stamp = Stamp {
+        at: Timestamp::from_millis(1),
+        by: Actor::new("ann"),
+    };
+    let comment = |name: &str, task: &str| {
+        let mut comment = Entity::blank(
+            project.clone(),
+            Kind::Comment,
+            EntityId(id(name)),
+            stamp.clone(),
+        );
+        comment.version = 1;
+        comment.fields.insert("taskId".to_owned(), json!(task));
+        Arc::new(comment)
+    };
+    let mut tx = app.store().begin().await.unwrap();
+    let all = [("a", "t"), ("b", "t"), ("c", "u")].map(|(name, task)| comment(name, task));
+    tx.entities_put(&all).await.unwrap();
+    tx.commit().await.unwrap();
+    let listed = async |role: Option<Role>| {
+        let mut grants = Grants::default();
+        if let Some(role) = role {
+            grants.insert("p", role);
+        }
+        let identity = Identity {
+            actor: Actor::new("bob"),
+            holder: Holder::User { granted_at: None },
+            grants,
+            expires_at: None,
+        };
+        let caller = Caller::new(ConnectionId::generate(), ClientId::generate(), Some("bob"));
+        let session = Session::new(app.clone(), caller, EventStyle::Colon, Some(identity));
+        let of_task = FieldFilter {
+            field: "taskId".to_owned(),
+            value: json!("t"),
+        };
+        session
+            .entities_where(&project, Kind::Comment, &[of_task], 1)
+            .await
+    };
+    let seen = listed(Some(Role::Viewer)).await.unwrap();
+    assert_eq!(ids(&json!(seen)), ["b"], "the newest");
+    assert_eq!(
+        (&seen[0]["taskId"], &seen[0]["version"]),
+        (&json!("t"), &json!(1))
+    );
+    let refused = listed(None).await.unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::NotFound));
 }
