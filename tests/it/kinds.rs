@@ -5,8 +5,8 @@ use std::sync::Arc;
 use boardcast::cli::Cli;
 use boardcast::contract::{ErrorCode, EventStyle};
 use boardcast::domain::{
-    Actor, ClientId, ConnectionId, Entity, EntityId, FieldFilter, Grants, Holder, Id, Identity,
-    Kind, ProjectId, Role, Stamp, Timestamp,
+    Actor, ConnectionId, Entity, EntityId, FieldFilter, Grants, Holder, Id, Identity, Kind,
+    PrivateId, ProjectId, Role, Stamp, Timestamp,
 };
 use boardcast::session::Session;
 use boardcast::state::AppState;
@@ -392,7 +392,11 @@ async fn list_by_values_is_for_those_who_see_the_project() {
             grants,
             expires_at: None,
         };
-        let caller = Caller::new(ConnectionId::generate(), ClientId::generate(), Some("bob"));
+        let caller = Caller::new(
+            ConnectionId::generate(),
+            PrivateId::generate().client(),
+            Some("bob"),
+        );
         let session = Session::new(app.clone(), caller, EventStyle::Colon, Some(identity));
         let of_task = FieldFilter {
             field: "taskId".to_owned(),
