@@ -8,6 +8,7 @@ use super::AckSender;
 use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
+use crate::contract::dialect::Dialect;
 use crate::contract::schema::is_our_name;
 use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, payload,
@@ -45,6 +46,8 @@ pub(super) type Sockets = Registry<SocketDoor>;
 /// A connection of the namespace.
 pub(crate) struct SocketDoor {
     pub(super) counter: Arc<PacketCounter>,
+    /// The dialect that the client speaks here.
+    pub(super) dialect: Arc<Dialect>,
     /// Whether the client hears its own changes.
     pub(super) echo: bool,
     /// Whether the client can go on in another connection: whether it is told of its id and its cursor.
@@ -246,8 +249,8 @@ impl Door for SocketDoor {
         }
     }
 
-    fn shares_transport(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.counter, &other.counter)
+    fn transport(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.counter).addr())
     }
 }
 

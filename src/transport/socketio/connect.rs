@@ -1,8 +1,10 @@
-//! The way into the namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
+//! The way into a namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 
+use axum::http::request::Parts;
 use serde_json::value::RawValue;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::{Event, TryData};
@@ -15,11 +17,13 @@ use tokio::time::timeout;
 use super::codec::{SocketDoor, SocketMessage, Sockets};
 use super::cursor_argument::TakesOneArgument;
 use super::handshake::Handshake;
+use super::namespaces::DEFAULT;
 use super::packet_counter::PacketCounter;
 use super::send_queue::SocketQueue;
-use super::{AckSender, IoSocket, SocketRef, takeover};
+use super::{AckSender, IoSocket, SocketRef, arrival, takeover};
 use crate::config::EventCursor;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::dialect::Dialect;
+use crate::contract::{ErrorCode, EventStyle, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::hub::{Offer, SubscribeError};
 use crate::limits::ClientAddress;
@@ -38,25 +42,23 @@ use crate::transport::credential::Credential;
 use crate::transport::http_caller::{caller_of, identify_at};
 use crate::writer::Caller;
 
-/// A client's stay in the namespace, or its attempt to get in.
+/// A client's stay in a namespace, or its attempt to get in.
 #[derive(Clone)]
 struct Visit {
     app: AppState,
     counter: Arc<PacketCounter>,
-    /// Which one it is of those over its connection.
-    number: u32,
 }
 
 impl Visit {
-    /// Ends the connection, unless the client comes once more: nobody stays for ever who is not in the namespace.
-    /// socketioxide sees to that alone before the first visit, and not with clients of version 2, which are asked in.
+    /// Ends the transport, unless the client is in another namespace or comes once more: nobody stays for ever who is in
+    /// none. socketioxide sees to that alone before the first visit, and not with clients of version 2, which are asked in.
     fn over(self) {
         let patience = self.app.config().connect_timeout;
-        let (counter, number) = (Arc::downgrade(&self.counter), self.number);
+        let (counter, entries) = (Arc::downgrade(&self.counter), self.counter.entries());
         self.app.lifecycle().spawn_service(async move {
             tokio::time::sleep(patience).await;
             if let Some(counter) = counter.upgrade() {
-                counter.close_unless_back(number);
+                counter.close_unless_back(entries);
             }
         });
     }
@@ -76,14 +78,10 @@ pub(super) async fn enter(
         .get::<Arc<PacketCounter>>()
         .cloned();
     let counter = counter.unwrap_or_default();
-    let Some(number) = counter.enter().filter(|_| !app.lifecycle().is_draining()) else {
+    if !counter.enter() || app.lifecycle().is_draining() {
         return Err(turn_away(&counter));
-    };
-    let visit = Visit {
-        app,
-        counter,
-        number,
-    };
+    }
+    let visit = Visit { app, counter };
     let admitted = admit(&sockets, socket, weak, auth, &visit).await;
     if admitted.is_err() {
         visit.over();
@@ -103,8 +101,11 @@ async fn admit(
     let app = &sockets.app;
     let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
     let shown = parts.extensions.get::<Credential>();
-    let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
-    let counter = &visit.counter;
+    let (counter, namespace) = (&visit.counter, socket.ns());
+    let query = query(parts, counter, namespace);
+    let handshake = Handshake::read(auth.as_deref(), query.as_deref(), shown)?;
+    let (arrival, named) = (parts.extensions.get(), handshake.dialect.as_deref());
+    let dialect = arrival::dialect(app.dialects(), arrival, namespace, named)?;
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let address = parts.extensions.get::<ClientAddress>().copied();
     let connection = ConnectionId::generate();
@@ -120,8 +121,10 @@ async fn admit(
         None if !app.auth().verifies_tokens() => handshake.user_id.clone()?,
         _ => None,
     };
-    let who = caller_of(connection, &pid, identity.as_ref(), said.as_deref());
-    let subscriber = connect(sockets, &socket, weak, &handshake, (who, identity), counter)?;
+    let who = who(&pid, namespace);
+    let who = caller_of(connection, &who, identity.as_ref(), said.as_deref());
+    let door = door(app, &socket, &handshake, dialect, counter);
+    let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
     let missed = match &handshake.cursor {
@@ -131,14 +134,15 @@ async fn admit(
     };
     let is_new = handshake.pid.is_none();
     let is_continued = handshake.cursor.is_some() && missed.is_empty();
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     if connection.door.recoverable {
         // Another id than its own tells the client that its session has ended.
-        counter.give_pid(if is_continued || is_new {
+        let pid = if is_continued || is_new {
             pid
         } else {
             pid.next()
-        });
+        };
+        counter.give_pid(namespace, pid);
     }
     if !sockets.insert(connection) {
         return Err(turn_away(counter));
@@ -153,18 +157,33 @@ async fn admit(
     Ok(())
 }
 
-/// Makes the connection, in a place among those of its user. A client that comes back has the place of its old connection,
-/// which may not be known to be lost.
-fn connect(
-    sockets: &Arc<Sockets>,
+/// Which client the holder of an id is in a namespace: somewhere else it is another one, even if it shows the same id, so that
+/// one connection does not take the other's place.
+fn who<'a>(pid: &'a PrivateId, namespace: &str) -> Cow<'a, PrivateId> {
+    match namespace {
+        DEFAULT => Cow::Borrowed(pid),
+        named => Cow::Owned(pid.within(named)),
+    }
+}
+
+/// The query of a connection: of the transport's request, and before it what a client of version 2 says for the namespace
+/// alone.
+fn query<'a>(parts: &'a Parts, counter: &PacketCounter, namespace: &str) -> Option<Cow<'a, str>> {
+    let query = parts.uri.query();
+    let Some(own) = counter.namespaces.take_query(namespace) else {
+        return query.map(Cow::Borrowed);
+    };
+    Some(format!("{own}&{}", query.unwrap_or_default()).into())
+}
+
+/// How a client speaks and is spoken to.
+fn door(
+    app: &AppState,
     socket: &SocketRef,
-    weak: WeakSocket,
     handshake: &Handshake,
-    ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
+    dialect: Arc<Dialect>,
     counter: &Arc<PacketCounter>,
-) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
-    let app = &sockets.app;
-    tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
+) -> SocketDoor {
     let is_harmed = || {
         let extensions = &socket.req_parts().extensions;
         extensions.get::<TakesOneArgument>().is_some()
@@ -174,16 +193,30 @@ fn connect(
         (None, EventCursor::Auto) => !is_harmed(),
         (None, setting) => setting == EventCursor::Always,
     };
-    let door = SocketDoor {
+    SocketDoor {
         counter: Arc::clone(counter),
+        dialect,
         echo: handshake.echo,
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
-    };
-    let max_message = app.config().max_message;
-    let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());
+    }
+}
+
+/// Makes the connection, in a place among those of its user. A client that comes back has the place of its old connection,
+/// which may not be known to be lost.
+fn connect(
+    sockets: &Arc<Sockets>,
+    weak: WeakSocket,
+    door: SocketDoor,
+    event_style: Option<EventStyle>,
+    ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
+) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
+    let app = &sockets.app;
+    tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
+    let (counter, max_message) = (Arc::clone(&door.counter), app.config().max_message);
+    let queue = SocketQueue::new(weak.0, counter, max_message, app.send_memory());
     let ids = (caller.connection, client);
-    let connection = Connection::new(sockets, ids, door, queue, handshake.event_style);
+    let connection = Connection::new(sockets, ids, door, queue, event_style);
     sockets.give_up_place(client, &caller.actor);
     let admitted = Admitted::new(app, caller, identity).map_err(|exceeded| {
         connection.note_limited(exceeded.limit.as_str());

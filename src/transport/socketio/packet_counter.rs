@@ -13,19 +13,22 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use super::namespaces::Namespaces;
 use super::poll_tracker::PollTracker;
+use super::send_window::SendWindow;
 use super::upgrade_state::UpgradeState;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
 use crate::limits::Place;
+use crate::memory::MemoryBudget;
 use crate::transport::connection::send_queue::Wakes;
 use crate::transport::flow::{Messages, Received};
 pub(super) use stream::Metered;
 
-/// How often a session may enter the namespace.
+/// How often a session may enter namespaces.
 const MAX_ENTRIES: u32 = 100;
 
 /// What has left for one client, over whatever transport it is on.
@@ -37,18 +40,21 @@ pub(super) struct PacketCounter {
     ended: Notify,
     /// Whether an answer to CONNECT that is on its way lacks its id.
     lacks_pid: AtomicBool,
-    /// Guards the id that goes into it.
-    pid: Mutex<Option<PrivateId>>,
+    /// Guards the ids that go into such answers, by namespace: several may be on their way.
+    pids: Mutex<Vec<(Box<str>, PrivateId)>>,
+    /// Guards what lies in socketioxide's packet queue, which all namespaces of the transport share; nothing before the
+    /// client has entered one.
+    window: Mutex<Option<SendWindow>>,
     /// Guards what ends a session that has no stream of its own, or had none at its beginning.
     goodbye: Mutex<Option<Box<dyn Any + Send>>>,
     /// For how many microseconds nothing more is to be read; 0 if for none.
     pause: AtomicU64,
     /// Whether the client was held back since [`PacketCounter::take_held_back`], so that it may seem to be silent.
     held_back: AtomicBool,
-    /// How often the client has asked to enter the namespace.
+    /// How often the client has asked to enter a namespace.
     entries: AtomicU32,
-    /// Whether the client was let into the namespace, and has not left it.
-    is_in_namespace: AtomicBool,
+    /// Those that the client is in.
+    pub(super) namespaces: Namespaces,
     /// Whether the client writes its packets in MessagePack, as its first one tells.
     pub(super) is_msgpack: OnceLock<bool>,
     /// When the client polled, if it is on long-polling.
@@ -84,7 +90,7 @@ impl PacketCounter {
         } else {
             self.speaks_msgpack()
         };
-        is_event && self.is_in_namespace()
+        is_event && self.namespaces.is_in_any()
     }
 
     /// Whether the client reads and writes MessagePack.
@@ -92,16 +98,21 @@ impl PacketCounter {
         self.is_msgpack.get() == Some(&true)
     }
 
-    /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs
-    /// more than a message, and no client does it often without a new session.
-    pub(super) fn enter(&self) -> Option<u32> {
-        let before = self.entries.fetch_add(1, Ordering::Relaxed);
-        (before < MAX_ENTRIES).then_some(before)
+    /// The client asks to enter a namespace; whether it may. It costs more than a message, and no client does it often
+    /// without a new session.
+    pub(super) fn enter(&self) -> bool {
+        self.entries.fetch_add(1, Ordering::Relaxed) < MAX_ENTRIES
     }
 
-    /// Ends the transport of a client that is not in the namespace, unless it has asked again since that time.
-    pub(super) fn close_unless_back(&self, entry: u32) {
-        if self.entries.load(Ordering::Relaxed) <= entry.saturating_add(1) {
+    /// How often the client has asked to enter a namespace.
+    pub(super) fn entries(&self) -> u32 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Ends the transport of a client that is in no namespace, unless it has asked to enter one since there were so many
+    /// [`PacketCounter::entries`].
+    pub(super) fn close_unless_back(&self, entries: u32) {
+        if self.entries() == entries && !self.namespaces.is_in_any() {
             self.close();
         }
     }
@@ -179,20 +190,11 @@ impl PacketCounter {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Notes that the client is let into the namespace, or has left it. One that the server has turned out is not noted: what
-    /// it still sends ends its session.
-    pub(super) fn set_in_namespace(&self, is_in: bool) {
-        self.is_in_namespace.store(is_in, Ordering::Release);
-    }
-
-    /// Whether socketioxide takes what the client sends to the namespace: it ends the session of one that is not in it.
-    pub(super) fn is_in_namespace(&self) -> bool {
-        self.is_in_namespace.load(Ordering::Acquire)
-    }
-
-    /// The next answer to CONNECT carries this id.
-    pub(super) fn give_pid(&self, pid: PrivateId) {
-        *self.pid.lock() = Some(pid);
+    /// The next answer to CONNECT of this namespace carries this id.
+    pub(super) fn give_pid(&self, namespace: &str, pid: PrivateId) {
+        let mut pids = self.pids.lock();
+        pids.retain(|(name, _)| **name != *namespace);
+        pids.push((namespace.into(), pid));
         self.lacks_pid.store(true, Ordering::Release);
     }
 
@@ -200,11 +202,28 @@ impl PacketCounter {
         self.lacks_pid.load(Ordering::Acquire)
     }
 
-    /// The id, for the answer that is passing.
-    pub(super) fn take_pid(&self) -> Option<PrivateId> {
-        self.lacks_pid.store(false, Ordering::Release);
-        let mut pid = self.pid.lock();
-        pid.take()
+    /// The id, for the answer of this namespace that is passing.
+    pub(super) fn take_pid(&self, namespace: &str) -> Option<PrivateId> {
+        let mut pids = self.pids.lock();
+        let at = pids.iter().position(|(name, _)| **name == *namespace)?;
+        let (_, pid) = pids.swap_remove(at);
+        if pids.is_empty() {
+            self.lacks_pid.store(false, Ordering::Release);
+            *pids = Vec::new();
+        }
+        Some(pid)
+    }
+
+    /// Notes what may lie in socketioxide's queue, unless that is known: the transport's first namespace tells.
+    pub(super) fn open_window(&self, max_answer: usize, memory: &MemoryBudget) {
+        let open = || SendWindow::new(self.left(), max_answer, memory);
+        self.window.lock().get_or_insert_with(open);
+    }
+
+    /// What lies in socketioxide's queue. Nobody else puts anything in for as long as this is kept.
+    pub(super) fn window(&self) -> MappedMutexGuard<'_, SendWindow> {
+        let window = MutexGuard::try_map(self.window.lock(), Option::as_mut);
+        window.unwrap_or_else(|_| unreachable!("a queue opens the window when it is made"))
     }
 
     /// Notes that packets have left.
