@@ -123,6 +123,13 @@ async fn admit(
     };
     let who = who(&pid, namespace);
     let who = caller_of(connection, &who, identity.as_ref(), said.as_deref());
+    tracing::debug!(
+        connection.id = %connection,
+        actor = who.0.actor.as_str(),
+        namespace,
+        dialect = dialect.name,
+        "connected"
+    );
     let door = door(app, &socket, &handshake, dialect, counter);
     let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
     let connection = &subscriber.connection;
@@ -134,7 +141,7 @@ async fn admit(
     };
     let is_new = handshake.pid.is_none();
     let is_continued = handshake.cursor.is_some() && missed.is_empty();
-    counter.namespaces.enter("/");
+    counter.namespaces.enter(namespace);
     if connection.door.recoverable {
         // Another id than its own tells the client that its session has ended.
         let pid = if is_continued || is_new {
@@ -212,7 +219,6 @@ fn connect(
     ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
 ) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
     let app = &sockets.app;
-    tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
     let (counter, max_message) = (Arc::clone(&door.counter), app.config().max_message);
     let queue = SocketQueue::new(weak.0, counter, max_message, app.send_memory());
     let ids = (caller.connection, client);
