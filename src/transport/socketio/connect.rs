@@ -144,12 +144,8 @@ async fn admit(
     counter.namespaces.enter(namespace);
     if connection.door.recoverable {
         // Another id than its own tells the client that its session has ended.
-        let pid = if is_continued || is_new {
-            pid
-        } else {
-            pid.next()
-        };
-        counter.give_pid(namespace, pid);
+        let keeps = is_continued || is_new;
+        counter.give_pid(namespace, if keeps { pid } else { pid.next() });
     }
     if !sockets.insert(connection) {
         return Err(turn_away(counter));

@@ -16,8 +16,6 @@ const START: &str = r#"{"sid":""#;
 const END: &str = r#""}"#;
 /// Bytes of the payload of an answer: it has one short id.
 const MAX_PAYLOAD: usize = 64;
-/// What is added to an answer besides the id.
-const KEY: usize = br#","pid":"""#.len();
 /// Bytes of the longest header of a frame.
 const MAX_HEADER: usize = 10;
 /// How a whole text message begins.
@@ -38,10 +36,7 @@ fn answered(packet: &str) -> Option<&str> {
 /// The answer to CONNECT, with the id.
 fn complete(packet: &str, pid: &PrivateId) -> String {
     let open = packet.strip_suffix('}').unwrap_or(packet);
-    let mut completed = String::with_capacity(packet.len() + KEY + PrivateId::MAX_LENGTH);
-    completed.push_str(open);
-    completed.push_str(&format!(r#","pid":"{pid}"}}"#));
-    completed
+    format!(r#"{open},"pid":"{pid}"}}"#)
 }
 
 /// The body of a polling answer, with the ids in it that `take` has for the namespaces of its answers to CONNECT; `None` if it
