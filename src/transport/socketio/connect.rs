@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value as JsonValue;
 use serde_json::value::RawValue;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::{Event, TryData};
@@ -22,7 +25,7 @@ use super::packet_counter::PacketCounter;
 use super::send_queue::SocketQueue;
 use super::{AckSender, IoSocket, SocketRef, arrival, takeover};
 use crate::config::EventCursor;
-use crate::contract::dialect::Dialect;
+use crate::contract::dialect::{Dialect, Root};
 use crate::contract::{ErrorCode, EventStyle, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::hub::{Offer, SubscribeError};
@@ -34,6 +37,7 @@ use crate::transport::admission::rate_limited;
 use crate::transport::connection::door::Door as _;
 use crate::transport::connection::inbox::Overflow;
 use crate::transport::connection::notice::Missed;
+use crate::transport::connection::obey::Introduction;
 use crate::transport::connection::request_loop::encode;
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
@@ -41,6 +45,9 @@ use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
 use crate::transport::http_caller::{caller_of, identify_at};
 use crate::writer::Caller;
+
+/// Bytes of `auth`, and of a query, that a dialect's templates can refer to.
+const MAX_INTRODUCTION: usize = 16 * 1024;
 
 /// A client's stay in a namespace, or its attempt to get in.
 #[derive(Clone)]
@@ -106,6 +113,7 @@ async fn admit(
     let handshake = Handshake::read(auth.as_deref(), query.as_deref(), shown)?;
     let (arrival, named) = (parts.extensions.get(), handshake.dialect.as_deref());
     let dialect = arrival::dialect(app.dialects(), arrival, namespace, named)?;
+    let introduction = introduce(&dialect, auth.as_deref(), query.as_deref(), &handshake);
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let address = parts.extensions.get::<ClientAddress>().copied();
     let connection = ConnectionId::generate();
@@ -116,21 +124,16 @@ async fn admit(
             Some(code @ ErrorCode::Unauthenticated) => code.as_str().to_owned(),
             _ => turn_away(counter),
         })?;
-    // Where users can show who they are nobody is believed to be one of them.
-    let said = match &identity {
-        None if !app.auth().verifies_tokens() => handshake.user_id.clone()?,
-        _ => None,
+    let said = match identity {
+        None => said_user(app, &dialect, introduction.as_ref(), &handshake)?,
+        Some(_) => None,
     };
-    let who = who(&pid, namespace);
-    let who = caller_of(connection, &who, identity.as_ref(), said.as_deref());
-    tracing::debug!(
-        connection.id = %connection,
-        actor = who.0.actor.as_str(),
-        namespace,
-        dialect = dialect.name,
-        "connected"
-    );
-    let door = door(app, &socket, &handshake, dialect, counter);
+    let client = within(&pid, namespace);
+    let who = caller_of(connection, &client, identity.as_ref(), said.as_deref());
+    let (actor, speaks) = (who.0.actor.as_str(), &dialect.name);
+    tracing::debug!(connection.id = %connection, actor, namespace, dialect = speaks, "connected");
+    let speaking = (dialect, introduction);
+    let door = door(app, &socket, connection, (&handshake, speaking), counter);
     let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
@@ -160,9 +163,27 @@ async fn admit(
     Ok(())
 }
 
+/// Who a client says it is, in its dialect's words or ours. Where users can show who they are nobody is believed to be one of
+/// them.
+fn said_user(
+    app: &AppState,
+    dialect: &Dialect,
+    introduction: Option<&Introduction>,
+    handshake: &Handshake,
+) -> Result<Option<String>, String> {
+    if app.auth().verifies_tokens() {
+        return Ok(None);
+    }
+    let own = introduction.and_then(|introduction| dialect.user_id(&introduction.scope()));
+    match own {
+        Some(own) => Ok(Some(own)),
+        None => handshake.user_id.clone(),
+    }
+}
+
 /// Which client the holder of an id is in a namespace: somewhere else it is another one, even if it shows the same id, so that
 /// one connection does not take the other's place.
-fn who<'a>(pid: &'a PrivateId, namespace: &str) -> Cow<'a, PrivateId> {
+fn within<'a>(pid: &'a PrivateId, namespace: &str) -> Cow<'a, PrivateId> {
     match namespace {
         DEFAULT => Cow::Borrowed(pid),
         named => Cow::Owned(pid.within(named)),
@@ -183,8 +204,8 @@ fn query<'a>(parts: &'a Parts, counter: &PacketCounter, namespace: &str) -> Opti
 fn door(
     app: &AppState,
     socket: &SocketRef,
-    handshake: &Handshake,
-    dialect: Arc<Dialect>,
+    connection: ConnectionId,
+    (handshake, (dialect, introduction)): (&Handshake, (Arc<Dialect>, Option<Introduction>)),
     counter: &Arc<PacketCounter>,
 ) -> SocketDoor {
     let is_harmed = || {
@@ -202,6 +223,11 @@ fn door(
         echo: handshake.echo,
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
+        introduction: introduction.map(Box::new),
+        id: connection,
+        app: app.clone(),
+        task_noun: OnceLock::new(),
+        project_noun: OnceLock::new(),
     }
 }
 
@@ -225,6 +251,50 @@ fn connect(
         ErrorCode::RateLimited.as_str().to_owned()
     })?;
     Ok(connection.attach(admitted))
+}
+
+/// What the client has said of itself, for a dialect that is not the common one.
+fn introduce(
+    dialect: &Dialect,
+    auth: Option<&RawValue>,
+    query: Option<&str>,
+    handshake: &Handshake,
+) -> Option<Introduction> {
+    if dialect.name == "default" {
+        return None;
+    }
+    let small = auth.filter(|auth| auth.get().len() <= MAX_INTRODUCTION);
+    let auth = small.and_then(|auth| serde_json::from_str::<JsonValue>(auth.get()).ok());
+    let query = query.filter(|query| query.len() <= MAX_INTRODUCTION);
+    let pairs = query.map(|query| form_urlencoded::parse(query.as_bytes()));
+    let mut query = serde_json::Map::new();
+    // The first of a name counts, as everywhere.
+    for (key, value) in pairs.into_iter().flatten() {
+        query
+            .entry(key.into_owned())
+            .or_insert_with(|| value.into_owned().into());
+    }
+    let token = handshake.credential.as_ref();
+    let token = token.and_then(|token| claims_in(token.as_str()));
+    let all = [
+        (Root::Auth, auth),
+        (Root::Query, Some(query.into())),
+        (Root::Token, token),
+    ];
+    let values = all
+        .into_iter()
+        .filter_map(|(root, value)| Some((root, value?)));
+    Some(Introduction {
+        values: values.filter(|(root, _)| dialect.uses(*root)).collect(),
+    })
+}
+
+/// The claims that a token carries, true or not: where tokens are verified, nobody gets in with one that is not.
+fn claims_in(token: &str) -> Option<JsonValue> {
+    let token = token.strip_prefix("Bearer ").unwrap_or(token);
+    let claims = token.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&claims).ok()
 }
 
 /// Takes up the subscriptions of a cursor. What the client must be told first, because it does not get all that it missed.
@@ -263,7 +333,9 @@ fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit:
               TryData(packet): TryData<Box<RawValue>>,
               ack: AckSender| {
             let (packet, ack) = (packet.ok(), asked.0.then_some(ack));
-            receive(&for_message.0, SocketMessage::new(name, packet, ack));
+            let dialect = &for_message.0.door.dialect;
+            let message = SocketMessage::new(dialect, name, packet, ack);
+            receive(&for_message.0, message);
             std::future::ready(())
         },
     );
@@ -330,6 +402,10 @@ impl Welcome {
         // Not sooner: of a connection that breaks before, nobody would drop the session.
         connection.begin_greeting();
         connection.watch_credential();
+        let dialect = Arc::clone(&connection.door.dialect);
+        if dialect.greets() {
+            Box::pin(self.subscriber.greet(&dialect)).await;
+        }
         if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
             tracing::debug!(error = %causes(&error), "a client cannot go on now");
             connection.abort(Close::TryAgain, "unavailable");

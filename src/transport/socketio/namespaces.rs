@@ -64,10 +64,13 @@ impl Namespaces {
 
     /// Whether the client is in any namespace.
     pub(super) fn is_in_any(&self) -> bool {
-        self.contains(DEFAULT)
-            || self
-                .look(|others| !others.inside.is_empty())
-                .unwrap_or_default()
+        self.contains(DEFAULT) || self.is_in_named()
+    }
+
+    /// Whether the client is in any other namespace than `/`.
+    pub(super) fn is_in_named(&self) -> bool {
+        self.look(|others| !others.inside.is_empty())
+            .unwrap_or_default()
     }
 
     /// How many namespaces the client is in.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::namespaces::Namespaces;
+use super::namespaces::{DEFAULT, Namespaces};
 use super::poll_tracker::PollTracker;
 use super::send_window::SendWindow;
 use super::upgrade_state::UpgradeState;
@@ -85,12 +85,15 @@ impl PacketCounter {
 
     /// Whether a packet is one that a rate counts.
     pub(super) fn is_counted(&self, message: &Received<'_>) -> bool {
-        let is_event = if message.is_text {
-            matches!(message.start, [b'4', b'2' | b'5', ..])
-        } else {
-            self.speaks_msgpack()
-        };
-        is_event && self.namespaces.is_in_any()
+        if !message.is_text {
+            return self.speaks_msgpack() && self.namespaces.is_in_any();
+        }
+        match message.start {
+            [b'4', b'2', b'/', next, ..] if *next != b',' => self.namespaces.is_in_named(),
+            [b'4', b'2', ..] => self.namespaces.contains(DEFAULT),
+            [b'4', b'5', ..] => self.namespaces.is_in_any(),
+            _ => false,
+        }
     }
 
     /// Whether the client reads and writes MessagePack.
@@ -257,5 +260,99 @@ impl Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         self.0.polls.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::connection::send_queue::Kind;
+
+    #[test]
+    fn each_namespace_gets_its_own_id_once() {
+        let counter = PacketCounter::default();
+        let (one, two) = (PrivateId::generate(), PrivateId::generate());
+        counter.give_pid("/", one.clone());
+        counter.give_pid("/board", PrivateId::generate());
+        counter.give_pid("/board", two.clone());
+        assert_eq!(counter.take_pid("/chat"), None);
+        assert_eq!(counter.take_pid("/board"), Some(two));
+        assert!(counter.lacks_pid());
+        assert_eq!(counter.take_pid("/board"), None);
+        assert_eq!(counter.take_pid("/"), Some(one));
+        assert!(!counter.lacks_pid());
+    }
+
+    #[test]
+    fn a_transport_ends_unless_its_client_is_in_a_namespace_or_has_asked_again() {
+        let counter = PacketCounter::default();
+        assert!(counter.enter());
+        counter.namespaces.enter("/board");
+        counter.close_unless_back(counter.entries());
+        assert!(!counter.is_closed(), "it is in one");
+        counter.namespaces.leave("/board");
+        let left = counter.entries();
+        assert!(counter.enter());
+        counter.close_unless_back(left);
+        assert!(!counter.is_closed(), "it has asked again");
+        counter.close_unless_back(counter.entries());
+        assert!(counter.is_closed());
+    }
+
+    #[test]
+    fn a_session_asks_only_so_often() {
+        let counter = PacketCounter::default();
+        let asked = (0..2 * MAX_ENTRIES).filter(|_| counter.enter());
+        assert_eq!(asked.count(), MAX_ENTRIES as usize);
+    }
+
+    /// What is sent elsewhere is dropped, so that no rate would count it.
+    #[test]
+    fn events_count_where_the_client_is() {
+        let counter = PacketCounter::default();
+        let starts: [&[u8]; 6] = [b"42[", b"42/,1[", b"42/board", b"451-/boa", b"40", b"43["];
+        let counted = || {
+            starts.map(|start| {
+                counter.is_counted(&Received {
+                    is_text: true,
+                    start,
+                    length: 20,
+                })
+            })
+        };
+        assert_eq!(counted(), [false; 6]);
+        counter.namespaces.enter("/board");
+        assert_eq!(counted(), [false, false, true, true, false, false]);
+        counter.namespaces.enter("/");
+        assert_eq!(counted(), [true, true, true, true, false, false]);
+        counter.namespaces.leave("/board");
+        assert_eq!(counted(), [true, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn all_namespaces_share_one_window() {
+        let counter = PacketCounter::default();
+        let memory = MemoryBudget::new(usize::MAX, usize::MAX);
+        counter.open_window(1 << 20, &memory);
+        for _ in 0..Kind::Event.max_messages() {
+            counter.window().put(10);
+        }
+        counter.open_window(1 << 20, &memory);
+        assert!(!counter.window().takes(Kind::Event, 10));
+        counter.count(1);
+        let mut window = counter.window();
+        window.settle(counter.left());
+        assert!(window.takes(Kind::Event, 10));
+    }
+
+    /// Each session has one, most of them with one namespace alone.
+    #[test]
+    fn a_counter_is_small() {
+        assert!(
+            size_of::<PacketCounter>() <= 416,
+            "{}",
+            size_of::<PacketCounter>()
+        );
+        assert_eq!(size_of::<Namespaces>(), 24);
     }
 }
