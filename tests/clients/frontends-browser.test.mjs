@@ -17,7 +17,9 @@ async function kill(server, pages, meanwhile) {
   await Promise.all(pages.map(online));
 }
 
+/** Closes a window over a WebSocket: that a page is gone which polls is noticed only when it fails to answer a ping. */
 async function close(page) {
+  await page.waitForFunction(() => socket.io.engine.transport.name === 'websocket');
   assert.deepEqual(page.errors, []);
   await page.context().close();
 }
@@ -315,4 +317,22 @@ play('sprint-room', async (open, server) => {
     await close(ann);
     await close(ben);
   };
+});
+
+test('all three before one boardcast', async (t) => {
+  const server = await SERVERS.boardcast(t, 'kanban-mongo', 'whiteboard-chat', 'sprint-room');
+  const open = await browse(t, server.url);
+  const pages = [];
+  for (const [id, name] of [['u1', 'Ann'], ['u2', 'Ben']]) {
+    const kanban = await open('kanban-mongo', { id, name });
+    pages.push({ kanban, drawing: await open('whiteboard-chat', { name }), tasks: await open('sprint-room', { id, name }) });
+  }
+  const [ann, ben] = pages;
+  await addColumn(ann.kanban, 'Todo');
+  await say(ann.drawing, 'Hello');
+  await addTask(ann.tasks, 'Plan', 'todo');
+  await show(board, [ben.kanban], { people: ['Ann', 'Ben (you)'], columns: [['Todo']] });
+  await show(whiteboard, [ben.drawing], { notes: [], people: ['Ann', 'Ben'], count: '2', messages: ['Ann: Hello'] });
+  await show(sprint, [ben.tasks], { me: 'Ben (u2)', online: '2', tasks: [['Plan', 'todo']] });
+  for (const page of pages.flatMap(Object.values)) await close(page);
 });
