@@ -17,9 +17,9 @@ pub(super) const COMMON: Source<'_> = Source {
 
 /// What stands for every kind but members.
 const EVERY_KIND: &str = "*:";
-/// Kinds that a row for every kind does not mean.
-const KEYS: [&str; 8] = [
-    "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
+/// What a row may say.
+const KEYS: [&str; 9] = [
+    "bulk", "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
 ];
 
 /// The events that clients may send, and how they are called.
@@ -27,6 +27,8 @@ const KEYS: [&str; 8] = [
 pub(super) struct Vocabulary {
     entries: Vec<Entry>,
     documented: HashMap<String, usize>,
+    /// The nouns of the senders' own, each once.
+    own_nouns: Vec<String>,
 }
 
 /// The nouns that a dialect has for a kind, besides ours.
@@ -68,9 +70,14 @@ impl Vocabulary {
         for (at, entry) in entries.iter().enumerate() {
             documented.entry(entry.canonical.clone()).or_insert(at);
         }
+        let nouns = entries.iter().flat_map(|entry| &entry.nouns);
+        let mut own_nouns: Vec<String> = nouns.filter_map(|noun| noun.own.clone()).collect();
+        own_nouns.sort_unstable();
+        own_nouns.dedup();
         Self {
             entries,
             documented,
+            own_nouns,
         }
     }
 
@@ -105,6 +112,18 @@ impl Vocabulary {
         Ok(Self::new(entries))
     }
 
+    /// The number of a noun of the sender's own, from 1; 0 if it has none, as those have that are beyond 255.
+    pub(super) fn noun_number(&'static self, noun: &str) -> u8 {
+        let place = self.own_nouns.iter().position(|own| own == noun);
+        place.map_or(0, |place| u8::try_from(place + 1).unwrap_or(0))
+    }
+
+    /// The noun of a number.
+    pub(super) fn noun(&'static self, number: u8) -> Option<&'static str> {
+        let place = usize::from(number).checked_sub(1)?;
+        self.own_nouns.get(place).map(String::as_str)
+    }
+
     /// All events.
     pub(super) fn entries(&'static self) -> &'static [Entry] {
         &self.entries
@@ -123,6 +142,24 @@ impl Vocabulary {
         let mut entries = self.entries.iter();
         entries.find_map(|entry| entry.is_named_by(&words))
     }
+}
+
+impl EventName {
+    /// Finds the event that a name means to everybody.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Vocabulary::common().find(name)
+    }
+}
+
+/// The events that everybody may send.
+pub(super) fn all() -> &'static [Entry] {
+    Vocabulary::common().entries()
+}
+
+/// The event that a name means to everybody, in whatever spelling.
+pub(super) fn find(event: &str) -> Option<&'static Entry> {
+    EventName::find(event).map(EventName::entry)
 }
 
 fn entry(
@@ -189,6 +226,7 @@ fn entry(
         canonical: canonical.to_owned(),
         name,
         nouns: all,
+        bulk: row.get("bulk").map(Node::boolean).transpose()? == Some(true),
         alone: row.get("alone").map(Node::boolean).transpose()? == Some(true),
         verbs: verbs.iter().map(split).collect(),
         fillers: list("fillers")?.unwrap_or_default(),

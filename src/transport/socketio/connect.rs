@@ -1,7 +1,8 @@
 //! The way into the namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::AtomicU16;
+use std::sync::{Arc, Weak};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -33,8 +34,8 @@ use crate::telemetry::causes;
 use crate::transport::admission::rate_limited;
 use crate::transport::connection::door::Door as _;
 use crate::transport::connection::inbox::Overflow;
+use crate::transport::connection::introduction::Introduction;
 use crate::transport::connection::notice::Missed;
-use crate::transport::connection::obey::Introduction;
 use crate::transport::connection::request_loop::encode;
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
@@ -208,8 +209,7 @@ fn connect(
         dialect: Arc::clone(&dialect),
         id: caller.connection,
         app: app.clone(),
-        task_noun: OnceLock::new(),
-        project_noun: OnceLock::new(),
+        spoken: AtomicU16::new(0),
     };
     let max_message = app.config().max_message;
     let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());
