@@ -49,7 +49,7 @@ class Boardcast {
   static async start(t, names) {
     const boardcast = new Boardcast();
     boardcast.server = await Server.start(t, {
-      DIALECTS: names.map((name) => join(FRONTENDS, name, 'dialect.toml')).join(),
+      DIALECTS: names.map((name) => join(FRONTENDS, name, `${name}.toml`)).join(),
       SOCKETIO_CLIENT_DIR: CLIENT_FILES,
       PRESENCE_GRACE: '500ms',
     });
