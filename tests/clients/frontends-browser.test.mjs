@@ -36,10 +36,10 @@ function play(name, scenario) {
   }
 }
 
-// The board, columns and cards of each as they stand.
+// The board: columns and cards as they stand, and people, who come back in any order.
 
 const board = () => ({
-  people: [...document.querySelectorAll('#people li')].map((person) => person.textContent),
+  people: [...document.querySelectorAll('#people li')].map((person) => person.textContent).sort(),
   columns: [...document.querySelectorAll('.column')].map((column) =>
     [column.querySelector('h2'), ...column.querySelectorAll('.card span')].map((node) => node.textContent)),
 });
@@ -72,7 +72,11 @@ play('kanban-mongo', async (open) => {
   await both(['Todo'], ['Done']);
   await addColumn(ann, 'Never');
   await both(['Todo'], ['Done'], ['Never']);
-  for (const title of ['Sow', 'Water', 'Weed']) await addCard(ann, 'Todo', title);
+  await addCard(ann, 'Todo', 'Sow');
+  await both(['Todo', 'Sow'], ['Done'], ['Never']);
+  await addCard(ben, 'Todo', 'Water');
+  await both(['Todo', 'Sow', 'Water'], ['Done'], ['Never']);
+  await addCard(ann, 'Todo', 'Weed');
   await both(['Todo', 'Sow', 'Water', 'Weed'], ['Done'], ['Never']);
   await answer(ben, 'Sow peas', () => press(card(ben, 'Sow'), 'rename'));
   await both(['Todo', 'Sow peas', 'Water', 'Weed'], ['Done'], ['Never']);
@@ -117,7 +121,7 @@ play('kanban-mongo', async (open) => {
 
 const whiteboard = () => ({
   notes: [...document.querySelectorAll('.note')].map((note) => [note.textContent, note.style.left, note.style.top].join(' ')),
-  people: [...document.querySelectorAll('#people li')].map((person) => person.textContent),
+  people: [...document.querySelectorAll('#people li')].map((person) => person.textContent).sort(),
   count: document.querySelector('#count').textContent,
   messages: [...document.querySelectorAll('#messages li')].map((message) => message.textContent),
 });
