@@ -8,13 +8,17 @@ import { answer, browse, SERVERS, show } from './frontends.mjs';
 const online = (page) => page.locator('#status', { hasText: 'online' }).waitFor();
 const offline = (page) => page.locator('#status', { hasText: 'offline' }).waitFor();
 
-/** Kills the server, lets `meanwhile` happen, and waits until both windows are back. */
-async function kill(server, pages, meanwhile) {
+/** Kills the server, lets `meanwhile` happen, and waits until both windows are back: the second after `before` happened. */
+async function kill(server, [first, second], meanwhile, before) {
   await server.stop('SIGKILL');
-  await Promise.all(pages.map(offline));
+  await Promise.all([offline(first), offline(second)]);
   await meanwhile();
+  await second.context().setOffline(true);
   await server.start();
-  await Promise.all(pages.map(online));
+  await online(first);
+  await before();
+  await second.context().setOffline(false);
+  await online(second);
 }
 
 /** Closes a window over a WebSocket: that a page is gone which polls is noticed only when it fails to answer a ping. */
@@ -108,10 +112,15 @@ play('kanban-mongo', async (open) => {
   await both(['Todo', 'Sow peas'], ['Done', 'Water', 'Dig']);
 
   return async (server) => {
-    await kill(server, [ann, ben], () => addCard(ben, 'Todo', 'Made while it was away'));
-    await both(['Todo', 'Sow peas', 'Made while it was away'], ['Done', 'Water', 'Dig']);
+    const offlineCard = () => addCard(ann, 'Todo', 'Rest');
+    await kill(server, [ann, ben], offlineCard, async () => {
+      await show(board, [ann], { people: ['Ann (you)'], columns: [['Todo', 'Sow peas', 'Rest'], ['Done', 'Water', 'Dig']] });
+      await addCard(ann, 'Done', 'Sweep');
+      await show(board, [ann], { people: ['Ann (you)'], columns: [['Todo', 'Sow peas', 'Rest'], ['Done', 'Water', 'Dig', 'Sweep']] });
+    });
+    await both(['Todo', 'Sow peas', 'Rest'], ['Done', 'Water', 'Dig', 'Sweep']);
     await press(card(ann, 'Sow peas'), 'right');
-    await both(['Todo', 'Made while it was away'], ['Done', 'Sow peas', 'Water', 'Dig']);
+    await both(['Todo', 'Rest'], ['Done', 'Sow peas', 'Water', 'Dig', 'Sweep']);
     await close(ann);
     await close(ben);
   };
@@ -206,14 +215,19 @@ play('whiteboard-chat', async (open) => {
   await close(elsewhere);
 
   return async (server) => {
-    await kill(server, [ann, ben], async () => {
+    const away = async () => {
       await say(ann, 'Is anybody there?');
-      await addNote(ben, 'made while it was away', 20, 30);
+      await addNote(ben, 'window', 20, 30);
+    };
+    await kill(server, [ann, ben], away, async () => {
+      await say(ann, 'Ben?');
+      const messages = [...said, 'Ann: Is anybody there?', 'Ann: Ben?'];
+      await show(whiteboard, [ann], { notes: ['door 410px 310px'], people: ['Ann'], count: '1', messages });
     });
-    const notes = ['door 410px 310px', 'made while it was away 20px 30px'];
-    await both(notes, [...said, 'Ann: Is anybody there?']);
+    const notes = ['door 410px 310px', 'window 20px 30px'];
+    await both(notes, [...said, 'Ann: Is anybody there?', 'Ann: Ben?']);
     await say(ben, 'Yes');
-    await both(notes, [...said, 'Ann: Is anybody there?', 'Ben: Yes']);
+    await both(notes, [...said, 'Ann: Is anybody there?', 'Ann: Ben?', 'Ben: Yes']);
     for (const page of [ann, ben]) await page.locator('#heartbeat', { hasText: 'ok' }).waitFor();
     await close(ann);
     await close(ben);
@@ -311,12 +325,16 @@ play('sprint-room', async (open, server) => {
   await both(build, ['Sleep', 'todo']);
 
   return async (boardcast) => {
-    await kill(boardcast, [ann, ben], () => comment(ann, 'Sleep', 'Soon'));
-    await both(build, ['Sleep', 'todo', 'Ann: Soon']);
+    await kill(boardcast, [ann, ben], () => comment(ann, 'Sleep', 'Soon'), async () => {
+      await show(sprint, [ann], { me: 'Ann (u1)', online: '1', tasks: [build, ['Sleep', 'todo', 'Ann: Soon']] });
+      await addTask(ann, 'Wake', 'todo');
+      await show(notice, [ann], 'Added "Wake"');
+    });
+    await both(build, ['Sleep', 'todo', 'Ann: Soon'], ['Wake', 'todo']);
     await server.notify('u2', { title: 'It is back' });
     await show(notifications, [ben], ['Ann gave you Build it of wood', 'It is back']);
     await comment(ben, 'Sleep', 'Now');
-    await both(build, ['Sleep', 'todo', 'Ann: Soon', 'Ben: Now']);
+    await both(build, ['Sleep', 'todo', 'Ann: Soon', 'Ben: Now'], ['Wake', 'todo']);
     await show(notifications, [ann], ['The build is broken']);
     await close(ann);
     await close(ben);
