@@ -404,7 +404,8 @@ impl Welcome {
         connection.watch_credential();
         let dialect = Arc::clone(&connection.door.dialect);
         if dialect.greets() {
-            Box::pin(self.subscriber.greet(&dialect)).await;
+            let is_continued = self.missed.is_empty();
+            Box::pin(self.subscriber.greet(&dialect, is_continued)).await;
         }
         if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
             tracing::debug!(error = %causes(&error), "a client cannot go on now");
