@@ -28,6 +28,7 @@ pub mod compatibility;
 pub mod config;
 pub mod connection_count;
 pub mod contract;
+pub mod dialect_files;
 pub mod domain;
 pub mod healthcheck;
 pub mod hub;
