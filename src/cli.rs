@@ -64,16 +64,16 @@ pub enum ApiKeyCommand {
 pub enum DialectCommand {
     /// Say what a dialect file says, or what is wrong with it.
     Check {
-        /// The file.
+        /// The file, or the name of a dialect that comes with the program.
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        file: String,
     },
     /// Play what a frontend sends against a server in this process, and print what is understood and what it hears of what
     /// it listens for. Ends with 1 if something is missing.
     Try {
-        /// The dialect's file.
+        /// The dialect's file, or the name of one that comes with the program.
         #[arg(value_name = "FILE")]
-        file: PathBuf,
+        file: String,
         /// What the frontend sends and listens for, as JSON; `dialects/README.md` describes the format.
         #[arg(value_name = "FACTS")]
         facts: PathBuf,

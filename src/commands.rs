@@ -14,6 +14,7 @@ use crate::auth::issue::IssueError;
 use crate::cli::{self, Command};
 use crate::compatibility::{FactsError, PlayError};
 use crate::config::Config;
+use crate::dialect_files::LoadError;
 use crate::limits::descriptors;
 use crate::server::serve;
 use crate::state::{AppState, StartError};
@@ -63,6 +64,9 @@ pub enum CommandError {
     /// A file of facts cannot be played.
     #[error(transparent)]
     Facts(#[from] FactsError),
+    /// A dialect cannot be loaded.
+    #[error(transparent)]
+    Dialect(#[from] LoadError),
     /// A dialect cannot be tried.
     #[error(transparent)]
     Play(#[from] PlayError),

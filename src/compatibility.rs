@@ -15,17 +15,15 @@ mod report;
 mod server;
 mod socket;
 
-use std::path::Path;
-
 pub use facts::{Facts, FactsError};
 pub use play::PlayError;
 pub use report::{Report, Sums};
 
-/// Plays a frontend's facts against a server that speaks a dialect.
+/// Plays a frontend's facts against a server that speaks a dialect: one that comes with the program, or a file.
 ///
 /// # Errors
 ///
 /// See [`PlayError`]. What the server refuses is no error but stands in the report.
-pub async fn try_dialect(dialect: &Path, facts: &Facts) -> Result<Report, PlayError> {
+pub async fn try_dialect(dialect: &str, facts: &Facts) -> Result<Report, PlayError> {
     play::play(dialect, facts).await
 }

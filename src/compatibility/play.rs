@@ -1,6 +1,5 @@
 //! The order of a play: a page that listens, a page that acts, the backend, and what provokes refusals.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +53,7 @@ pub enum PlayError {
 }
 
 /// Plays it.
-pub(super) async fn play(dialect: &Path, facts: &Facts) -> Result<Report, PlayError> {
+pub(super) async fn play(dialect: &str, facts: &Facts) -> Result<Report, PlayError> {
     let style = facts.settings.event_style.as_deref();
     let verifies = shows_token(&facts.connect);
     let server = Server::start(dialect, style, verifies).await?;
@@ -294,7 +293,7 @@ impl<'a> Play<'a> {
         let joins = self.facts.joins.iter().filter_map(|join| join.get(1));
         let emits = self.facts.emits.iter().filter_map(|emit| emit.args.first());
         let own = joins.clone().find_map(room_in);
-        let default = self.server.default_room();
+        let default = self.server.default_room().map(str::to_owned);
         let everybody = self.facts.listens.iter().any(|listen| listen.to.is_some());
         let found = match default {
             Some(room) if everybody || own.is_none() => Some(room),

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -16,6 +15,7 @@ use uuid::Uuid;
 use crate::auth::issue;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::dialect_files::{self, LoadError};
 use crate::server::serve;
 use crate::state::{AppState, StartError};
 
@@ -27,9 +27,12 @@ const PRESENCE_GRACE: &str = "100ms";
 /// Why the server cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The settings are wrong, such as the name of a style or the dialect.
+    /// The settings are wrong, such as the name of a style.
     #[error("{0}")]
     Config(String),
+    /// The dialect cannot be loaded.
+    #[error(transparent)]
+    Dialect(#[from] LoadError),
     /// The server does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -43,6 +46,7 @@ pub enum ServerError {
 pub(super) struct Server {
     address: SocketAddr,
     config: Config,
+    default_room: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinSet<io::Result<()>>,
 }
@@ -58,11 +62,12 @@ struct Flags {
 impl Server {
     /// Starts a server that speaks a dialect.
     pub(super) async fn start(
-        dialect: &Path,
+        dialect: &str,
         event_style: Option<&str>,
         verifies_tokens: bool,
     ) -> Result<Self, ServerError> {
         let config = config(dialect, event_style, verifies_tokens)?;
+        let default_room = dialect_files::load(dialect, &config.custom_events)?.default_room;
         let app = AppState::start(config.clone()).await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -75,6 +80,7 @@ impl Server {
         Ok(Self {
             address,
             config,
+            default_room: default_room.map(|room| room.0.as_str().to_owned()),
             stop: Some(stop),
             running,
         })
@@ -85,9 +91,9 @@ impl Server {
         self.address
     }
 
-    /// The project in which the dialect has its clients from the moment they connect, or to which it takes what names none.
-    pub(super) fn default_room(&self) -> Option<String> {
-        None
+    /// The project that the dialect means where a message names none.
+    pub(super) fn default_room(&self) -> Option<&str> {
+        self.default_room.as_deref()
     }
 
     /// A token of a user; `None` if no tokens are verified.
@@ -129,7 +135,7 @@ pub(super) fn name_of(user: &str) -> &'static str {
 
 /// Settings that depend on nothing but what is said here: neither on variables nor on the command line.
 fn config(
-    dialect: &Path,
+    dialect: &str,
     event_style: Option<&str>,
     verifies_tokens: bool,
 ) -> Result<Config, ServerError> {
@@ -137,7 +143,7 @@ fn config(
         "--database-url=sqlite::memory:".to_owned(),
         format!("--presence-grace={PRESENCE_GRACE}"),
         "--shutdown-timeout=2s".to_owned(),
-        //format!("--dialect={}", dialect.display()),
+        format!("--dialect={dialect}"),
     ];
     if let Some(style) = event_style {
         flags.push(format!("--event-style={style}"));
