@@ -17,7 +17,7 @@ mod socket;
 
 pub use facts::{Facts, FactsError};
 pub use play::PlayError;
-pub use report::{Report, Sums};
+pub use report::{Outcome, Report, Sums};
 
 /// Plays a frontend's facts against a server that speaks a dialect: one that comes with the program, or a file.
 ///

@@ -49,8 +49,7 @@ pub(super) fn replace(value: &Value, from: &str, to: &str) -> Value {
         Value::Array(items) => items.iter().map(|item| replace(item, from, to)).collect(),
         Value::Object(fields) => {
             let replaced = fields.iter();
-            let replaced =
-                replaced.map(|(key, value)| (key.clone(), replace(value, from, to)));
+            let replaced = replaced.map(|(key, value)| (key.clone(), replace(value, from, to)));
             Value::Object(replaced.collect())
         }
         other => other.clone(),
@@ -64,7 +63,8 @@ pub(super) fn id_in(payload: &Value, noun: &str) -> Option<String> {
     let id = |value: &Value| keys.iter().find_map(|key| text(value.get(key)?));
     id(payload).or_else(|| {
         let inner = payload.as_object()?.iter();
-        let mut inner = inner.filter(|(key, _)| key.as_str() == "data" || words(key).contains(&noun.to_owned()));
+        let mut inner = inner
+            .filter(|(key, _)| key.as_str() == "data" || words(key).contains(&noun.to_owned()));
         inner.find_map(|(_, value)| id(value))
     })
 }
@@ -118,7 +118,9 @@ impl Ids {
             Value::String(text) => self.bound.get(text).unwrap_or(text).as_str().into(),
             Value::Array(items) => items.iter().map(|item| self.put(item)).collect(),
             Value::Object(fields) => {
-                let put = fields.iter().map(|(key, value)| (key.clone(), self.put(value)));
+                let put = fields
+                    .iter()
+                    .map(|(key, value)| (key.clone(), self.put(value)));
                 Value::Object(put.collect())
             }
             other => other.clone(),
@@ -223,7 +225,10 @@ mod tests {
                 &["task._id", "task.userId", "data"],
                 json!({"task": {"_id": "try-1", "userId": "try-1"}, "data": "try-1"}),
             ),
-            (&["data.newSprint", "data"], json!({"data": {"newSprint": "try-1"}})),
+            (
+                &["data.newSprint", "data"],
+                json!({"data": {"newSprint": "try-1"}}),
+            ),
         ] {
             let needs: Vec<_> = needs.iter().map(|need| (*need).to_owned()).collect();
             assert_eq!(payload_with(&needs), expected);

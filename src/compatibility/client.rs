@@ -58,7 +58,11 @@ impl Client {
 
     /// Sends a message as the facts say, and waits until the server has taken it: for its ack, or else for that of a
     /// message after it.
-    pub(super) async fn send(&mut self, emit: &Emit, args: &[Value]) -> Result<Answer, SocketError> {
+    pub(super) async fn send(
+        &mut self,
+        emit: &Emit,
+        args: &[Value],
+    ) -> Result<Answer, SocketError> {
         let socket = self.socket(emit.ns.as_deref())?;
         let answer = if emit.wants_ack() {
             Answer::Ack(socket.call(&emit.event, args).await?)
@@ -67,7 +71,9 @@ impl Client {
             Answer::Sent
         };
         // Answers come in the order of the messages, so a refusal without an ack has come by then.
-        socket.call("unsubscribe", &[json!({"channel": FENCE})]).await?;
+        socket
+            .call("unsubscribe", &[json!({"channel": FENCE})])
+            .await?;
         Ok(answer)
     }
 

@@ -10,7 +10,7 @@ use super::arguments::{Ids, creates, id_in, noun, payload_with, replace, words};
 use super::backend;
 use super::client::{Answer, Client, is_token};
 use super::facts::{Audience, Connect, Emit, Facts, Listen, Source};
-use super::hearing::{Hearing, Heard, Page};
+use super::hearing::{Heard, Hearing, Page};
 use super::provoke::{concerns, is_refusal, variants};
 use super::report::{BackendResult, EmitResult, ListenResult, Outcome, Report, Sums, outcome};
 use super::server::{Server, ServerError, name_of};
@@ -29,7 +29,14 @@ const ID_TIME: Duration = Duration::from_secs(1);
 /// The project of a backend whose frontend names none.
 const NO_ROOM: &str = "main";
 /// Where messages name a room.
-const ROOM_KEYS: [&str; 6] = ["projectId", "project_id", "boardId", "board_id", "roomId", "room"];
+const ROOM_KEYS: [&str; 6] = [
+    "projectId",
+    "project_id",
+    "boardId",
+    "board_id",
+    "roomId",
+    "room",
+];
 /// Words of messages by which a page enters a room besides those that the facts list.
 const ENTERING: [&str; 4] = ["join", "subscribe", "register", "identify"];
 
@@ -139,7 +146,12 @@ impl<'a> Play<'a> {
 
     /// What the facts' joins, and messages that sound like one, send.
     fn joins(&self) -> Vec<Emit> {
-        let mut all: Vec<_> = self.facts.joins.iter().filter_map(|join| as_emit(join)).collect();
+        let mut all: Vec<_> = self
+            .facts
+            .joins
+            .iter()
+            .filter_map(|join| as_emit(join))
+            .collect();
         for emit in &self.facts.emits {
             let words = words(&emit.event);
             let enters = words.iter().any(|word| ENTERING.contains(&word.as_str()));
@@ -261,7 +273,8 @@ impl<'a> Play<'a> {
             let told = events.any(|event| event.name == listen.event);
             if !told && self.outcome(listen).result == Outcome::NotHeard {
                 let channel = self.channel(to);
-                self.publish(&channel, &listen.event, &payload_with(&listen.needs)).await;
+                self.publish(&channel, &listen.event, &payload_with(&listen.needs))
+                    .await;
             }
         }
         self.hear(HEAR_TIME).await;
@@ -357,13 +370,21 @@ impl<'a> Play<'a> {
     fn how(&self, verifies: bool) -> Vec<String> {
         let [a, b] = &self.users;
         let identity = if verifies {
-            format!("Tokens are verified; page A shows one of the user {a} ({}), page B one of {b} ({}).", name_of(a), name_of(b))
+            format!(
+                "Tokens are verified; page A shows one of the user {a} ({}), page B one of {b} ({}).",
+                name_of(a),
+                name_of(b)
+            )
         } else if self.facts.connect.auth.is_empty() && self.facts.connect.query.is_empty() {
-            "Tokens are not verified, and the pages do not say who they are when they connect.".to_owned()
+            "Tokens are not verified, and the pages do not say who they are when they connect."
+                .to_owned()
         } else {
             format!("Tokens are not verified; page A says that it is {a}, page B that it is {b}.")
         };
-        let backend = format!("The backend tells the project {} and the user {b}.", self.room());
+        let backend = format!(
+            "The backend tells the project {} and the user {b}.",
+            self.room()
+        );
         vec![identity, backend]
     }
 }

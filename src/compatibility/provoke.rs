@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn a_stale_message_is_about_the_same_card() {
-        let sent = json!({"cardId": "c1", "toColumnId": "k2", "newPosition": 1, "clientVersion": 1});
+        let sent =
+            json!({"cardId": "c1", "toColumnId": "k2", "newPosition": 1, "clientVersion": 1});
         let [empty, stale] = variants("card:move", &[sent]);
         assert_eq!(empty, [json!({})]);
         let expected = json!({"cardId": "c1", "toColumnId": OTHER, "newPosition": 1, "clientVersion": 0, "expectedVersion": 0});

@@ -162,7 +162,9 @@ pub(super) fn outcome(listen: &Listen, hearing: &Hearing, to: usize) -> ListenRe
             && (either || heard.page == Page::B)
             && listen.ns.as_ref().is_none_or(|ns| *ns == heard.namespace)
     });
-    let missing = heard.iter().map(|heard| missing(&listen.needs, heard.payload()));
+    let missing = heard
+        .iter()
+        .map(|heard| missing(&listen.needs, heard.payload()));
     let mut missing: Vec<_> = missing.collect();
     missing.sort_by_key(Vec::len);
     result.result = match missing.first() {
@@ -170,7 +172,10 @@ pub(super) fn outcome(listen: &Listen, hearing: &Hearing, to: usize) -> ListenRe
         Some(best) if best.is_empty() => Outcome::Ok,
         Some(best) => {
             result.missing.clone_from(best);
-            return ListenResult { result: Outcome::Incomplete, ..result };
+            return ListenResult {
+                result: Outcome::Incomplete,
+                ..result
+            };
         }
     };
     if let (Outcome::Ok, Some(worst)) = (result.result, missing.last())
@@ -206,17 +211,30 @@ impl fmt::Display for Report {
         for sentence in &self.how {
             writeln!(f, "  {sentence}")?;
         }
-        let emits = self.emits.iter().map(|emit| [emit.event.clone(), emit.state(), emit.remark()]);
+        let emits = self
+            .emits
+            .iter()
+            .map(|emit| [emit.event.clone(), emit.state(), emit.remark()]);
         let emits = emits.collect();
         table(f, ["EMIT", "", ""], emits)?;
         let calls = self.backend.iter();
         let calls = calls.map(|call| {
             let state = if call.ok { "ok" } else { "refused" };
-            [call.call.clone(), state.to_owned(), call.why.clone().unwrap_or_default()]
+            [
+                call.call.clone(),
+                state.to_owned(),
+                call.why.clone().unwrap_or_default(),
+            ]
         });
         table(f, ["BACKEND", "", ""], calls.collect())?;
         let listens = self.listens.iter();
-        let listens = listens.map(|listen| [listen.event.clone(), listen.source.to_owned(), listen.remark()]);
+        let listens = listens.map(|listen| {
+            [
+                listen.event.clone(),
+                listen.source.to_owned(),
+                listen.remark(),
+            ]
+        });
         table(f, ["LISTEN", "SOURCE", ""], listens.collect())?;
         writeln!(f, "\n{}", self.sums)
     }
@@ -224,7 +242,11 @@ impl fmt::Display for Report {
 
 impl EmitResult {
     fn state(&self) -> String {
-        let state = if self.understood { "understood" } else { "not understood" };
+        let state = if self.understood {
+            "understood"
+        } else {
+            "not understood"
+        };
         state.to_owned()
     }
 
@@ -284,7 +306,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let needs = ["=any", "task._id", "0.userId"].map(str::to_owned);
-        assert_eq!(missing(&needs, &json!({"task": {"_id": null}})), ["0.userId"]);
+        assert_eq!(
+            missing(&needs, &json!({"task": {"_id": null}})),
+            ["0.userId"]
+        );
         assert_eq!(missing(&needs, &json!([{"userId": 1}])), ["task._id"]);
         let kinds = ["=string", "=array"].map(str::to_owned);
         assert_eq!(missing(&kinds, &json!("t1")), ["=array"]);

@@ -108,13 +108,8 @@ impl Server {
         ] {
             claims.insert(claim.to_owned(), Value::from(value));
         }
-        let made = issue::token_with_claims(
-            &self.config.auth,
-            user,
-            claims,
-            TOKEN_TIME,
-            Clock.now(),
-        );
+        let made =
+            issue::token_with_claims(&self.config.auth, user, claims, TOKEN_TIME, Clock.now());
         made.ok()
     }
 
@@ -130,7 +125,11 @@ impl Server {
 
 /// What a user is called.
 pub(super) fn name_of(user: &str) -> &'static str {
-    if user.starts_with("ub-") { "Bob" } else { "Ann" }
+    if user.starts_with("ub-") {
+        "Bob"
+    } else {
+        "Ann"
+    }
 }
 
 /// Settings that depend on nothing but what is said here: neither on variables nor on the command line.

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::hearing::{Hearing, Heard, Page};
+use super::hearing::{Heard, Hearing, Page};
 
 /// How long a connection and its namespace may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -237,15 +237,13 @@ struct Incoming {
 impl Incoming {
     async fn read(self, mut source: SplitStream<Stream>) {
         while let Some(text) = next(&mut source).await {
+            if text == "2" && self.outgoing.send(Message::text("3")).await.is_err() {
+                break;
+            }
             match text.split_at_checked(2) {
                 Some(("42", rest)) => self.event(data(rest), text.len()),
                 Some(("43", rest)) => self.ack(data(rest)),
                 Some(("41", _)) => break,
-                _ if text == "2" => {
-                    if self.outgoing.send(Message::text("3")).await.is_err() {
-                        break;
-                    }
-                }
                 _ => {}
             }
         }
@@ -282,7 +280,9 @@ impl Incoming {
             && let Some(answer) = waiting.remove(&number)
         {
             // Who has stopped waiting does not want it.
-            answer.send(args.into_iter().next().unwrap_or_default()).ok();
+            answer
+                .send(args.into_iter().next().unwrap_or_default())
+                .ok();
         }
     }
 }
