@@ -10,8 +10,9 @@ mod client;
 mod facts;
 mod hearing;
 mod play;
-mod provoke;
+mod refusal;
 mod report;
+mod rooms;
 mod server;
 mod socket;
 

@@ -6,15 +6,15 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::arguments::{Ids, creates, id_in, noun, payload_with, replace, words};
-use super::backend;
+use super::arguments::{Ids, creates, id_in, noun, payload_with, replace};
 use super::client::{Answer, Client, is_token};
 use super::facts::{Audience, Connect, Emit, Facts, Listen, Source};
 use super::hearing::{Heard, Hearing, Page};
-use super::provoke::{concerns, is_refusal, variants};
+use super::refusal::{concerns, is_refusal, refusal_in_ack, refusal_in_event, variants};
 use super::report::{BackendResult, EmitResult, ListenResult, Outcome, Report, Sums, outcome};
 use super::server::{Server, ServerError, name_of};
 use super::socket::SocketError;
+use super::{backend, rooms};
 
 /// How long a play may take in all.
 const PLAY_TIME: Duration = Duration::from_mins(3);
@@ -26,20 +26,6 @@ const SETTLE_TIME: Duration = Duration::from_secs(2);
 const HEAR_TIME: Duration = Duration::from_secs(2);
 /// How long the id of what was created may take.
 const ID_TIME: Duration = Duration::from_secs(1);
-/// The project of a backend whose frontend names none.
-const NO_ROOM: &str = "main";
-/// Where messages name a room.
-const ROOM_KEYS: [&str; 6] = [
-    "projectId",
-    "project_id",
-    "boardId",
-    "board_id",
-    "roomId",
-    "room",
-];
-/// Words of messages by which a page enters a room besides those that the facts list.
-const ENTERING: [&str; 4] = ["join", "subscribe", "register", "identify"];
-
 /// Why a play cannot be given.
 #[derive(Debug, thiserror::Error)]
 pub enum PlayError {
@@ -136,30 +122,12 @@ impl<'a> Play<'a> {
 
     /// B enters the rooms, as itself.
     async fn enter(&self, b: &mut Client) -> Result<(), SocketError> {
-        for emit in self.joins() {
+        for emit in rooms::entering(self.facts) {
             let args: Vec<_> = emit.args.iter().map(|arg| self.as_b(arg)).collect();
             b.send(&emit, &args).await?;
             self.settle().await;
         }
         Ok(())
-    }
-
-    /// What the facts' joins, and messages that sound like one, send.
-    fn joins(&self) -> Vec<Emit> {
-        let mut all: Vec<_> = self
-            .facts
-            .joins
-            .iter()
-            .filter_map(|join| as_emit(join))
-            .collect();
-        for emit in &self.facts.emits {
-            let words = words(&emit.event);
-            let enters = words.iter().any(|word| ENTERING.contains(&word.as_str()));
-            if enters && !all.iter().any(|join| is_same(join, emit)) {
-                all.push(emit.clone());
-            }
-        }
-        all
     }
 
     /// Arguments of A as B sends them.
@@ -170,9 +138,7 @@ impl<'a> Play<'a> {
 
     /// A enters the rooms, unless that is among what it sends, and sends all.
     async fn act(&mut self, a: &mut Client) {
-        let joins = self.facts.joins.iter().filter_map(|join| as_emit(join));
-        let joins = joins.filter(|join| !self.facts.emits.iter().any(|emit| is_same(join, emit)));
-        for join in joins.collect::<Vec<_>>() {
+        for join in rooms::only_joins(self.facts) {
             let result = self.send(a, &join).await;
             if !result.understood {
                 self.emits.push(result);
@@ -301,18 +267,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// The project of which the backend speaks.
     fn room(&self) -> String {
-        let joins = self.facts.joins.iter().filter_map(|join| join.get(1));
-        let emits = self.facts.emits.iter().filter_map(|emit| emit.args.first());
-        let own = joins.clone().find_map(room_in);
-        let default = self.server.default_room().map(str::to_owned);
-        let everybody = self.facts.listens.iter().any(|listen| listen.to.is_some());
-        let found = match default {
-            Some(room) if everybody || own.is_none() => Some(room),
-            _ => own.or_else(|| emits.filter(|arg| arg.is_object()).find_map(room_in)),
-        };
-        found.unwrap_or_else(|| NO_ROOM.to_owned())
+        rooms::of_backend(self.facts, self.server.default_room())
     }
 
     /// B sends what is refused, if the frontend listens for refusals.
@@ -387,55 +343,4 @@ impl<'a> Play<'a> {
         );
         vec![identity, backend]
     }
-}
-
-/// A join as a message.
-fn as_emit(join: &[Value]) -> Option<Emit> {
-    let (event, args) = join.split_first()?;
-    Some(Emit {
-        event: event.as_str()?.to_owned(),
-        args: args.to_vec(),
-        used_by_ui: true,
-        ack: Value::Null,
-        ns: None,
-    })
-}
-
-fn is_same(one: &Emit, other: &Emit) -> bool {
-    one.event == other.event && one.args == other.args
-}
-
-/// The room that a message names.
-fn room_in(value: &Value) -> Option<String> {
-    match value {
-        Value::String(room) => Some(room.clone()),
-        Value::Number(room) => Some(room.to_string()),
-        Value::Object(fields) => {
-            let mut rooms = ROOM_KEYS.iter();
-            rooms.find_map(|key| fields.get(*key)?.as_str().map(str::to_owned))
-        }
-        _ => None,
-    }
-}
-
-/// The code and the reason of a refusal.
-type Refusal = (Option<String>, String);
-
-fn refusal_in_ack(ack: &Value) -> Option<Refusal> {
-    let refused = ["ok", "success"].iter().any(|key| ack[key] == false);
-    refused.then(|| reason(ack))
-}
-
-fn refusal_in_event(heard: &Heard) -> Refusal {
-    let (code, why) = reason(heard.payload());
-    match heard.event.as_str() {
-        "error" => (code, why),
-        event => (code, format!("{event}: {why}")),
-    }
-}
-
-fn reason(refusal: &Value) -> Refusal {
-    let text = |key: &str| refusal[key].as_str().map(str::to_owned);
-    let why = text("error").or_else(|| text("message"));
-    (text("code"), why.unwrap_or_else(|| refusal.to_string()))
 }

@@ -1,8 +1,9 @@
-//! What makes a server refuse: for frontends that listen for refusals under a name of their own.
+//! Refusals: how they are told, and what makes a server refuse, for frontends that listen for that under a name of their own.
 
 use serde_json::{Map, Value, json};
 
 use super::arguments::{noun, words};
+use super::hearing::Heard;
 
 /// The words by which a refusal is called.
 const REFUSALS: [&str; 8] = [
@@ -22,6 +23,30 @@ const OTHER: &str = "try-other";
 pub(super) fn is_refusal(event: &str) -> bool {
     let words = words(event);
     words.iter().any(|word| REFUSALS.contains(&word.as_str()))
+}
+
+/// The code and the reason of a refusal.
+pub(super) type Refusal = (Option<String>, String);
+
+/// The refusal that an ack is.
+pub(super) fn refusal_in_ack(ack: &Value) -> Option<Refusal> {
+    let refused = ["ok", "success"].iter().any(|key| ack[key] == false);
+    refused.then(|| reason(ack))
+}
+
+/// The refusal that an event is.
+pub(super) fn refusal_in_event(heard: &Heard) -> Refusal {
+    let (code, why) = reason(heard.payload());
+    match heard.event.as_str() {
+        "error" => (code, why),
+        event => (code, format!("{event}: {why}")),
+    }
+}
+
+fn reason(refusal: &Value) -> Refusal {
+    let text = |key: &str| refusal[key].as_str().map(str::to_owned);
+    let why = text("error").or_else(|| text("message"));
+    (text("code"), why.unwrap_or_else(|| refusal.to_string()))
 }
 
 /// Whether a message may be refused as this event says: it is about the same thing.
