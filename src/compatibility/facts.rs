@@ -125,10 +125,9 @@ pub struct Listen {
 
 /// Who causes an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(from = "String")]
 pub enum Source {
     /// Another client.
-    #[serde(alias = "client")]
     Relay,
     /// The server itself.
     Server,
@@ -139,8 +138,20 @@ pub enum Source {
     /// Nobody: no server ever told it.
     Dead,
     /// Something else.
-    #[serde(other)]
     Other,
+}
+
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "relay" | "client" => Self::Relay,
+            "server" => Self::Server,
+            "backend" => Self::Backend,
+            "backend-user" => Self::BackendUser,
+            "dead" => Self::Dead,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Source {
@@ -181,14 +192,22 @@ pub struct BackendEvent {
 
 /// Whom something is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(from = "String")]
 pub enum Audience {
     /// A user.
     User,
     /// The room, or everybody.
     #[default]
-    #[serde(other)]
     Room,
+}
+
+impl From<String> for Audience {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "user" => Self::User,
+            _ => Self::Room,
+        }
+    }
 }
 
 /// Why a file of facts cannot be played. The text says what to do.
@@ -377,7 +396,7 @@ mod tests {
             ),
             (
                 r#"{"frontend": "f", "backendEvents": [{"as": "x", "to": 7}]}"#,
-                "expected string or map",
+                "expected a string",
             ),
         ] {
             let error = Facts::parse(text).unwrap_err();
