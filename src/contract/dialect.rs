@@ -22,7 +22,8 @@ pub use rule::{Audience, Keep, OnRule, OnRules, Relay, Said, TellRule};
 use rule::{ByName, GREETING};
 pub use set::{Approach, Dialects, Matching};
 pub use template::{Root, Roots, Scope, Template};
-pub use told::{Happened, Told};
+use told::ToldCache;
+pub use told::{Happened, Nouns, Told};
 
 /// Rules of a file.
 const MAX_RULES: usize = 1000;
@@ -51,6 +52,9 @@ pub struct Dialect {
     tell: ByName<Vec<TellRule>>,
     custom: CustomEvents,
     vocabulary: &'static Vocabulary,
+    /// Relays that are kept, and of which those who caused them are not told.
+    to_others: ByName<()>,
+    cache: ToldCache,
 }
 
 /// Who somebody is.
@@ -136,10 +140,16 @@ impl Dialect {
             let declared: Vec<Kind> = kinds.iter().map(|rule| rule.kind).collect();
             Vocabulary::extended(&root, &nouns_in(&root)?, &declared)?
         };
-        let mut on = ByName::default();
+        let (mut on, mut to_others) = (ByName::default(), ByName::default());
         if let Some(rules) = root.get("on") {
             for (key, rule) in limited(rules)? {
-                on.insert(&key.name, OnRules::read(rule, vocabulary)?);
+                let rules = OnRules::read(rule, vocabulary)?;
+                for relay in rules.rules.iter().flat_map(|rule| &rule.relay) {
+                    if (relay.keep, relay.to.is_others()) == (Keep::Log, true) {
+                        to_others.insert(relay.event.as_deref().unwrap_or(&key.name), ());
+                    }
+                }
+                on.insert(&key.name, rules);
             }
         }
         let mut tell = ByName::default();
@@ -181,6 +191,8 @@ impl Dialect {
             tell,
             custom: own.before(custom),
             vocabulary,
+            to_others,
+            cache: ToldCache::default(),
         })
     }
 
@@ -202,7 +214,9 @@ impl Dialect {
     /// Whether clients hear all events as they are.
     #[must_use]
     pub fn tells_plainly(&self) -> bool {
-        self.tell.is_empty() && self.kinds.iter().all(KindRule::is_plain)
+        self.tell.is_empty()
+            && self.to_others.is_empty()
+            && self.kinds.iter().all(KindRule::is_plain)
     }
 
     /// Whether a root is used anywhere.
@@ -211,7 +225,10 @@ impl Dialect {
         let on = self.on.values().flat_map(|rules| &rules.rules);
         let mut on = on.flat_map(|rule| rule.templates().chain(rule.conditions()));
         let mut greetings = self.greetings.iter().filter_map(|said| said.data.as_ref());
-        on.any(|template| template.roots().contain(root))
+        let user = [&self.user.id, &self.user.name, &self.user.image];
+        let mut user = user.into_iter().flatten();
+        user.any(|template| template.roots().contain(root))
+            || on.any(|template| template.roots().contain(root))
             || greetings.any(|template| template.roots().contain(root))
     }
 
@@ -225,6 +242,12 @@ impl Dialect {
     /// The kinds that it declares or changes.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.kinds.iter().map(|rule| rule.kind)
+    }
+
+    /// Whether anything is to be done when a client has connected.
+    #[must_use]
+    pub fn greets(&self) -> bool {
+        self.joins_default_room || self.user.has_room || !self.greetings.is_empty()
     }
 
     /// Whether a connection hears the channel of its user without asking.

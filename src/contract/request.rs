@@ -37,6 +37,8 @@ pub enum Request {
     },
     /// To tell a channel's subscribers something that is kept.
     Publish(Publication),
+    /// To pass a message on to a room as it is, and keep it.
+    Relay(Publication),
     /// To go on with a new token, or API key.
     Refresh {
         /// As it was sent.

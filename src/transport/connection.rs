@@ -14,6 +14,7 @@ pub(crate) mod due_queue;
 mod in_flight;
 pub(crate) mod inbox;
 pub(crate) mod notice;
+pub(crate) mod obey;
 pub(crate) mod operators;
 pub(crate) mod plain_queue;
 pub(crate) mod registry;

@@ -118,6 +118,14 @@ pub enum Audience {
     User(Template),
 }
 
+impl Audience {
+    /// Whether it is the others in the room.
+    #[must_use]
+    pub fn is_others(&self) -> bool {
+        matches!(self, Self::Others)
+    }
+}
+
 /// How something is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {

@@ -136,6 +136,12 @@ impl<'a> Scope<'a> {
         self.values.push((root, Cow::Owned(value)));
     }
 
+    /// Whether a root has a value.
+    #[must_use]
+    pub fn has(&self, root: Root) -> bool {
+        self.get(root).is_some()
+    }
+
     fn get(&self, root: Root) -> Option<&Value> {
         let found = self.values.iter().rev().find(|(of, _)| *of == root);
         found.map(|(_, value)| value.as_ref())

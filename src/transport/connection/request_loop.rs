@@ -10,27 +10,40 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::Connection;
-use super::door::Door;
+use super::door::{Door, Out};
 use super::in_flight::InFlightBytes;
+use super::obey::Obeyed;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::contract::{ErrorCode, Limits, Reply, Request};
+use crate::contract::{ErrorCode, Limits, Reply, Request, json_text};
 use crate::domain::{Action, ChannelName, Kind, ProjectId};
 use crate::session::{Outcome, Pending, unseen};
 
 /// A command that is on its way through the writer.
 struct InFlight<D: Door> {
-    asked: Asked<D::Ack>,
+    asked: Asked<D>,
     pending: Pending,
     /// The project that it makes, and who is to hear of that.
     founded: Option<(ProjectId, Arc<SessionSubscriber<D>>)>,
 }
 
 /// What an answer has to name.
-pub(crate) struct Asked<A> {
+pub(crate) struct Asked<D: Door> {
     pub(crate) name: String,
     /// Where the answer goes; nothing if the client does not wait for one.
-    pub(crate) ack: Option<A>,
+    pub(crate) ack: Option<D::Ack>,
+    /// The rule of a dialect by which it is served, and what is to follow.
+    pub(super) obeyed: Option<Box<Obeyed<D>>>,
+}
+
+impl<D: Door> Asked<D> {
+    pub(crate) fn new(name: String, ack: Option<D::Ack>) -> Self {
+        Self {
+            name,
+            ack,
+            obeyed: None,
+        }
+    }
 }
 
 /// See the module's description.
@@ -65,7 +78,7 @@ pub(super) async fn run<D: Door>(connection: Arc<Connection<D>>) {
 
 impl<D: Door> RequestLoop<D> {
     /// Refuses a message that was not looked at, because it was too much or came too late. It was counted when it came.
-    pub(crate) async fn refuse_unread(&mut self, asked: Asked<D::Ack>, refused: &Reply) {
+    pub(crate) async fn refuse_unread(&mut self, asked: Asked<D>, refused: &Reply) {
         self.settle_all().await;
         self.connection.send_answer(asked, refused).await;
     }
@@ -74,7 +87,7 @@ impl<D: Door> RequestLoop<D> {
     pub(crate) async fn serve(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
-        asked: Asked<D::Ack>,
+        asked: Asked<D>,
         read: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
     ) {
         let limits = self.connection.app().payload_limits();
@@ -90,10 +103,10 @@ impl<D: Door> RequestLoop<D> {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
-        asked: Asked<D::Ack>,
+        asked: Asked<D>,
         mut request: Request,
     ) {
         let session = &subscriber.session;
@@ -196,7 +209,7 @@ impl<D: Door> SessionSubscriber<D> {
     /// counts on that.
     async fn answer_with_cursor(
         &self,
-        asked: Asked<D::Ack>,
+        asked: Asked<D>,
         reply: &Reply,
         channels: &[ChannelName],
         joins: bool,
@@ -208,7 +221,14 @@ impl<D: Door> SessionSubscriber<D> {
             self.tell_cursor().await;
         }
         match (asked, channels) {
-            (Asked { ack: Some(ack), .. }, [channel]) if joins && reply.is_ok() => {
+            (
+                Asked {
+                    ack: Some(ack),
+                    obeyed: None,
+                    ..
+                },
+                [channel],
+            ) if joins && reply.is_ok() => {
                 self.answer_join(ack, reply, channel).await;
             }
             (asked, _) => self.connection.answer(asked, reply).await,
@@ -229,10 +249,41 @@ impl<D: Door> SessionSubscriber<D> {
 }
 
 impl<D: Door> Connection<D> {
-    /// Answers a message, and logs a refusal.
-    pub(crate) async fn answer(&self, asked: Asked<D::Ack>, reply: &Reply) {
+    /// Answers a message, and logs a refusal. What a dialect's rule says follows.
+    pub(crate) async fn answer(&self, mut asked: Asked<D>, reply: &Reply) {
         self.note_refused(&asked.name, reply);
-        self.send_answer(asked, reply).await;
+        let Some(obeyed) = asked.obeyed.take() else {
+            return self.send_answer(asked, reply).await;
+        };
+        // Boxed, because few messages need it.
+        Box::pin(self.answer_obeyed(asked, *obeyed, reply)).await;
+    }
+
+    async fn answer_obeyed(&self, asked: Asked<D>, obeyed: Obeyed<D>, reply: &Reply) {
+        if reply.is_ok() {
+            match (asked.ack, obeyed.acknowledgement(reply)) {
+                (Some(ack), Some(shaped)) => {
+                    let raw = json_text(&shaped);
+                    let sent = |out: &mut Out<'_, D>| self.door.answer(out, Some(ack), &raw);
+                    self.push(raw.get().len(), sent).await;
+                }
+                (ack, _) => {
+                    self.send_answer(Asked::new(asked.name, ack), reply).await;
+                }
+            }
+            return obeyed.follow(reply).await;
+        }
+        let Some((said, payload)) = obeyed.refusal(reply) else {
+            return self.send_answer(asked, reply).await;
+        };
+        let (name, payload) = (said.event.clone(), json_text(&payload));
+        let told = self.push(payload.get().len(), |out| {
+            self.door.say(out, &name, &payload, "")
+        });
+        told.await;
+        if asked.ack.is_some() {
+            self.send_answer(asked, reply).await;
+        }
     }
 
     /// Logs a refusal, and counts what was too much.
@@ -256,7 +307,7 @@ impl<D: Door> Connection<D> {
     }
 
     /// Sends an answer, waiting for room: to the ack, or else as an error if it is a refusal.
-    async fn send_answer(&self, Asked { name, ack }: Asked<D::Ack>, reply: &Reply) {
+    async fn send_answer(&self, Asked { name, ack, .. }: Asked<D>, reply: &Reply) {
         if reply.is_ok() && ack.is_none() {
             return;
         }

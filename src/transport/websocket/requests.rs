@@ -71,10 +71,7 @@ async fn serve_request(
         requests.settle_all().await;
         return connection.answer(asked(message), &unauthenticated()).await;
     };
-    let asked = Asked {
-        name: message.name.clone(),
-        ack: message.id.clone(),
-    };
+    let asked = Asked::new(message.name.clone(), message.id.clone());
     let read = |_: &str, limits: &_| match event {
         Some(event) => Request::read(event, message.arguments(), limits),
         None => connection
@@ -90,10 +87,7 @@ async fn refuse_unreadable(
     id: Option<Box<RawValue>>,
     refused: Option<Reply>,
 ) {
-    let asked = Asked {
-        name: String::new(),
-        ack: id,
-    };
+    let asked = Asked::new(String::new(), id);
     if let Some(refused) = refused {
         return requests.refuse_unread(asked, &refused).await;
     }
@@ -107,11 +101,8 @@ async fn refuse_unreadable(
     connection.send(Packet::other(text)).await;
 }
 
-fn asked(message: Message) -> Asked<Box<RawValue>> {
-    Asked {
-        name: message.name,
-        ack: message.id,
-    }
+fn asked(message: Message) -> Asked<WebSocketDoor> {
+    Asked::new(message.name, message.id)
 }
 
 impl WebSocketConnection {
