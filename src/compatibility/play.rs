@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::arguments::{Ids, creates, id_in, noun, payload_with, replace};
 use super::client::{Answer, Client, is_token};
 use super::facts::{Audience, Connect, Emit, Facts, Listen, Source};
-use super::hearing::{Heard, Hearing, Page};
+use super::hearing::{Hearing, Page};
 use super::refusal::{concerns, is_refusal, refusal_in_ack, refusal_in_event, variants};
 use super::report::{BackendResult, EmitResult, ListenResult, Outcome, Report, Sums, outcome};
 use super::server::{Server, ServerError, name_of};
