@@ -83,47 +83,60 @@ export interface ServerToClientEvents {
 
 /** What clients may say over Socket.IO. */
 export interface ClientToServerEvents {
+  'project:create': (payload: ProjectCreate, ack?: Ack<ProjectAccepted>) => void;
+  'task:create': (payload: TaskCreate, ack?: Ack<TaskAccepted>) => void;
+  'epic:create': (payload: EpicCreate, ack?: Ack<EpicAccepted>) => void;
+  'sprint:create': (payload: SprintCreate, ack?: Ack<SprintAccepted>) => void;
+  'project:delete': (payload: Id | ProjectDelete, ack?: Ack<DeletedProjectAccepted>) => void;
+  'task:delete': (payload: Id | TaskRef, ack?: Ack<DeletedTaskAccepted>) => void;
+  'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
+  'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
+  'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
+  'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
+  'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
+  'sprint:restore': (payload: Id | SprintRef, ack?: Ack<SprintAccepted>) => void;
+  'project:update': (payload: ProjectUpdate, ack?: Ack<ProjectAccepted>) => void;
+  'task:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'epic:update': (payload: EpicUpdate, ack?: Ack<EpicAccepted>) => void;
+  'sprint:update': (payload: SprintUpdate, ack?: Ack<SprintAccepted>) => void;
   'auth:refresh': (payload: Refresh, ack?: Ack<RefreshAnswer>) => void;
-  'subscribe': (payload: Channels | Subscribe, ack?: Ack<SubscribeAnswer>) => void;
-  'unsubscribe': (payload: Channels | Unsubscribe, ack?: Ack<UnsubscribeAnswer>) => void;
   'join:project': (payload: Id | Join, ack?: Ack<JoinAnswer>) => void;
-  'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
   'join:projects': (payload: Id[] | ProjectList, ack?: Ack<SubscribeAnswer>) => void;
+  'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
   'leave:projects': (payload: Id[] | ProjectList, ack?: Ack<UnsubscribeAnswer>) => void;
+  'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
+  'member:remove': (payload: MemberRemove, ack?: Ack<DeletedMemberAccepted>) => void;
+  'member:role': (payload: MemberRole, ack?: Ack<MemberAccepted>) => void;
+  'presence:update': (payload: PresenceUpdate, ack?: Ack<Done>) => void;
   'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
   'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
-  'project:create': (payload: ProjectCreate, ack?: Ack<ProjectAccepted>) => void;
-  'project:update': (payload: ProjectUpdate, ack?: Ack<ProjectAccepted>) => void;
-  'project:delete': (payload: Id | ProjectDelete, ack?: Ack<DeletedProjectAccepted>) => void;
-  'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
-  'task:create': (payload: TaskCreate, ack?: Ack<TaskAccepted>) => void;
-  'task:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
-  'task:delete': (payload: Id | TaskRef, ack?: Ack<DeletedTaskAccepted>) => void;
-  'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
-  'task:status': (payload: TaskStatus, ack?: Ack<TaskAccepted>) => void;
-  'task:move': (payload: TaskMove, ack?: Ack<TaskAccepted>) => void;
-  'epic:create': (payload: EpicCreate, ack?: Ack<EpicAccepted>) => void;
-  'epic:update': (payload: EpicUpdate, ack?: Ack<EpicAccepted>) => void;
-  'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
-  'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
-  'sprint:create': (payload: SprintCreate, ack?: Ack<SprintAccepted>) => void;
-  'sprint:update': (payload: SprintUpdate, ack?: Ack<SprintAccepted>) => void;
-  'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
-  'sprint:restore': (payload: Id | SprintRef, ack?: Ack<SprintAccepted>) => void;
-  'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
   'sprint:complete': (payload: Id | SprintComplete, ack?: Ack<SprintAccepted>) => void;
-  'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
-  'member:role': (payload: MemberRole, ack?: Ack<MemberAccepted>) => void;
-  'member:remove': (payload: MemberRemove, ack?: Ack<DeletedMemberAccepted>) => void;
-  'typing': (payload: Typing, ack?: Ack<Done>) => void;
-  'typing:start': (payload: Typing, ack?: Ack<Done>) => void;
-  'typing:stop': (payload: Typing, ack?: Ack<Done>) => void;
+  'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
+  'subscribe': (payload: Channels | Subscribe, ack?: Ack<SubscribeAnswer>) => void;
+  'task:archive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:assign': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:bulk_create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:complete': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:edit:start': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:edit:stop': (payload: Editing, ack?: Ack<Done>) => void;
   'task:editing': (payload: Editing, ack?: Ack<Done>) => void;
   'task:editing:start': (payload: Editing, ack?: Ack<Done>) => void;
   'task:editing:stop': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:edit:start': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:edit:stop': (payload: Editing, ack?: Ack<Done>) => void;
-  'presence:update': (payload: PresenceUpdate, ack?: Ack<Done>) => void;
+  'task:move': (payload: TaskMove, ack?: Ack<TaskAccepted>) => void;
+  'task:reorder': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:status': (payload: TaskStatus, ack?: Ack<TaskAccepted>) => void;
+  'task:unarchive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:unassign': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'tasks:create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:move': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'typing': (payload: Typing, ack?: Ack<Done>) => void;
+  'typing:start': (payload: Typing, ack?: Ack<Done>) => void;
+  'typing:stop': (payload: Typing, ack?: Ack<Done>) => void;
+  'unsubscribe': (payload: Channels | Unsubscribe, ack?: Ack<UnsubscribeAnswer>) => void;
 }
 
 /** An answer: what was asked for, or why not. `ok` tells which. */
@@ -188,6 +201,16 @@ export interface AuthExpiring {
   expiresAt: string;
   /** How many milliseconds are left. */
   expiresInMs: number;
+}
+
+/** The answer to a message with several commands. */
+export interface BulkAnswer {
+  /** Always. */
+  ok: true;
+  /** What became of each, in their order. */
+  results: unknown[];
+  /** The same. */
+  success: true;
 }
 
 /** An event of a channel, whatever its type. */
@@ -765,6 +788,8 @@ export interface ErrorTold {
   event: string;
   /** The field that is to blame, if one is. */
   field?: string;
+  /** The same as `error`: pages look for it where an `Error` has its message. */
+  message: string;
   /** Always. */
   ok: false;
   /** After how many milliseconds the same may succeed. */

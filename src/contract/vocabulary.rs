@@ -17,9 +17,9 @@ pub(super) const COMMON: Source<'_> = Source {
 
 /// What stands for every kind but members.
 const EVERY_KIND: &str = "*:";
-/// Kinds that a row for every kind does not mean.
-const KEYS: [&str; 8] = [
-    "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
+/// What a row may say.
+const KEYS: [&str; 9] = [
+    "bulk", "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
 ];
 
 /// The events that clients may send, and how they are called.
@@ -125,6 +125,24 @@ impl Vocabulary {
     }
 }
 
+impl EventName {
+    /// Finds the event that a name means to everybody.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Vocabulary::common().find(name)
+    }
+}
+
+/// The events that everybody may send.
+pub(super) fn all() -> &'static [Entry] {
+    Vocabulary::common().entries()
+}
+
+/// The event that a name means to everybody, in whatever spelling.
+pub(super) fn find(event: &str) -> Option<&'static Entry> {
+    EventName::find(event).map(EventName::entry)
+}
+
 fn entry(
     canonical: &str,
     name: Name,
@@ -189,6 +207,7 @@ fn entry(
         canonical: canonical.to_owned(),
         name,
         nouns: all,
+        bulk: row.get("bulk").map(Node::boolean).transpose()? == Some(true),
         alone: row.get("alone").map(Node::boolean).transpose()? == Some(true),
         verbs: verbs.iter().map(split).collect(),
         fillers: list("fillers")?.unwrap_or_default(),
