@@ -33,7 +33,7 @@ pub enum PlayError {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// A page cannot connect, or loses its connection.
-    #[error("page {page} of the frontend: {source}")]
+    #[error("page {page} of the frontend cannot go on")]
     Page {
         /// Which of the two.
         page: char,
