@@ -21,6 +21,7 @@ mod cursor_argument;
 mod dialects;
 mod doors;
 mod draining;
+mod frontends;
 mod handshakes;
 mod idempotency;
 mod ingress;

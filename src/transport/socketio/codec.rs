@@ -15,7 +15,7 @@ use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
     payload,
 };
-use crate::domain::{Actor, ChannelName, ConnectionId, Event, Signal};
+use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, Signal};
 use crate::hub::Offer;
 use crate::session::people;
 use crate::state::AppState;
@@ -144,7 +144,7 @@ impl Door for SocketDoor {
         cursor: &str,
     ) -> Offer {
         let cursor = self.cursor_argument.then_some(cursor);
-        if !self.hears_plainly() {
+        if !self.hears_plainly() || self.is_own_room(event.subject()) {
             return self.told_event(out, style, event, cursor);
         }
         let name = style.name(&event.event_type);
@@ -326,6 +326,12 @@ impl SocketDoor {
     /// Whether the client hears events as they are.
     fn hears_plainly(&self) -> bool {
         self.dialect.tells_plainly() && self.spoken.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether a channel is a user's that clients hear without asking: each of its events comes under its own name, be it
+    /// also one of ours.
+    fn is_own_room(&self, channel: &ChannelName) -> bool {
+        self.dialect.has_user_room() && matches!(channel.family(), Family::User(_))
     }
 
     /// Notes what the client calls tasks and projects: it hears of them under the same noun.
