@@ -115,7 +115,7 @@ impl PacketCounter {
     /// Ends the transport of a client that is in no namespace, unless it has asked to enter one since there were so many
     /// [`PacketCounter::entries`].
     pub(super) fn close_unless_back(&self, entries: u32) {
-        if self.entries() == entries && !self.namespaces.is_in_any() {
+        if self.entries() == entries && self.namespaces.is_out() {
             self.close();
         }
     }
