@@ -311,15 +311,12 @@ mod tests {
     fn events_count_where_the_client_is() {
         let counter = PacketCounter::default();
         let starts: [&[u8]; 6] = [b"42[", b"42/,1[", b"42/board", b"451-/boa", b"40", b"43["];
-        let counted = || {
-            starts.map(|start| {
-                counter.is_counted(&Received {
-                    is_text: true,
-                    start,
-                    length: 20,
-                })
-            })
+        let received = |start| Received {
+            is_text: true,
+            start,
+            length: 20,
         };
+        let counted = || starts.map(|start| counter.is_counted(&received(start)));
         assert_eq!(counted(), [false; 6]);
         counter.namespaces.enter("/board");
         assert_eq!(counted(), [false, false, true, true, false, false]);
