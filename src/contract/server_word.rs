@@ -114,8 +114,8 @@ fn letters_of(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::names;
     use crate::contract::schema::{ERROR, SERVER_EVENTS};
+    use crate::contract::vocabulary;
 
     #[test]
     fn name_is_recognised_however_it_is_spelled() {
@@ -181,7 +181,10 @@ mod tests {
     fn every_event_of_the_server_is_protected() {
         let of_projects = |event_type: &str| {
             let (noun, verb) = event_type.split_once('.').unwrap_or((event_type, ""));
-            let is_entity = matches!(noun, "project" | "task" | "epic" | "sprint" | "member");
+            let is_entity = matches!(
+                noun,
+                "project" | "task" | "epic" | "sprint" | "member" | "comment"
+            );
             let happened = verb.ends_with("ed") && verb != "access_revoked";
             (is_entity && happened)
                 || noun == "presence"
@@ -202,7 +205,7 @@ mod tests {
 
     #[test]
     fn no_request_of_a_client_is_one() {
-        for entry in names::all() {
+        for entry in vocabulary::all() {
             assert!(
                 !ServerWord::is_meant(&entry.canonical),
                 "{}",
@@ -212,7 +215,7 @@ mod tests {
         assert!(
             ServerWord::ALL
                 .iter()
-                .all(|word| names::find(word.as_str()).is_none())
+                .all(|word| vocabulary::find(word.as_str()).is_none())
         );
     }
 }

@@ -1,5 +1,6 @@
 //! The normaliser's rules, one by one; and every dialect in `fixtures/dialects`, dry.
 
+mod beside;
 mod commands;
 mod control;
 mod fixtures;
@@ -178,7 +179,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn any_event() -> impl Strategy<Value = String> {
-    let known: Vec<_> = names::all()
+    let known: Vec<_> = vocabulary::all()
         .iter()
         .map(|entry| entry.canonical.clone())
         .collect();

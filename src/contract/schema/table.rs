@@ -1,20 +1,18 @@
 //! Which event carries what: for each name the type of its payload and of its answer.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::answer::{
-    Accepted, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer, SubscribeAnswer,
-    SyncAnswer, UnsubscribeAnswer,
+    Accepted, BulkAnswer, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer,
+    SubscribeAnswer, SyncAnswer, UnsubscribeAnswer,
 };
-use super::entity::{Deleted, Epic, Member, Project, Sprint, Task};
+use super::entity::{Comment, Deleted, Epic, Member, OtherEntity, Project, Sprint, Task};
 use super::types::{Id, Or};
 use super::{command, event};
-use crate::contract::names::{self, Entry, Name, Verb};
-use crate::contract::{EventStyle, SignalKind};
-use crate::domain::{EventType, Kind};
+use crate::contract::SignalKind;
+use crate::contract::names::{Entry, Name, Verb};
+use crate::contract::vocabulary;
+use crate::domain::Kind;
 
 /// Describes a type: a reference to its definition, which the generator keeps.
 pub type Describe = fn(&mut SchemaGenerator) -> Schema;
@@ -61,7 +59,7 @@ const fn told<T: JsonSchema>(event_type: &'static str) -> ServerEvent {
 }
 
 /// All events that clients may hear, besides those that others publish.
-pub static SERVER_EVENTS: [ServerEvent; 37] = [
+pub static SERVER_EVENTS: [ServerEvent; 41] = [
     with_cursor::<event::EntityEvent<Project>>("project.created"),
     with_cursor::<event::EntityEvent<Project>>("project.updated"),
     with_cursor::<event::ProjectDeleted>("project.deleted"),
@@ -82,6 +80,10 @@ pub static SERVER_EVENTS: [ServerEvent; 37] = [
     with_cursor::<event::EntityEvent<Sprint>>("sprint.completed"),
     with_cursor::<event::SprintDeleted>("sprint.deleted"),
     with_cursor::<event::EntityEvent<Sprint>>("sprint.restored"),
+    with_cursor::<event::EntityEvent<Comment>>("comment.created"),
+    with_cursor::<event::EntityEvent<Comment>>("comment.updated"),
+    with_cursor::<event::CommentDeleted>("comment.deleted"),
+    with_cursor::<event::EntityEvent<Comment>>("comment.restored"),
     with_cursor::<event::EntityEvent<Member>>("member.added"),
     with_cursor::<event::EntityEvent<Member>>("member.updated"),
     with_cursor::<event::MemberRemoved>("member.removed"),
@@ -101,35 +103,25 @@ pub static SERVER_EVENTS: [ServerEvent; 37] = [
     told::<event::Notification>("system.notification"),
 ];
 
-/// Whether clients know an event of ours by this name, in any of its spellings.
-#[must_use]
-pub fn is_our_name(name: &str) -> bool {
-    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
-        let types = SERVER_EVENTS.iter().map(|event| event.event_type);
-        let types = types.map(EventType::known);
-        types
-            .flat_map(|event_type| EventStyle::ALL.map(|style| style.name(&event_type)))
-            .collect()
-    });
-    NAMES.contains(name)
-}
-
 /// The event by which a client without an ack callback hears of a refusal; it is not spelled in styles.
 pub const ERROR: ServerEvent = told::<event::ErrorTold>("error");
 
 /// All events that clients may send, in the order of the table of names.
 pub fn client_events() -> impl Iterator<Item = ClientEvent> {
-    names::all().iter().map(described)
+    vocabulary::all().iter().map(described)
 }
 
 /// The event that a name means, in whatever spelling.
 #[must_use]
 pub fn client_event(name: &str) -> Option<ClientEvent> {
-    names::find(name).map(described)
+    vocabulary::find(name).map(described)
 }
 
 fn described(entry: &'static Entry) -> ClientEvent {
-    let (payload, answer) = carried(entry.name);
+    let (payload, mut answer) = carried(entry.name);
+    if entry.bulk {
+        answer = of::<Or<Accepted<Task>, BulkAnswer>>;
+    }
     ClientEvent {
         name: &entry.canonical,
         payload,
@@ -176,18 +168,29 @@ fn command_of(kind: Kind, verb: Verb) -> Describe {
         (Kind::Task, Verb::Delete | Verb::Restore) => of::<Or<Id, command::TaskRef>>,
         (Kind::Task, Verb::Status) => of::<command::TaskStatus>,
         (Kind::Task, Verb::Move) => of::<command::TaskMove>,
+        (Kind::Task, Verb::Toggle) => of::<Or<Id, command::TaskToggle>>,
         (Kind::Task, Verb::Update | Verb::Start | Verb::Complete) => of::<command::TaskUpdate>,
         (Kind::Epic, Verb::Create) => of::<command::EpicCreate>,
         (Kind::Epic, Verb::Delete | Verb::Restore) => of::<Or<Id, command::EpicRef>>,
+        (Kind::Epic, Verb::Toggle) => of::<Or<Id, command::EpicToggle>>,
         (Kind::Epic, _) => of::<command::EpicUpdate>,
         (Kind::Sprint, Verb::Create) => of::<command::SprintCreate>,
         (Kind::Sprint, Verb::Delete | Verb::Restore) => of::<Or<Id, command::SprintRef>>,
+        (Kind::Sprint, Verb::Toggle) => of::<Or<Id, command::SprintToggle>>,
         (Kind::Sprint, Verb::Start) => of::<Or<Id, command::SprintUpdate>>,
         (Kind::Sprint, Verb::Complete) => of::<Or<Id, command::SprintComplete>>,
         (Kind::Sprint, Verb::Update | Verb::Status | Verb::Move) => of::<command::SprintUpdate>,
         (Kind::Member, Verb::Create) => of::<command::MemberAdd>,
         (Kind::Member, Verb::Delete | Verb::Restore) => of::<command::MemberRemove>,
         (Kind::Member, _) => of::<command::MemberRole>,
+        (Kind::Comment, Verb::Create) => of::<command::CommentCreate>,
+        (Kind::Comment, Verb::Delete | Verb::Restore) => of::<Or<Id, command::CommentRef>>,
+        (Kind::Comment, Verb::Toggle) => of::<Or<Id, command::CommentToggle>>,
+        (Kind::Comment, _) => of::<command::CommentUpdate>,
+        (Kind::Other(_), Verb::Create) => of::<command::OtherCreate>,
+        (Kind::Other(_), Verb::Delete | Verb::Restore) => of::<Or<Id, command::OtherRef>>,
+        (Kind::Other(_), Verb::Toggle) => of::<Or<Id, command::OtherToggle>>,
+        (Kind::Other(_), _) => of::<command::OtherUpdate>,
     }
 }
 
@@ -204,5 +207,7 @@ fn accepted(kind: Kind, verb: Verb) -> Describe {
         Kind::Epic => of_kind::<Epic>(verb),
         Kind::Sprint => of_kind::<Sprint>(verb),
         Kind::Member => of_kind::<Member>(verb),
+        Kind::Comment => of_kind::<Comment>(verb),
+        Kind::Other(_) => of_kind::<OtherEntity>(verb),
     }
 }

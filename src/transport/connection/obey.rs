@@ -29,24 +29,6 @@ const ROOM_KEYS: [&str; 7] = [
     "room",
 ];
 
-/// What a client has said of itself, as templates see it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Introduction {
-    /// What each root stands for.
-    pub(crate) values: Vec<(Root, Value)>,
-}
-
-impl Introduction {
-    /// What templates see of it.
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        let mut scope = Scope::new();
-        for (root, value) in &self.values {
-            scope = scope.with(*root, value);
-        }
-        scope
-    }
-}
-
 /// A message that is served by a rule, and what is to follow.
 pub(crate) struct Obeyed<D: Door> {
     subscriber: Arc<SessionSubscriber<D>>,
@@ -116,7 +98,10 @@ impl<D: Door> SessionSubscriber<D> {
     }
 
     /// Says what a dialect says to those who have connected.
-    pub(crate) async fn greet(self: &Arc<Self>, dialect: &Arc<Dialect>) {
+    ///
+    /// A client that comes back is told first what it missed up to the state: what the state does not have is not lost, and what
+    /// it has is not told after it once more.
+    pub(crate) async fn greet(self: &Arc<Self>, dialect: &Arc<Dialect>, is_continued: bool) {
         let mut scope = self.scope();
         let mut wanted = dialect
             .greetings
@@ -130,7 +115,11 @@ impl<D: Door> SessionSubscriber<D> {
                 match self.session.state(room, dialect).await {
                     Ok((state, seq)) => {
                         scope.set(Root::State, state);
-                        since = Some(seq);
+                        let channel = room.channel();
+                        let is_back = self.session.rooms.contains(&channel);
+                        let is_told =
+                            is_back && (!is_continued || self.catch_up(&channel, seq).await);
+                        since = (!is_told).then_some(seq);
                     }
                     Err(refusal) => self.connection.note_refused("greet", &refusal),
                 }
@@ -142,8 +131,10 @@ impl<D: Door> SessionSubscriber<D> {
         if dialect.has_user_room() {
             self.hear_user_channel().await;
         }
-        if let Some(room) = &dialect.default_room {
-            scope.set(Root::Presence, self.session.people(room, dialect));
+        if let Some(room) = &dialect.default_room
+            && let Ok(people) = self.session.people(room, dialect).await
+        {
+            scope.set(Root::Presence, people);
         }
         for said in &dialect.greetings {
             self.say(&said.event, &said.payload(&scope, &Value::Null))
@@ -157,10 +148,9 @@ impl<D: Door> SessionSubscriber<D> {
             return;
         };
         let channel = room.channel();
-        let is_back = self.session.rooms.contains(&channel);
         let join = crate::contract::Join {
             project: room,
-            since: since.filter(|_| !is_back).map(Since::Seq),
+            since: since.map(Since::Seq),
             snapshot: false,
             events: false,
         };
@@ -288,7 +278,10 @@ impl<D: Door> RequestLoop<D> {
                 let state = subscriber.session.state(&join.project, dialect).await;
                 match state {
                     Ok((state, seq)) => {
-                        join.since = Some(Since::Seq(seq));
+                        let channel = join.project.channel();
+                        let is_back = subscriber.session.rooms.contains(&channel);
+                        let is_told = is_back && subscriber.catch_up(&channel, seq).await;
+                        join.since = (!is_told).then_some(Since::Seq(seq));
                         obeyed.scope.set(Root::State, state);
                     }
                     Err(refusal) => {
@@ -501,7 +494,11 @@ impl<D: Door> Obeyed<D> {
     pub(super) fn refusal(&self, reply: &Reply) -> Option<(&Said, Value)> {
         let said = self.rule().refused.as_ref()?;
         let mut scope = self.scope.clone();
-        scope.set(Root::Error, answer(reply));
+        let mut error = answer(reply);
+        if let Some(message) = error.get("error").cloned() {
+            error["message"] = message;
+        }
+        scope.set(Root::Error, error);
         let payload = said.payload(&scope, self.message.first());
         Some((said, payload))
     }
@@ -524,12 +521,20 @@ impl<D: Door> Obeyed<D> {
         if rule.relay.is_empty() && rule.reply.is_empty() {
             return;
         }
-        if let Err(refusal) = self.complete(rule, reply).await {
-            self.subscriber
-                .connection
-                .note_refused(&self.message.name, &refusal);
-            return;
+        let subscriber = Arc::clone(&self.subscriber);
+        match self.complete(rule, reply).await {
+            Ok(()) => self.tell_what_follows(rule).await,
+            Err(refusal) => {
+                let connection = &subscriber.connection;
+                connection.note_refused(&self.message.name, &refusal);
+            }
         }
+        if self.needs_state() {
+            subscriber.open();
+        }
+    }
+
+    async fn tell_what_follows(&self, rule: &OnRule) {
         for (number, relay) in rule.relay.iter().enumerate() {
             if number == 0 && self.is_relay {
                 continue;
@@ -564,11 +569,16 @@ impl<D: Door> Obeyed<D> {
             return Ok(());
         };
         if uses(Root::State) && !self.scope.has(Root::State) {
-            let (state, _) = subscriber.session.state(room, dialect).await?;
+            subscriber.hold();
+            let (state, seq) = subscriber.session.state(room, dialect).await?;
             self.scope.set(Root::State, state);
+            let channel = room.channel();
+            if subscriber.session.rooms.contains(&channel) {
+                subscriber.catch_up(&channel, seq).await;
+            }
         }
         if uses(Root::Presence) {
-            let people = subscriber.session.people(room, dialect);
+            let people = subscriber.session.people(room, dialect).await?;
             self.scope.set(Root::Presence, people);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Socket.IO as a door: events, acks and notices as packets on socketioxide's socket.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -10,18 +11,18 @@ use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns};
-use crate::contract::schema::is_our_name;
 use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
     payload,
 };
-use crate::domain::{Actor, ChannelName, ConnectionId, Event, Kind as EntityKind, Signal};
+use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, Signal};
 use crate::hub::Offer;
 use crate::session::people;
 use crate::state::AppState;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
+use crate::transport::connection::introduction::Introduction;
 use crate::transport::connection::notice::Notice;
-use crate::transport::connection::obey::{Introduction, now};
+use crate::transport::connection::obey::now;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
@@ -64,8 +65,7 @@ pub(crate) struct SocketDoor {
     pub(super) id: ConnectionId,
     pub(super) app: AppState,
     /// What the client has called tasks and projects, if not as we do.
-    pub(super) task_noun: OnceLock<&'static str>,
-    pub(super) project_noun: OnceLock<&'static str>,
+    pub(super) spoken: AtomicU16,
 }
 
 /// A message as it came in.
@@ -144,12 +144,14 @@ impl Door for SocketDoor {
         cursor: &str,
     ) -> Offer {
         let cursor = self.cursor_argument.then_some(cursor);
-        if !self.hears_plainly() {
+        if !self.hears_plainly() || self.is_own_room(event.subject()) {
             return self.told_event(out, style, event, cursor);
         }
         let name = style.name(&event.event_type);
         let is_own = event.event_type.is_ours() || !is_reserved(&name);
-        if event.subject().is_project() && is_own {
+        // Who speaks a dialect of its own listens to names alone.
+        let is_bare = event.subject().is_project() || self.introduction.is_some();
+        if is_bare && is_own {
             emit_event(out, &name, &event.payload, cursor)
         } else {
             emit_channel_event(out, style, event, cursor)
@@ -323,25 +325,26 @@ impl Door for SocketDoor {
 impl SocketDoor {
     /// Whether the client hears events as they are.
     fn hears_plainly(&self) -> bool {
-        self.dialect.tells_plainly()
-            && self.task_noun.get().is_none()
-            && self.project_noun.get().is_none()
+        self.dialect.tells_plainly() && self.spoken.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether a channel is a user's that clients hear without asking: each of its events comes under its own name, be it
+    /// also one of ours.
+    fn is_own_room(&self, channel: &ChannelName) -> bool {
+        self.dialect.has_user_room() && matches!(channel.family(), Family::User(_))
     }
 
     /// Notes what the client calls tasks and projects: it hears of them under the same noun.
     fn note_noun(&self, event: EventName) {
-        match event.noun() {
-            Some((EntityKind::Task, noun)) => drop(self.task_noun.set(noun)),
-            Some((EntityKind::Project, noun)) => drop(self.project_noun.set(noun)),
-            _ => {}
+        if event.noun().is_some() {
+            let before = self.spoken.load(Ordering::Relaxed);
+            let spoken = self.dialect.spoken(before, event);
+            self.spoken.store(spoken, Ordering::Relaxed);
         }
     }
 
     fn nouns(&self) -> Nouns {
-        Nouns {
-            task: self.task_noun.get().copied(),
-            project: self.project_noun.get().copied(),
-        }
+        self.dialect.nouns(self.spoken.load(Ordering::Relaxed))
     }
 
     /// Emits something that carries no cursor. Clients that recover take a trailing text for one: another argument behind it
@@ -364,6 +367,10 @@ impl SocketDoor {
         event: &Event,
         cursor: Option<&str>,
     ) -> Offer {
+        if !event.event_type.is_ours() && is_reserved(event.event_type.as_str()) {
+            let message = payload::message(event, style);
+            return emit_event(out, EVENT, &message, cursor);
+        }
         let project = event.subject().project();
         let actor = &event.actor;
         let told = self.dialect.tell(&Happened {
@@ -421,7 +428,11 @@ impl SocketDoor {
                     let id = user.get("userId").cloned().unwrap_or_default();
                     user.insert("id".to_owned(), id);
                 }
-                let known = self.somebody(project.as_ref(), &actor(data));
+                let was = signal.lasting.as_ref().and_then(|of| of.was.clone());
+                let known = match was {
+                    Some(was) => was.into(),
+                    None => self.somebody(project.as_ref(), &actor(data)),
+                };
                 if let (Value::Object(user), Value::Object(known)) = (&mut user, known) {
                     for (key, value) in known {
                         user.entry(key).or_insert(value);
@@ -504,8 +515,7 @@ fn emit_channel_event(
         payload::message(event, style),
         style.name(&event.event_type),
     );
-    // Those of the server's own are refused when they are published; the log may have some of before.
-    if is_reserved(&name) || is_our_name(&name) {
+    if is_reserved(&name) {
         return emit_event(out, EVENT, &message, cursor);
     }
     let (first, second) = (

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::AtomicU16;
+use std::sync::{Arc, Weak};
 
 use axum::http::request::Parts;
 use base64::Engine as _;
@@ -36,8 +37,8 @@ use crate::telemetry::causes;
 use crate::transport::admission::rate_limited;
 use crate::transport::connection::door::Door as _;
 use crate::transport::connection::inbox::Overflow;
+use crate::transport::connection::introduction::Introduction;
 use crate::transport::connection::notice::Missed;
-use crate::transport::connection::obey::Introduction;
 use crate::transport::connection::request_loop::encode;
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
@@ -226,8 +227,7 @@ fn door(
         introduction: introduction.map(Box::new),
         id: connection,
         app: app.clone(),
-        task_noun: OnceLock::new(),
-        project_noun: OnceLock::new(),
+        spoken: AtomicU16::new(0),
     }
 }
 
@@ -404,7 +404,8 @@ impl Welcome {
         connection.watch_credential();
         let dialect = Arc::clone(&connection.door.dialect);
         if dialect.greets() {
-            Box::pin(self.subscriber.greet(&dialect)).await;
+            let is_continued = self.missed.is_empty();
+            Box::pin(self.subscriber.greet(&dialect, is_continued)).await;
         }
         if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
             tracing::debug!(error = %causes(&error), "a client cannot go on now");
