@@ -258,6 +258,43 @@ async fn kept_relays_are_recovered_after_a_crash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn client_that_comes_back_and_joins_again_misses_nothing_and_hears_nothing_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = server(folder.path(), RULES, &[]).await;
+    let (ann, ben) = (
+        client(&server, &json!({"userId": "ann"})).await,
+        client(&server, &json!({"userId": "ben"})).await,
+    );
+    for one in [&ann, &ben] {
+        one.call("enter", json!({"room": "p"})).await;
+        assert_eq!(told(one, "state").await, json!([]));
+    }
+    let recovery = ben.recovery();
+    ben.cut().await;
+    for n in 0..50 {
+        ann.call("say", json!({"room": "p", "n": n})).await;
+    }
+    ann.call("make", json!({"room": "p", "id": "t1"})).await;
+    server.kill().await;
+    server.restart().await;
+    let ben = client(&server, &recovery).await;
+    assert!(ben.recovered());
+    // As pages do it: they join again whenever they are connected, and do not wait.
+    ben.emit("enter", &[json!({"room": "p"})]);
+    let missed = heard(&ben, 51).await;
+    let mut expected: Vec<_> = (0..50)
+        .map(|n| ("said".to_owned(), json!({"room": "p", "n": n})))
+        .collect();
+    assert_eq!(missed[..50], expected);
+    let (name, state) = &missed[50];
+    assert_eq!((name.as_str(), &state[0]["id"]), ("state", &json!("t1")));
+    assert_eq!(ben.next().await.name, "task:created");
+    ben.call("say", json!({"room": "p", "n": 50})).await;
+    expected = vec![("said".to_owned(), json!({"room": "p", "n": 50}))];
+    assert_eq!(heard(&ben, 1).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everybody_is_in_the_default_room_and_hears_its_state_first() {
     let folder = tempfile::tempdir().unwrap();
     let rules = r#"

@@ -3,7 +3,9 @@
 use super::rule::{ByName, GREETING, OnRules, TellRule};
 use super::set::Matching;
 use super::told::ToldCache;
-use super::{CustomEvents, Dialect, DialectError, Keep, KindRule, Root, Roots, Said, Template, UserRule};
+use super::{
+    CustomEvents, Dialect, DialectError, Keep, KindRule, Root, Roots, Said, Template, UserRule,
+};
 use crate::contract::toml_node::{Key, Node, Source};
 use crate::contract::vocabulary::{COMMON, Vocabulary, nouns_in};
 use crate::domain::{Id, Kind, ProjectId};
@@ -147,9 +149,7 @@ impl UserRule {
     }
 }
 
-fn limited<'a, 'b>(
-    table: &'b Node<'a>,
-) -> Result<&'b [(Key<'a>, Node<'a>)], DialectError> {
+fn limited<'a, 'b>(table: &'b Node<'a>) -> Result<&'b [(Key<'a>, Node<'a>)], DialectError> {
     let entries = table.entries()?;
     if entries.len() > MAX_RULES {
         return Err(table.error(format!("has more than {MAX_RULES} rules")));
@@ -207,11 +207,7 @@ fn kinds_in(root: &Node<'_>) -> Result<Vec<KindRule>, DialectError> {
 }
 
 /// The kind that a table is about: one that is there, or a new one.
-fn kind_of(
-    key: &Key<'_>,
-    node: &Node<'_>,
-    table: &Node<'_>,
-) -> Result<Kind, DialectError> {
+fn kind_of(key: &Key<'_>, node: &Node<'_>, table: &Node<'_>) -> Result<Kind, DialectError> {
     let of_kind = |name: &str| node.get(name).map(Node::text).transpose();
     let (plural, change) = (of_kind("plural")?, of_kind("change")?);
     let is_of_author = match change {
@@ -237,4 +233,3 @@ fn kind_of(
         }
     }
 }
-
