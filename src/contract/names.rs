@@ -47,6 +47,12 @@ impl EventName {
         find(name).map(Self)
     }
 
+    /// The name as documented, such as `task:update`.
+    #[must_use]
+    pub fn documented(self) -> &'static str {
+        self.0.canonical
+    }
+
     /// The refusal of an event that is not in the table.
     #[must_use]
     pub fn unknown(name: &str) -> Reply {

@@ -14,8 +14,10 @@ use super::door::Door;
 use super::in_flight::InFlightBytes;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::contract::{ErrorCode, Limits, Reply, Request};
+use crate::clock::Clock;
+use crate::contract::{Arguments, ErrorCode, EventName, Limits, Reply, Request};
 use crate::domain::{Action, ChannelName, Kind, ProjectId};
+use crate::learn::{self, Message, Taken};
 use crate::session::{Outcome, Pending, unseen};
 
 /// A command that is on its way through the writer.
@@ -31,6 +33,13 @@ pub(crate) struct Asked<A> {
     pub(crate) name: String,
     /// Where the answer goes; nothing if the client does not wait for one.
     pub(crate) ack: Option<A>,
+}
+
+/// What is recorded of a message.
+pub(crate) struct Sent<'a> {
+    pub(crate) arguments: Arguments<'a>,
+    /// Which program the client is.
+    pub(crate) program: &'a learn::Client,
 }
 
 /// See the module's description.
@@ -75,19 +84,48 @@ impl<D: Door> RequestLoop<D> {
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
         asked: Asked<D::Ack>,
+        sent: Sent<'_>,
         read: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
     ) {
         let limits = self.connection.app().payload_limits();
         // A panic must not cost this client its answers: it would wait for ever.
         let request = catch_unwind(AssertUnwindSafe(|| read(&asked.name, &limits)));
         match request.unwrap_or_else(|_| Err(Reply::internal())) {
-            Ok(request) => self.run(subscriber, asked, request).await,
+            Ok(request) => {
+                if self.connection.app().recorder().is_learning() {
+                    self.record_understood(&asked, sent);
+                }
+                self.run(subscriber, asked, request).await;
+            }
             Err(refusal) => {
+                self.record(&asked, sent, Taken::Refused(&refusal));
                 // Answers keep the order of the questions.
                 self.settle_all().await;
                 self.connection.answer(asked, &refusal).await;
             }
         }
+    }
+
+    fn record(
+        &self,
+        asked: &Asked<D::Ack>,
+        Sent { arguments, program }: Sent<'_>,
+        taken: Taken<'_>,
+    ) {
+        let message = Message {
+            name: &asked.name,
+            arguments,
+            wants_ack: asked.ack.is_some(),
+            client: program,
+        };
+        let recorder = self.connection.app().recorder();
+        recorder.message(message, taken, Clock.now());
+    }
+
+    fn record_understood(&self, asked: &Asked<D::Ack>, sent: Sent<'_>) {
+        let event = EventName::find(&asked.name);
+        let taken = event.map_or("publish", EventName::documented);
+        self.record(asked, sent, Taken::For(taken));
     }
 
     async fn run(
@@ -121,6 +159,7 @@ impl<D: Door> RequestLoop<D> {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
                 session.charge_read(reply.text_bytes());
+                self.connection.record_refused(&asked.name, &reply);
                 if channels.is_empty() {
                     self.connection.answer(asked, &reply).await;
                 } else {
@@ -167,6 +206,7 @@ impl<D: Door> RequestLoop<D> {
     }
 
     async fn conclude(&mut self, done: InFlight<D>, reply: &Reply) {
+        self.connection.record_refused(&done.asked.name, reply);
         self.connection.answer(done.asked, reply).await;
         self.bytes.end(done.pending.bytes);
         if let Some((project, subscriber)) = done.founded {
@@ -233,6 +273,14 @@ impl<D: Door> Connection<D> {
     pub(crate) async fn answer(&self, asked: Asked<D::Ack>, reply: &Reply) {
         self.note_refused(&asked.name, reply);
         self.send_answer(asked, reply).await;
+    }
+
+    /// Records that a rule refuses what was understood.
+    fn record_refused(&self, name: &str, reply: &Reply) {
+        if reply.code().is_some_and(|code| !code.retryable()) {
+            let recorder = self.app().recorder();
+            recorder.refused_later(name, reply, Clock.now());
+        }
     }
 
     /// Logs a refusal, and counts what was too much.

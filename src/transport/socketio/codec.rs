@@ -14,10 +14,11 @@ use crate::contract::{
 };
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
+use crate::learn;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
 use crate::transport::connection::notice::Notice;
 use crate::transport::connection::registry::Registry;
-use crate::transport::connection::request_loop::{Asked, RequestLoop};
+use crate::transport::connection::request_loop::{Asked, RequestLoop, Sent};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 
 /// The event under which clients hear of all that happens in channels that are no projects'.
@@ -51,6 +52,8 @@ pub(crate) struct SocketDoor {
     pub(super) recoverable: bool,
     /// Whether events carry the cursor as an argument; else the client is told of it in `session:cursor`.
     pub(super) cursor_argument: bool,
+    /// Which program the client is.
+    pub(super) program: learn::Client,
 }
 
 /// A message as it came in.
@@ -204,7 +207,13 @@ impl Door for SocketDoor {
                 "the message is not valid JSON",
             )),
         };
-        requests.serve(&subscriber, asked, read).await;
+        let connection = Arc::clone(&requests.connection);
+        let arguments = packet
+            .as_ref()
+            .map_or(Arguments::None, |packet| Arguments::Packet(packet.get()));
+        let program = &connection.door.program;
+        let sent = Sent { arguments, program };
+        requests.serve(&subscriber, asked, sent, read).await;
     }
 
     /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close`

@@ -36,6 +36,7 @@ use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
 use crate::transport::http_caller::{caller_of, identify_at};
+use crate::transport::program;
 use crate::writer::Caller;
 
 /// A client's stay in the namespace, or its attempt to get in.
@@ -102,6 +103,7 @@ async fn admit(
 ) -> Result<(), String> {
     let app = &sockets.app;
     let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
+    program::record(app, socket.ns(), parts, auth.as_deref());
     let shown = parts.extensions.get::<Credential>();
     let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
     let counter = &visit.counter;
@@ -179,6 +181,7 @@ fn connect(
         echo: handshake.echo,
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
+        program: program::of_socketio(app, socket.req_parts()),
     };
     let max_message = app.config().max_message;
     let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());

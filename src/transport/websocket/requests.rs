@@ -14,7 +14,7 @@ use crate::contract::{
 use crate::hub::Offer;
 use crate::transport::connection::Close;
 use crate::transport::connection::door::{self, Incoming};
-use crate::transport::connection::request_loop::{Asked, RequestLoop, encode};
+use crate::transport::connection::request_loop::{Asked, RequestLoop, Sent, encode};
 
 impl door::Message for Received {
     fn class(&self) -> EventClass {
@@ -81,7 +81,11 @@ async fn serve_request(
             .publication(&message, limits)
             .map(Request::Publish),
     };
-    requests.serve(&subscriber, asked, read).await;
+    let sent = Sent {
+        arguments: message.arguments(),
+        program: &connection.door.program,
+    };
+    requests.serve(&subscriber, asked, sent, read).await;
 }
 
 /// Says that a text is no message.
