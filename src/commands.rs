@@ -1,6 +1,7 @@
 //! What each command of the program does.
 
 mod api_keys;
+mod learn;
 
 use std::future::Future;
 use std::io;
@@ -78,6 +79,7 @@ pub fn run(command: &Command, config: &Config) -> Result<(), CommandError> {
         Command::Migrate => with_logs(config, migrate(config)),
         Command::Healthcheck => healthcheck::run(config).map_err(CommandError::Unhealthy),
         Command::ApiKey(command) => api_keys::run(command, config),
+        Command::Learn(args) => learn::run(args, config),
         Command::Token(token) => api_keys::print_token(token, config),
     }
 }

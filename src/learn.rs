@@ -6,13 +6,20 @@
 
 mod anonymous;
 mod client;
+mod listens;
+mod proposal;
 mod recorder;
 mod report;
+mod scan;
 mod shape;
+mod words;
 
 pub use client::{Client, ClientDescription};
+pub use listens::{Listen, Listens, Need};
+pub use proposal::propose;
 pub use recorder::{Message, Recorder, Taken};
 pub use report::{
     ClientCount, Connected, Learned, LearnedEvent, LearnedPublication, OutcomeCount, ShapeCount,
 };
+pub use scan::scan;
 pub use shape::Shape;

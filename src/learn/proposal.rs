@@ -1,0 +1,67 @@
+//! Proposes a dialect: from what was learned of what a frontend sends, and from what its pages listen to.
+//!
+//! It knows no frontend. What an event is for is told from the words of its name and from the shapes of what is sent and
+//! read; where that does not decide it, a comment says what a person must decide.
+
+mod draft;
+mod emits;
+mod guess;
+mod hears;
+mod names;
+mod needs;
+mod rooms;
+mod value;
+
+use super::listens::Listens;
+use super::report::Learned;
+use super::shape::Shape;
+use draft::Draft;
+use emits::Emit;
+
+/// Events of which a proposal has rules.
+const MAX_EMITS: usize = 300;
+
+/// Proposes a dialect file. Without `listens` they are guessed from what is sent.
+#[must_use]
+pub fn propose(learned: &Learned, listens: Option<&Listens>) -> String {
+    let emits = emits_of(learned);
+    let guessed;
+    let heard = if let Some(listens) = listens {
+        listens
+    } else {
+        guessed = guess::listens(&emits);
+        &guessed
+    };
+    let mut draft = Draft::new(emits.len(), heard.events.len(), listens.is_none());
+    let auth = learned.connections.iter().flat_map(|way| &way.auth);
+    draft.auth = auth.chain(&heard.auth).cloned().collect();
+    draft.auth.sort_unstable();
+    draft.auth.dedup();
+    draft.matching(learned, heard);
+    rooms::add(&mut draft, &emits, heard);
+    let kinds = hears::declare_kinds(&mut draft, &emits, heard);
+    hears::add(&mut draft, &emits, heard, &kinds);
+    emits::add(&mut draft, &emits, listens.is_none());
+    draft.write()
+}
+
+/// What clients send, as far as it can stand in a file.
+fn emits_of(learned: &Learned) -> Vec<Emit> {
+    let events = learned
+        .events
+        .iter()
+        .filter(|event| !event.event.contains('<') && !event.event.is_empty());
+    let emits = events.take(MAX_EMITS).map(|event| {
+        let mut args: Vec<Shape> = Vec::new();
+        for shape in &event.shapes {
+            for (number, arg) in shape.args.iter().enumerate() {
+                match args.get_mut(number) {
+                    Some(known) => *known = known.clone().unite(arg.clone()),
+                    None => args.push(arg.clone()),
+                }
+            }
+        }
+        Emit::new(event.event.clone(), args, event.acks > 0)
+    });
+    emits.collect()
+}

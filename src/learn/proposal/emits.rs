@@ -1,0 +1,118 @@
+//! Rules for what clients send.
+
+use super::super::shape::Shape;
+use super::super::words::has;
+use super::draft::{Draft, Relay};
+use super::names::{Purpose, is_passing, purpose};
+use super::needs::{is_id, special};
+use super::value::Toml;
+
+/// An event that clients send.
+#[derive(Debug, Clone)]
+pub(super) struct Emit {
+    pub(super) name: String,
+    pub(super) args: Vec<Shape>,
+    pub(super) wants_ack: bool,
+    pub(super) purpose: Purpose,
+}
+
+impl Emit {
+    pub(super) fn new(name: String, args: Vec<Shape>, wants_ack: bool) -> Self {
+        Self {
+            purpose: purpose(&name),
+            name,
+            args,
+            wants_ack,
+        }
+    }
+
+    /// The first argument.
+    pub(super) fn sent(&self) -> Option<&Shape> {
+        self.args.first()
+    }
+}
+
+/// Adds the rules of events that have none yet and that would not be understood.
+pub(super) fn add(draft: &mut Draft, emits: &[Emit], is_guessed: bool) {
+    for emit in emits {
+        let has_rule = draft
+            .on
+            .get(&emit.name)
+            .is_some_and(super::draft::OnRule::is_needed);
+        match &emit.purpose {
+            Purpose::Heartbeat => {
+                let data = Toml::table([("timestamp", Toml::text("$now.ms"))]);
+                draft.on(&emit.name).add_reply("pong", Some(data));
+            }
+            Purpose::Attend => attend(draft, emit),
+            Purpose::Command(known) => {
+                let is = known.command.clone();
+                let with = unwrapped(emit, &known.kind);
+                let rule = draft.on(&emit.name);
+                let is_needed = !known.is_spelled
+                    || with.is_some()
+                    || rule.is_needed()
+                    || rule.refused.is_some();
+                if is_needed && rule.is.is_none() && rule.relay.is_empty() {
+                    rule.is = Some(is);
+                    rule.with = with;
+                }
+            }
+            Purpose::Join(_) | Purpose::Leave(_) | Purpose::Identify | Purpose::Ours => {}
+            Purpose::Request | Purpose::Tell if has_rule => {}
+            Purpose::Request | Purpose::Tell => pass_on(draft, emit, is_guessed),
+        }
+    }
+}
+
+/// Fields in a wrapper that the default dialect does not know.
+fn unwrapped(emit: &Emit, _kind: &str) -> Option<Toml> {
+    let sent = emit.sent()?;
+    let objects: Vec<_> = sent
+        .keys()
+        .filter(|(_, shape)| matches!(shape, Shape::Object(_)))
+        .collect();
+    match objects.as_slice() {
+        // `{id, data: {…}}`
+        [("data", _)] if sent.keys().all(|(key, _)| key == "data" || is_id(key)) => None,
+        _ => None,
+    }
+}
+
+/// What somebody says who is there.
+fn attend(draft: &mut Draft, emit: &Emit) {
+    let present = presence_fields(emit.sent());
+    let rule = draft.on(&emit.name);
+    rule.is = Some("presence:update".to_owned());
+    rule.present = present;
+}
+
+/// What others may see of somebody, of what was sent.
+pub(super) fn presence_fields(sent: Option<&Shape>) -> Option<Toml> {
+    let keys = sent?.keys().filter(|(key, _)| {
+        special(key).is_some_and(|value| {
+            value.starts_with("$user.name") || value.starts_with("$user.image")
+        }) || has(key, &["color", "status"])
+    });
+    let entries: Vec<_> = keys
+        .map(|(key, _)| (key.to_owned(), Toml::text(format!("$data.{key}"))))
+        .collect();
+    (!entries.is_empty()).then_some(Toml::Table(entries))
+}
+
+/// Passes on what nobody is known to listen to.
+fn pass_on(draft: &mut Draft, emit: &Emit, is_guessed: bool) {
+    let relay = Relay {
+        event: emit.name.clone(),
+        data: None,
+        user: None,
+        is_kept: !is_passing(&emit.name),
+    };
+    let rule = draft.on(&emit.name);
+    rule.relay.push(relay);
+    if !is_guessed {
+        rule.notes.push(
+            "no page was seen to listen to this; under which name do others hear of it?".to_owned(),
+        );
+    }
+}
