@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 
 use crate::broker::RedisUrl;
 use crate::contract::EventStyle;
+use crate::contract::dialect::CustomEvents;
 use crate::domain::ChannelName;
 use crate::store::DatabaseUrl;
 
@@ -263,6 +264,28 @@ pub struct Config {
         global = true
     )]
     pub event_style: EventStyle,
+
+    /// Dialects that frontends speak, separated by commas: names of those that come with the program, or files. See
+    /// `dialects/README.md`.
+    #[arg(
+        long = "dialect",
+        env = "DIALECTS",
+        value_delimiter = ',',
+        value_name = "NAME|FILE",
+        global = true
+    )]
+    pub dialects: Vec<String>,
+
+    /// Events that the server does not know and passes on to the room, such as `cursor:*=signal,*=log`: `log` keeps them and
+    /// tells them to everyone, `signal` tells the others who are there, `refuse` refuses.
+    #[arg(
+        long,
+        env = "CUSTOM_EVENTS",
+        default_value = "",
+        value_name = "PATTERNS",
+        global = true
+    )]
+    pub custom_events: CustomEvents,
 
     /// Whether the events of Socket.IO carry a cursor as their second argument. `auto` leaves it out for the clients that
     /// it is known to break, such as those in Python and Dart.

@@ -11,6 +11,7 @@ mod completion;
 mod control;
 mod cursor;
 mod data_schema;
+pub mod dialect;
 mod error_code;
 mod event_style;
 mod field;
@@ -35,7 +36,9 @@ mod subscribe;
 mod task;
 #[cfg(test)]
 mod tests;
+mod toml_node;
 mod types;
+mod vocabulary;
 
 pub use cursor::{
     ChannelRef, Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES,

@@ -27,6 +27,7 @@ mod commands;
 pub mod config;
 pub mod connection_count;
 pub mod contract;
+pub mod dialect_files;
 pub mod domain;
 pub mod healthcheck;
 pub mod hub;

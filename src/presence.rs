@@ -112,9 +112,13 @@ impl Presence {
         project: &ProjectId,
         actor: &Actor,
         connection: ConnectionId,
+        mut data: Fields,
     ) -> Attendance {
         let key = key(project, actor);
-        self.change(|state| state.enter(&key, connection, Clock.now()));
+        told::strip(&mut data);
+        let is_small = serde_json::to_vec(&data).is_ok_and(|json| json.len() <= MAX_DATA);
+        let data = Some(data).filter(|data| is_small && !data.is_empty());
+        self.change(|state| state.enter(&key, connection, Clock.now(), data.as_ref()));
         Attendance {
             presence: Arc::clone(self),
             key,
@@ -156,6 +160,13 @@ impl Presence {
             people: people.collect(),
             count,
         }
+    }
+
+    /// What others see of somebody in a project, if they are there.
+    #[must_use]
+    pub fn person(&self, project: &ProjectId, user: &Actor) -> Option<Fields> {
+        let entry = self.state.lock().view.get(&key(project, user))?;
+        Some(told::person(user, &entry))
     }
 
     /// The instances that are alive, and their clients.

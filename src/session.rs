@@ -2,6 +2,7 @@
 //! covers all of it, and the requests that are no commands.
 
 mod access;
+mod dialect;
 mod join;
 mod list;
 mod listed;
@@ -29,6 +30,8 @@ use crate::writer::Caller;
 pub use crate::contract::schema::event::RevokedReason;
 use access::Access;
 pub use access::{Refreshed, unseen};
+use dialect::Speaking;
+pub use dialect::people;
 use listed::Lookup;
 pub use resume::{Reset, Resumed};
 pub use rooms::{Delivery, Rooms};
@@ -47,6 +50,7 @@ pub struct Session {
     pub rooms: Rooms,
     signals: Signals,
     lookup: Lookup,
+    speaking: Speaking,
     /// Whether the client counts as present in the projects that it is subscribed to.
     attends: bool,
     /// Out of which reads are paid: the connection's, and that of all connections of its user.
@@ -109,6 +113,7 @@ impl Session {
             style,
             signals: Signals::default(),
             lookup: Lookup::default(),
+            speaking: Speaking::default(),
             attends: true,
             own_budget: None,
             shared_budget: None,
@@ -159,7 +164,9 @@ impl Session {
                 let project = command.project.as_ref()?;
                 Some(self.app.writer().queue_of(&project.channel()))
             }
-            Request::Publish(publication) => Some(self.app.writer().queue_of(&publication.channel)),
+            Request::Publish(publication) | Request::Relay(publication) => {
+                Some(self.app.writer().queue_of(&publication.channel))
+            }
             _ => None,
         }
     }
@@ -172,6 +179,7 @@ impl Session {
             Request::Publish(publication) => {
                 return Box::pin(self.publish(publication)).await.into();
             }
+            Request::Relay(publication) => return Box::pin(self.relay(publication)).await.into(),
             Request::Refresh { token } => {
                 return Outcome::Refreshed(Box::pin(self.refresh(&token)).await);
             }
@@ -217,8 +225,8 @@ impl Session {
     async fn only_project(&self, command: &CommandRequest) -> Result<ProjectId, Reply> {
         let joined = match &command.action {
             // What is new belongs to no project yet.
-            Action::Create { .. } => Vec::new(),
-            _ => self.rooms.projects(),
+            Action::Create { .. } if !self.makes_in_joined() => Vec::new(),
+            _ => self.joined_projects(),
         };
         let missing = |message: &str| {
             Err(Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId"))

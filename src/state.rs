@@ -11,7 +11,9 @@ use crate::channel_cache::ChannelCache;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection_count::ConnectionCount;
+use crate::contract::dialect::Dialects;
 use crate::contract::{self, JsonObject};
+use crate::dialect_files::{self, LoadError};
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
@@ -52,6 +54,7 @@ pub struct AppState(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     config: Config,
+    dialects: Dialects,
     instance: InstanceId,
     auth: Authenticator,
     broker: Broker,
@@ -80,6 +83,9 @@ pub enum StartError {
     /// The database cannot be opened, or is not fit for this program.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A dialect cannot be loaded.
+    #[error(transparent)]
+    Dialect(#[from] LoadError),
     /// Nobody could be told apart.
     #[error(transparent)]
     Auth(#[from] AuthConfigError),
@@ -109,6 +115,7 @@ impl AppState {
     ///
     /// See [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let dialects = dialect_files::load_all(&config)?;
         let store = Store::open(&config.database_url, config.database_connections).await?;
         store.migrate().await?;
         let epoch = store.epoch().await?;
@@ -146,6 +153,7 @@ impl AppState {
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
+            dialects,
             instance,
             auth,
             broker,
@@ -211,6 +219,12 @@ impl AppState {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// What frontends' own words mean.
+    #[must_use]
+    pub fn dialects(&self) -> &Dialects {
+        &self.0.dialects
     }
 
     /// Which of the running servers this is.

@@ -77,12 +77,19 @@ impl CommandArguments {
             Some(Value::String(_)) if takes_status => Some(rest.remove(0)),
             _ => None,
         };
+        let takes_second = bare.is_some() && entry.second.is_some();
+        let second = match rest.first() {
+            Some(Value::String(_) | Value::Number(_)) if takes_second => Some(rest.remove(0)),
+            _ => None,
+        };
         let trailing = rest.pop_if(|last| last.is_string());
         let object = object.or_else(|| first_object(rest));
-        if object.is_none() && status.is_none() && !allows_bare(entry.name) {
+        let says_all = status.is_some() || second.is_some() || !entry.set.is_empty();
+        if object.is_none() && !says_all && !allows_bare(entry.name) {
             return Err(needs_object(entry));
         }
-        let object = object.unwrap_or_default();
+        let mut object = object.unwrap_or_default();
+        complete(entry, second, &mut object);
         let key = match (idempotency::key_in(&object)?, trailing) {
             (None, Some(Value::String(text))) => Some(idempotency::trailing(&text)?),
             (key, _) => key,
@@ -110,7 +117,7 @@ impl CommandArguments {
     /// A hash over what is asked for, whatever the key.
     pub(super) fn fingerprint(&self, entry: &Entry) -> i64 {
         let mut hash = Fingerprint::new();
-        hash.text(entry.canonical);
+        hash.text(&entry.canonical);
         for bare in [&self.bare, &self.status] {
             hash.value(bare.as_ref().unwrap_or(&Value::Null));
         }
@@ -121,6 +128,23 @@ impl CommandArguments {
             }
         }
         hash.finish()
+    }
+}
+
+/// Says in a payload what the event's name says, in our words.
+fn complete(entry: &Entry, second: Option<Value>, object: &mut Fields) {
+    for (theirs, ours) in &entry.rename {
+        if !object.contains_key(ours)
+            && let Some(value) = object.remove(theirs)
+        {
+            object.insert(ours.clone(), value);
+        }
+    }
+    if let (Some(key), Some(second)) = (&entry.second, second) {
+        object.entry(key).or_insert(second);
+    }
+    for (key, value) in &entry.set {
+        object.entry(key).or_insert_with(|| value.clone());
     }
 }
 

@@ -43,9 +43,16 @@ impl EventStyle {
     #[must_use]
     pub fn name(self, event_type: &EventType) -> String {
         let dotted = event_type.as_str();
-        if !event_type.is_ours() {
-            return dotted.to_owned();
+        if event_type.is_ours() {
+            self.spell(dotted)
+        } else {
+            dotted.to_owned()
         }
+    }
+
+    /// A dotted name in this spelling.
+    #[must_use]
+    pub fn spell(self, dotted: &str) -> String {
         match self {
             Self::Colon => dotted.replace('.', ":"),
             Self::Dash => words(dotted).collect::<Vec<_>>().join("-"),

@@ -93,6 +93,15 @@ impl Arguments<'_> {
         self.read(*limits).map(drop)
     }
 
+    /// Parses and checks the arguments, whatever event they are of.
+    ///
+    /// # Errors
+    ///
+    /// The refusal that names what is wrong with them.
+    pub fn values(self, limits: &Limits) -> Result<Vec<Value>, Reply> {
+        self.read(*limits)
+    }
+
     /// The bytes of the arguments' text. The name around them in a packet does not count, so that a payload is as large at
     /// every door.
     pub(super) fn bytes(self) -> usize {

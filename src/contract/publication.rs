@@ -11,6 +11,8 @@ use crate::domain::{ChannelName, EventType};
 
 /// Longest type in bytes.
 const MAX_TYPE_BYTES: usize = 64;
+/// Longest name of a client's event that goes to a room as it is, in bytes.
+const MAX_RELAYED_BYTES: usize = 128;
 /// The type of what comes without one.
 const MESSAGE: &str = "message";
 
@@ -114,6 +116,33 @@ impl Publication {
     fn fitting(self) -> Result<Self, Reply> {
         check_published(self.event_type.as_str(), &self.payload)?;
         Ok(self)
+    }
+
+    /// What a client's message becomes that goes to a room as it is: its name and payload were checked when it came in.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of a name that only the server says.
+    pub fn relayed(
+        channel: ChannelName,
+        name: &str,
+        payload: Box<RawValue>,
+    ) -> Result<Self, Reply> {
+        let event_type = EventType::restore(name.to_owned());
+        if event_type.is_ours() || ServerWord::is_spelled(name) || name.is_empty() {
+            return Err(ServerWord::refusal(name));
+        }
+        if name.len() > MAX_RELAYED_BYTES || name.contains(char::is_control) {
+            let what =
+                format!("must have at most {MAX_RELAYED_BYTES} bytes, and no control characters");
+            return Err(Reply::invalid("event", what));
+        }
+        Ok(Self {
+            channel,
+            event_type,
+            payload,
+            key: None,
+        })
     }
 
     /// Reads `{channel, type, data, idempotencyKey}`.
@@ -224,10 +253,20 @@ fn event_type_of(channel: &ChannelName, text: &str) -> Result<EventType, Reply> 
         return Err(ServerWord::refusal(text));
     }
     let event_type = EventType::restore(text.to_owned());
-    if event_type.is_ours() || (channel.is_project() && event_type.sounds_like_ours()) {
-        return invalid("is one of the server's own: send a command, or choose another name");
+    if event_type.is_ours() {
+        return invalid("is one of the server's own: write it with colons, or send a command");
+    }
+    if channel.is_project() && is_about_connections(text) {
+        return invalid("is one of the server's own: choose another name");
     }
     Ok(event_type)
+}
+
+/// Whether a name could be taken for what the server says of connections, and not of what they work on.
+fn is_about_connections(text: &str) -> bool {
+    const WORDS: [&str; 5] = ["session", "auth", "channel", "boardcast", "system"];
+    let end = text.find(|char: char| !char.is_ascii_lowercase());
+    WORDS.contains(&&text[..end.unwrap_or(text.len())])
 }
 
 #[cfg(test)]
@@ -270,8 +309,8 @@ mod tests {
             (r#"{"channel":"c","type":"task.updated"}"#, "type"),
             (r#"{"channel":"c","type":"ack"}"#, "type"),
             (r#"{"channel":"session:s","type":"sessionReset"}"#, "type"),
-            (r#"{"channel":"project:p","type":"taskUpdated"}"#, "type"),
-            (r#"{"channel":"project:p","type":"task:updated"}"#, "type"),
+            (r#"{"channel":"project:p","type":"task.updated"}"#, "type"),
+            (r#"{"channel":"project:p","type":"session:ended"}"#, "type"),
             (
                 r#"{"channel":"c","type":"t","data":{"x":"\u0000"}}"#,
                 "data.x",
@@ -294,6 +333,8 @@ mod tests {
         }
         for fine in [
             r#"{"channel":"c","type":"task:updated"}"#,
+            r#"{"channel":"project:p","type":"task-created"}"#,
+            r#"{"channel":"project:p","type":"task:comment_added"}"#,
             r#"{"channel":"c","type":"agent_status","data":{"agentId":7,"mood":{}}}"#,
             r#"{"channel":"c","type":"disconnect","data":7}"#,
         ] {

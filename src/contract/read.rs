@@ -21,14 +21,19 @@ impl Request {
         arguments: Arguments<'_>,
         limits: &Limits,
     ) -> Result<Self, Reply> {
-        let first = || Ok(arguments.read(*limits)?.into_iter().next());
+        let first = || {
+            let mut arguments = arguments.read(*limits)?;
+            event.translate(&mut arguments);
+            Ok(arguments.into_iter().next())
+        };
         Ok(match event.entry().name {
             Name::Command(..) => {
                 let command = CommandRequest::read(event, None, arguments, limits)?;
                 Self::Command(Box::new(command))
             }
             Name::Signal(kind, active) => {
-                let arguments = arguments.read(signal::limits(*limits))?;
+                let mut arguments = arguments.read(signal::limits(*limits))?;
+                event.translate(&mut arguments);
                 Self::Signal(signal::read(kind, active, arguments, *limits)?)
             }
             Name::Join => Self::Join(subscribe::join(first()?, *limits)?),

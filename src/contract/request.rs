@@ -37,6 +37,8 @@ pub enum Request {
     },
     /// To tell a channel's subscribers something that is kept.
     Publish(Publication),
+    /// To pass a message on to a room as it is, and keep it.
+    Relay(Publication),
     /// To go on with a new token, or API key.
     Refresh {
         /// As it was sent.
@@ -184,7 +186,8 @@ impl CommandRequest {
         let Name::Command(kind, verb) = entry.name else {
             return Err(Reply::invalid("event", "names no command"));
         };
-        let (values, sent) = (arguments.read(*limits)?, arguments.bytes());
+        let (mut values, sent) = (arguments.read(*limits)?, arguments.bytes());
+        let original = event.translate(&mut values);
         let arguments = match about {
             Some(id) => CommandArguments::about(entry, id.as_str(), values)?,
             None => CommandArguments::read(entry, values, *limits)?,
@@ -200,7 +203,7 @@ impl CommandRequest {
             fingerprint: arguments.fingerprint(entry),
             // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
             bytes: sent
-                + 2 * payload_limits::weight(&arguments.object)
+                + 2 * payload_limits::weight(original.as_ref().unwrap_or(&arguments.object))
                 + unread
                 + built
                     .unsettled
@@ -211,7 +214,7 @@ impl CommandRequest {
             unread: built.unread,
             strict: limits.strict,
             elsewhere: Vec::new(),
-            echo: arguments.object,
+            echo: original.unwrap_or(arguments.object),
             key: arguments.key,
             imported: None,
         })

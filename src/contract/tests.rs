@@ -178,9 +178,9 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn any_event() -> impl Strategy<Value = String> {
-    let known: Vec<_> = names::TABLE
+    let known: Vec<_> = names::all()
         .iter()
-        .map(|entry| entry.canonical.to_owned())
+        .map(|entry| entry.canonical.clone())
         .collect();
     prop_oneof![8 => prop::sample::select(known), 1 => any::<String>()]
 }

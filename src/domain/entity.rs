@@ -64,6 +64,23 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The kinds of which a state has lists.
+    pub const LISTED: [Self; 4] = [Self::Epic, Self::Sprint, Self::Task, Self::Member];
+
+    /// The name of a list of this kind.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Project => "projects",
+            Self::Task => "tasks",
+            Self::Epic => "epics",
+            Self::Sprint => "sprints",
+            Self::Member => "members",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -1,8 +1,8 @@
 //! Who may do what: the one table, and the rules around it that no table can tell.
 
 use super::{
-    Action, ChannelName, EntityId, Family, Holder, Id, Identity, Kind, Membership, Refusal, Role,
-    World,
+    Action, Actor, ChannelName, EntityId, Family, Holder, Id, Identity, Kind, Membership, Refusal,
+    Role, World,
 };
 
 /// What it takes to see a project: its state, its events, who is in it.
@@ -30,6 +30,12 @@ const fn needed(action: &Action) -> Role {
 #[must_use]
 pub fn member_id(identity: &Identity) -> EntityId {
     EntityId(Id::restore(identity.actor.as_str().to_owned(), false))
+}
+
+/// The id under which a user is a member.
+#[must_use]
+pub fn user_id(user: &Actor) -> EntityId {
+    EntityId(Id::restore(user.as_str().to_owned(), false))
 }
 
 /// Who becomes owner of a project that somebody makes: a service is no member.
@@ -159,7 +165,8 @@ pub fn publish(
         }
     }
     match world.project_entity() {
-        None => Err(UNSEEN),
+        // Nothing has happened there yet.
+        None => Ok(()),
         Some(project) if project.deleted.is_some() => Err(Refusal::Gone(Kind::Project)),
         Some(_) => Ok(()),
     }

@@ -58,17 +58,31 @@ impl State {
     }
 
     /// One more connection of a user is in a project.
-    pub(super) fn enter(&mut self, key: &Key, connection: ConnectionId, at: Timestamp) {
+    /// With `data` it is known what others see of the user.
+    pub(super) fn enter(
+        &mut self,
+        key: &Key,
+        connection: ConnectionId,
+        at: Timestamp,
+        data: Option<&Fields>,
+    ) {
         if self.own.come_back(key) {
+            if let Some(data) = data {
+                self.update(key, connection, data, at);
+            }
             return;
         }
         // Who is there already by way of another instance goes on as what they are.
-        let entry = self.view.get(key).unwrap_or(Entry {
+        let mut entry = self.view.get(key).unwrap_or(Entry {
             connection,
             joined_at: at,
             data: None,
             data_at: 0,
         });
+        if let Some(data) = data.and_then(entry::text) {
+            entry.data_at = at.as_millis().max(entry.data_at.saturating_add(1));
+            entry.data = Some(data);
+        }
         self.own.add(key.clone(), entry.clone());
         self.say(key, Some(entry), Some(connection));
     }

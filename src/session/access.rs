@@ -65,6 +65,11 @@ impl Standing {
         self.role >= Some(policy::TO_SEE)
     }
 
+    /// Whether it is at least this.
+    pub(super) fn has(self, role: Role) -> bool {
+        self.role >= Some(role)
+    }
+
     /// Whether it could be seen once, so that it is no news that there is such a project.
     pub(super) fn was_member(self) -> bool {
         self.was_member

@@ -169,7 +169,8 @@ impl Session {
         let settled = self.rooms.settle(channel, subscription, joined, || {
             let project = target.project.as_ref().filter(|_| self.attends)?;
             let (presence, caller) = (self.app.presence(), &self.caller);
-            Some(presence.enter(project, &caller.actor, caller.connection))
+            let seen = self.seen_on_entering(project);
+            Some(presence.enter(project, &caller.actor, caller.connection, seen))
         });
         if !settled {
             self.let_go_of(channel);

@@ -73,7 +73,7 @@ impl Session {
             let joined = self.rooms.contains(&named.channel());
             return joined.then_some(named).ok_or_else(not_joined);
         }
-        match self.rooms.projects().as_slice() {
+        match self.joined_projects().as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(not_joined()),
             _ => Err(invalid("projectId is missing")),

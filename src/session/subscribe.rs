@@ -10,8 +10,8 @@ use super::{Pending, Session, unavailable};
 use crate::contract::schema::answer::{Done, UnsubscribeAnswer};
 use crate::contract::schema::event::ChannelReset;
 use crate::contract::schema::types::True;
-use crate::contract::{Cursor, JsonObject, Publication, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, ProjectId, Seq, Target};
+use crate::contract::{Cursor, ErrorCode, JsonObject, Publication, Reply, Since, Subscribe, Types};
+use crate::domain::{ChannelName, Holder, ProjectId, Role, Seq, Target};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
 
@@ -280,6 +280,37 @@ impl Session {
     ///
     /// The refusal of a publication that the writer is not asked about.
     pub async fn publish(&self, publication: Publication) -> Result<Pending, Reply> {
+        self.may_name(&publication).await?;
+        self.publish_as_member(publication).await
+    }
+
+    /// Turns away who may not speak in the server's words on a project's channel: backends and admins may.
+    async fn may_name(&self, publication: &Publication) -> Result<(), Reply> {
+        let Some(project) = publication.channel.project() else {
+            return Ok(());
+        };
+        if !publication.event_type.sounds_like_ours() {
+            return Ok(());
+        }
+        let is_user = self
+            .rights()
+            .is_some_and(|identity| matches!(identity.holder, Holder::User { .. }));
+        if !is_user {
+            return Ok(());
+        }
+        let standing = self.standing(&project).await;
+        let standing = standing.map_err(|error| unavailable(&error))?;
+        if standing.has(Role::Admin) || !standing.sees() {
+            return Ok(());
+        }
+        let message = "an event of this name takes an API key, or the role admin in the project";
+        Err(Reply::refused(ErrorCode::Forbidden, message).with_field("type"))
+    }
+
+    pub(super) async fn publish_as_member(
+        &self,
+        publication: Publication,
+    ) -> Result<Pending, Reply> {
         let channel = publication.channel.clone();
         self.may_publish(&channel).await?;
         let writer = self.app.writer();

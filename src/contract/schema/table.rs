@@ -119,7 +119,7 @@ pub const ERROR: ServerEvent = told::<event::ErrorTold>("error");
 
 /// All events that clients may send, in the order of the table of names.
 pub fn client_events() -> impl Iterator<Item = ClientEvent> {
-    names::TABLE.iter().map(described)
+    names::all().iter().map(described)
 }
 
 /// The event that a name means, in whatever spelling.
@@ -128,10 +128,10 @@ pub fn client_event(name: &str) -> Option<ClientEvent> {
     names::find(name).map(described)
 }
 
-fn described(entry: &Entry) -> ClientEvent {
+fn described(entry: &'static Entry) -> ClientEvent {
     let (payload, answer) = carried(entry.name);
     ClientEvent {
-        name: entry.canonical,
+        name: &entry.canonical,
         payload,
         answer,
     }

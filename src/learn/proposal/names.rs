@@ -288,7 +288,7 @@ pub(super) fn known_command(name: &str) -> Option<Known> {
         alias = aliases.map(|(of, _)| *of);
     }
     let command = command.filter(|command| command.class() == EventClass::Command)?;
-    let documented = command.documented();
+    let documented = command.as_str();
     let (kind, verb) = documented.split_once(':')?;
     let past = match verb {
         "status" => "status_changed".to_owned(),

@@ -1,13 +1,18 @@
 //! What a protocol has to say about its connections: a door is a codec, and everything else is the connection's.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::notice::Notice;
+use super::obey::Introduction;
 use super::request_loop::RequestLoop;
 use super::send_queue::SendQueue;
+use crate::contract::dialect::Dialect;
 use crate::contract::{EventClass, EventStyle, Reply};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
+use crate::learn;
 use crate::session::Session;
 
 /// The intake of a door's send queue.
@@ -117,6 +122,11 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
         self.end(queue, true);
     }
 
+    /// Which program the client is, at a door that takes messages.
+    fn program(&self) -> Option<&learn::Client> {
+        None
+    }
+
     /// Whether the client hears of its own changes in a channel.
     fn hears_itself(&self, channel: &ChannelName) -> bool;
 
@@ -141,6 +151,21 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
     /// Whether nothing is left that the client could hear.
     fn is_over(&self, _: &Session) -> bool {
         false
+    }
+
+    /// The dialect that the client speaks, at a door that has dialects.
+    fn dialect(&self) -> Option<&Arc<Dialect>> {
+        None
+    }
+
+    /// What the client has said of itself, as its dialect's templates see it.
+    fn introduction(&self) -> Option<&Introduction> {
+        None
+    }
+
+    /// Says something in the words of a dialect. `cursor` is where the client stands.
+    fn say(&self, _: &mut Out<'_, Self>, _name: &str, _payload: &RawValue, _cursor: &str) -> Offer {
+        Offer::Taken
     }
 
     /// Whether two connections are one transport's.

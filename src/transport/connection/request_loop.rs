@@ -10,36 +10,40 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::Connection;
-use super::door::Door;
+use super::door::{Door, Out};
 use super::in_flight::InFlightBytes;
+use super::obey::Obeyed;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::clock::Clock;
-use crate::contract::{Arguments, ErrorCode, EventName, Limits, Reply, Request};
+use crate::contract::{Arguments, ErrorCode, EventName, Limits, Reply, Request, json_text};
 use crate::domain::{Action, ChannelName, Kind, ProjectId};
-use crate::learn::{self, Message, Taken};
 use crate::session::{Outcome, Pending, unseen};
 
 /// A command that is on its way through the writer.
 struct InFlight<D: Door> {
-    asked: Asked<D::Ack>,
+    asked: Asked<D>,
     pending: Pending,
     /// The project that it makes, and who is to hear of that.
     founded: Option<(ProjectId, Arc<SessionSubscriber<D>>)>,
 }
 
 /// What an answer has to name.
-pub(crate) struct Asked<A> {
+pub(crate) struct Asked<D: Door> {
     pub(crate) name: String,
     /// Where the answer goes; nothing if the client does not wait for one.
-    pub(crate) ack: Option<A>,
+    pub(crate) ack: Option<D::Ack>,
+    /// The rule of a dialect by which it is served, and what is to follow.
+    pub(super) obeyed: Option<Box<Obeyed<D>>>,
 }
 
-/// What is recorded of a message.
-pub(crate) struct Sent<'a> {
-    pub(crate) arguments: Arguments<'a>,
-    /// Which program the client is.
-    pub(crate) program: &'a learn::Client,
+impl<D: Door> Asked<D> {
+    pub(crate) fn new(name: String, ack: Option<D::Ack>) -> Self {
+        Self {
+            name,
+            ack,
+            obeyed: None,
+        }
+    }
 }
 
 /// See the module's description.
@@ -74,7 +78,7 @@ pub(super) async fn run<D: Door>(connection: Arc<Connection<D>>) {
 
 impl<D: Door> RequestLoop<D> {
     /// Refuses a message that was not looked at, because it was too much or came too late. It was counted when it came.
-    pub(crate) async fn refuse_unread(&mut self, asked: Asked<D::Ack>, refused: &Reply) {
+    pub(crate) async fn refuse_unread(&mut self, asked: Asked<D>, refused: &Reply) {
         self.settle_all().await;
         self.connection.send_answer(asked, refused).await;
     }
@@ -83,8 +87,8 @@ impl<D: Door> RequestLoop<D> {
     pub(crate) async fn serve(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
-        asked: Asked<D::Ack>,
-        sent: Sent<'_>,
+        asked: Asked<D>,
+        arguments: Arguments<'_>,
         read: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
     ) {
         let limits = self.connection.app().payload_limits();
@@ -92,13 +96,13 @@ impl<D: Door> RequestLoop<D> {
         let request = catch_unwind(AssertUnwindSafe(|| read(&asked.name, &limits)));
         match request.unwrap_or_else(|_| Err(Reply::internal())) {
             Ok(request) => {
-                if self.connection.app().recorder().is_learning() {
-                    self.record_understood(&asked, sent);
-                }
+                let event = EventName::find(&asked.name);
+                let taken = event.map_or("publish", EventName::as_str);
+                self.record_taken(&asked, arguments, taken);
                 self.run(subscriber, asked, request).await;
             }
             Err(refusal) => {
-                self.record(&asked, sent, Taken::Refused(&refusal));
+                self.record_refused(&asked, arguments, &refusal);
                 // Answers keep the order of the questions.
                 self.settle_all().await;
                 self.connection.answer(asked, &refusal).await;
@@ -106,32 +110,10 @@ impl<D: Door> RequestLoop<D> {
         }
     }
 
-    fn record(
-        &self,
-        asked: &Asked<D::Ack>,
-        Sent { arguments, program }: Sent<'_>,
-        taken: Taken<'_>,
-    ) {
-        let message = Message {
-            name: &asked.name,
-            arguments,
-            wants_ack: asked.ack.is_some(),
-            client: program,
-        };
-        let recorder = self.connection.app().recorder();
-        recorder.message(message, taken, Clock.now());
-    }
-
-    fn record_understood(&self, asked: &Asked<D::Ack>, sent: Sent<'_>) {
-        let event = EventName::find(&asked.name);
-        let taken = event.map_or("publish", EventName::documented);
-        self.record(asked, sent, Taken::For(taken));
-    }
-
-    async fn run(
+    pub(super) async fn run(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
-        asked: Asked<D::Ack>,
+        asked: Asked<D>,
         mut request: Request,
     ) {
         let session = &subscriber.session;
@@ -159,7 +141,7 @@ impl<D: Door> RequestLoop<D> {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
                 session.charge_read(reply.text_bytes());
-                self.connection.record_refused(&asked.name, &reply);
+                self.connection.record_refused_later(&asked.name, &reply);
                 if channels.is_empty() {
                     self.connection.answer(asked, &reply).await;
                 } else {
@@ -206,7 +188,8 @@ impl<D: Door> RequestLoop<D> {
     }
 
     async fn conclude(&mut self, done: InFlight<D>, reply: &Reply) {
-        self.connection.record_refused(&done.asked.name, reply);
+        self.connection
+            .record_refused_later(&done.asked.name, reply);
         self.connection.answer(done.asked, reply).await;
         self.bytes.end(done.pending.bytes);
         if let Some((project, subscriber)) = done.founded {
@@ -236,7 +219,7 @@ impl<D: Door> SessionSubscriber<D> {
     /// counts on that.
     async fn answer_with_cursor(
         &self,
-        asked: Asked<D::Ack>,
+        asked: Asked<D>,
         reply: &Reply,
         channels: &[ChannelName],
         joins: bool,
@@ -248,7 +231,14 @@ impl<D: Door> SessionSubscriber<D> {
             self.tell_cursor().await;
         }
         match (asked, channels) {
-            (Asked { ack: Some(ack), .. }, [channel]) if joins && reply.is_ok() => {
+            (
+                Asked {
+                    ack: Some(ack),
+                    obeyed: None,
+                    ..
+                },
+                [channel],
+            ) if joins && reply.is_ok() => {
                 self.answer_join(ack, reply, channel).await;
             }
             (asked, _) => self.connection.answer(asked, reply).await,
@@ -269,17 +259,40 @@ impl<D: Door> SessionSubscriber<D> {
 }
 
 impl<D: Door> Connection<D> {
-    /// Answers a message, and logs a refusal.
-    pub(crate) async fn answer(&self, asked: Asked<D::Ack>, reply: &Reply) {
+    /// Answers a message, and logs a refusal. What a dialect's rule says follows.
+    pub(crate) async fn answer(&self, mut asked: Asked<D>, reply: &Reply) {
         self.note_refused(&asked.name, reply);
-        self.send_answer(asked, reply).await;
+        let Some(obeyed) = asked.obeyed.take() else {
+            return self.send_answer(asked, reply).await;
+        };
+        // Boxed, because few messages need it.
+        Box::pin(self.answer_obeyed(asked, *obeyed, reply)).await;
     }
 
-    /// Records that a rule refuses what was understood.
-    fn record_refused(&self, name: &str, reply: &Reply) {
-        if reply.code().is_some_and(|code| !code.retryable()) {
-            let recorder = self.app().recorder();
-            recorder.refused_later(name, reply, Clock.now());
+    async fn answer_obeyed(&self, asked: Asked<D>, obeyed: Obeyed<D>, reply: &Reply) {
+        if reply.is_ok() {
+            match (asked.ack, obeyed.acknowledgement(reply)) {
+                (Some(ack), Some(shaped)) => {
+                    let raw = json_text(&shaped);
+                    let sent = |out: &mut Out<'_, D>| self.door.answer(out, Some(ack), &raw);
+                    self.push(raw.get().len(), sent).await;
+                }
+                (ack, _) => {
+                    self.send_answer(Asked::new(asked.name, ack), reply).await;
+                }
+            }
+            return obeyed.follow(reply).await;
+        }
+        let Some((said, payload)) = obeyed.refusal(reply) else {
+            return self.send_answer(asked, reply).await;
+        };
+        let (name, payload) = (said.event.clone(), json_text(&payload));
+        let told = self.push(payload.get().len(), |out| {
+            self.door.say(out, &name, &payload, "")
+        });
+        told.await;
+        if asked.ack.is_some() {
+            self.send_answer(asked, reply).await;
         }
     }
 
@@ -304,7 +317,7 @@ impl<D: Door> Connection<D> {
     }
 
     /// Sends an answer, waiting for room: to the ack, or else as an error if it is a refusal.
-    async fn send_answer(&self, Asked { name, ack }: Asked<D::Ack>, reply: &Reply) {
+    async fn send_answer(&self, Asked { name, ack, .. }: Asked<D>, reply: &Reply) {
         if reply.is_ok() && ack.is_none() {
             return;
         }

@@ -92,7 +92,13 @@ impl<D: Door> SessionSubscriber<D> {
         } = admitted;
         let app = connection.app().clone();
         let session = Session::new(app, caller, connection.style, identity);
-        let session = session.paying(Some(Arc::clone(&connection.budget)), user_budget.clone());
+        let mut session = session.paying(Some(Arc::clone(&connection.budget)), user_budget.clone());
+        if let (Some(dialect), Some(introduction)) =
+            (connection.door.dialect(), connection.door.introduction())
+        {
+            let profile = dialect.profile(&introduction.scope());
+            session = session.speaking(dialect, profile);
+        }
         Arc::new(Self {
             session: if D::ATTENDS {
                 session

@@ -1,24 +1,30 @@
 //! Socket.IO as a door: events, acks and notices as packets on socketioxide's socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::AckSender;
 use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
+use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
-    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, payload,
+    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
+    payload,
 };
-use crate::domain::{ChannelName, Event, Signal};
+use crate::domain::{Actor, ChannelName, ConnectionId, Event, Kind as EntityKind, Signal};
 use crate::hub::Offer;
 use crate::learn;
+use crate::session::people;
+use crate::state::AppState;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
 use crate::transport::connection::notice::Notice;
+use crate::transport::connection::obey::{Introduction, now};
 use crate::transport::connection::registry::Registry;
-use crate::transport::connection::request_loop::{Asked, RequestLoop, Sent};
+use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 
 /// The event under which clients hear of all that happens in channels that are no projects'.
@@ -54,13 +60,22 @@ pub(crate) struct SocketDoor {
     pub(super) cursor_argument: bool,
     /// Which program the client is.
     pub(super) program: learn::Client,
+    /// The dialect that the client speaks.
+    pub(super) dialect: Arc<Dialect>,
+    /// What the client has said of itself, if its dialect may want to know.
+    pub(super) introduction: Option<Box<Introduction>>,
+    pub(super) id: ConnectionId,
+    pub(super) app: AppState,
+    /// What the client has called tasks and projects, if not as we do.
+    pub(super) task_noun: OnceLock<&'static str>,
+    pub(super) project_noun: OnceLock<&'static str>,
 }
 
 /// A message as it came in.
 pub(crate) struct SocketMessage {
     pub(super) name: String,
-    /// What the name means; `None` if it is unknown.
-    event: Option<EventName>,
+    /// What the name means.
+    meaning: Meaning,
     /// The whole packet; `None` if it is no JSON.
     pub(super) packet: Option<Box<RawValue>>,
     /// What is wrong with it, if socketioxide could not have read it.
@@ -71,14 +86,19 @@ pub(crate) struct SocketMessage {
 
 impl SocketMessage {
     /// Takes a message; a stand-in gets the name of the event that it stands for.
-    pub(super) fn new(name: String, packet: Option<Box<RawValue>>, ack: Option<AckSender>) -> Self {
+    pub(super) fn new(
+        dialect: &Dialect,
+        name: String,
+        packet: Option<Box<RawValue>>,
+        ack: Option<AckSender>,
+    ) -> Self {
         let mut malformed = Malformed::read(&name, packet.as_deref());
         let meant = malformed
             .as_mut()
             .map(|malformed| std::mem::take(&mut malformed.event));
         let name = meant.unwrap_or(name);
         Self {
-            event: EventName::find(&name),
+            meaning: dialect.meaning(&name),
             name,
             packet,
             malformed,
@@ -89,8 +109,7 @@ impl SocketMessage {
 
 impl Message for SocketMessage {
     fn class(&self) -> EventClass {
-        // Unknown events, such as each move of a mouse, count as signals: they leave the client its reads and commands.
-        self.event.map_or(EventClass::Signal, EventName::class)
+        self.meaning.class()
     }
 
     fn bytes(&self) -> usize {
@@ -127,8 +146,11 @@ impl Door for SocketDoor {
         event: &Event,
         cursor: &str,
     ) -> Offer {
-        let name = style.name(&event.event_type);
         let cursor = self.cursor_argument.then_some(cursor);
+        if !self.hears_plainly() {
+            return self.told_event(out, style, event, cursor);
+        }
+        let name = style.name(&event.event_type);
         let is_own = event.event_type.is_ours() || !is_reserved(&name);
         if event.subject().is_project() && is_own {
             emit_event(out, &name, &event.payload, cursor)
@@ -141,11 +163,14 @@ impl Door for SocketDoor {
         &self,
         out: &mut SocketIntake<'_>,
         style: EventStyle,
-        _: &ChannelName,
+        channel: &ChannelName,
         signal: &Signal,
     ) -> Offer {
+        if !self.hears_plainly() {
+            return self.told_signal(out, style, channel, signal);
+        }
         let name = style.name(&signal.signal_type);
-        out.emit(signal.payload.get().len(), &name, &*signal.payload)
+        self.emit_alone(out, &name, &signal.payload)
     }
 
     fn notice(
@@ -184,22 +209,48 @@ impl Door for SocketDoor {
     async fn serve(requests: &mut RequestLoop<Self>, incoming: Incoming<SocketMessage>) {
         let SocketMessage {
             name,
-            event,
+            meaning,
             packet,
             malformed,
             ack,
         } = incoming.message;
-        let asked = Asked { name, ack };
+        let asked = Asked::new(name, ack);
         if let Some(refused) = incoming.refused {
             return requests.refuse_unread(asked, &refused).await;
         }
         let Some(subscriber) = requests.connection.subscriber() else {
             return;
         };
+        let event = match (meaning, &malformed, &packet) {
+            (Meaning::Rules(rules), None, Some(packet)) => {
+                let arguments = Arguments::Packet(packet.get());
+                return Box::pin(requests.obey(&subscriber, asked, rules, arguments)).await;
+            }
+            (Meaning::Custom(keep), None, Some(packet)) => {
+                let arguments = Arguments::Packet(packet.get());
+                return Box::pin(requests.pass_on(&subscriber, asked, keep, arguments)).await;
+            }
+            (Meaning::Event(event), _, _) => Some(event),
+            _ => None,
+        };
+        if let Some(event) = event {
+            requests.connection.door.note_noun(event);
+        }
+        let dialect = Arc::clone(&requests.connection.door.dialect);
         let read = |name: &str, limits: &_| match (&malformed, &packet) {
             (Some(malformed), _) => Err(malformed.refusal()),
             (None, Some(packet)) => {
                 let event = event.ok_or_else(|| EventName::unknown(name))?;
+                let arguments = Arguments::Packet(packet.get());
+                if !dialect.renames(event) {
+                    return Request::read(event, arguments, limits);
+                }
+                let mut values = arguments.values(limits)?;
+                if let Some(first) = values.first_mut() {
+                    dialect.rename(event, first);
+                }
+                values.insert(0, Value::from(name));
+                let packet = json_text(&values);
                 Request::read(event, Arguments::Packet(packet.get()), limits)
             }
             (None, None) => Err(Reply::refused(
@@ -207,13 +258,10 @@ impl Door for SocketDoor {
                 "the message is not valid JSON",
             )),
         };
-        let connection = Arc::clone(&requests.connection);
         let arguments = packet
             .as_ref()
             .map_or(Arguments::None, |packet| Arguments::Packet(packet.get()));
-        let program = &connection.door.program;
-        let sent = Sent { arguments, program };
-        requests.serve(&subscriber, asked, sent, read).await;
+        requests.serve(&subscriber, asked, arguments, read).await;
     }
 
     /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close`
@@ -228,6 +276,10 @@ impl Door for SocketDoor {
         if socket.is_none_or(|socket| socket.disconnect().is_err()) {
             self.counter.close();
         }
+    }
+
+    fn program(&self) -> Option<&learn::Client> {
+        Some(&self.program)
     }
 
     fn hears_itself(&self, _: &ChannelName) -> bool {
@@ -255,8 +307,170 @@ impl Door for SocketDoor {
         }
     }
 
+    fn dialect(&self) -> Option<&Arc<Dialect>> {
+        Some(&self.dialect)
+    }
+
+    fn introduction(&self) -> Option<&Introduction> {
+        self.introduction.as_deref()
+    }
+
+    fn say(
+        &self,
+        out: &mut SocketIntake<'_>,
+        name: &str,
+        payload: &RawValue,
+        _cursor: &str,
+    ) -> Offer {
+        self.emit_alone(out, name, payload)
+    }
+
     fn shares_transport(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.counter, &other.counter)
+    }
+}
+
+impl SocketDoor {
+    /// Whether the client hears events as they are.
+    fn hears_plainly(&self) -> bool {
+        self.dialect.tells_plainly()
+            && self.task_noun.get().is_none()
+            && self.project_noun.get().is_none()
+    }
+
+    /// Notes what the client calls tasks and projects: it hears of them under the same noun.
+    fn note_noun(&self, event: EventName) {
+        match event.noun() {
+            Some((EntityKind::Task, noun)) => drop(self.task_noun.set(noun)),
+            Some((EntityKind::Project, noun)) => drop(self.project_noun.set(noun)),
+            _ => {}
+        }
+    }
+
+    fn nouns(&self) -> Nouns {
+        Nouns {
+            task: self.task_noun.get().copied(),
+            project: self.project_noun.get().copied(),
+        }
+    }
+
+    /// Emits something that carries no cursor. Clients that recover take a trailing text for one: another argument behind it
+    /// keeps them from that.
+    fn emit_alone(&self, out: &mut SocketIntake<'_>, name: &str, payload: &RawValue) -> Offer {
+        let bytes = payload.get().len();
+        if self.recoverable && payload.get().starts_with('"') {
+            out.emit(bytes, name, &(payload, ()))
+        } else {
+            out.emit(bytes, name, payload)
+        }
+    }
+
+    /// Emits an event as the client's dialect tells it. The cursor comes with the last one, so a client that is cut off in
+    /// between hears of all again.
+    fn told_event(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        event: &Event,
+        cursor: Option<&str>,
+    ) -> Offer {
+        let project = event.subject().project();
+        let actor = &event.actor;
+        let told = self.dialect.tell(&Happened {
+            event_type: &event.event_type,
+            style,
+            nouns: self.nouns(),
+            payload: &event.payload,
+            room: project.as_ref().map(|project| project.to_json()),
+            user: &|_| self.somebody(project.as_ref(), actor),
+            socket: event.origin.map(|origin| origin.to_string()),
+            presence: &|| self.people(project.as_ref(), actor),
+            now: &now,
+        });
+        let is_own = event.origin == Some(self.id);
+        let heard = || told.iter().filter(|told| !(is_own && told.to_others));
+        let bytes = |payload: &RawValue| payload.get().len() + PACKET_OVERHEAD;
+        let all: usize = heard().map(|told| bytes(&told.payload)).sum();
+        let cursor_bytes = cursor.map_or(0, str::len);
+        if !out.has_room(Kind::Event, all + cursor_bytes) {
+            return Offer::Full;
+        }
+        let count = heard().count();
+        for (number, told) in heard().enumerate() {
+            let cursor = cursor.filter(|_| number + 1 == count);
+            let emitted = match cursor {
+                Some(_) => emit(out, &told.name, &told.payload, cursor),
+                None => self.emit_alone(out, &told.name, &told.payload),
+            };
+            if emitted != Offer::Taken {
+                return emitted;
+            }
+        }
+        Offer::Taken
+    }
+
+    fn told_signal(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        channel: &ChannelName,
+        signal: &Signal,
+    ) -> Offer {
+        let project = channel.project();
+        let actor = |data: &Value| Actor::new(data["userId"].as_str().unwrap_or_default());
+        let nobody = Actor::new("");
+        let told = self.dialect.tell(&Happened {
+            event_type: &signal.signal_type,
+            style,
+            nouns: self.nouns(),
+            payload: &signal.payload,
+            room: project.as_ref().map(|project| project.to_json()),
+            user: &|data| {
+                let mut user = data.clone();
+                if let Value::Object(user) = &mut user {
+                    let id = user.get("userId").cloned().unwrap_or_default();
+                    user.insert("id".to_owned(), id);
+                }
+                let known = self.somebody(project.as_ref(), &actor(data));
+                if let (Value::Object(user), Value::Object(known)) = (&mut user, known) {
+                    for (key, value) in known {
+                        user.entry(key).or_insert(value);
+                    }
+                }
+                user
+            },
+            socket: signal.origin.map(|origin| origin.to_string()),
+            presence: &|| self.people(project.as_ref(), &nobody),
+            now: &now,
+        });
+        let all: usize = told
+            .iter()
+            .map(|told| told.payload.get().len() + PACKET_OVERHEAD)
+            .sum();
+        if !out.has_room(Kind::Signal, all) {
+            return Offer::Full;
+        }
+        for told in told.iter() {
+            let emitted = self.emit_alone(out, &told.name, &told.payload);
+            if emitted != Offer::Taken {
+                return emitted;
+            }
+        }
+        Offer::Taken
+    }
+
+    /// A user, with what others see of them.
+    fn somebody(&self, project: Option<&crate::domain::ProjectId>, actor: &Actor) -> Value {
+        let seen = project.and_then(|project| self.app.presence().person(project, actor));
+        let mut user = seen.unwrap_or_default();
+        user.insert("id".to_owned(), actor.as_str().into());
+        user.into()
+    }
+
+    fn people(&self, project: Option<&crate::domain::ProjectId>, asker: &Actor) -> Value {
+        project.map_or(Value::Null, |project| {
+            people(self.app.presence(), project, asker, &self.dialect)
+        })
     }
 }
 

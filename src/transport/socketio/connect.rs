@@ -1,8 +1,11 @@
 //! The way into the namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value as JsonValue;
 use serde_json::value::RawValue;
 use socketioxide::adapter::Adapter;
 use socketioxide::extract::{Event, TryData};
@@ -19,6 +22,7 @@ use super::packet_counter::PacketCounter;
 use super::send_queue::SocketQueue;
 use super::{AckSender, IoSocket, SocketRef, takeover};
 use crate::config::EventCursor;
+use crate::contract::dialect::{Approach, Dialect, Root};
 use crate::contract::{ErrorCode, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::hub::{Offer, SubscribeError};
@@ -30,6 +34,7 @@ use crate::transport::admission::rate_limited;
 use crate::transport::connection::door::Door as _;
 use crate::transport::connection::inbox::Overflow;
 use crate::transport::connection::notice::Missed;
+use crate::transport::connection::obey::Introduction;
 use crate::transport::connection::request_loop::encode;
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
 use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
@@ -38,6 +43,9 @@ use crate::transport::credential::Credential;
 use crate::transport::http_caller::{caller_of, identify_at};
 use crate::transport::program;
 use crate::writer::Caller;
+
+/// Bytes of `auth`, and of a query, that a dialect's templates can refer to.
+const MAX_INTRODUCTION: usize = 16 * 1024;
 
 /// A client's stay in the namespace, or its attempt to get in.
 #[derive(Clone)]
@@ -106,6 +114,13 @@ async fn admit(
     program::record(app, socket.ns(), parts, auth.as_deref());
     let shown = parts.extensions.get::<Credential>();
     let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
+    let approach = Approach {
+        named: handshake.dialect.as_deref(),
+        namespace: socket.ns(),
+        ..Approach::default()
+    };
+    let dialect = Arc::clone(app.dialects().choose(&approach)?);
+    let introduction = introduce(&dialect, auth.as_deref(), parts.uri.query(), &handshake);
     let counter = &visit.counter;
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let address = parts.extensions.get::<ClientAddress>().copied();
@@ -119,11 +134,21 @@ async fn admit(
         })?;
     // Where users can show who they are nobody is believed to be one of them.
     let said = match &identity {
-        None if !app.auth().verifies_tokens() => handshake.user_id.clone()?,
+        None if !app.auth().verifies_tokens() => {
+            let own = introduction
+                .as_ref()
+                .and_then(|introduction| dialect.user_id(&introduction.scope()));
+            match own {
+                Some(own) => Some(own),
+                None => handshake.user_id.clone()?,
+            }
+        }
         _ => None,
     };
     let who = caller_of(connection, &pid, identity.as_ref(), said.as_deref());
-    let subscriber = connect(sockets, &socket, weak, &handshake, (who, identity), counter)?;
+    let speaking = (dialect, introduction);
+    let who = (who, identity);
+    let subscriber = connect(sockets, &socket, weak, (&handshake, speaking), who, counter)?;
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
     let missed = match &handshake.cursor {
@@ -161,7 +186,7 @@ fn connect(
     sockets: &Arc<Sockets>,
     socket: &SocketRef,
     weak: WeakSocket,
-    handshake: &Handshake,
+    (handshake, (dialect, introduction)): (&Handshake, (Arc<Dialect>, Option<Introduction>)),
     ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
     counter: &Arc<PacketCounter>,
 ) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
@@ -182,6 +207,12 @@ fn connect(
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
         program: program::of_socketio(app, socket.req_parts()),
+        introduction: introduction.map(Box::new),
+        dialect: Arc::clone(&dialect),
+        id: caller.connection,
+        app: app.clone(),
+        task_noun: OnceLock::new(),
+        project_noun: OnceLock::new(),
     };
     let max_message = app.config().max_message;
     let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());
@@ -193,6 +224,48 @@ fn connect(
         ErrorCode::RateLimited.as_str().to_owned()
     })?;
     Ok(connection.attach(admitted))
+}
+
+/// What the client has said of itself, for a dialect that is not the common one.
+fn introduce(
+    dialect: &Dialect,
+    auth: Option<&RawValue>,
+    query: Option<&str>,
+    handshake: &Handshake,
+) -> Option<Introduction> {
+    if dialect.name == "default" {
+        return None;
+    }
+    let small = auth.filter(|auth| auth.get().len() <= MAX_INTRODUCTION);
+    let auth = small.and_then(|auth| serde_json::from_str::<JsonValue>(auth.get()).ok());
+    let query = query.filter(|query| query.len() <= MAX_INTRODUCTION);
+    let pairs = query.map(|query| form_urlencoded::parse(query.as_bytes()));
+    let query: serde_json::Map<_, _> = pairs
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.into_owned(), JsonValue::from(value.into_owned())))
+        .collect();
+    let token = handshake.credential.as_ref();
+    let token = token.and_then(|token| claims_in(token.as_str()));
+    let all = [
+        (Root::Auth, auth),
+        (Root::Query, Some(query.into())),
+        (Root::Token, token),
+    ];
+    let values = all
+        .into_iter()
+        .filter_map(|(root, value)| Some((root, value?)));
+    Some(Introduction {
+        values: values.filter(|(root, _)| dialect.uses(*root)).collect(),
+    })
+}
+
+/// The claims that a token carries, true or not: where tokens are verified, nobody gets in with one that is not.
+fn claims_in(token: &str) -> Option<JsonValue> {
+    let token = token.strip_prefix("Bearer ").unwrap_or(token);
+    let claims = token.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&claims).ok()
 }
 
 /// Takes up the subscriptions of a cursor. What the client must be told first, because it does not get all that it missed.
@@ -231,7 +304,9 @@ fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit:
               TryData(packet): TryData<Box<RawValue>>,
               ack: AckSender| {
             let (packet, ack) = (packet.ok(), asked.0.then_some(ack));
-            receive(&for_message.0, SocketMessage::new(name, packet, ack));
+            let dialect = &for_message.0.door.dialect;
+            let message = SocketMessage::new(dialect, name, packet, ack);
+            receive(&for_message.0, message);
             std::future::ready(())
         },
     );
@@ -298,6 +373,10 @@ impl Welcome {
         // Not sooner: of a connection that breaks before, nobody would drop the session.
         connection.begin_greeting();
         connection.watch_credential();
+        let dialect = Arc::clone(&connection.door.dialect);
+        if dialect.greets() {
+            Box::pin(self.subscriber.greet(&dialect)).await;
+        }
         if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
             tracing::debug!(error = %causes(&error), "a client cannot go on now");
             connection.abort(Close::TryAgain, "unavailable");

@@ -10,7 +10,8 @@ use crate::transport::credential::{Credential, NAMES as CREDENTIALS};
 use crate::transport::query::from_query;
 
 /// What is looked for in `auth`.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
+    "dialect",
     "eventStyle",
     "echo",
     "userId",
@@ -28,6 +29,8 @@ const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
 /// A client's wishes for its connection.
 #[derive(Debug)]
 pub(super) struct Handshake {
+    /// The dialect that the client names.
+    pub(super) dialect: Option<String>,
     /// How outgoing events are spelled, if not as everywhere.
     pub(super) event_style: Option<EventStyle>,
     /// Whether the client hears its own changes.
@@ -85,7 +88,9 @@ impl Handshake {
             other => yes_or_no(&other.to_string()),
         };
         let cursor_argument = auth.get(CURSORS[1]).and_then(chosen);
+        let dialect = said("dialect");
         Ok(Self {
+            dialect: dialect.and_then(|name| Some(name.as_str()?.to_owned())),
             event_style,
             echo,
             credential,

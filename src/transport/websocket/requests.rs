@@ -14,7 +14,7 @@ use crate::contract::{
 use crate::hub::Offer;
 use crate::transport::connection::Close;
 use crate::transport::connection::door::{self, Incoming};
-use crate::transport::connection::request_loop::{Asked, RequestLoop, Sent, encode};
+use crate::transport::connection::request_loop::{Asked, RequestLoop, encode};
 
 impl door::Message for Received {
     fn class(&self) -> EventClass {
@@ -71,21 +71,16 @@ async fn serve_request(
         requests.settle_all().await;
         return connection.answer(asked(message), &unauthenticated()).await;
     };
-    let asked = Asked {
-        name: message.name.clone(),
-        ack: message.id.clone(),
-    };
+    let asked = Asked::new(message.name.clone(), message.id.clone());
     let read = |_: &str, limits: &_| match event {
         Some(event) => Request::read(event, message.arguments(), limits),
         None => connection
             .publication(&message, limits)
             .map(Request::Publish),
     };
-    let sent = Sent {
-        arguments: message.arguments(),
-        program: &connection.door.program,
-    };
-    requests.serve(&subscriber, asked, sent, read).await;
+    requests
+        .serve(&subscriber, asked, message.arguments(), read)
+        .await;
 }
 
 /// Says that a text is no message.
@@ -94,10 +89,7 @@ async fn refuse_unreadable(
     id: Option<Box<RawValue>>,
     refused: Option<Reply>,
 ) {
-    let asked = Asked {
-        name: String::new(),
-        ack: id,
-    };
+    let asked = Asked::new(String::new(), id);
     if let Some(refused) = refused {
         return requests.refuse_unread(asked, &refused).await;
     }
@@ -111,11 +103,8 @@ async fn refuse_unreadable(
     connection.send(Packet::other(text)).await;
 }
 
-fn asked(message: Message) -> Asked<Box<RawValue>> {
-    Asked {
-        name: message.name,
-        ack: message.id,
-    }
+fn asked(message: Message) -> Asked<WebSocketDoor> {
+    Asked::new(message.name, message.id)
 }
 
 impl WebSocketConnection {

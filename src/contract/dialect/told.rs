@@ -1,0 +1,254 @@
+//! What those hear of an event who speak a dialect.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::Dialect;
+use super::template::{Root, Scope};
+use crate::contract::{EventStyle, json_text};
+use crate::domain::{EventType, Kind};
+
+/// An event, as it is told.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The name.
+    pub name: Arc<str>,
+    /// The payload.
+    pub payload: Arc<RawValue>,
+    /// Whether whoever caused it is left out.
+    pub to_others: bool,
+}
+
+/// Renderings that are kept.
+const MAX_KEPT: usize = 32;
+/// Bytes of payloads that are kept as rendered.
+const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The last events as they were told: all who speak the dialect are told the same.
+#[derive(Debug, Default)]
+pub(super) struct ToldCache {
+    /// Guards what was rendered last. Nothing is rendered under it.
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// It is the same event as long as it is the same payload.
+    payload: Arc<RawValue>,
+    style: EventStyle,
+    nouns: Nouns,
+    told: Arc<[Told]>,
+}
+
+impl ToldCache {
+    fn get(&self, payload: &Arc<RawValue>, style: EventStyle, nouns: Nouns) -> Option<Arc<[Told]>> {
+        let kept = self.kept.lock();
+        let found = kept.iter().rev().find(|kept| {
+            Arc::ptr_eq(&kept.payload, payload) && (kept.style, kept.nouns) == (style, nouns)
+        });
+        found.map(|kept| Arc::clone(&kept.told))
+    }
+
+    fn put(&self, new: Kept) {
+        let bytes = |kept: &Kept| -> usize {
+            let told = kept.told.iter().map(|told| told.payload.get().len());
+            told.sum::<usize>() + kept.payload.get().len()
+        };
+        if bytes(&new) > MAX_KEPT_BYTES {
+            return;
+        }
+        let mut dropped = Vec::new();
+        let mut kept = self.kept.lock();
+        kept.push_back(new);
+        while kept.len() > MAX_KEPT || kept.iter().map(bytes).sum::<usize>() > MAX_KEPT_BYTES {
+            dropped.extend(kept.pop_front());
+        }
+        drop(kept);
+    }
+}
+
+/// What a client calls tasks and projects, if not as we do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Nouns {
+    /// Its noun for a task.
+    pub task: Option<&'static str>,
+    /// Its noun for a project.
+    pub project: Option<&'static str>,
+}
+
+impl Nouns {
+    /// Whether it calls both as we do.
+    #[must_use]
+    pub fn are_ours(self) -> bool {
+        self == Self::default()
+    }
+
+    fn of(self, kind: Kind) -> Option<&'static str> {
+        match kind {
+            Kind::Task => self.task,
+            Kind::Project => self.project,
+            _ => None,
+        }
+    }
+}
+
+/// Something that happened, and is to be told.
+pub struct Happened<'a> {
+    /// What happened.
+    pub event_type: &'a EventType,
+    /// How its name is spelled.
+    pub style: EventStyle,
+    /// What the client calls tasks and projects.
+    pub nouns: Nouns,
+    /// Its payload.
+    pub payload: &'a Arc<RawValue>,
+    /// The project's id.
+    pub room: Option<Value>,
+    /// Who caused it, or of whom it tells.
+    pub user: &'a dyn Fn(&Value) -> Value,
+    /// The public id of the connection that caused it.
+    pub socket: Option<String>,
+    /// Who is in the room.
+    pub presence: &'a dyn Fn() -> Value,
+    /// The time.
+    pub now: &'a dyn Fn() -> Value,
+}
+
+impl Dialect {
+    /// What those hear who speak the dialect. It is rendered once for all.
+    #[must_use]
+    pub fn tell(&self, happened: &Happened<'_>) -> Arc<[Told]> {
+        let (payload, style, nouns) = (happened.payload, happened.style, happened.nouns);
+        if let Some(told) = self.cache.get(payload, style, nouns) {
+            return told;
+        }
+        let told: Arc<[Told]> = self.render(happened).into();
+        self.cache.put(Kept {
+            payload: Arc::clone(payload),
+            style,
+            nouns,
+            told: Arc::clone(&told),
+        });
+        told
+    }
+
+    fn render(&self, happened: &Happened<'_>) -> Vec<Told> {
+        let name = EventStyle::Colon.name(happened.event_type);
+        let kind = kind_in(happened, &name);
+        let spelled = happened.spelled(kind);
+        let data = || serde_json::from_str::<Value>(happened.payload.get()).unwrap_or_default();
+        let is_shaped = kind.is_some_and(|kind| self.shapes(kind));
+        let to_others = self.to_others.get(&name).is_some();
+        let Some(rules) = self.tell_rules(&name) else {
+            let payload = match kind {
+                Some(kind) if is_shaped || !happened.nouns.are_ours() => {
+                    json_text(&self.shaped(kind, happened.named(data()))).into()
+                }
+                None if !happened.nouns.are_ours() => json_text(&happened.named(data())).into(),
+                _ => Arc::clone(happened.payload),
+            };
+            return vec![Told {
+                name: spelled.into(),
+                payload,
+                to_others,
+            }];
+        };
+        let data = happened.named(data());
+        let uses = |root| {
+            let mut rules = rules.iter();
+            rules.any(|rule| {
+                let templates = [&rule.when, &rule.data];
+                let mut templates = templates.into_iter().flatten();
+                templates.any(|template| template.roots().contain(root))
+            })
+        };
+        let mut scope = Scope::new().with(Root::Data, &data);
+        let shaped = || match kind {
+            Some(kind) => self.shaped(kind, data.clone()),
+            None => data.clone(),
+        };
+        if uses(Root::Entity) {
+            scope.set(Root::Entity, shaped());
+        }
+        if let Some(room) = &happened.room {
+            scope.set(Root::Room, room.clone());
+        }
+        let socket = happened
+            .socket
+            .as_ref()
+            .map(|id| serde_json::json!({ "id": id }));
+        let told_socket = || Some(serde_json::json!({ "id": data.get("connectionId")? }));
+        if let Some(socket) = told_socket().or(socket) {
+            scope.set(Root::Socket, socket);
+        }
+        if uses(Root::User) {
+            scope.set(Root::User, (happened.user)(&data));
+        }
+        if uses(Root::Presence) {
+            scope.set(Root::Presence, (happened.presence)());
+        }
+        if uses(Root::Now) {
+            scope.set(Root::Now, (happened.now)());
+        }
+        let mut told = Vec::new();
+        for rule in rules.iter() {
+            if rule.when.as_ref().is_some_and(|when| !when.holds(&scope)) {
+                continue;
+            }
+            let payload: Arc<RawValue> = match &rule.data {
+                Some(data) => json_text(&data.render(&scope).unwrap_or_default()).into(),
+                None => json_text(&shaped()).into(),
+            };
+            told.extend(rule.names.iter().map(|name| Told {
+                name: name.as_str().into(),
+                payload: Arc::clone(&payload),
+                to_others: rule.to_others || to_others,
+            }));
+        }
+        told
+    }
+
+    fn shapes(&self, kind: Kind) -> bool {
+        let mut kinds = self.kinds.iter();
+        kinds.any(|rule| rule.kind == kind && !rule.is_plain())
+    }
+}
+
+impl Happened<'_> {
+    /// The name under which it is told without a rule.
+    fn spelled(&self, kind: Option<Kind>) -> String {
+        let own = kind.and_then(|kind| Some((kind, self.nouns.of(kind)?)));
+        let Some((kind, noun)) = own else {
+            return self.style.name(self.event_type);
+        };
+        let dotted = self.event_type.as_str();
+        let rest = dotted.strip_prefix(kind.as_str()).unwrap_or(dotted);
+        self.style.spell(&format!("{noun}{rest}"))
+    }
+
+    /// The payload with the ids that the client has names of its own for.
+    fn named(&self, mut data: Value) -> Value {
+        if let Value::Object(object) = &mut data {
+            for kind in [Kind::Task, Kind::Project] {
+                if let Some(noun) = self.nouns.of(kind)
+                    && let Some(id) = object.get(kind.id_key()).cloned()
+                {
+                    object.entry(format!("{noun}Id")).or_insert(id);
+                }
+            }
+        }
+        data
+    }
+}
+
+/// The kind of the entity that an event of ours is about.
+fn kind_in(happened: &Happened<'_>, name: &str) -> Option<Kind> {
+    if !happened.event_type.is_ours() {
+        return None;
+    }
+    name.split_once(':')?.0.parse().ok()
+}

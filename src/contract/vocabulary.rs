@@ -1,0 +1,232 @@
+//! How events are called: the words of `dialects/default.toml`, and those that a dialect adds.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::names::{Entry, EventName, MAX_NAME_BYTES, Name, Noun, words};
+use super::toml_node::{DialectError, Node, Source};
+use crate::domain::{Fields, Kind};
+
+/// The file of the words that everybody may use.
+pub(super) const COMMON: Source<'_> = Source {
+    file: "dialects/default.toml",
+    text: include_str!("../../dialects/default.toml"),
+};
+
+/// What stands for every kind but members.
+const EVERY_KIND: &str = "*:";
+/// Kinds that a row for every kind does not mean.
+const KEYS: [&str; 8] = [
+    "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
+];
+
+/// The events that clients may send, and how they are called.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    entries: Vec<Entry>,
+    documented: HashMap<String, usize>,
+}
+
+/// The nouns that a dialect has for a kind, besides ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Nouns {
+    pub(super) kind: Kind,
+    pub(super) names: Vec<String>,
+}
+
+impl Vocabulary {
+    /// The words that everybody may use.
+    pub(super) fn common() -> &'static Self {
+        static COMMON_WORDS: LazyLock<Vocabulary> = LazyLock::new(|| {
+            let root = COMMON.read().expect("the default dialect is TOML");
+            let nouns = nouns_in(&root).expect("the default dialect is valid");
+            Vocabulary::read(&root, &nouns, &[]).expect("the default dialect is valid")
+        });
+        &COMMON_WORDS
+    }
+
+    /// The words of everybody, with more nouns and kinds, and with what a dialect's file adds. It lives as long as the program,
+    /// because messages refer to it.
+    pub(super) fn extended(
+        root: &Node<'_>,
+        nouns: &[Nouns],
+        declared: &[Kind],
+    ) -> Result<&'static Self, DialectError> {
+        let common = COMMON.read()?;
+        let mut all = nouns_in(&common)?;
+        all.extend_from_slice(nouns);
+        let own = Self::read(root, &all, declared)?;
+        let others = Self::read(&common, &all, declared)?;
+        let entries = own.entries.into_iter().chain(others.entries);
+        Ok(Box::leak(Box::new(Self::new(entries.collect()))))
+    }
+
+    fn new(entries: Vec<Entry>) -> Self {
+        let mut documented = HashMap::new();
+        for (at, entry) in entries.iter().enumerate() {
+            documented.entry(entry.canonical.clone()).or_insert(at);
+        }
+        Self {
+            entries,
+            documented,
+        }
+    }
+
+    fn read(root: &Node<'_>, nouns: &[Nouns], declared: &[Kind]) -> Result<Self, DialectError> {
+        let mut entries = Vec::new();
+        let Some(names) = root.get("names") else {
+            return Ok(Self::new(entries));
+        };
+        for (key, row) in names.entries()? {
+            row.only(&KEYS)?;
+            let Some(verb) = key.name.strip_prefix(EVERY_KIND) else {
+                let unknown = || {
+                    let message = format!(
+                        "there is no event {:?} to be called otherwise; say with `is` what it means",
+                        key.name
+                    );
+                    names.error_at(key, message)
+                };
+                let meant = row.get("is").map(Node::text).transpose()?;
+                let name = Name::documented(meant.unwrap_or(&key.name)).ok_or_else(unknown)?;
+                entries.push(entry(&key.name, name, row, nouns)?);
+                continue;
+            };
+            let usual = [Kind::Project, Kind::Task, Kind::Epic, Kind::Sprint];
+            for kind in usual.iter().chain(declared) {
+                let canonical = format!("{kind}:{verb}");
+                if let Some(name) = Name::documented(&canonical) {
+                    entries.push(entry(&canonical, name, row, nouns)?);
+                }
+            }
+        }
+        Ok(Self::new(entries))
+    }
+
+    /// All events.
+    pub(super) fn entries(&'static self) -> &'static [Entry] {
+        &self.entries
+    }
+
+    /// Finds the event that a name means, in whatever spelling.
+    pub(super) fn find(&'static self, name: &str) -> Option<EventName> {
+        if name.len() > MAX_NAME_BYTES {
+            return None;
+        }
+        // As documented, which most are, a name is found without taking it apart.
+        if let Some(at) = self.documented.get(name) {
+            return Some(EventName::new(&self.entries[*at], None));
+        }
+        let words = words(name);
+        let mut entries = self.entries.iter();
+        entries.find_map(|entry| entry.is_named_by(&words))
+    }
+}
+
+fn entry(
+    canonical: &str,
+    name: Name,
+    row: &Node<'_>,
+    nouns: &[Nouns],
+) -> Result<Entry, DialectError> {
+    let list = |key: &str| row.get(key).map(Node::names).transpose();
+    let said: Option<Vec<String>> = list("nouns")?;
+    let verbs = list("verbs")?.unwrap_or_else(|| vec![String::new()]);
+    let split = |verb: &String| verb.split_whitespace().map(str::to_owned).collect();
+    let kind = match name {
+        Name::Command(kind, _) => kind,
+        _ => Kind::Project,
+    };
+    let of_kind = || nouns.iter().filter(|nouns| nouns.kind == kind);
+    let own = |word: &str| -> Option<&String> {
+        let mut names = of_kind().flat_map(|nouns| &nouns.names);
+        names.find(|name| **name == word || plural(name) == word)
+    };
+    let mut all: Vec<Noun> = Vec::new();
+    let mut add = |word: String, own: Option<&String>| {
+        if !all.iter().any(|noun| noun.word == word) {
+            let own = own.cloned();
+            all.push(Noun { word, own });
+        }
+    };
+    if let Some(said) = said {
+        for word in said {
+            add(word.clone(), own(word.as_str()));
+        }
+    } else {
+        add(kind.as_str().to_owned(), None);
+        if kind != Kind::Member {
+            add(plural(kind.as_str()), None);
+        }
+        for name in of_kind().flat_map(|nouns| &nouns.names) {
+            add(name.clone(), Some(name));
+            add(plural(name), Some(name));
+        }
+    }
+    let set = match row.get("set") {
+        Some(table) => {
+            let entries = table.entries()?.iter();
+            let null = |value: Value| match value.as_str() {
+                Some("$null") => Value::Null,
+                _ => value,
+            };
+            entries
+                .map(|(key, value)| (key.name.to_string(), null(value.json())))
+                .collect()
+        }
+        None => Fields::new(),
+    };
+    let mut rename = Vec::new();
+    if let Some(table) = row.get("rename") {
+        for (key, value) in table.entries()? {
+            rename.push((key.name.to_string(), value.name()?.to_owned()));
+        }
+    }
+    let second = row.get("second").map(Node::name).transpose()?;
+    Ok(Entry {
+        canonical: canonical.to_owned(),
+        name,
+        nouns: all,
+        alone: row.get("alone").map(Node::boolean).transpose()? == Some(true),
+        verbs: verbs.iter().map(split).collect(),
+        fillers: list("fillers")?.unwrap_or_default(),
+        set,
+        rename,
+        second: second.map(str::to_owned),
+        project_ids: nouns
+            .iter()
+            .filter(|nouns| nouns.kind == Kind::Project)
+            .flat_map(|nouns| &nouns.names)
+            .flat_map(|noun| [format!("{noun}Id"), format!("{noun}_id")])
+            .collect(),
+    })
+}
+
+/// The nouns that a file has for kinds.
+pub(super) fn nouns_in(root: &Node<'_>) -> Result<Vec<Nouns>, DialectError> {
+    let Some(kinds) = root.get("kinds") else {
+        return Ok(Vec::new());
+    };
+    let mut all = Vec::new();
+    for (key, kind) in kinds.entries()? {
+        let Ok(known) = key.name.parse::<Kind>() else {
+            continue;
+        };
+        let names = kind.get("names").map(Node::names).transpose()?;
+        all.push(Nouns {
+            kind: known,
+            names: names.unwrap_or_default(),
+        });
+    }
+    Ok(all)
+}
+
+/// `task` → `tasks`, `story` → `stories`
+fn plural(noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{noun}s"),
+    }
+}
