@@ -39,6 +39,9 @@ pub enum Command {
     ApiKey(ApiKeyCommand),
     /// Show what a running server has learned of what clients send, or propose a dialect file.
     Learn(LearnArgs),
+    /// Check a dialect file, and try whether it serves a frontend.
+    #[command(subcommand)]
+    Dialect(DialectCommand),
     /// Make a token for development, signed with `AUTH_SECRET`, and print it.
     Token(TokenArgs),
 }
@@ -55,6 +58,30 @@ pub enum ApiKeyCommand {
         /// The key's name.
         #[arg(long, value_name = "NAME")]
         name: KeyName,
+    },
+}
+
+/// What can be done with dialect files.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum DialectCommand {
+    /// Say what a dialect file says, or what is wrong with it.
+    Check {
+        /// The file, or the name of a dialect that comes with the program.
+        #[arg(value_name = "FILE")]
+        file: String,
+    },
+    /// Play what a frontend sends against a server in this process, and print what is understood and what it hears of what
+    /// it listens for. Ends with 1 if something is missing.
+    Try {
+        /// The dialect's file, or the name of one that comes with the program.
+        #[arg(value_name = "FILE")]
+        file: String,
+        /// What the frontend sends and listens for, as JSON; `dialects/README.md` describes the format.
+        #[arg(value_name = "FACTS")]
+        facts: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 

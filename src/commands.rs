@@ -1,6 +1,7 @@
 //! What each command of the program does.
 
 mod api_keys;
+mod dialect;
 mod learn;
 
 use std::future::Future;
@@ -12,7 +13,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::auth::issue::IssueError;
 use crate::cli::{self, Command};
+use crate::compatibility::{FactsError, PlayError};
 use crate::config::Config;
+use crate::dialect_files::LoadError;
 use crate::limits::descriptors;
 use crate::server::serve;
 use crate::state::{AppState, StartError};
@@ -59,6 +62,15 @@ pub enum CommandError {
     /// What was asked for cannot be done.
     #[error("{0}")]
     Refused(String),
+    /// A file of facts cannot be played.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// A dialect cannot be loaded.
+    #[error(transparent)]
+    Dialect(#[from] LoadError),
+    /// A dialect cannot be tried.
+    #[error(transparent)]
+    Play(#[from] PlayError),
     /// No token can be made.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -80,6 +92,7 @@ pub fn run(command: &Command, config: &Config) -> Result<(), CommandError> {
         Command::Healthcheck => healthcheck::run(config).map_err(CommandError::Unhealthy),
         Command::ApiKey(command) => api_keys::run(command, config),
         Command::Learn(args) => learn::run(args, config),
+        Command::Dialect(command) => dialect::run(command),
         Command::Token(token) => api_keys::print_token(token, config),
     }
 }

@@ -24,6 +24,7 @@ pub mod channel_cache;
 pub mod cli;
 pub mod clock;
 mod commands;
+pub mod compatibility;
 pub mod config;
 pub mod connection_count;
 pub mod contract;

@@ -37,10 +37,32 @@ pub fn token(
     lifetime: Duration,
     now: Timestamp,
 ) -> Result<String, IssueError> {
+    let mut claims = Map::new();
+    let mut roles = roles.iter().peekable();
+    if roles.peek().is_some() {
+        let claim = config.auth_projects_claim.as_ref();
+        let claim = claim.ok_or(IssueError::NoProjectsClaim)?;
+        let roles = roles.map(|(project, role)| (project.to_owned(), role.as_str().into()));
+        claims.insert(claim.clone(), Value::Object(roles.collect()));
+    }
+    token_with_claims(config, user, claims, lifetime, now)
+}
+
+/// A token for a user with claims besides those that this server needs.
+///
+/// # Errors
+///
+/// See [`IssueError`].
+pub(crate) fn token_with_claims(
+    config: &AuthConfig,
+    user: &str,
+    mut claims: Map<String, Value>,
+    lifetime: Duration,
+    now: Timestamp,
+) -> Result<String, IssueError> {
     let secret = config.auth_secret.as_ref().ok_or(IssueError::NoSecret)?;
     let issued_at = now.as_millis() / 1000;
     let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-    let mut claims = Map::new();
     claims.insert("iat".to_owned(), issued_at.into());
     claims.insert("exp".to_owned(), issued_at.saturating_add(lifetime).into());
     if let Some(issuer) = &config.auth_issuer {
@@ -50,13 +72,6 @@ pub fn token(
         claims.insert("aud".to_owned(), audience.as_str().into());
     }
     claims.insert(config.auth_user_claim.clone(), user.into());
-    let mut roles = roles.iter().peekable();
-    if roles.peek().is_some() {
-        let claim = config.auth_projects_claim.as_ref();
-        let claim = claim.ok_or(IssueError::NoProjectsClaim)?;
-        let roles = roles.map(|(project, role)| (project.to_owned(), role.as_str().into()));
-        claims.insert(claim.clone(), Value::Object(roles.collect()));
-    }
     let accepted = Rules::new(config).identity(&claims, now);
     accepted.map_err(IssueError::Refused)?;
     EncodingKey::from_secret(secret.reveal().as_bytes())

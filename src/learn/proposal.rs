@@ -61,7 +61,7 @@ fn emits_of(learned: &Learned) -> Vec<Emit> {
                 }
             }
         }
-        Emit::new(event.event.clone(), args, event.acks > 0)
+        Emit::new(event.event.clone(), args)
     });
     emits.collect()
 }

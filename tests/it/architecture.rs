@@ -29,7 +29,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 22] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 23] = [
     (
         "domain",
         &[
@@ -176,6 +176,17 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 22] = [
     (
         "writer",
         &["crate::session", "crate::state", "crate::transport"],
+    ),
+    (
+        "compatibility",
+        &[
+            "crate::store",
+            "crate::hub",
+            "crate::presence",
+            "crate::writer",
+            "crate::session",
+            "crate::transport",
+        ],
     ),
     (
         "session",

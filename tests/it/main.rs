@@ -20,6 +20,7 @@ mod crash;
 mod cursor_argument;
 mod doors;
 mod draining;
+mod frontends;
 mod handshakes;
 mod idempotency;
 mod ingress;

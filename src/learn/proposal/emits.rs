@@ -12,17 +12,15 @@ use super::value::Toml;
 pub(super) struct Emit {
     pub(super) name: String,
     pub(super) args: Vec<Shape>,
-    pub(super) wants_ack: bool,
     pub(super) purpose: Purpose,
 }
 
 impl Emit {
-    pub(super) fn new(name: String, args: Vec<Shape>, wants_ack: bool) -> Self {
+    pub(super) fn new(name: String, args: Vec<Shape>) -> Self {
         Self {
             purpose: purpose(&name),
             name,
             args,
-            wants_ack,
         }
     }
 

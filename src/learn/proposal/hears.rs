@@ -333,6 +333,10 @@ fn other(draft: &mut Draft, listen: &Listen, emits: &[Emit], kinds: &[String]) {
     }
     let emit = best(&listen.event, emits);
     match emit.map(|emit| (&emit.purpose, emit)) {
+        Some((Purpose::Command(known), emit)) if known.is_another => {
+            draft.on(&emit.name).is = Some(known.command.clone());
+            relay(draft, listen, emit);
+        }
         Some((Purpose::Command(known), emit)) => tell(draft, listen, known, Some(emit)),
         Some((Purpose::Request, emit)) => {
             let data = listed(listen, emit).or_else(|| needs::greeting(&listen.needs, emit.sent()).data);
@@ -385,6 +389,7 @@ fn tell_own_kind(draft: &mut Draft, listen: &Listen, emit: &Emit) {
         command: format!("{kind}:{verb}"),
         told: format!("{kind}:{}", super::super::words::past(verb)),
         kind,
+        is_another: false,
         alias: None,
         is_spelled: true,
     };

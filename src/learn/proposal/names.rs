@@ -180,6 +180,8 @@ pub(super) struct Known {
     pub(super) kind: String,
     /// As clients hear of it: `task:created`.
     pub(super) told: String,
+    /// Whether others are told of it as of another command: of `task:assign` as of `task:update`.
+    pub(super) is_another: bool,
     /// The word that stands for the kind, if it is not the kind's own.
     pub(super) alias: Option<&'static str>,
     /// Whether the name is known as it is spelled.
@@ -290,15 +292,20 @@ pub(super) fn known_command(name: &str) -> Option<Known> {
     let command = command.filter(|command| command.class() == EventClass::Command)?;
     let documented = command.as_str();
     let (kind, verb) = documented.split_once(':')?;
-    let past = match verb {
-        "status" => "status_changed".to_owned(),
-        "role" => "updated".to_owned(),
-        verb => super::super::words::past(verb),
+    let (event, is_another) = match (kind, verb) {
+        (_, "status") => ("status_changed".to_owned(), false),
+        (_, "role") => ("updated".to_owned(), false),
+        ("task", "reorder") => ("moved".to_owned(), true),
+        ("task", "complete" | "archive" | "unarchive" | "assign" | "unassign") => {
+            ("updated".to_owned(), true)
+        }
+        (_, verb) => (super::super::words::past(verb), false),
     };
     Some(Known {
         command: documented.to_owned(),
         kind: kind.to_owned(),
-        told: format!("{kind}:{past}"),
+        told: format!("{kind}:{event}"),
+        is_another,
         alias,
         is_spelled: found.is_some(),
     })
