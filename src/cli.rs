@@ -113,10 +113,10 @@ pub struct LearnArgs {
     pub json: bool,
     /// Propose a dialect file.
     #[arg(long)]
-    pub dialect: bool,
+    pub propose: bool,
     /// What the pages listen to: a folder with their source, a file of it, or a JSON file that lists events and what is read
     /// of them. May be given several times.
-    #[arg(long, requires = "dialect", value_name = "FILE|FOLDER")]
+    #[arg(long, requires = "propose", value_name = "FILE|FOLDER")]
     pub listens: Vec<PathBuf>,
     /// What was learned before, as `--json` prints it, in place of asking a server.
     #[arg(long, value_name = "FILE")]

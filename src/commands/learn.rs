@@ -25,7 +25,7 @@ pub(super) fn run(args: &LearnArgs, config: &Config) -> Result<(), CommandError>
         Some(file) => read(file)?,
         None => ask(args, config)?,
     };
-    if args.json && !args.dialect {
+    if args.json && !args.propose {
         return print(text.trim_end());
     }
     let learned: Learned = serde_json::from_str(&text).map_err(|error| {
@@ -33,7 +33,7 @@ pub(super) fn run(args: &LearnArgs, config: &Config) -> Result<(), CommandError>
             "this is not what `/admin/learned` answers: {error}"
         ))
     })?;
-    if !args.dialect {
+    if !args.propose {
         return print(table::of(&learned).trim_end());
     }
     let listens = listens(&args.listens)?;
