@@ -1,10 +1,10 @@
 //! Rules for what clients send.
 
 use super::super::shape::Shape;
-use super::super::words::has;
+use super::super::words::{has, is_one_of, split};
 use super::draft::{Draft, Relay};
 use super::names::{Purpose, is_passing, purpose};
-use super::needs::{is_id, special};
+use super::needs::{NAMES_PROJECT, WRAPPERS, is_id, special};
 use super::value::Toml;
 
 /// An event that clients send.
@@ -45,13 +45,14 @@ pub(super) fn add(draft: &mut Draft, emits: &[Emit], is_guessed: bool) {
             Purpose::Attend => attend(draft, emit),
             Purpose::Command(known) => {
                 let is = known.command.clone();
-                let with = unwrapped(emit, &known.kind);
+                let is_in_room = draft.room.as_ref().is_some_and(|(_, is_joined)| *is_joined);
+                let with = argument(emit, &known.kind, false).filter(|_| !is_in_room);
                 let rule = draft.on(&emit.name);
                 let is_needed = !known.is_spelled
                     || with.is_some()
                     || rule.is_needed()
                     || rule.refused.is_some();
-                if is_needed && rule.is.is_none() && rule.relay.is_empty() {
+                if is_needed {
                     rule.is = Some(is);
                     rule.with = with;
                 }
@@ -63,17 +64,32 @@ pub(super) fn add(draft: &mut Draft, emits: &[Emit], is_guessed: bool) {
     }
 }
 
-/// Fields in a wrapper that the default dialect does not know.
-fn unwrapped(emit: &Emit, _kind: &str) -> Option<Toml> {
-    let sent = emit.sent()?;
-    let objects: Vec<_> = sent
-        .keys()
-        .filter(|(_, shape)| matches!(shape, Shape::Object(_)))
-        .collect();
-    match objects.as_slice() {
-        // `{id, data: {…}}`
-        [("data", _)] if sent.keys().all(|(key, _)| key == "data" || is_id(key)) => None,
-        _ => None,
+/// The argument of a command that is not as it was sent: with the room as its project if it names none, and of kinds of the
+/// frontend's own without a wrapper.
+pub(super) fn argument(emit: &Emit, kind: &str, is_own_kind: bool) -> Option<Toml> {
+    let sent = emit
+        .sent()
+        .filter(|sent| matches!(sent, Shape::Object(_)))?;
+    let mut with = Toml::text("$data");
+    let named = NAMES_PROJECT.iter().find(|key| sent.get(key).is_some());
+    let wrapper = sent.keys().find(|(key, shape)| {
+        let words = split(key);
+        let is_wrapper = words
+            .iter()
+            .all(|word| is_one_of(word, &[kind]) || WRAPPERS.contains(&word.as_str()));
+        is_own_kind && is_wrapper && matches!(shape, Shape::Object(_))
+    });
+    if let Some((wrapper, _)) = wrapper {
+        with = Toml::text(format!("$data.{wrapper}"));
+        let is_its = |key: &str| is_id(key) && (key == "id" || has(key, &[kind]));
+        if let Some((id, _)) = sent.keys().find(|(key, _)| is_its(key)) {
+            with = with.with(&format!("{kind}Id"), Toml::text(format!("$data.{id}")));
+        }
+    }
+    match named {
+        Some(_) if wrapper.is_none() => None,
+        Some(key) => Some(with.with("projectId", Toml::text(format!("$data.{key}")))),
+        None => Some(with.with("projectId", Toml::text("$room"))),
     }
 }
 

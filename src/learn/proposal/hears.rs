@@ -3,7 +3,7 @@
 use super::super::listens::{Listen, Listens, Need};
 use super::super::words::{has, is_one_of, plural, split, stem};
 use super::draft::{Draft, Relay};
-use super::emits::Emit;
+use super::emits::{Emit, argument};
 use super::names::{Hearing, Known, Purpose, fit, hearing, is_passing, known_event};
 use super::needs::{self, Filled};
 use super::rooms;
@@ -47,7 +47,8 @@ pub(super) fn declare_kinds(draft: &mut Draft, emits: &[Emit], listens: &Listens
             .filter(|listen| split(&listen.event).first() == Some(noun));
         let wants_id = heard.clone().any(|listen| {
             let emit = best(&listen.event, emits);
-            let missing = emit.map(|emit| needs::relayed(&listen.needs, emit.sent()).missing);
+            let missing =
+                emit.map(|emit| needs::relayed(&listen.needs, &emit.name, emit.sent()).missing);
             missing.is_some_and(|missing| !missing.is_empty())
         });
         let in_state = listens.events.iter().any(|listen| {
@@ -143,7 +144,7 @@ fn refusal(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
             .any(|word| about.contains(&stem(word)));
         let is_change = matches!(emit.purpose, Purpose::Command(_) | Purpose::Tell);
         if is_about && is_change {
-            let filled = needs::refusal(&listen.needs, emit.sent());
+            let filled = needs::refusal(&listen.needs, &emit.name, emit.sent());
             let rule = draft.on(&emit.name);
             rule.refused
                 .get_or_insert((listen.event.clone(), filled.data));
@@ -228,7 +229,7 @@ fn answer(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
         .iter()
         .filter(|emit| rooms::answers(&listen.event, emit))
     {
-        let filled = needs::relayed(&listen.needs, emit.sent());
+        let filled = needs::relayed(&listen.needs, &emit.name, emit.sent());
         draft.on(&emit.name).add_reply(&listen.event, filled.data);
     }
 }
@@ -366,7 +367,14 @@ fn tell(draft: &mut Draft, listen: &Listen, known: &Known, emit: Option<&Emit>) 
         }
     }
     let is_same = emit.is_some_and(|emit| emit.name == listen.event);
-    let notes = decide(&filled);
+    let mut notes = decide(&filled);
+    if emit.is_none() && known.is_another {
+        let note = format!(
+            "this is told at every {}; a `when` can say at which ones",
+            known.told
+        );
+        notes.push(note);
+    }
     draft.tell(&known.told, &listen.event, filled.data, is_same, notes);
 }
 
@@ -395,12 +403,13 @@ fn tell_own_kind(draft: &mut Draft, listen: &Listen, emit: &Emit) {
     };
     let rule = draft.on(&emit.name);
     rule.is = Some(known.command.clone());
+    rule.with = argument(emit, &known.kind, true);
     tell(draft, listen, &known, Some(emit));
 }
 
 /// What was sent, to the others, under the page's name and in its shape.
 fn relay(draft: &mut Draft, listen: &Listen, emit: &Emit) {
-    let filled = needs::relayed(&listen.needs, emit.sent());
+    let filled = needs::relayed(&listen.needs, &emit.name, emit.sent());
     let notes = decide(&filled);
     let recipient = emit.sent().and_then(|sent| {
         let mut keys = sent.keys().map(|(key, _)| key);

@@ -337,7 +337,12 @@ pub(super) fn known_event(name: &str) -> Option<Known> {
         ]
         .contains(&word.as_str())
     });
-    shorter.find_map(|(_, words)| spelled(&words))
+    shorter
+        .find_map(|(_, words)| spelled(&words))
+        .map(|known| Known {
+            is_another: true,
+            ..known
+        })
 }
 
 /// The present tense of a word, so far as our commands have it.

@@ -14,9 +14,12 @@ const QUALIFIERS: [&str; 14] = [
     "updated", "next", "src", "dest",
 ];
 /// Keys under which frontends wrap what they send.
-const WRAPPERS: [&str; 9] = [
+pub(super) const WRAPPERS: [&str; 9] = [
     "data", "updates", "changes", "payload", "patch", "item", "details", "body", "fields",
 ];
+/// Keys under which a payload names its project, which need no rule.
+pub(super) const NAMES_PROJECT: [&str; 5] =
+    ["projectId", "boardId", "roomId", "project_id", "project"];
 /// What the payload of each event about an entity has.
 const ALWAYS_TOLD: [&str; 8] = [
     "id",
@@ -55,13 +58,15 @@ pub(super) fn by_key(needs: &[Need]) -> BTreeMap<String, Vec<Vec<String>>> {
 }
 
 /// The payload of an event that is passed on, from what was sent.
-pub(super) fn relayed(needs: &[Need], sent: Option<&Shape>) -> Filled {
+pub(super) fn relayed(needs: &[Need], name: &str, sent: Option<&Shape>) -> Filled {
     let keys = by_key(needs);
     if keys.is_empty() {
         return whole(needs, sent);
     }
     let Some(sent @ Shape::Object(_)) = sent else {
-        return fill(&keys, None, |key, rest| from_scalar(key, rest, sent));
+        return fill(&keys, None, |key, rest| {
+            from_scalar(key, rest, (name, sent))
+        });
     };
     let has = |base: &Shape, key: &str, rest: &[Vec<String>]| holds(base, key, rest);
     let score = |base: &Shape| {
@@ -139,7 +144,8 @@ fn is_told(key: &str, rest: &[Vec<String>], nouns: &[&str], sent: Option<&Shape>
         && !key.starts_with('_')
         && !nouns.iter().any(|noun| is_one_of(key, &[noun]))
         && special(key).is_none()
-        && split(key).len() == 1;
+        && split(key).len() == 1
+        && !QUALIFIERS.contains(&key);
     let is_change = rest.is_empty() && ["oldStatus", "newStatus"].contains(&key);
     // Of the server's own word the page hears the latest.
     (is_sent || is_ours || is_field || is_change) && !(rest.is_empty() && key == "_id")
@@ -179,9 +185,15 @@ fn from_entity(key: &str, rest: &[Vec<String>], nouns: &[&str]) -> Toml {
         .iter()
         .any(|word| is_one_of(word, &["column", "list", "lane"]))
     {
-        return Toml::text(format!(
-            "$data.{key} ?? $entity.{key} ?? $entity.columnId ?? $entity.column ?? $entity.listId ?? $entity.status"
-        ));
+        let mut keys = vec![key];
+        keys.extend(
+            ["columnId", "column", "listId", "status"]
+                .into_iter()
+                .filter(|known| *known != key),
+        );
+        let keys = keys.iter().map(|key| format!("$entity.{key}"));
+        let keys = keys.collect::<Vec<_>>().join(" ?? ");
+        return Toml::text(format!("$data.{key} ?? {keys}"));
     }
     let qualified = words
         .iter()
@@ -280,12 +292,19 @@ fn holds(shape: &Shape, key: &str, rest: &[Vec<String>]) -> bool {
 }
 
 /// A value from what was sent as a bare value.
-fn from_scalar(key: &str, rest: &[Vec<String>], sent: Option<&Shape>) -> Option<Toml> {
+fn from_scalar(
+    key: &str,
+    rest: &[Vec<String>],
+    (name, sent): (&str, Option<&Shape>),
+) -> Option<Toml> {
     let is_scalar = matches!(sent, Some(Shape::String | Shape::Number | Shape::Any));
     if let Some(person) = special(key).filter(|_| !is_room(key) || !is_scalar) {
         return Some(Toml::text(person));
     }
-    (rest.is_empty() && is_scalar && is_id(key)).then(|| Toml::text("$data"))
+    // The id by itself is that of what the event's name says.
+    let is_its_own =
+        matches!(key, "id" | "_id") || split(name).iter().any(|word| has(key, &[word]));
+    (rest.is_empty() && is_scalar && is_id(key) && is_its_own).then(|| Toml::text("$data"))
 }
 
 /// A value from what was sent as an object, under another key.
@@ -559,7 +578,7 @@ pub(super) fn greeting(needs: &[Need], sent: Option<&Shape>) -> Filled {
 }
 
 /// What a page reads of a refusal.
-pub(super) fn refusal(needs: &[Need], sent: Option<&Shape>) -> Filled {
+pub(super) fn refusal(needs: &[Need], name: &str, sent: Option<&Shape>) -> Filled {
     let base = Toml::table([
         ("message", Toml::text("$error.message")),
         ("code", Toml::text("$error.code")),
@@ -582,7 +601,7 @@ pub(super) fn refusal(needs: &[Need], sent: Option<&Shape>) -> Filled {
                     from_sent(key, rest, sent)?
                 }
                 Some(Shape::Object(_)) => Toml::text(format!("$data.{key}")),
-                _ => from_scalar(key, rest, sent)?,
+                _ => from_scalar(key, rest, (name, sent))?,
             },
         })
     });
@@ -638,7 +657,11 @@ fn of_state(key: &str, kinds: &[String]) -> Option<Toml> {
         "epic" | "sprint" => Toml::text(format!("$state.{one}s")),
         "column" | "list" | "lane" => Toml::text("$state.project.columns ?? []"),
         "online" | "presence" => Toml::text("$presence.users"),
-        _ if is_one_of(one, &PEOPLE) => Toml::text("$state.members"),
+        _ if is_one_of(one, &PEOPLE) => {
+            let own = kinds.iter().find(|kind| is_one_of(kind, &PEOPLE));
+            let list = own.map_or_else(|| "members".to_owned(), |kind| plural(kind));
+            Toml::text(format!("$state.{list}"))
+        }
         _ => return None,
     })
 }

@@ -6,15 +6,13 @@ use super::super::words::{has, split};
 use super::draft::Draft;
 use super::emits::{Emit, presence_fields};
 use super::names::{Hearing, Purpose, fit, hearing};
-use super::needs::{self, is_id};
+use super::needs::{self, NAMES_PROJECT, is_id};
 use super::value::Toml;
 
 /// The project of a frontend that names none.
 const MAIN: &str = "main";
 /// Sorts of rooms that are projects, those first that are so most likely.
 const SORTS: [&str; 4] = ["project", "board", "room", "workspace"];
-/// Keys under which a payload names its project, which need no rule.
-const NAMES_PROJECT: [&str; 5] = ["projectId", "boardId", "roomId", "project_id", "project"];
 
 /// Adds the rules.
 pub(super) fn add(draft: &mut Draft, emits: &[Emit], listens: &Listens) {
