@@ -152,6 +152,15 @@ impl Dialect {
                 on.insert(&key.name, rules);
             }
         }
+        // What everybody may say may be said in every dialect.
+        let common = COMMON.read()?;
+        if let Some(rules) = common.get("on").filter(|_| name != "default") {
+            for (key, rule) in rules.entries()? {
+                if on.get(&key.name).is_none() {
+                    on.insert(&key.name, OnRules::read(rule, vocabulary)?);
+                }
+            }
+        }
         let mut tell = ByName::default();
         if let Some(rules) = root.get("tell") {
             for (key, rule) in limited(rules)? {

@@ -294,6 +294,8 @@ impl Reply {
         let mut reply = self.clone();
         let event: String = event.chars().take(MAX_NAME_CHARS).collect();
         reply.rest.insert("event", event);
+        let message = reply.message().to_owned();
+        reply.rest.insert("message", message);
         reply.to_raw()
     }
 }
@@ -346,6 +348,7 @@ mod tests {
         assert_eq!(json_of(&reply), expected);
         assert_eq!(reply.message(), "title must be a string");
         expected["event"] = json!("task:create");
+        expected["message"] = json!("title must be a string");
         let event: Value = serde_json::from_str(reply.to_error_event("task:create").get()).unwrap();
         assert_eq!(event, expected);
     }

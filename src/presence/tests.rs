@@ -152,7 +152,7 @@ impl World {
         self.made += 1;
         let connection = connection(self.made);
         if let Some(node) = self.running(node) {
-            node.state.enter(&key, connection, at);
+            node.state.enter(&key, connection, at, None);
             *node.connected.entry(key).or_default() += 1;
         }
         self.settle(node);

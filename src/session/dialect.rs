@@ -86,8 +86,10 @@ impl Session {
             *self.speaking.joining.lock() = Some((project.clone(), fields));
             return Ok(());
         }
-        let seen = self.seen_in(project, Some(fields));
         let (presence, caller) = (self.app.presence(), &self.caller);
+        let before = presence.person(project, &caller.actor);
+        let mut seen = self.seen_in(before);
+        seen.extend(fields);
         match presence.update(project, &caller.actor, caller.connection, seen) {
             Ok(()) | Err(UpdateError::Absent) => Ok(()),
             Err(error @ UpdateError::TooLarge) => Err(Reply::refused(
@@ -102,10 +104,10 @@ impl Session {
         let mut joining = self.speaking.joining.lock();
         let fields = joining.take_if(|(of, _)| of == project);
         drop(joining);
-        self.seen_in(project, fields.map(|(_, fields)| fields))
+        self.seen_in(fields.map(|(_, fields)| fields))
     }
 
-    fn seen_in(&self, _: &ProjectId, fields: Option<Fields>) -> Fields {
+    fn seen_in(&self, fields: Option<Fields>) -> Fields {
         let mut seen = self.speaking.profile.clone();
         seen.extend(fields.unwrap_or_default());
         seen

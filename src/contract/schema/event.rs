@@ -215,6 +215,8 @@ wire! {
         ..refused: Refused,
         /// The message's event.
         event: String,
+        /// The same as `error`: pages look for it where an `Error` has its message.
+        message: String,
     }
 
     /// An event of a channel, whatever its type.

@@ -79,6 +79,7 @@ impl DryServer {
                 | Request::Subscribe(_)
                 | Request::Unsubscribe { .. }
                 | Request::Publish(_)
+                | Request::Relay(_)
                 | Request::Read(ReadRequest::Replay { .. }),
             ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),

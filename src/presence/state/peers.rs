@@ -255,7 +255,7 @@ mod tests {
         let gone = json!({"change": {"version": 0, "key": ["p", "ben"], "entry": null}});
         say(&mut state, &gone, now);
         let (connection, at) = (ConnectionId::generate(), Timestamp::from_millis(9));
-        state.enter(&ben(), connection, at);
+        state.enter(&ben(), connection, at, None);
         let data = Fields::from_iter([("status".to_owned(), json!("away"))]);
         assert!(state.update(&ben(), connection, &data, at));
     }
