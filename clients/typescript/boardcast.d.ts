@@ -45,6 +45,14 @@ export interface ServerToClientEvents {
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'sprint:restored': (payload: SprintEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'comment:created': (payload: CommentEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'comment:updated': (payload: CommentEvent, cursor?: string) => void;
+  /** A comment was deleted. */
+  'comment:deleted': (payload: CommentDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'comment:restored': (payload: CommentEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'member:added': (payload: MemberEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'member:updated': (payload: MemberEvent, cursor?: string) => void;
@@ -112,6 +120,14 @@ export interface ClientToServerEvents {
   'sprint:restore': (payload: Id | SprintRef, ack?: Ack<SprintAccepted>) => void;
   'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
   'sprint:complete': (payload: Id | SprintComplete, ack?: Ack<SprintAccepted>) => void;
+  'comment:create': (payload: CommentCreate, ack?: Ack<CommentAccepted>) => void;
+  'comment:update': (payload: CommentUpdate, ack?: Ack<CommentAccepted>) => void;
+  'comment:delete': (payload: Id | CommentRef, ack?: Ack<DeletedCommentAccepted>) => void;
+  'comment:restore': (payload: Id | CommentRef, ack?: Ack<CommentAccepted>) => void;
+  'task:toggle': (payload: Id | TaskToggle, ack?: Ack<TaskAccepted>) => void;
+  'epic:toggle': (payload: Id | EpicToggle, ack?: Ack<EpicAccepted>) => void;
+  'sprint:toggle': (payload: Id | SprintToggle, ack?: Ack<SprintAccepted>) => void;
+  'comment:toggle': (payload: Id | CommentToggle, ack?: Ack<CommentAccepted>) => void;
   'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
   'member:role': (payload: MemberRole, ack?: Ack<MemberAccepted>) => void;
   'member:remove': (payload: MemberRemove, ack?: Ack<DeletedMemberAccepted>) => void;
@@ -238,6 +254,244 @@ export interface ChannelRevoked {
 
 /** A channel, or several. */
 export type Channels = ChannelName | ChannelName[];
+
+/** A comment. Clients may add any field. */
+export interface Comment {
+  /** The same. */
+  commentId: Id;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Its id. */
+  id: Id;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface CommentAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Comment;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** `comment:create` */
+export interface CommentCreate {
+  /** Its id; a `UUIDv7` if it is missing. */
+  id?: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** What it is called. */
+  title?: Title;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A comment was deleted. */
+export interface CommentDeleted {
+  /** Its id. */
+  commentId: Id;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The task that it belonged to. */
+  taskId?: Id;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface CommentEvent {
+  /** The same. */
+  commentId: Id;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Its id. */
+  id: Id;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `comment:delete`, `comment:restore` */
+export interface CommentRef {
+  /** The comment. */
+  commentId: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `comment:toggle` */
+export interface CommentToggle {
+  /** The comment. */
+  commentId: Id;
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `comment:update` */
+export interface CommentUpdate {
+  /** The comment. */
+  commentId: Id;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId?: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedComment {
+  /** The same. */
+  commentId: Id;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedCommentAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedComment;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
 
 /** An entity that has been deleted, as it was. */
 export interface DeletedEpic {
@@ -591,7 +845,7 @@ export interface EditingTold {
 }
 
 /** Any entity. */
-export type Entity = Task | Epic | Sprint | Member | Project;
+export type Entity = Task | Epic | Sprint | Member | Comment | Project | OtherEntity;
 
 /** An epic. Clients may add any field. */
 export interface Epic {
@@ -722,6 +976,22 @@ export interface EpicEvent {
 export interface EpicRef {
   /** The epic. */
   epicId: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `epic:toggle` */
+export interface EpicToggle {
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The epic. */
+  epicId: Id;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /** The project. */
@@ -1198,6 +1468,30 @@ export interface Notification {
   [field: string]: unknown;
 }
 
+/** An entity of a kind that the server's configuration declares. Clients may add any field. */
+export interface OtherEntity {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Its id, which stands under the name of its kind as well: `subtaskId`. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
 /** Somebody who is present in a project, and what they say of themselves. */
 export interface Person {
   /** A public id of the connection with which the presence began. */
@@ -1421,12 +1715,19 @@ export interface ProjectReset {
 
 /** A project's state. */
 export interface ProjectState {
+  /**
+   * The newest comments, from the oldest of them: up to 20 of each task or other entity to which they belong, up to
+   * 1,000 together.
+   */
+  comments: Comment[];
   /** After it. */
   cursor: string;
   /** Its epics. */
   epics: Epic[];
   /** Who belongs to it. */
   members: Member[];
+  /** How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are. */
+  more?: Record<string, unknown>;
   /** The project; null if it is deleted or unknown. */
   project: Project | null;
   /** The project's id. */
@@ -1437,6 +1738,8 @@ export interface ProjectState {
   sprints: Sprint[];
   /** Its tasks, by rank. */
   tasks: Task[];
+  /** Any field. */
+  [field: string]: unknown;
 }
 
 /** `project:update` */
@@ -1611,12 +1914,19 @@ export type Since = string | number;
 
 /** The answer to `project:snapshot`. */
 export interface SnapshotAnswer {
+  /**
+   * The newest comments, from the oldest of them: up to 20 of each task or other entity to which they belong, up to
+   * 1,000 together.
+   */
+  comments: Comment[];
   /** After it. */
   cursor: string;
   /** Its epics. */
   epics: Epic[];
   /** Who belongs to it. */
   members: Member[];
+  /** How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are. */
+  more?: Record<string, unknown>;
   /** Always. */
   ok: true;
   /** The project; null if it is deleted or unknown. */
@@ -1631,6 +1941,8 @@ export interface SnapshotAnswer {
   success: true;
   /** Its tasks, by rank. */
   tasks: Task[];
+  /** Any field. */
+  [field: string]: unknown;
 }
 
 /** A WebSocket. */
@@ -1859,6 +2171,22 @@ export interface SprintMove {
 
 /** `sprint:delete`, `sprint:restore` */
 export interface SprintRef {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint. */
+  sprintId: Id;
+}
+
+/** `sprint:toggle` */
+export interface SprintToggle {
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /** The project. */
@@ -2151,16 +2479,24 @@ export interface TaskCreate {
 
 /** A task was deleted. */
 export interface TaskDeleted {
+  /** The same, where boards have columns with ids. */
+  columnId?: Id;
   /** When it was deleted. */
   deletedAt: string;
   /** Who deleted it. */
   deletedBy: string;
+  /** The epic to which it belonged. */
+  epicId?: Id;
   /** Its id. */
   id: Id;
   /** The project. */
   projectId: Id;
   /** 1, 2, 3…: the event's place in the project. */
   seq: number;
+  /** The sprint in which it was. */
+  sprintId?: Id;
+  /** The column in which it was. */
+  status?: string;
   /** Its id. */
   taskId: Id;
   /** One more than before. */
@@ -2319,6 +2655,22 @@ export interface TaskStatusChanged {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `task:toggle` */
+export interface TaskToggle {
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The task. */
+  taskId: Id;
 }
 
 /** `task:update` */

@@ -1,5 +1,6 @@
 //! Each rule by example, and random commands against what must always hold.
 
+mod beside;
 mod boards;
 
 use proptest::prelude::*;
