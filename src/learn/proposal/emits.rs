@@ -44,7 +44,11 @@ pub(super) fn add(draft: &mut Draft, emits: &[Emit], is_guessed: bool) {
             }
             Purpose::Attend => attend(draft, emit),
             Purpose::Command(known) => {
-                let is = known.command.clone();
+                // By the page's own word for the kind, so that `cardId` is understood.
+                let is = match known.alias {
+                    Some(_) if known.is_spelled => emit.name.clone(),
+                    _ => known.command.clone(),
+                };
                 let is_in_room = draft.room.as_ref().is_some_and(|(_, is_joined)| *is_joined);
                 let with = argument(emit, &known.kind, false).filter(|_| !is_in_room);
                 let rule = draft.on(&emit.name);
@@ -67,9 +71,11 @@ pub(super) fn add(draft: &mut Draft, emits: &[Emit], is_guessed: bool) {
 /// The argument of a command that is not as it was sent: with the room as its project if it names none, and of kinds of the
 /// frontend's own without a wrapper.
 pub(super) fn argument(emit: &Emit, kind: &str, is_own_kind: bool) -> Option<Toml> {
-    let sent = emit
-        .sent()
-        .filter(|sent| matches!(sent, Shape::Object(_)))?;
+    let sent = emit.sent()?;
+    if !matches!(sent, Shape::Object(_)) {
+        let with = Toml::table([("projectId", Toml::text("$room"))]);
+        return is_own_kind.then(|| with.with(&format!("{kind}Id"), Toml::text("$data")));
+    }
     let mut with = Toml::text("$data");
     let named = NAMES_PROJECT.iter().find(|key| sent.get(key).is_some());
     let wrapper = sent.keys().find(|(key, shape)| {

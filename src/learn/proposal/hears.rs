@@ -336,7 +336,7 @@ fn other(draft: &mut Draft, listen: &Listen, emits: &[Emit], kinds: &[String]) {
     match emit.map(|emit| (&emit.purpose, emit)) {
         Some((Purpose::Command(known), emit)) if known.is_another => {
             draft.on(&emit.name).is = Some(known.command.clone());
-            relay(draft, listen, emit);
+            relay_of_command(draft, listen, emit, known);
         }
         Some((Purpose::Command(known), emit)) => tell(draft, listen, known, Some(emit)),
         Some((Purpose::Request, emit)) => {
@@ -360,7 +360,7 @@ fn tell(draft: &mut Draft, listen: &Listen, known: &Known, emit: Option<&Emit>) 
     let mut nouns = vec![known.kind.as_str()];
     nouns.extend(known.alias);
     let filled = needs::told(&listen.needs, &nouns, emit.and_then(Emit::sent));
-    if let Some(alias) = known.alias.filter(|_| !known.is_spelled || emit.is_none()) {
+    if let Some(alias) = known.alias.filter(|_| !known.is_spelled) {
         let aliases = draft.aliases.entry(known.kind.clone()).or_default();
         if !aliases.iter().any(|named| named == alias) {
             aliases.push(alias.to_owned());
@@ -395,16 +395,45 @@ fn tell_own_kind(draft: &mut Draft, listen: &Listen, emit: &Emit) {
     };
     let known = Known {
         command: format!("{kind}:{verb}"),
-        told: format!("{kind}:{}", super::super::words::past(verb)),
+        told: match verb {
+            "toggle" => format!("{kind}:updated"),
+            verb => format!("{kind}:{}", super::super::words::past(verb)),
+        },
+        is_another: verb == "toggle",
         kind,
-        is_another: false,
         alias: None,
         is_spelled: true,
     };
     let rule = draft.on(&emit.name);
     rule.is = Some(known.command.clone());
     rule.with = argument(emit, &known.kind, true);
-    tell(draft, listen, &known, Some(emit));
+    if known.is_another {
+        relay_of_command(draft, listen, emit, &known);
+    } else {
+        tell(draft, listen, &known, Some(emit));
+    }
+}
+
+/// A command of which the server itself tells as of another one: the entity, to everyone, under the page's name.
+fn relay_of_command(draft: &mut Draft, listen: &Listen, emit: &Emit, known: &Known) {
+    let filled = needs::told(&listen.needs, &[known.kind.as_str()], None);
+    let data = match filled.data {
+        Some(Toml::Table(mut entries)) => {
+            for (_, base) in entries.iter_mut().filter(|(key, _)| key == "...") {
+                *base = Toml::text("$entity");
+            }
+            Toml::Table(entries)
+        }
+        Some(data) => data,
+        None => Toml::text("$entity"),
+    };
+    let relay = Relay {
+        event: listen.event.clone(),
+        data: Some(data),
+        user: None,
+        is_kept: true,
+    };
+    draft.on(&emit.name).relay.push(relay);
 }
 
 /// What was sent, to the others, under the page's name and in its shape.

@@ -295,6 +295,7 @@ pub(super) fn known_command(name: &str) -> Option<Known> {
     let (event, is_another) = match (kind, verb) {
         (_, "status") => ("status_changed".to_owned(), false),
         (_, "role") => ("updated".to_owned(), false),
+        (_, "toggle") => ("updated".to_owned(), true),
         ("task", "reorder") => ("moved".to_owned(), true),
         ("task", "complete" | "archive" | "unarchive" | "assign" | "unassign") => {
             ("updated".to_owned(), true)

@@ -105,7 +105,7 @@ pub(super) fn relayed(needs: &[Need], name: &str, sent: Option<&Shape>) -> Fille
 pub(super) fn told(needs: &[Need], nouns: &[&str], sent: Option<&Shape>) -> Filled {
     if needs.contains(&Need::Text) {
         return Filled {
-            data: Some(Toml::text("$entity.id")),
+            data: Some(Toml::text("$entity.id ?? $data")),
             missing: Vec::new(),
         };
     }
@@ -173,10 +173,10 @@ fn from_entity(key: &str, rest: &[Vec<String>], nouns: &[&str]) -> Toml {
                 .map(|(key, rest)| (key.clone(), from_entity(key, rest, nouns)));
             return Toml::Table(entries.collect());
         }
-        return wrapped(&inner);
+        return wrapped(key, &inner);
     }
     if matches!(key, "_id" | "id") || words.iter().any(is_noun) {
-        return Toml::text("$entity.id");
+        return Toml::text(format!("$entity.id ?? $data.{key}"));
     }
     if let Some(person) = special(key) {
         return Toml::text(format!("$data.{key} ?? $entity.{key} ?? {person}"));
@@ -209,13 +209,16 @@ fn from_entity(key: &str, rest: &[Vec<String>], nouns: &[&str]) -> Toml {
 }
 
 /// The entity with an `_id`, and with what else is read of it.
-fn wrapped(inner: &BTreeMap<String, Vec<Vec<String>>>) -> Toml {
-    let mut entity = Toml::text("$entity");
-    for key in inner.keys() {
-        if key == "_id" {
-            entity = entity.with("_id", Toml::text("$entity.id"));
-        } else if let Some(person) = special(key) {
-            entity = entity.with(key, Toml::text(format!("$entity.{key} ?? {person}")));
+fn wrapped(key: &str, inner: &BTreeMap<String, Vec<Vec<String>>>) -> Toml {
+    // What a backend publishes is as the page wants it.
+    let mut entity = Toml::text(format!("$entity ?? $data.{key}"));
+    for read in inner.keys() {
+        if read == "_id" {
+            let id = format!("$entity.id ?? $data.{key}._id");
+            entity = entity.with("_id", Toml::text(id));
+        } else if let Some(person) = special(read) {
+            let value = format!("$entity.{read} ?? $data.{key}.{read} ?? {person}");
+            entity = entity.with(read, Toml::text(value));
         }
     }
     entity
@@ -580,12 +583,12 @@ pub(super) fn greeting(needs: &[Need], sent: Option<&Shape>) -> Filled {
 /// What a page reads of a refusal.
 pub(super) fn refusal(needs: &[Need], name: &str, sent: Option<&Shape>) -> Filled {
     let base = Toml::table([
-        ("message", Toml::text("$error.message")),
+        ("message", Toml::text("$error.message ?? $error.error")),
         ("code", Toml::text("$error.code")),
     ]);
     if needs.contains(&Need::Text) {
         return Filled {
-            data: Some(Toml::text("$error.message")),
+            data: Some(Toml::text("$error.message ?? $error.error")),
             missing: Vec::new(),
         };
     }
@@ -593,7 +596,7 @@ pub(super) fn refusal(needs: &[Need], name: &str, sent: Option<&Shape>) -> Fille
     let mut filled = fill(&keys, Some(base.clone()), |key, rest| {
         Some(match key {
             "error" if !rest.is_empty() => base.clone(),
-            "error" | "message" | "reason" | "msg" => Toml::text("$error.message"),
+            "error" | "message" | "reason" | "msg" => Toml::text("$error.message ?? $error.error"),
             "code" | "type" => Toml::text("$error.code"),
             "field" => Toml::text("$error.field"),
             key => match sent {
