@@ -111,6 +111,25 @@ impl Shape {
             .map(|(key, shape)| (key.as_str(), shape))
     }
 
+    /// The same with those keys alone that fulfil a condition.
+    pub(super) fn with_keys(&self, is_fine: fn(&str) -> bool) -> Self {
+        match self {
+            Self::Object(keys) => {
+                let keys = keys.iter().filter(|(key, _)| is_fine(key));
+                Self::Object(
+                    keys.map(|(key, shape)| (key.clone(), shape.with_keys(is_fine)))
+                        .collect(),
+                )
+            }
+            Self::List(entry) => Self::List(
+                entry
+                    .as_ref()
+                    .map(|entry| Box::new(entry.with_keys(is_fine))),
+            ),
+            scalar => scalar.clone(),
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::Any | Self::List(_) | Self::Object(_) => "any",

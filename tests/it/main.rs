@@ -26,6 +26,7 @@ mod idempotency;
 mod ingress;
 mod joining;
 mod keys;
+mod learning;
 mod limits;
 mod malformed;
 mod matrix;

@@ -4,7 +4,8 @@ use super::super::shape::Shape;
 use super::super::words::{has, is_one_of, split};
 use super::draft::{Draft, Relay};
 use super::names::{Purpose, is_passing, purpose};
-use super::needs::{NAMES_PROJECT, WRAPPERS, is_id, special};
+use super::needs::{NAMES_PROJECT, is_id, special};
+use super::relayed::WRAPPERS;
 use super::value::Toml;
 
 /// An event that clients send.
@@ -78,13 +79,7 @@ pub(super) fn argument(emit: &Emit, kind: &str, is_own_kind: bool) -> Option<Tom
     }
     let mut with = Toml::text("$data");
     let named = NAMES_PROJECT.iter().find(|key| sent.get(key).is_some());
-    let wrapper = sent.keys().find(|(key, shape)| {
-        let words = split(key);
-        let is_wrapper = words
-            .iter()
-            .all(|word| is_one_of(word, &[kind]) || WRAPPERS.contains(&word.as_str()));
-        is_own_kind && is_wrapper && matches!(shape, Shape::Object(_))
-    });
+    let wrapper = wrapper(sent, kind).filter(|_| is_own_kind);
     if let Some((wrapper, _)) = wrapper {
         with = Toml::text(format!("$data.{wrapper}"));
         let is_its = |key: &str| is_id(key) && (key == "id" || has(key, &[kind]));
@@ -97,6 +92,17 @@ pub(super) fn argument(emit: &Emit, kind: &str, is_own_kind: bool) -> Option<Tom
         Some(key) => Some(with.with("projectId", Toml::text(format!("$data.{key}")))),
         None => Some(with.with("projectId", Toml::text("$room"))),
     }
+}
+
+/// What wraps the fields of an entity.
+pub(super) fn wrapper<'a>(sent: &'a Shape, kind: &str) -> Option<(&'a str, &'a Shape)> {
+    sent.keys().find(|(key, shape)| {
+        let words = split(key);
+        let is_wrapper = words
+            .iter()
+            .all(|word| is_one_of(word, &[kind]) || WRAPPERS.contains(&word.as_str()));
+        is_wrapper && matches!(shape, Shape::Object(_))
+    })
 }
 
 /// What somebody says who is there.

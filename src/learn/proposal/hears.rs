@@ -3,16 +3,18 @@
 use super::super::listens::{Listen, Listens, Need};
 use super::super::words::{has, is_one_of, plural, split, stem};
 use super::draft::{Draft, Relay};
-use super::emits::{Emit, argument};
+use super::emits::{Emit, argument, wrapper};
 use super::names::{Hearing, Known, Purpose, fit, hearing, is_passing, known_event};
 use super::needs::{self, Filled};
-use super::rooms;
 use super::value::Toml;
+use super::{answers, relayed, rooms, told};
 
 /// What can be done with the entities of a declared kind.
 const OF_KINDS: [&str; 8] = [
     "create", "add", "update", "edit", "delete", "remove", "toggle", "restore",
 ];
+/// Kinds that a file can declare.
+const MAX_KINDS: usize = 50;
 /// Words that are no kinds although things are done with them.
 const NO_KINDS: [&str; 12] = [
     "task", "project", "epic", "sprint", "member", "comment", "card", "board", "issue", "ticket",
@@ -48,14 +50,14 @@ pub(super) fn declare_kinds(draft: &mut Draft, emits: &[Emit], listens: &Listens
         let wants_id = heard.clone().any(|listen| {
             let emit = best(&listen.event, emits);
             let missing =
-                emit.map(|emit| needs::relayed(&listen.needs, &emit.name, emit.sent()).missing);
+                emit.map(|emit| relayed::relayed(&listen.needs, &emit.name, emit.sent()).missing);
             missing.is_some_and(|missing| !missing.is_empty())
         });
         let in_state = listens.events.iter().any(|listen| {
             hearing(&listen.event) == Hearing::State
                 && needs::by_key(&listen.needs).contains_key(&plural(noun))
         });
-        if is_plain && (wants_id || in_state) {
+        if is_plain && (wants_id || in_state) && kinds.len() < MAX_KINDS {
             kinds.push(noun.clone());
         }
     }
@@ -127,7 +129,7 @@ fn pong(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
         .iter()
         .filter(|emit| emit.purpose == Purpose::Heartbeat)
     {
-        let filled = needs::greeting(&listen.needs, emit.sent());
+        let filled = answers::greeting(&listen.needs, emit.sent());
         draft.on(&emit.name).add_reply(&listen.event, filled.data);
     }
 }
@@ -144,7 +146,7 @@ fn refusal(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
             .any(|word| about.contains(&stem(word)));
         let is_change = matches!(emit.purpose, Purpose::Command(_) | Purpose::Tell);
         if is_about && is_change {
-            let filled = needs::refusal(&listen.needs, &emit.name, emit.sent());
+            let filled = answers::refusal(&listen.needs, &emit.name, emit.sent());
             let rule = draft.on(&emit.name);
             rule.refused
                 .get_or_insert((listen.event.clone(), filled.data));
@@ -154,12 +156,12 @@ fn refusal(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
 
 fn people(draft: &mut Draft, listen: &Listen, heard: Hearing, emits: &[Emit]) {
     let tells_one = match heard {
-        Hearing::People => needs::tells_one(&listen.needs, &listen.event),
+        Hearing::People => answers::tells_one(&listen.needs, &listen.event),
         _ => !listen.needs.contains(&Need::List),
     };
     let event = &listen.event;
     let mut tell = |ours: &str, is_gone: bool| {
-        let filled = needs::present(&listen.needs, is_gone, tells_one);
+        let filled = answers::present(&listen.needs, is_gone, tells_one);
         let notes = decide(&filled);
         draft.tell(ours, event, filled.data, false, notes);
     };
@@ -174,16 +176,16 @@ fn people(draft: &mut Draft, listen: &Listen, heard: Hearing, emits: &[Emit]) {
     }
     if heard == Hearing::People && !tells_one {
         let mut person = vec![("...".to_owned(), Toml::text("$it"))];
-        let wanted = needs::person(&listen.needs);
+        let wanted = answers::person(&listen.needs);
         for key in ["userId", "userName", "socketId"] {
             if !wanted.iter().any(|(known, _)| known == key) {
-                person.push((key.to_owned(), Toml::text(needs::of_person(key))));
+                person.push((key.to_owned(), Toml::text(answers::of_person(key))));
             }
         }
         person.extend(wanted);
         draft.person.get_or_insert(Toml::Table(person));
         // Who comes hears who is there, and who asks.
-        let data = needs::present(&listen.needs, false, false).data;
+        let data = answers::present(&listen.needs, false, false).data;
         for emit in emits {
             let is_asked = match &emit.purpose {
                 Purpose::Join(_) | Purpose::Attend => true,
@@ -211,14 +213,14 @@ fn greeting(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
             Purpose::Request | Purpose::Heartbeat | Purpose::Identify
         )
     }) {
-        let filled = needs::greeting(&listen.needs, emit.sent());
+        let filled = answers::greeting(&listen.needs, emit.sent());
         draft.on(&emit.name).add_reply(&listen.event, filled.data);
         return;
     }
     if emits.iter().any(|emit| rooms::answers(&listen.event, emit)) {
         return answer(draft, listen, emits);
     }
-    let filled = needs::greeting(&listen.needs, None);
+    let filled = answers::greeting(&listen.needs, None);
     draft.names_users = true;
     draft.greet.push((listen.event.clone(), filled.data));
 }
@@ -229,7 +231,7 @@ fn answer(draft: &mut Draft, listen: &Listen, emits: &[Emit]) {
         .iter()
         .filter(|emit| rooms::answers(&listen.event, emit))
     {
-        let filled = needs::relayed(&listen.needs, &emit.name, emit.sent());
+        let filled = relayed::relayed(&listen.needs, &emit.name, emit.sent());
         draft.on(&emit.name).add_reply(&listen.event, filled.data);
     }
 }
@@ -240,7 +242,7 @@ fn state(draft: &mut Draft, listen: &Listen, emits: &[Emit], kinds: &[String]) {
     if question.is_some_and(|emit| emit.purpose == Purpose::Tell) {
         return other(draft, listen, emits, kinds);
     }
-    let filled = needs::state(&listen.needs, &listen.event, kinds);
+    let filled = answers::state(&listen.needs, &listen.event, kinds);
     if let Some(emit) = question.filter(|emit| emit.purpose == Purpose::Request) {
         let data = listed(listen, emit).or(filled.data);
         draft.on(&emit.name).add_reply(&listen.event, data);
@@ -340,7 +342,7 @@ fn other(draft: &mut Draft, listen: &Listen, emits: &[Emit], kinds: &[String]) {
         }
         Some((Purpose::Command(known), emit)) => tell(draft, listen, known, Some(emit)),
         Some((Purpose::Request, emit)) => {
-            let data = listed(listen, emit).or_else(|| needs::greeting(&listen.needs, emit.sent()).data);
+            let data = listed(listen, emit).or_else(|| answers::greeting(&listen.needs, emit.sent()).data);
             draft.on(&emit.name).add_reply(&listen.event, data);
         }
         Some((Purpose::Tell, emit)) if own_kind(&emit.name, kinds).is_some() => tell_own_kind(draft, listen, emit),
@@ -359,7 +361,7 @@ fn other(draft: &mut Draft, listen: &Listen, emits: &[Emit], kinds: &[String]) {
 fn tell(draft: &mut Draft, listen: &Listen, known: &Known, emit: Option<&Emit>) {
     let mut nouns = vec![known.kind.as_str()];
     nouns.extend(known.alias);
-    let filled = needs::told(&listen.needs, &nouns, emit.and_then(Emit::sent));
+    let filled = told::told(&listen.needs, &nouns, emit.and_then(Emit::sent));
     if let Some(alias) = known.alias.filter(|_| !known.is_spelled) {
         let aliases = draft.aliases.entry(known.kind.clone()).or_default();
         if !aliases.iter().any(|named| named == alias) {
@@ -410,13 +412,21 @@ fn tell_own_kind(draft: &mut Draft, listen: &Listen, emit: &Emit) {
     if known.is_another {
         relay_of_command(draft, listen, emit, &known);
     } else {
-        tell(draft, listen, &known, Some(emit));
+        // The event starts from what the rule makes of what was sent.
+        let unwrapped = emit.sent().and_then(|sent| wrapper(sent, &known.kind));
+        let mut emit = emit.clone();
+        if let Some((_, fields)) = unwrapped {
+            emit.args = vec![fields.clone()];
+        }
+        tell(draft, listen, &known, Some(&emit));
     }
 }
 
 /// A command of which the server itself tells as of another one: the entity, to everyone, under the page's name.
 fn relay_of_command(draft: &mut Draft, listen: &Listen, emit: &Emit, known: &Known) {
-    let filled = needs::told(&listen.needs, &[known.kind.as_str()], None);
+    let mut nouns = vec![known.kind.as_str()];
+    nouns.extend(known.alias);
+    let filled = told::told(&listen.needs, &nouns, None);
     let data = match filled.data {
         Some(Toml::Table(mut entries)) => {
             for (_, base) in entries.iter_mut().filter(|(key, _)| key == "...") {
@@ -438,7 +448,7 @@ fn relay_of_command(draft: &mut Draft, listen: &Listen, emit: &Emit, known: &Kno
 
 /// What was sent, to the others, under the page's name and in its shape.
 fn relay(draft: &mut Draft, listen: &Listen, emit: &Emit) {
-    let filled = needs::relayed(&listen.needs, &emit.name, emit.sent());
+    let filled = relayed::relayed(&listen.needs, &emit.name, emit.sent());
     let notes = decide(&filled);
     let recipient = emit.sent().and_then(|sent| {
         let mut keys = sent.keys().map(|(key, _)| key);

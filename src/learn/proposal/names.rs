@@ -389,6 +389,11 @@ pub(super) fn hearing(name: &str) -> Hearing {
     if known_event(name).is_some() {
         return Hearing::Other;
     }
+    let is_told = words.iter().any(|word| is_past(word));
+    let last = words.last().map(std::slice::from_ref);
+    if !is_told && last.is_some_and(|last| is_plural(last) || last == ["people"]) {
+        return Hearing::People;
+    }
     if has(name, &GREETING)
         && !words
             .iter()
