@@ -7,6 +7,7 @@
 mod arguments;
 mod body;
 mod build;
+mod bulk;
 mod completion;
 mod control;
 mod cursor;

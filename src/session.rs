@@ -176,6 +176,7 @@ impl Session {
         // What is large is boxed: commands, which are many, need no room for it.
         Outcome::Done(match request {
             Request::Command(command) => return self.submit(command).await.into(),
+            Request::Bulk(commands) => Box::pin(self.submit_all(commands)).await,
             Request::Publish(publication) => {
                 return Box::pin(self.publish(publication)).await.into();
             }
@@ -219,6 +220,23 @@ impl Session {
             bytes: command.bytes,
             answer: writer.submit(*command, project, &self.caller, self.rights())?,
         })
+    }
+
+    /// Hands several commands to the writer, so that they are committed together, and waits for all of them.
+    async fn submit_all(&self, commands: Vec<CommandRequest>) -> Reply {
+        let mut submitted = Vec::with_capacity(commands.len());
+        for mut command in commands {
+            self.own(&mut command);
+            submitted.push(self.submit(Box::new(command)).await);
+        }
+        let mut results = Vec::with_capacity(submitted.len());
+        for pending in submitted {
+            results.push(match pending {
+                Ok(mut pending) => pending.answer().await,
+                Err(refusal) => refusal,
+            });
+        }
+        Reply::of_all(&results)
     }
 
     /// The one joined project that a command without `projectId` can mean.

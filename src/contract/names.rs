@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::field::PROJECT_ID;
 use super::reply::MAX_NAME_CHARS;
-use super::vocabulary::Vocabulary;
 use super::{ErrorCode, Reply, SignalKind};
 use crate::domain::{Fields, Kind};
 
@@ -88,12 +87,6 @@ impl PartialEq for EventName {
 impl Eq for EventName {}
 
 impl EventName {
-    /// Finds the event that a name means to everybody.
-    #[must_use]
-    pub fn find(name: &str) -> Option<Self> {
-        Vocabulary::common().find(name)
-    }
-
     pub(super) const fn new(entry: &'static Entry, noun: Option<&'static str>) -> Self {
         Self { entry, noun }
     }
@@ -248,6 +241,8 @@ pub(super) struct Entry {
     pub(super) name: Name,
     /// The first is ours; the others mean the same.
     pub(super) nouns: Vec<Noun>,
+    /// Whether one message may be about many entities.
+    pub(super) bulk: bool,
     /// Whether the verb may stand without a noun.
     pub(super) alone: bool,
     /// The words besides the noun, in each of their orders.
@@ -297,16 +292,6 @@ impl Entry {
 /// No spelling of a known name is longer.
 pub(super) const MAX_NAME_BYTES: usize = 64;
 
-/// The events that everybody may send.
-pub(super) fn all() -> &'static [Entry] {
-    Vocabulary::common().entries()
-}
-
-/// The event that a name means to everybody, in whatever spelling.
-pub(super) fn find(event: &str) -> Option<&'static Entry> {
-    EventName::find(event).map(EventName::entry)
-}
-
 /// The words of a name in lower case, split at separators and at the humps of camelCase.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
@@ -332,6 +317,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::contract::vocabulary::{all, find};
 
     fn canonical(event: &str) -> Option<&'static str> {
         EventName::find(event).map(EventName::as_str)
@@ -369,7 +355,8 @@ mod tests {
             let mut words: Vec<_> = verb.iter().map(String::as_str).collect();
             let noun = &entry.nouns[noun % entry.nouns.len()];
             words.insert(if noun_first { 0 } else { words.len() }, &noun.word);
-            prop_assert_eq!(canonical(&spell(&words, style)), Some(&*entry.canonical));
+            let found = find(&spell(&words, style));
+            prop_assert_eq!(found.map(|found| found.name), Some(entry.name));
         }
 
         #[test]
@@ -406,7 +393,9 @@ mod tests {
     #[test]
     fn other_words_mean_the_same() {
         for (name, expected) in [
-            ("tasks:create", "task:create"),
+            ("tasks:create", "tasks:create"),
+            ("cards:add", "tasks:create"),
+            ("task:bulkUpdate", "task:bulk_update"),
             ("add-task", "task:create"),
             ("new-task", "task:create"),
             ("card:add", "task:create"),
@@ -414,7 +403,7 @@ mod tests {
             ("edit-task", "task:update"),
             ("task:edit", "task:update"),
             ("updateIssue", "task:update"),
-            ("stories:move", "task:move"),
+            ("stories:move", "tasks:move"),
             ("task:complete", "task:complete"),
             ("archiveCard", "task:archive"),
             ("task:assign", "task:assign"),
@@ -432,6 +421,7 @@ mod tests {
             assert_eq!(canonical(name), Some(expected), "{name}");
         }
         let noun = |name| EventName::find(name).unwrap().noun();
+        assert_eq!(noun("card:move"), Some((Kind::Task, "card")));
         assert_eq!(noun("cards:move"), Some((Kind::Task, "card")));
         assert_eq!(noun("tasks:move"), None);
         assert_eq!(noun("board:join"), Some((Kind::Project, "board")));

@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::names::Name;
 use super::{
-    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, signal, subscribe,
+    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, bulk, signal,
+    subscribe,
 };
+use crate::domain::Fields;
 
 /// Where a token, or an API key, stands in a payload, the first that is there.
 const CREDENTIALS: [&str; 3] = ["token", "apiKey", "api_key"];
@@ -28,8 +30,15 @@ impl Request {
         };
         Ok(match event.entry().name {
             Name::Command(..) => {
-                let command = CommandRequest::read(event, None, arguments, limits)?;
-                Self::Command(Box::new(command))
+                let values = arguments.read(*limits)?;
+                let sent = arguments.bytes();
+                match bulk::commands_in(event.entry(), &values)? {
+                    Some(commands) => Self::Bulk(bulk(event, commands, sent, limits)?),
+                    None => {
+                        let command = CommandRequest::of_values(event, None, values, sent, limits)?;
+                        Self::Command(Box::new(command))
+                    }
+                }
             }
             Name::Signal(kind, active) => {
                 let mut arguments = arguments.read(signal::limits(*limits))?;
@@ -57,6 +66,25 @@ impl Request {
             },
         })
     }
+}
+
+/// Reads the commands of a message. A key of the message is one of each.
+fn bulk(
+    event: EventName,
+    commands: Vec<Fields>,
+    sent: usize,
+    limits: &Limits,
+) -> Result<Vec<CommandRequest>, Reply> {
+    let share = sent / commands.len();
+    let commands = commands.into_iter().enumerate().map(|(index, command)| {
+        let values = vec![Value::Object(command)];
+        let mut command = CommandRequest::of_values(event, None, values, share, limits)?;
+        if let Some(key) = &mut command.key {
+            *key = format!("{key}#{index}");
+        }
+        Ok(command)
+    });
+    commands.collect()
 }
 
 /// Reads the token by itself, or in `{token}`.

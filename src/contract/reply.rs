@@ -288,6 +288,26 @@ impl Reply {
         text
     }
 
+    /// One answer to several commands: what became of each stands in `results`.
+    #[must_use]
+    pub fn of_all(results: &[Self]) -> Self {
+        let refused = results.iter().filter(|result| !result.is_ok());
+        let mut all = match refused.clone().next() {
+            None => Self::done(JsonObject::default()),
+            Some(first) => {
+                let message = format!(
+                    "{} of {} were refused: {}",
+                    refused.count(),
+                    results.len(),
+                    first.message()
+                );
+                Self::refused(first.code().unwrap_or(ErrorCode::Internal), message)
+            }
+        };
+        all.rest.insert_text("results", &results);
+        all
+    }
+
     /// The argument of the `error` event for those who asked for no ack: the same object, naming the event.
     #[must_use]
     pub fn to_error_event(&self, event: &str) -> Box<RawValue> {

@@ -1,5 +1,7 @@
 //! What a client asks for, understood.
 
+use serde_json::Value;
+
 use super::arguments::CommandArguments;
 use super::build::build;
 use super::field::{PROJECT_ID, is_stamp};
@@ -48,6 +50,8 @@ pub enum Request {
     Signal(SignalRequest),
     /// A change.
     Command(Box<CommandRequest>),
+    /// Several changes.
+    Bulk(Vec<CommandRequest>),
 }
 
 impl Request {
@@ -182,11 +186,22 @@ impl CommandRequest {
         arguments: Arguments<'_>,
         limits: &Limits,
     ) -> Result<Self, Reply> {
+        let (values, sent) = (arguments.read(*limits)?, arguments.bytes());
+        Self::of_values(event, about, values, sent, limits)
+    }
+
+    /// Reads a command from its arguments, which have so many bytes.
+    pub(super) fn of_values(
+        event: EventName,
+        about: Option<&EntityId>,
+        mut values: Vec<Value>,
+        sent: usize,
+        limits: &Limits,
+    ) -> Result<Self, Reply> {
         let entry = event.entry();
         let Name::Command(kind, verb) = entry.name else {
             return Err(Reply::invalid("event", "names no command"));
         };
-        let (mut values, sent) = (arguments.read(*limits)?, arguments.bytes());
         let original = event.translate(&mut values);
         let arguments = match about {
             Some(id) => CommandArguments::about(entry, id.as_str(), values)?,

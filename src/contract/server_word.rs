@@ -114,8 +114,8 @@ fn letters_of(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::names;
     use crate::contract::schema::{ERROR, SERVER_EVENTS};
+    use crate::contract::vocabulary;
 
     #[test]
     fn name_is_recognised_however_it_is_spelled() {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn no_request_of_a_client_is_one() {
-        for entry in names::all() {
+        for entry in vocabulary::all() {
             assert!(
                 !ServerWord::is_meant(&entry.canonical),
                 "{}",
@@ -215,7 +215,7 @@ mod tests {
         assert!(
             ServerWord::ALL
                 .iter()
-                .all(|word| names::find(word.as_str()).is_none())
+                .all(|word| vocabulary::find(word.as_str()).is_none())
         );
     }
 }

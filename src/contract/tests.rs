@@ -179,7 +179,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn any_event() -> impl Strategy<Value = String> {
-    let known: Vec<_> = names::all()
+    let known: Vec<_> = vocabulary::all()
         .iter()
         .map(|entry| entry.canonical.clone())
         .collect();

@@ -180,11 +180,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is a table.
-    pub(super) fn is_table(&self) -> bool {
-        matches!(self.content, Content::Table(_))
-    }
-
     /// The items of a list; a value by itself is a list of one.
     pub(super) fn items(&self) -> &[Self] {
         match &self.content {

@@ -26,8 +26,9 @@ const USUAL: [Kind; 5] = [
     Kind::Sprint,
     Kind::Comment,
 ];
-const KEYS: [&str; 8] = [
-    "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
+/// What a row may say.
+const KEYS: [&str; 9] = [
+    "bulk", "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
 ];
 
 /// The events that clients may send, and how they are called.
@@ -168,6 +169,24 @@ impl Vocabulary {
     }
 }
 
+impl EventName {
+    /// Finds the event that a name means to everybody.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Vocabulary::common().find(name)
+    }
+}
+
+/// The events that everybody may send.
+pub(super) fn all() -> &'static [Entry] {
+    Vocabulary::common().entries()
+}
+
+/// The event that a name means to everybody, in whatever spelling.
+pub(super) fn find(event: &str) -> Option<&'static Entry> {
+    EventName::find(event).map(EventName::entry)
+}
+
 fn entry(
     canonical: &str,
     name: Name,
@@ -232,6 +251,7 @@ fn entry(
         canonical: canonical.to_owned(),
         name,
         nouns: all,
+        bulk: row.get("bulk").map(Node::boolean).transpose()? == Some(true),
         alone: row.get("alone").map(Node::boolean).transpose()? == Some(true),
         verbs: verbs.iter().map(split).collect(),
         fillers: list("fillers")?.unwrap_or_default(),

@@ -165,7 +165,6 @@ mod tests {
             assert_eq!(is(name), (false, true), "{name}");
         }
         for name in [
-            "comment.added",
             "comment:typing",
             "gadget.sold",
             "gadget",

@@ -114,9 +114,27 @@ impl Session {
     }
 
     /// Who is in a project, as dialects say it: `users` and `count`.
-    #[must_use]
-    pub fn people(&self, project: &ProjectId, dialect: &Dialect) -> Value {
-        people(self.app.presence(), project, &self.caller.actor, dialect)
+    ///
+    /// # Errors
+    ///
+    /// The refusal of those who may not see the project.
+    pub async fn people(&self, project: &ProjectId, dialect: &Dialect) -> Result<Value, Reply> {
+        if !self.rooms.contains(&project.channel()) {
+            self.must_see(project).await?;
+        }
+        let (presence, me) = (self.app.presence(), &self.caller.actor);
+        Ok(people(presence, project, me, dialect))
+    }
+
+    /// As of which seq it is certain that the client may see a project.
+    async fn must_see(&self, project: &ProjectId) -> Result<Seq, Reply> {
+        let standing = self.standing(project).await;
+        let standing = standing.map_err(|error| unavailable(&error))?;
+        if standing.sees() {
+            Ok(standing.as_of)
+        } else {
+            Err(unseen())
+        }
     }
 
     /// A project's state, as dialects say it: `project`, and a list for each kind by its plural. As of which seq it is.
@@ -129,14 +147,7 @@ impl Session {
         project: &ProjectId,
         dialect: &Dialect,
     ) -> Result<(Value, Seq), Reply> {
-        let sees = || async {
-            let standing = self.standing(project).await;
-            let standing = standing.map_err(|error| unavailable(&error))?;
-            Ok::<_, Reply>(standing)
-        };
-        if !sees().await?.sees() {
-            return Err(unseen());
-        }
+        let as_of = self.must_see(project).await?;
         let _turn = self.app.large_reads().acquire().await;
         let gather = Gather {
             make: |entity| {
@@ -149,8 +160,8 @@ impl Session {
         let found = self.app.store().snapshot(project, &gather).await;
         let found = found.map_err(|error| unavailable(&error))?;
         let seq = found.channel.as_ref().map_or(0, |channel| channel.seq);
-        if sees().await?.as_of < seq && !sees().await?.sees() {
-            return Err(unseen());
+        if as_of < seq {
+            self.must_see(project).await?;
         }
         if !found.is_whole {
             tracing::warn!(project = %project.as_str(), "a dialect's $state is not whole: the project is too large");
@@ -199,11 +210,7 @@ impl Session {
         to_all: bool,
     ) -> Result<(), Reply> {
         if let Some(project) = channel.project().filter(|_| !self.rooms.contains(&channel)) {
-            let standing = self.standing(&project).await;
-            let standing = standing.map_err(|error| unavailable(&error))?;
-            if !standing.sees() {
-                return Err(unseen());
-            }
+            self.must_see(&project).await?;
         }
         let signal = Signal {
             signal_type: EventType::restore(name.to_owned()),

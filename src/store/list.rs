@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 
 use super::connection::{DbConnection, Statement};
 use super::entity::entity_columns;
-use super::snapshot::board_kinds;
+use super::snapshot::BOARD;
 use super::{Gather, Snapshot, Store, StoreError, in_time};
 use crate::domain::{FieldFilter, Id, Kind, Page, ProjectId, Whose};
 
@@ -221,7 +221,7 @@ impl Equal {
         };
         let mut conditions = Vec::new();
         if self.is_beside {
-            conditions.push(concat!("AND kind NOT IN ", board_kinds!()).to_owned());
+            conditions.push(format!("AND kind NOT IN {BOARD}"));
         }
         let mut next = first;
         for (_, value) in fields {

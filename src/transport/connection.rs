@@ -13,6 +13,7 @@ pub(crate) mod door;
 pub(crate) mod due_queue;
 mod in_flight;
 pub(crate) mod inbox;
+pub(crate) mod introduction;
 pub(crate) mod notice;
 pub(crate) mod obey;
 pub(crate) mod operators;

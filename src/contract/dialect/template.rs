@@ -223,16 +223,6 @@ impl Template {
         });
         roots
     }
-
-    /// The keys behind a root that it refers to; an empty text for the root as a whole.
-    pub(super) fn keys_of(&self, root: Root) -> Vec<String> {
-        let mut keys = Vec::new();
-        self.0.visit(&mut |reference| {
-            let of_root = reference.paths.iter().filter(|(of, _)| *of == root);
-            keys.extend(of_root.map(|(_, path)| path.first().cloned().unwrap_or_default()));
-        });
-        keys
-    }
 }
 
 impl Part {

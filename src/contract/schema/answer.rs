@@ -83,6 +83,13 @@ wire! {
         duplicate: Option<True>,
     }
 
+    /// The answer to a message with several commands.
+    BulkAnswer {
+        ..done: Done,
+        /// What became of each, in their order.
+        results: Vec<Value>,
+    }
+
     /// A project's state.
     ProjectState {
         /// The project's id.

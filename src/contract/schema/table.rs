@@ -1,20 +1,18 @@
 //! Which event carries what: for each name the type of its payload and of its answer.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::answer::{
-    Accepted, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer, SubscribeAnswer,
-    SyncAnswer, UnsubscribeAnswer,
+    Accepted, BulkAnswer, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer,
+    SubscribeAnswer, SyncAnswer, UnsubscribeAnswer,
 };
 use super::entity::{Comment, Deleted, Epic, Member, OtherEntity, Project, Sprint, Task};
 use super::types::{Id, Or};
 use super::{command, event};
-use crate::contract::names::{self, Entry, Name, Verb};
-use crate::contract::{EventStyle, SignalKind};
-use crate::domain::{EventType, Kind};
+use crate::contract::SignalKind;
+use crate::contract::names::{Entry, Name, Verb};
+use crate::contract::vocabulary;
+use crate::domain::Kind;
 
 /// Describes a type: a reference to its definition, which the generator keeps.
 pub type Describe = fn(&mut SchemaGenerator) -> Schema;
@@ -105,35 +103,25 @@ pub static SERVER_EVENTS: [ServerEvent; 41] = [
     told::<event::Notification>("system.notification"),
 ];
 
-/// Whether clients know an event of ours by this name, in any of its spellings.
-#[must_use]
-pub fn is_our_name(name: &str) -> bool {
-    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
-        let types = SERVER_EVENTS.iter().map(|event| event.event_type);
-        let types = types.map(EventType::known);
-        types
-            .flat_map(|event_type| EventStyle::ALL.map(|style| style.name(&event_type)))
-            .collect()
-    });
-    NAMES.contains(name)
-}
-
 /// The event by which a client without an ack callback hears of a refusal; it is not spelled in styles.
 pub const ERROR: ServerEvent = told::<event::ErrorTold>("error");
 
 /// All events that clients may send, in the order of the table of names.
 pub fn client_events() -> impl Iterator<Item = ClientEvent> {
-    names::all().iter().map(described)
+    vocabulary::all().iter().map(described)
 }
 
 /// The event that a name means, in whatever spelling.
 #[must_use]
 pub fn client_event(name: &str) -> Option<ClientEvent> {
-    names::find(name).map(described)
+    vocabulary::find(name).map(described)
 }
 
 fn described(entry: &'static Entry) -> ClientEvent {
-    let (payload, answer) = carried(entry.name);
+    let (payload, mut answer) = carried(entry.name);
+    if entry.bulk {
+        answer = of::<Or<Accepted<Task>, BulkAnswer>>;
+    }
     ClientEvent {
         name: &entry.canonical,
         payload,

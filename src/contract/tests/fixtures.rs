@@ -80,6 +80,7 @@ impl DryServer {
                 | Request::Unsubscribe { .. }
                 | Request::Publish(_)
                 | Request::Relay(_)
+                | Request::Bulk(_)
                 | Request::Read(ReadRequest::Replay { .. }),
             ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),

@@ -29,7 +29,7 @@ fn allowance(packet: &str) -> usize {
 
 fn costs_little(event: &str, packet: &str) {
     // What is made once does not count.
-    names::all();
+    vocabulary::all();
     let measured = measured(|| parse(event, packet, &Limits::default()));
     let start: String = packet.chars().take(100).collect();
     assert!(
@@ -301,7 +301,7 @@ fn long_cursors_cost_little() {
 /// A name is looked at as long as it can be one.
 #[test]
 fn long_names_cost_nothing() {
-    names::all();
+    vocabulary::all();
     for unit in ["task:", "A", ":", "é"] {
         let name = unit.repeat(LARGE);
         let measured = measured(|| parse(&name, "[]", &Limits::default()));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::introduction::Introduction;
 use super::notice::Notice;
-use super::obey::Introduction;
 use super::request_loop::RequestLoop;
 use super::send_queue::SendQueue;
 use crate::contract::dialect::Dialect;

@@ -139,6 +139,18 @@ impl<D: Door> Connection<D> {
         spent.inspect_err(|exceeded| self.note_limited(exceeded.limit.as_str()))
     }
 
+    /// Takes so many commands more out of what the client may send, and waits until it may.
+    pub(super) async fn spend_more(&self, commands: usize) -> Result<(), Reply> {
+        let mut wait = Duration::ZERO;
+        for _ in 0..commands {
+            wait = wait.max(self.spend(EventClass::Command).map_err(rate_limited)?);
+        }
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
     /// Takes a frame that is no message, such as a ping, out of what the client may send. For how long nothing more is to
     /// be read.
     pub(crate) fn spend_frame(&self) -> Option<Duration> {

@@ -29,24 +29,6 @@ const ROOM_KEYS: [&str; 7] = [
     "room",
 ];
 
-/// What a client has said of itself, as templates see it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Introduction {
-    /// What each root stands for.
-    pub(crate) values: Vec<(Root, Value)>,
-}
-
-impl Introduction {
-    /// What templates see of it.
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        let mut scope = Scope::new();
-        for (root, value) in &self.values {
-            scope = scope.with(*root, value);
-        }
-        scope
-    }
-}
-
 /// A message that is served by a rule, and what is to follow.
 pub(crate) struct Obeyed<D: Door> {
     subscriber: Arc<SessionSubscriber<D>>,
@@ -142,8 +124,10 @@ impl<D: Door> SessionSubscriber<D> {
         if dialect.has_user_room() {
             self.hear_user_channel().await;
         }
-        if let Some(room) = &dialect.default_room {
-            scope.set(Root::Presence, self.session.people(room, dialect));
+        if let Some(room) = &dialect.default_room
+            && let Ok(people) = self.session.people(room, dialect).await
+        {
+            scope.set(Root::Presence, people);
         }
         for said in &dialect.greetings {
             self.say(&said.event, &said.payload(&scope, &Value::Null))
@@ -571,7 +555,7 @@ impl<D: Door> Obeyed<D> {
             self.scope.set(Root::State, state);
         }
         if uses(Root::Presence) {
-            let people = subscriber.session.people(room, dialect);
+            let people = subscriber.session.people(room, dialect).await?;
             self.scope.set(Root::Presence, people);
         }
         Ok(())

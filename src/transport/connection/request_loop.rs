@@ -120,6 +120,13 @@ impl<D: Door> RequestLoop<D> {
         if let Request::Command(command) = &mut request {
             session.own(command);
         }
+        if let Request::Bulk(commands) = &request {
+            // The first was paid for when it came in.
+            self.settle_all().await;
+            if let Err(refusal) = self.connection.spend_more(commands.len() - 1).await {
+                return self.connection.answer(asked, &refusal).await;
+            }
+        }
         let queue = session.queue_of(&request);
         if queue.is_none() || queue != self.queue {
             self.settle_all().await;

@@ -353,7 +353,7 @@ fn importing() -> Endpoint {
         path: "/projects/{projectId}/import",
         name: "importEntities".to_owned(),
         group: "projects",
-        summary: "Imports any number of tasks, epics and sprints".to_owned(),
+        summary: "Imports any number of entities".to_owned(),
         about: "A list, or a JSON text a line (application/x-ndjson), of any length. `createdAt` and `createdBy` are kept. What \
                 is there already and the same stays as it is, so an import may be repeated. The answer has a JSON text a \
                 line: progress, refusals, and at the end the counts.",

@@ -10,7 +10,6 @@ use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns};
-use crate::contract::schema::is_our_name;
 use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
     payload,
@@ -21,8 +20,9 @@ use crate::learn;
 use crate::session::people;
 use crate::state::AppState;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
+use crate::transport::connection::introduction::Introduction;
 use crate::transport::connection::notice::Notice;
-use crate::transport::connection::obey::{Introduction, now};
+use crate::transport::connection::obey::now;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
@@ -152,7 +152,9 @@ impl Door for SocketDoor {
         }
         let name = style.name(&event.event_type);
         let is_own = event.event_type.is_ours() || !is_reserved(&name);
-        if event.subject().is_project() && is_own {
+        // Who speaks a dialect of its own listens to names alone.
+        let is_bare = event.subject().is_project() || self.introduction.is_some();
+        if is_bare && is_own {
             emit_event(out, &name, &event.payload, cursor)
         } else {
             emit_channel_event(out, style, event, cursor)
@@ -374,6 +376,10 @@ impl SocketDoor {
         event: &Event,
         cursor: Option<&str>,
     ) -> Offer {
+        if !event.event_type.is_ours() && is_reserved(event.event_type.as_str()) {
+            let message = payload::message(event, style);
+            return emit_event(out, EVENT, &message, cursor);
+        }
         let project = event.subject().project();
         let actor = &event.actor;
         let told = self.dialect.tell(&Happened {
@@ -514,8 +520,7 @@ fn emit_channel_event(
         payload::message(event, style),
         style.name(&event.event_type),
     );
-    // Those of the server's own are refused when they are published; the log may have some of before.
-    if is_reserved(&name) || is_our_name(&name) {
+    if is_reserved(&name) {
         return emit_event(out, EVENT, &message, cursor);
     }
     let (first, second) = (

@@ -14,10 +14,11 @@ const CIRCLES: [(&[&str], &str); 1] = [(
     &[
         "transport/connection/close.rs",
         "transport/connection/door.rs",
+        "transport/connection/obey.rs",
         "transport/connection/request_loop.rs",
         "transport/connection/subscriber.rs",
     ],
-    "a door serves a message with the request loop of its connection, which is generic over the door",
+    "a door serves a message with the request loop of its connection, by the rules of its dialect; both are generic over the door",
 )];
 
 /// A module's path from the root, and a path as code spells it.
