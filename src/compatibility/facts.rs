@@ -94,9 +94,19 @@ pub struct Emit {
     /// The namespace, if it is not the first one.
     #[serde(default)]
     pub ns: Option<String>,
+    /// What its own server told whom; "to others" leaves the sender out.
+    #[serde(default)]
+    pub own_relay: Option<String>,
 }
 
 impl Emit {
+    /// Whether its own server told the others of it, and not the sender.
+    #[must_use]
+    pub fn is_for_others(&self) -> bool {
+        let relay = self.own_relay.as_deref();
+        relay.is_some_and(|relay| relay.contains("to others"))
+    }
+
     /// Whether an ack is asked for.
     #[must_use]
     pub fn wants_ack(&self) -> bool {

@@ -33,7 +33,7 @@ pub enum PlayError {
     #[error(transparent)]
     Server(#[from] ServerError),
     /// A page cannot connect, or loses its connection.
-    #[error("page {page} of the frontend: {source}")]
+    #[error("page {page} of the frontend cannot go on")]
     Page {
         /// Which of the two.
         page: char,
@@ -170,6 +170,7 @@ impl<'a> Play<'a> {
         }
         let (code, why) = refusal.clone().unzip();
         EmitResult {
+            heard_itself: self.heard_itself(emit, from),
             event: emit.event.clone(),
             used: emit.used_by_ui,
             understood: refusal.is_none(),
@@ -177,6 +178,19 @@ impl<'a> Play<'a> {
             why,
             id,
         }
+    }
+
+    /// The event that A heard of a message of its own, if its own server told that to the others only.
+    fn heard_itself(&self, emit: &Emit, from: usize) -> Option<String> {
+        let relays = |heard: &Heard| {
+            let mut listens = self.facts.listens.iter();
+            let relayed = |listen: &Listen| listen.source == Source::Relay;
+            listens.any(|listen| relayed(listen) && listen.event == heard.event)
+        };
+        let heard = self.hearing.since(from, |heard| {
+            emit.is_for_others() && heard.page == Page::A && relays(heard)
+        });
+        heard.first().map(|heard| heard.event.clone())
     }
 
     /// Notes the id of what a message created without naming one.

@@ -42,6 +42,9 @@ pub struct EmitResult {
     /// Why it was not understood.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The event that its sender heard of it, although its own server told it to the others only: a page may show it twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heard_itself: Option<String>,
     /// The id that was put in place of one that the facts made up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -257,7 +260,9 @@ impl EmitResult {
         };
         let id = self.id.as_ref().map(|id| format!("({id})"));
         let used = (!self.used).then(|| "(no page sends it)".to_owned());
-        let parts = [Some(refused).filter(|text| !text.is_empty()), id, used];
+        let own = self.heard_itself.as_ref();
+        let own = own.map(|event| format!("(its sender hears {event} as well)"));
+        let parts = [own, Some(refused).filter(|text| !text.is_empty()), id, used];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }

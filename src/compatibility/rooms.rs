@@ -68,6 +68,7 @@ fn as_emit(join: &[Value]) -> Option<Emit> {
         used_by_ui: true,
         ack: Value::Null,
         ns: None,
+        own_relay: None,
     })
 }
 

@@ -54,6 +54,7 @@ pub struct Dialect {
     vocabulary: &'static Vocabulary,
     /// Relays that are kept, and of which those who caused them are not told.
     to_others: ByName<()>,
+    tells_plainly: bool,
     cache: ToldCache,
 }
 
@@ -179,6 +180,8 @@ impl Dialect {
             };
             Template::read(shape, Roots::of(&[Root::It]))
         });
+        let tells_plainly =
+            tell.is_empty() && to_others.is_empty() && kinds.iter().all(KindRule::is_plain);
         let own = match root.get("custom") {
             Some(table) => CustomEvents::in_table(table)?,
             None => CustomEvents::default(),
@@ -200,6 +203,7 @@ impl Dialect {
             tell,
             custom: own.before(custom),
             vocabulary,
+            tells_plainly,
             to_others,
             cache: ToldCache::default(),
         })
@@ -223,9 +227,32 @@ impl Dialect {
     /// Whether clients hear all events as they are.
     #[must_use]
     pub fn tells_plainly(&self) -> bool {
-        self.tell.is_empty()
-            && self.to_others.is_empty()
-            && self.kinds.iter().all(KindRule::is_plain)
+        self.tells_plainly
+    }
+
+    /// What a client calls tasks and projects, as it is kept for each connection.
+    #[must_use]
+    pub fn spoken(&self, before: u16, event: EventName) -> u16 {
+        let Some((kind, noun)) = event.noun() else {
+            return before;
+        };
+        let [mut task, mut project] = before.to_be_bytes();
+        match kind {
+            Kind::Task => task = self.vocabulary.noun_number(noun),
+            Kind::Project => project = self.vocabulary.noun_number(noun),
+            _ => {}
+        }
+        u16::from_be_bytes([task, project])
+    }
+
+    /// The nouns that are kept like that.
+    #[must_use]
+    pub fn nouns(&self, spoken: u16) -> Nouns {
+        let [task, project] = spoken.to_be_bytes();
+        Nouns {
+            task: self.vocabulary.noun(task),
+            project: self.vocabulary.noun(project),
+        }
     }
 
     /// Whether a root is used anywhere.

@@ -36,6 +36,8 @@ const KEYS: [&str; 9] = [
 pub(super) struct Vocabulary {
     entries: Vec<Entry>,
     documented: HashMap<String, usize>,
+    /// The nouns of the senders' own, each once.
+    own_nouns: Vec<String>,
 }
 
 /// The nouns that a dialect has for a kind, besides ours.
@@ -77,9 +79,14 @@ impl Vocabulary {
         for (at, entry) in entries.iter().enumerate() {
             documented.entry(entry.canonical.clone()).or_insert(at);
         }
+        let nouns = entries.iter().flat_map(|entry| &entry.nouns);
+        let mut own_nouns: Vec<String> = nouns.filter_map(|noun| noun.own.clone()).collect();
+        own_nouns.sort_unstable();
+        own_nouns.dedup();
         Self {
             entries,
             documented,
+            own_nouns,
         }
     }
 
@@ -111,6 +118,18 @@ impl Vocabulary {
             }
         }
         Ok(Self::new(entries))
+    }
+
+    /// The number of a noun of the sender's own, from 1; 0 if it has none, as those have that are beyond 255.
+    pub(super) fn noun_number(&'static self, noun: &str) -> u8 {
+        let place = self.own_nouns.iter().position(|own| own == noun);
+        place.map_or(0, |place| u8::try_from(place + 1).unwrap_or(0))
+    }
+
+    /// The noun of a number.
+    pub(super) fn noun(&'static self, number: u8) -> Option<&'static str> {
+        let place = usize::from(number).checked_sub(1)?;
+        self.own_nouns.get(place).map(String::as_str)
     }
 
     /// All events.

@@ -488,7 +488,11 @@ impl<D: Door> Obeyed<D> {
     pub(super) fn refusal(&self, reply: &Reply) -> Option<(&Said, Value)> {
         let said = self.rule().refused.as_ref()?;
         let mut scope = self.scope.clone();
-        scope.set(Root::Error, answer(reply));
+        let mut error = answer(reply);
+        if let Some(message) = error.get("error").cloned() {
+            error["message"] = message;
+        }
+        scope.set(Root::Error, error);
         let payload = said.payload(&scope, self.message.first());
         Some((said, payload))
     }

@@ -1,6 +1,7 @@
 //! Socket.IO as a door: events, acks and notices as packets on socketioxide's socket.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -14,7 +15,7 @@ use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
     payload,
 };
-use crate::domain::{Actor, ChannelName, ConnectionId, Event, Kind as EntityKind, Signal};
+use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, Signal};
 use crate::hub::Offer;
 use crate::learn;
 use crate::session::people;
@@ -67,8 +68,7 @@ pub(crate) struct SocketDoor {
     pub(super) id: ConnectionId,
     pub(super) app: AppState,
     /// What the client has called tasks and projects, if not as we do.
-    pub(super) task_noun: OnceLock<&'static str>,
-    pub(super) project_noun: OnceLock<&'static str>,
+    pub(super) spoken: AtomicU16,
 }
 
 /// A message as it came in.
@@ -147,7 +147,7 @@ impl Door for SocketDoor {
         cursor: &str,
     ) -> Offer {
         let cursor = self.cursor_argument.then_some(cursor);
-        if !self.hears_plainly() {
+        if !self.hears_plainly() || self.is_own_room(event.subject()) {
             return self.told_event(out, style, event, cursor);
         }
         let name = style.name(&event.event_type);
@@ -335,25 +335,26 @@ impl Door for SocketDoor {
 impl SocketDoor {
     /// Whether the client hears events as they are.
     fn hears_plainly(&self) -> bool {
-        self.dialect.tells_plainly()
-            && self.task_noun.get().is_none()
-            && self.project_noun.get().is_none()
+        self.dialect.tells_plainly() && self.spoken.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether a channel is a user's that clients hear without asking: each of its events comes under its own name, be it
+    /// also one of ours.
+    fn is_own_room(&self, channel: &ChannelName) -> bool {
+        self.dialect.has_user_room() && matches!(channel.family(), Family::User(_))
     }
 
     /// Notes what the client calls tasks and projects: it hears of them under the same noun.
     fn note_noun(&self, event: EventName) {
-        match event.noun() {
-            Some((EntityKind::Task, noun)) => drop(self.task_noun.set(noun)),
-            Some((EntityKind::Project, noun)) => drop(self.project_noun.set(noun)),
-            _ => {}
+        if event.noun().is_some() {
+            let before = self.spoken.load(Ordering::Relaxed);
+            let spoken = self.dialect.spoken(before, event);
+            self.spoken.store(spoken, Ordering::Relaxed);
         }
     }
 
     fn nouns(&self) -> Nouns {
-        Nouns {
-            task: self.task_noun.get().copied(),
-            project: self.project_noun.get().copied(),
-        }
+        self.dialect.nouns(self.spoken.load(Ordering::Relaxed))
     }
 
     /// Emits something that carries no cursor. Clients that recover take a trailing text for one: another argument behind it

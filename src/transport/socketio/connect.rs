@@ -1,7 +1,8 @@
 //! The way into the namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::AtomicU16;
+use std::sync::{Arc, Weak};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -211,8 +212,7 @@ fn connect(
         dialect: Arc::clone(&dialect),
         id: caller.connection,
         app: app.clone(),
-        task_noun: OnceLock::new(),
-        project_noun: OnceLock::new(),
+        spoken: AtomicU16::new(0),
     };
     let max_message = app.config().max_message;
     let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());
