@@ -99,16 +99,12 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
                 get(count),
             )
         },
-        Endpoint {
-            about: "By name and shape, and without values. Of this instance, since it started.",
-            answers: vec![Answer::ok("What was learned.", of::<LearnedHere>)],
-            ..operation(
-                "/admin/learned",
-                "learned",
-                "Tells what clients send and what of it is not understood",
-                get(learned),
-            )
-        },
+        learned_endpoint(operation(
+            "/admin/learned",
+            "learned",
+            "Tells what clients send and what of it is not understood",
+            get(learned),
+        )),
         Endpoint {
             method: Method::POST,
             body: Some(body(of::<schema::Audience>)),
@@ -122,6 +118,14 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
             )
         },
     ]
+}
+
+fn learned_endpoint(endpoint: Endpoint) -> Endpoint {
+    Endpoint {
+        about: "By name and shape, and without values. Of this instance, since it started.",
+        answers: vec![Answer::ok("What was learned.", of::<LearnedHere>)],
+        ..endpoint
+    }
 }
 
 /// A notification that was sent.

@@ -22,32 +22,7 @@ pub(super) fn of(learned: &Learned) -> String {
     };
     line(format_args!("Since {}: {what}", learned.since));
     for event in &learned.events {
-        line(format_args!(
-            "\n{}  {} times, last {}",
-            event.event, event.count, event.last
-        ));
-        for shape in &event.shapes {
-            let args: Vec<_> = shape.args.iter().map(ToString::to_string).collect();
-            line(format_args!(
-                "    sent      {}  ({})",
-                short(&args.join(", ")),
-                shape.count
-            ));
-        }
-        if event.other_shapes > 0 {
-            line(format_args!(
-                "    sent      in other shapes  ({})",
-                event.other_shapes
-            ));
-        }
-        for outcome in &event.outcomes {
-            line(format_args!(
-                "    {}  ({})",
-                outcome_of(outcome),
-                outcome.count
-            ));
-        }
-        line(format_args!("    by        {}", clients(event)));
+        add_event(event, &mut line);
     }
     if learned.other_events > 0 {
         line(format_args!(
@@ -82,6 +57,36 @@ pub(super) fn of(learned: &Learned) -> String {
         line(format_args!("\nNothing yet."));
     }
     text
+}
+
+/// What is known of an event.
+fn add_event(event: &LearnedEvent, line: &mut impl FnMut(std::fmt::Arguments<'_>)) {
+    line(format_args!(
+        "\n{}  {} times, last {}",
+        event.event, event.count, event.last
+    ));
+    for shape in &event.shapes {
+        let args: Vec<_> = shape.args.iter().map(ToString::to_string).collect();
+        line(format_args!(
+            "    sent      {}  ({})",
+            short(&args.join(", ")),
+            shape.count
+        ));
+    }
+    if event.other_shapes > 0 {
+        line(format_args!(
+            "    sent      in other shapes  ({})",
+            event.other_shapes
+        ));
+    }
+    for outcome in &event.outcomes {
+        line(format_args!(
+            "    {}  ({})",
+            outcome_of(outcome),
+            outcome.count
+        ));
+    }
+    line(format_args!("    by        {}", clients(event)));
 }
 
 fn outcome_of(outcome: &OutcomeCount) -> String {

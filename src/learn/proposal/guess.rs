@@ -12,7 +12,7 @@ pub(super) fn listens(emits: &[Emit]) -> Listens {
         match &emit.purpose {
             Purpose::Heartbeat => names.push("pong".to_owned()),
             Purpose::Join(_) | Purpose::Leave(_) | Purpose::Request => {
-                names.extend(in_the_past(&emit.name))
+                names.extend(in_the_past(&emit.name));
             }
             Purpose::Identify | Purpose::Attend | Purpose::Ours => {}
             Purpose::Command(_) => names.extend(in_the_past(&emit.name)),
@@ -59,14 +59,13 @@ fn in_the_past(name: &str) -> Option<String> {
     if before.is_empty() && !after.is_empty() {
         // A verb that stands first goes to the end.
         let separator = after.chars().next().filter(|char| !char.is_alphanumeric());
-        return Some(match separator {
-            Some(separator) => format!("{}{separator}{told}", after.trim_start_matches(separator)),
-            None => {
-                let mut rest = after.chars();
-                let first = rest.next()?.to_lowercase();
-                format!("{first}{}{}", rest.as_str(), capital(&told))
-            }
-        });
+        if let Some(separator) = separator {
+            let noun = after.trim_start_matches(separator);
+            return Some(format!("{noun}{separator}{told}"));
+        }
+        let mut rest = after.chars();
+        let first = rest.next()?.to_lowercase();
+        return Some(format!("{first}{}{}", rest.as_str(), capital(&told)));
     }
     Some(format!(
         "{before}{}{after}",

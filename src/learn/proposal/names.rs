@@ -49,9 +49,15 @@ const IDENTIFY: [&str; 6] = [
     "authenticate",
     "auth",
 ];
+/// Words for what clients are in.
+const ROOMS: [&str; 5] = ["project", "board", "room", "workspace", "channel"];
 const HEARTBEAT: [&str; 4] = ["ping", "heartbeat", "keepalive", "alive"];
 const REQUEST: [&str; 8] = [
     "get", "list", "fetch", "load", "request", "check", "query", "find",
+];
+/// Words for what is done with things, which a `list` may be.
+const CHANGES: [&str; 9] = [
+    "create", "add", "update", "edit", "delete", "remove", "move", "reorder", "rename",
 ];
 /// Words for what comes and goes while somebody looks at something.
 const PASSING: [&str; 12] = [
@@ -250,6 +256,16 @@ pub(super) fn purpose(name: &str) -> Purpose {
     if let Some(known) = known_command(name) {
         return Purpose::Command(known);
     }
+    // A room is opened, and closed; anything else that is opened is none.
+    let room = words.iter().find(|word| ROOMS.contains(&word.as_str()));
+    if let (2, Some(room)) = (words.len(), room) {
+        if has(name, &["open", "visit"]) {
+            return Purpose::Join(room.clone());
+        }
+        if has(name, &["close"]) {
+            return Purpose::Leave(room.clone());
+        }
+    }
     if EventName::find(name).is_some() {
         return Purpose::Ours;
     }
@@ -259,7 +275,7 @@ pub(super) fn purpose(name: &str) -> Purpose {
     if has(name, &IDENTIFY) && words.len() < 3 {
         return Purpose::Identify;
     }
-    if has(name, &REQUEST) {
+    if has(name, &REQUEST) && !has(name, &CHANGES) {
         return Purpose::Request;
     }
     if has(name, &["presence", "online", "active"]) {
@@ -400,6 +416,12 @@ pub(super) fn hearing(name: &str) -> Hearing {
             .any(|word| is_one_of(word, &["task", "board", "card", "project"]))
     {
         return Hearing::Greeting;
+    }
+    let is_change = words
+        .iter()
+        .any(|word| is_past(word) && is_one_of(word, &CHANGES));
+    if is_change {
+        return Hearing::Other;
     }
     if has(name, &STATE) || (words.len() == 1 && singular(&words[0]) != words[0]) {
         return Hearing::State;

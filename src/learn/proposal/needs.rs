@@ -92,7 +92,7 @@ pub(super) fn holds(shape: &Shape, key: &str, rest: &[Vec<String>]) -> bool {
     };
     inner.is_some_and(|inner| {
         rest.iter().all(|path| match path.split_first() {
-            Some((first, rest)) if rest.is_empty() => holds(inner, first, &[]),
+            Some((first, [])) => holds(inner, first, &[]),
             Some((first, rest)) => holds(inner, first, &[rest.to_vec()]),
             None => true,
         })
@@ -116,8 +116,7 @@ pub(super) fn special(key: &str) -> Option<&'static str> {
     Some(match last {
         "id" if has(key, &["socket", "connection"]) => "$socket.id",
         "id" if is_person => "$user.id",
-        "by" => "$user.id",
-        "uid" | "userid" => "$user.id",
+        "by" | "uid" | "userid" => "$user.id",
         "user" | "sender" | "author" | "from" if words.len() == 1 => "$user",
         "username" | "displayname" | "nick" | "nickname" => "$user.name ?? $user.id",
         "you" | "me" if words.len() == 1 => "$user.id",

@@ -143,7 +143,11 @@ pub(super) fn from_sent(key: &str, rest: &[Vec<String>], sent: &Shape) -> Option
         }
         return None;
     }
-    // The thing itself, from what wraps it: `column` from `columnData`, `data` or `updates`.
+    thing(key, rest, sent)
+}
+
+/// The thing itself, from what wraps it: `column` from `columnData`, `data` or `updates`.
+fn thing(key: &str, rest: &[Vec<String>], sent: &Shape) -> Option<Toml> {
     let objects = sent
         .keys()
         .filter(|(_, shape)| matches!(shape, Shape::Object(_)));

@@ -150,23 +150,21 @@ fn write_on(event: &str, rule: &OnRule, line: &mut impl FnMut(&str)) {
             line(&format!("{key} = {value}"));
         }
     }
-    write_all(
-        "reply",
-        rule.reply
-            .iter()
-            .map(|(event, data)| said(event, data.as_ref()))
-            .collect(),
-        line,
-    );
-    write_all("relay", rule.relay.iter().map(relay).collect(), line);
+    let replies = rule.reply.iter();
+    let replies: Vec<_> = replies
+        .map(|(event, data)| said(event, data.as_ref()))
+        .collect();
+    write_all("reply", &replies, line);
+    let relays: Vec<_> = rule.relay.iter().map(relay).collect();
+    write_all("relay", &relays, line);
     if let Some((event, data)) = &rule.refused {
         line(&format!("refused = {}", said(event, data.as_ref())));
     }
 }
 
 /// One, or a list of several, each in a line.
-fn write_all(key: &str, all: Vec<Toml>, line: &mut impl FnMut(&str)) {
-    match all.as_slice() {
+fn write_all(key: &str, all: &[Toml], line: &mut impl FnMut(&str)) {
+    match all {
         [] => {}
         [one] => line(&format!("{key} = {one}")),
         several => {
