@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::auth::api_key::{KeyName, Scope};
-use crate::config::{Config, lifetime};
+use crate::config::{Config, Secret, lifetime};
 
 /// A Socket.IO-compatible project collaboration server: durable, ordered, live.
 ///
@@ -26,7 +26,7 @@ pub struct Cli {
 }
 
 /// What the program can do.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Serve (the default).
     Serve,
@@ -37,6 +37,8 @@ pub enum Command {
     /// Make, list and revoke API keys, with which programs connect. Works while the server runs.
     #[command(subcommand, name = "apikey")]
     ApiKey(ApiKeyCommand),
+    /// Show what a running server has learned of what clients send, or propose a dialect file.
+    Learn(LearnArgs),
     /// Check a dialect file, and try whether it serves a frontend.
     #[command(subcommand)]
     Dialect(DialectCommand),
@@ -95,6 +97,30 @@ pub struct NewApiKey {
     /// How long it counts, such as 90d; without it for ever.
     #[arg(long, value_parser = lifetime, value_name = "DURATION")]
     pub expires_in: Option<Duration>,
+}
+
+/// What is to be shown of what a server has learned.
+#[derive(Debug, Clone, Args)]
+pub struct LearnArgs {
+    /// Where the server is.
+    #[arg(long, default_value = "http://127.0.0.1:8002", value_name = "URL")]
+    pub url: String,
+    /// The server's `ADMIN_TOKEN`, if it is not in the environment.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<Secret>,
+    /// As JSON, as `/admin/learned` answers.
+    #[arg(long)]
+    pub json: bool,
+    /// Propose a dialect file.
+    #[arg(long)]
+    pub propose: bool,
+    /// What the pages listen to: a folder with their source, a file of it, or a JSON file that lists events and what is read
+    /// of them. May be given several times.
+    #[arg(long, requires = "propose", value_name = "FILE|FOLDER")]
+    pub listens: Vec<PathBuf>,
+    /// What was learned before, as `--json` prints it, in place of asking a server.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
 }
 
 /// A token to be made.

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod dialect;
+mod learn;
 
 use std::future::Future;
 use std::io;
@@ -90,6 +91,7 @@ pub fn run(command: &Command, config: &Config) -> Result<(), CommandError> {
         Command::Migrate => with_logs(config, migrate(config)),
         Command::Healthcheck => healthcheck::run(config).map_err(CommandError::Unhealthy),
         Command::ApiKey(command) => api_keys::run(command, config),
+        Command::Learn(args) => learn::run(args, config),
         Command::Dialect(command) => dialect::run(command),
         Command::Token(token) => api_keys::print_token(token, config),
     }

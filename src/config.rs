@@ -250,6 +250,11 @@ pub struct Config {
     #[arg(long, env = "STRICT", global = true)]
     pub strict: bool,
 
+    /// Write down what clients send, by name and shape and without values, for `boardcast learn`. Events that are not known
+    /// go to everyone in the room, as a relay would have it, unless `CUSTOM_EVENTS` says otherwise.
+    #[arg(long, env = "LEARN", global = true)]
+    pub learn: bool,
+
     /// How outgoing events are spelled: `colon` (task:updated), `dash`, `snake` or `camel`.
     #[arg(
         long,

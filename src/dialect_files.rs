@@ -103,13 +103,23 @@ pub fn load(name: &str, custom: &CustomEvents) -> Result<Dialect, LoadError> {
     Ok(Dialect::read(stem.unwrap_or(name), name, &text, custom)?)
 }
 
+/// What happens to events that nobody knows: those that a learning server has no other word for go to the room.
+fn custom_events(config: &Config) -> CustomEvents {
+    let said = config.custom_events.clone();
+    if config.learn {
+        said.before(&CustomEvents::all_logged())
+    } else {
+        said
+    }
+}
+
 /// Loads the dialects of the settings.
 ///
 /// # Errors
 ///
 /// See [`LoadError`].
 pub fn load_all(config: &Config) -> Result<Dialects, LoadError> {
-    let custom = &config.custom_events;
+    let custom = &custom_events(config);
     if config.dialects.len() > MAX_DIALECTS {
         return Err(LoadError::TooMany);
     }

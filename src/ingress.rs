@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::broker;
 use crate::contract::Limits;
 use crate::domain::{Actor, ConnectionId, PrivateId};
+use crate::learn::Recorder;
 use crate::shutdown::Lifecycle;
 use crate::writer::{Caller, Writer};
 use worker::Worker;
@@ -66,11 +67,17 @@ impl Ingress {
     }
 
     /// Starts to put what is heard into the log.
-    pub(crate) fn start(&self, writer: &Arc<Writer>, limits: Limits, lifecycle: &Lifecycle) {
+    pub(crate) fn start(
+        &self,
+        writer: &Arc<Writer>,
+        limits: Limits,
+        recorder: &Arc<Recorder>,
+        lifecycle: &Lifecycle,
+    ) {
         let client = PrivateId::generate().client();
         let caller = Caller::new(ConnectionId::generate(), client, Some(Actor::INGRESS));
         for number in 0..self.heard.channels().len() {
-            let worker = Worker::new(writer, self, number, &caller, limits);
+            let worker = Worker::new(writer, self, (number, recorder), &caller, limits);
             // Work, and no service: a shutdown waits until what was heard is in the log.
             lifecycle.spawn(worker.run());
         }

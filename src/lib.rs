@@ -34,6 +34,7 @@ pub mod healthcheck;
 pub mod hub;
 pub mod ingress;
 mod io_timeout;
+pub mod learn;
 pub mod limits;
 mod membership_lookup;
 pub mod memory;

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use crate::auth::{AuthConfigError, Authenticator};
 use crate::broker::{Broker, BrokerStatus};
 use crate::channel_cache::ChannelCache;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection_count::ConnectionCount;
 use crate::contract::dialect::Dialects;
@@ -16,6 +17,7 @@ use crate::dialect_files::{self, LoadError};
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
+use crate::learn::Recorder;
 use crate::limits::Limits;
 use crate::membership_lookup::MembershipLookup;
 use crate::memory::MemoryBudget;
@@ -68,6 +70,7 @@ struct Parts {
     writer: Arc<Writer>,
     connections: ConnectionCount,
     limits: Limits,
+    recorder: Arc<Recorder>,
     send_memory: MemoryBudget,
     receive_memory: MemoryBudget,
     lifecycle: Lifecycle,
@@ -146,6 +149,7 @@ impl AppState {
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
             limits: Limits::new(&config.limits, config.max_message),
+            recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
@@ -177,7 +181,8 @@ impl AppState {
             .spawn_service(async move { heads.watch_heads().await });
         retention::start(self.store(), self.config(), self.lifecycle());
         if let Some(ingress) = self.ingress() {
-            ingress.start(&self.0.writer, self.payload_limits(), self.lifecycle());
+            let (limits, recorder) = (self.payload_limits(), &self.0.recorder);
+            ingress.start(&self.0.writer, limits, recorder, self.lifecycle());
         }
     }
 
@@ -308,6 +313,12 @@ impl AppState {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// What was learned of what clients send.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
     }
 
     /// How much a client may send at once.

@@ -11,6 +11,7 @@ mod flow;
 pub(crate) mod http;
 pub(crate) mod http_caller;
 pub(crate) mod problem;
+mod program;
 mod query;
 pub(crate) mod rest;
 pub mod socketio;

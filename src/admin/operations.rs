@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Query};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodRouter, any, get, post};
@@ -21,6 +21,7 @@ use crate::contract::schema::answer::Done;
 use crate::contract::schema::http as schema;
 use crate::contract::{Audience, ErrorCode, Notification, Reply};
 use crate::domain::{EventId, Fields};
+use crate::learn::Learned;
 use crate::state::AppState;
 use crate::transport::connection::operators::{Count, Operators};
 use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, of};
@@ -98,6 +99,12 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
                 get(count),
             )
         },
+        learned_endpoint(operation(
+            "/admin/learned",
+            "learned",
+            "Tells what clients send and what of it is not understood",
+            get(learned),
+        )),
         Endpoint {
             method: Method::POST,
             body: Some(body(of::<schema::Audience>)),
@@ -113,6 +120,14 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
     ]
 }
 
+fn learned_endpoint(endpoint: Endpoint) -> Endpoint {
+    Endpoint {
+        about: "By name and shape, and without values. Of this instance, since it started.",
+        answers: vec![Answer::ok("What was learned.", of::<LearnedHere>)],
+        ..endpoint
+    }
+}
+
 /// A notification that was sent.
 #[derive(Serialize, JsonSchema)]
 struct Notified {
@@ -121,6 +136,17 @@ struct Notified {
     /// Of the notification.
     #[schemars(with = "String")]
     id: Value,
+}
+
+/// What this instance has learned.
+#[derive(Serialize, JsonSchema)]
+struct LearnedHere {
+    #[serde(flatten)]
+    done: Done,
+    /// Which instance.
+    instance: String,
+    #[serde(flatten)]
+    learned: Learned,
 }
 
 /// How many connections there are.
@@ -219,6 +245,14 @@ async fn count(
         instances,
         complete,
     }))
+}
+
+async fn learned(_: Operator, State(app): State<AppState>) -> Json<LearnedHere> {
+    Json(LearnedHere {
+        done: Done::default(),
+        instance: app.instance().to_string(),
+        learned: app.recorder().report(),
+    })
 }
 
 async fn disconnect(

@@ -8,6 +8,7 @@ use super::Ingress;
 use crate::broker::Heard;
 use crate::contract::{ErrorCode, Limits, Publication, Reply};
 use crate::domain::ChannelName;
+use crate::learn::Recorder;
 use crate::retention::ANSWER_LIFETIME;
 use crate::writer::{Caller, Writer};
 
@@ -27,6 +28,7 @@ pub(super) struct Worker {
     channel: ChannelName,
     caller: Caller,
     limits: Limits,
+    recorder: Arc<Recorder>,
     /// When the log was last told of a refused message.
     complained: Option<Instant>,
 }
@@ -35,7 +37,7 @@ impl Worker {
     pub(super) fn new(
         writer: &Arc<Writer>,
         ingress: &Ingress,
-        number: usize,
+        (number, recorder): (usize, &Arc<Recorder>),
         caller: &Caller,
         limits: Limits,
     ) -> Self {
@@ -46,6 +48,7 @@ impl Worker {
             channel: ingress.heard.channels()[number].clone(),
             caller: caller.clone(),
             limits,
+            recorder: Arc::clone(recorder),
             complained: None,
         }
     }
@@ -68,7 +71,12 @@ impl Worker {
         }
         let key = format!("ingress:{}", heard.name());
         let publication = match std::str::from_utf8(&heard.message) {
-            Ok(text) => Publication::from_text(self.channel.clone(), text, &self.limits),
+            Ok(text) => {
+                let read = Publication::from_text(self.channel.clone(), text, &self.limits);
+                self.recorder
+                    .publication(Some(self.channel.as_str()), text, read.as_ref());
+                read
+            }
             Err(_) => Err(Reply::invalid("message", "is not UTF-8")),
         };
         let publication = publication.and_then(|publication| publication.with_key(&key));

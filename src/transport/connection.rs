@@ -18,6 +18,7 @@ pub(crate) mod notice;
 pub(crate) mod obey;
 pub(crate) mod operators;
 pub(crate) mod plain_queue;
+mod record;
 pub(crate) mod registry;
 pub(crate) mod request_loop;
 mod resets;

@@ -29,7 +29,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 23] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 24] = [
     (
         "domain",
         &[
@@ -114,6 +114,20 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 23] = [
             "crate::session",
             "crate::state",
             "crate::transport",
+        ],
+    ),
+    (
+        "learn",
+        &[
+            "crate::store",
+            "crate::hub",
+            "crate::broker",
+            "crate::presence",
+            "crate::writer",
+            "crate::session",
+            "crate::state",
+            "crate::transport",
+            "tokio",
         ],
     ),
     (

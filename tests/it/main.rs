@@ -28,6 +28,7 @@ mod ingress;
 mod joining;
 mod keys;
 mod kinds;
+mod learning;
 mod limits;
 mod malformed;
 mod matrix;

@@ -12,6 +12,7 @@ use crate::contract::dialect::Dialect;
 use crate::contract::{EventClass, EventStyle, Reply};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
+use crate::learn;
 use crate::session::Session;
 
 /// The intake of a door's send queue.
@@ -119,6 +120,11 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
     /// Ends the transport for good: the client is not to come back by itself, where the protocol can say so.
     fn disconnect(&self, queue: &Self::Queue) {
         self.end(queue, true);
+    }
+
+    /// Which program the client is, at a door that takes messages.
+    fn program(&self) -> Option<&learn::Client> {
+        None
     }
 
     /// Whether the client hears of its own changes in a channel.

@@ -194,7 +194,7 @@ impl<D: Door> RequestLoop<D> {
         let limits = self.connection.app().payload_limits();
         let values = match arguments.values(&limits) {
             Ok(values) => values,
-            Err(refusal) => return self.refuse(asked, &refusal).await,
+            Err(refusal) => return self.refuse(asked, arguments, &refusal).await,
         };
         let message = Arc::new(Message {
             name: asked.name.clone(),
@@ -210,7 +210,7 @@ impl<D: Door> RequestLoop<D> {
         if holding.is_empty() {
             let message = "no rule of the dialect fits this message";
             let refusal = Reply::refused(ErrorCode::ValidationFailed, message).with_field("event");
-            return self.refuse(asked, &refusal).await;
+            return self.refuse(asked, arguments, &refusal).await;
         }
         let leading = holding
             .iter()
@@ -237,7 +237,8 @@ impl<D: Door> RequestLoop<D> {
         }
     }
 
-    async fn refuse(&mut self, asked: Asked<D>, refusal: &Reply) {
+    async fn refuse(&mut self, asked: Asked<D>, arguments: Arguments<'_>, refusal: &Reply) {
+        self.record_refused(&asked, arguments, refusal);
         // Answers keep the order of the questions.
         self.settle_all().await;
         self.connection.answer(asked, refusal).await;
@@ -255,11 +256,12 @@ impl<D: Door> RequestLoop<D> {
             Ok(request) => request,
             Err(refusal) => {
                 asked.obeyed = Some(Box::new(obeyed));
-                return self.refuse(asked, &refusal).await;
+                return self.refuse(asked, arguments, &refusal).await;
             }
         };
         let rules = Arc::clone(&obeyed.rules);
         let rule = &rules.rules[obeyed.at];
+        self.record_taken(&asked, arguments, "rule");
         let Some(mut request) = request else {
             // Nothing but what follows.
             asked.obeyed = Some(Box::new(obeyed));
@@ -286,7 +288,7 @@ impl<D: Door> RequestLoop<D> {
                     }
                     Err(refusal) => {
                         asked.obeyed = Some(Box::new(obeyed));
-                        self.refuse(asked, &refusal).await;
+                        self.refuse(asked, arguments, &refusal).await;
                         return subscriber.open();
                     }
                 }
@@ -313,13 +315,14 @@ impl<D: Door> RequestLoop<D> {
         let limits = self.connection.app().payload_limits();
         let values = match arguments.values(&limits) {
             Ok(values) => values,
-            Err(refusal) => return self.refuse(asked, &refusal).await,
+            Err(refusal) => return self.refuse(asked, arguments, &refusal).await,
         };
         let nothing = Value::Null;
         let first = values.first().unwrap_or(&nothing);
         let Some(room) = room_in(first).or_else(|| subscriber.session.meant_room()) else {
-            return self.refuse(asked, &no_room()).await;
+            return self.refuse(asked, arguments, &no_room()).await;
         };
+        self.record_taken(&asked, arguments, "custom event");
         let channel = room.channel();
         match keep {
             Keep::Log => {
@@ -329,7 +332,7 @@ impl<D: Door> RequestLoop<D> {
                         self.run(subscriber, asked, Request::Relay(publication))
                             .await;
                     }
-                    Err(refusal) => self.refuse(asked, &refusal).await,
+                    Err(refusal) => self.refuse(asked, arguments, &refusal).await,
                 }
             }
             Keep::Signal => {

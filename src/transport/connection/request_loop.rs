@@ -15,7 +15,7 @@ use super::in_flight::InFlightBytes;
 use super::obey::Obeyed;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::contract::{ErrorCode, Limits, Reply, Request, json_text};
+use crate::contract::{Arguments, ErrorCode, EventName, Limits, Reply, Request, json_text};
 use crate::domain::{Action, ChannelName, Kind, ProjectId};
 use crate::session::{Outcome, Pending, unseen};
 
@@ -88,14 +88,21 @@ impl<D: Door> RequestLoop<D> {
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
         asked: Asked<D>,
+        arguments: Arguments<'_>,
         read: impl FnOnce(&str, &Limits) -> Result<Request, Reply>,
     ) {
         let limits = self.connection.app().payload_limits();
         // A panic must not cost this client its answers: it would wait for ever.
         let request = catch_unwind(AssertUnwindSafe(|| read(&asked.name, &limits)));
         match request.unwrap_or_else(|_| Err(Reply::internal())) {
-            Ok(request) => self.run(subscriber, asked, request).await,
+            Ok(request) => {
+                let event = EventName::find(&asked.name);
+                let taken = event.map_or("publish", EventName::as_str);
+                self.record_taken(&asked, arguments, taken);
+                self.run(subscriber, asked, request).await;
+            }
             Err(refusal) => {
+                self.record_refused(&asked, arguments, &refusal);
                 // Answers keep the order of the questions.
                 self.settle_all().await;
                 self.connection.answer(asked, &refusal).await;
@@ -141,6 +148,7 @@ impl<D: Door> RequestLoop<D> {
                 // A command that found its queue full, behind others that did not.
                 self.settle_all().await;
                 session.charge_read(reply.text_bytes());
+                self.connection.record_refused_later(&asked.name, &reply);
                 if channels.is_empty() {
                     self.connection.answer(asked, &reply).await;
                 } else {
@@ -187,6 +195,8 @@ impl<D: Door> RequestLoop<D> {
     }
 
     async fn conclude(&mut self, done: InFlight<D>, reply: &Reply) {
+        self.connection
+            .record_refused_later(&done.asked.name, reply);
         self.connection.answer(done.asked, reply).await;
         self.bytes.end(done.pending.bytes);
         if let Some((project, subscriber)) = done.founded {

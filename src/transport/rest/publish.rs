@@ -71,7 +71,11 @@ async fn publish_item(call: &RestRequest, index: usize, text: &RawValue) -> Resu
 }
 
 fn read(call: &RestRequest, text: &RawValue) -> Result<Publication, Reply> {
-    Publication::read(text.get(), &call.app.payload_limits())
+    let read = Publication::read(text.get(), &call.app.payload_limits());
+    call.app
+        .recorder()
+        .publication(None, text.get(), read.as_ref());
+    read
 }
 
 /// One event, a list of events, or a list as `events`.

@@ -17,6 +17,7 @@ use crate::contract::{
 };
 use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, Signal};
 use crate::hub::Offer;
+use crate::learn;
 use crate::session::people;
 use crate::state::AppState;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
@@ -58,6 +59,8 @@ pub(crate) struct SocketDoor {
     pub(super) recoverable: bool,
     /// Whether events carry the cursor as an argument; else the client is told of it in `session:cursor`.
     pub(super) cursor_argument: bool,
+    /// Which program the client is.
+    pub(super) program: learn::Client,
     /// The dialect that the client speaks.
     pub(super) dialect: Arc<Dialect>,
     /// What the client has said of itself, if its dialect may want to know.
@@ -257,7 +260,10 @@ impl Door for SocketDoor {
                 "the message is not valid JSON",
             )),
         };
-        requests.serve(&subscriber, asked, read).await;
+        let arguments = packet
+            .as_ref()
+            .map_or(Arguments::None, |packet| Arguments::Packet(packet.get()));
+        requests.serve(&subscriber, asked, arguments, read).await;
     }
 
     /// Nothing is said: a Socket.IO `disconnect` would keep JavaScript clients from coming back, and an Engine.IO `close`
@@ -272,6 +278,10 @@ impl Door for SocketDoor {
         if socket.is_none_or(|socket| socket.disconnect().is_err()) {
             self.counter.close();
         }
+    }
+
+    fn program(&self) -> Option<&learn::Client> {
+        Some(&self.program)
     }
 
     fn hears_itself(&self, _: &ChannelName) -> bool {

@@ -45,6 +45,7 @@ use crate::transport::connection::subscriber::{Admitted, SessionSubscriber};
 use crate::transport::connection::{Close, Connection};
 use crate::transport::credential::Credential;
 use crate::transport::http_caller::{caller_of, identify_at};
+use crate::transport::program;
 use crate::writer::Caller;
 
 /// Bytes of `auth`, and of a query, that a dialect's templates can refer to.
@@ -108,6 +109,7 @@ async fn admit(
 ) -> Result<(), String> {
     let app = &sockets.app;
     let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
+    program::record(app, socket.ns(), parts, auth.as_deref());
     let shown = parts.extensions.get::<Credential>();
     let (counter, namespace) = (&visit.counter, socket.ns());
     let query = query(parts, counter, namespace);
@@ -224,6 +226,7 @@ fn door(
         echo: handshake.echo,
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
+        program: program::of_socketio(app, socket.req_parts()),
         introduction: introduction.map(Box::new),
         id: connection,
         app: app.clone(),

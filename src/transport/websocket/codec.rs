@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::contract::{EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
+use crate::learn;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming};
 use crate::transport::connection::notice::Notice;
 use crate::transport::connection::plain_queue::{PlainIntake, PlainQueue};
@@ -96,6 +97,10 @@ impl Door for WebSocketDoor {
         if !gently {
             self.was_cut.notify_one();
         }
+    }
+
+    fn program(&self) -> Option<&learn::Client> {
+        Some(&self.program)
     }
 
     /// What a client tells the others of its session it does not hear; its changes of projects it does, unless it does not

@@ -21,7 +21,7 @@ use crate::transport::connection::registry::Registry;
 use crate::transport::credential::{Credential, Heads};
 use crate::transport::problem::refuse_connection;
 use crate::transport::upgrade::Handshake;
-use crate::transport::{http_caller, upgrade};
+use crate::transport::{http_caller, program, upgrade};
 
 /// Where requests come in. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -67,7 +67,8 @@ impl Connector {
         let shown = self.heads.find(request.headers(), query);
         let shown = shown.or_else(|| Credential::in_query(query));
         let params = Params::read(query)?;
-        let door = WebSocketDoor::new(&self.shared, format, params, said, client);
+        let program = program::of(&app, request.headers(), "websocket");
+        let door = WebSocketDoor::new(&self.shared, format, params, said, client, program);
         drop(request);
         app.lifecycle().clone().spawn_service(async move {
             let _place = place;

@@ -16,6 +16,7 @@ use super::timers::Timers;
 use crate::clock::Clock;
 use crate::contract::ServerWord;
 use crate::domain::Timestamp;
+use crate::learn;
 use crate::limits::ClientAddress;
 use crate::transport::connection::Connection;
 
@@ -94,6 +95,8 @@ pub(crate) struct WebSocketDoor {
     /// Guards the sessions that the client is in, in the order in which it subscribed.
     session_ids: Mutex<Vec<String>>,
     pub(super) heartbeat: Heartbeat,
+    /// Which program the client is.
+    pub(super) program: learn::Client,
     /// Tells the writer that a ping is due.
     pub(super) ping_due: Notify,
     /// Tells the connection's task that all is over at once.
@@ -107,6 +110,7 @@ impl WebSocketDoor {
         params: Params,
         user_id: Option<String>,
         address: Option<ClientAddress>,
+        program: learn::Client,
     ) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -116,6 +120,7 @@ impl WebSocketDoor {
             subscriptions: Mutex::default(),
             session_ids: Mutex::new(params.session_id.iter().cloned().collect()),
             heartbeat: Heartbeat::default(),
+            program,
             ping_due: Notify::new(),
             was_cut: Notify::new(),
             params,

@@ -78,7 +78,9 @@ async fn serve_request(
             .publication(&message, limits)
             .map(Request::Publish),
     };
-    requests.serve(&subscriber, asked, read).await;
+    requests
+        .serve(&subscriber, asked, message.arguments(), read)
+        .await;
 }
 
 /// Says that a text is no message.
