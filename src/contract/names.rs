@@ -148,6 +148,21 @@ impl EventName {
         }
     }
 
+    /// The same event, said by somebody who has named a message so: `card:drag` speaks of cards.
+    #[must_use]
+    pub fn in_words_of(self, name: &str) -> Self {
+        if self.noun.is_some() || name.len() > MAX_NAME_BYTES {
+            return self;
+        }
+        let words = words(name);
+        let nouns = self.entry.nouns.iter();
+        let mut own = nouns.filter(|noun| words.contains(&noun.word));
+        Self {
+            noun: own.find_map(|noun| noun.own.as_deref()),
+            ..self
+        }
+    }
+
     pub(super) const fn entry(self) -> &'static Entry {
         self.entry
     }

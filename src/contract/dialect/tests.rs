@@ -126,6 +126,19 @@ fn events_are_told_as_the_rules_say() {
 }
 
 #[test]
+fn published_names_of_ours_are_told_as_they_are() {
+    let dialect = dialect(
+        "[tell.'task:created']\ndata = { task = '$entity' }\n[tell.'note']\ndata = '$data.n'",
+    );
+    let published = |name: &str, data| told(&dialect, &EventType::restore(name.to_owned()), &data);
+    let data = json!({"task": {"_id": "t1"}});
+    let expected = [("task:created".to_owned(), data.clone(), false)];
+    assert_eq!(published("task:created", data), expected);
+    let expected = [("note".to_owned(), json!(7), false)];
+    assert_eq!(published("note", json!({"n": 7})), expected);
+}
+
+#[test]
 fn kept_relays_to_others_leave_out_their_sender() {
     let dialect = dialect(
         "[on.'x']\nrelay = { event = 'y', keep = 'log' }\n[on.'z']\nrelay = { keep = 'log', to = 'all' }",

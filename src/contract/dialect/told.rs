@@ -143,7 +143,9 @@ impl Dialect {
         let data = || serde_json::from_str::<Value>(happened.payload.get()).unwrap_or_default();
         let is_shaped = kind.is_some_and(|kind| self.shapes(kind));
         let to_others = self.to_others.get(&name).is_some();
-        let Some(rules) = self.tell_rules(&name) else {
+        let rules = self.tell_rules(&name);
+        // What a backend, or a frontend, says under a name of ours is in the frontend's words already.
+        let Some(rules) = rules.filter(|_| !is_in_their_words(happened)) else {
             let payload = match kind {
                 Some(kind) if is_shaped || !happened.nouns.are_ours() => {
                     json_text(&self.shaped(kind, happened.named(data()))).into()
@@ -243,6 +245,13 @@ impl Happened<'_> {
         }
         data
     }
+}
+
+/// Whether somebody else says something under a name of ours.
+fn is_in_their_words(happened: &Happened<'_>) -> bool {
+    let name = happened.event_type.as_str();
+    let dotted = name.replacen(':', ".", 1);
+    !happened.event_type.is_ours() && EventType::restore(dotted).is_ours()
 }
 
 /// The kind of the entity that an event of ours is about.

@@ -376,7 +376,8 @@ impl<D: Door> Obeyed<D> {
         if let Some(room) = &self.room {
             self.scope.set(Root::Room, room.to_json());
         }
-        let Some(event) = rule.is else {
+        let name = &self.message.name;
+        let Some(event) = rule.is.map(|event| event.in_words_of(name)) else {
             if rule.needs_room() && self.room.is_none() {
                 return Err(no_room());
             }
