@@ -1,4 +1,4 @@
-//! The rules of the house: what projects, epics, sprints and tasks are, and what a command does to them.
+//! The rules of the house: what projects, tasks, comments and the other kinds are, and what a command does to them.
 //!
 //! Pure: no I/O, no clock, no randomness. Everything a rule needs is handed in ([`World`], [`Context`])
 //! and everything it decides is handed back ([`Changes`]), so that each rule can be tested by itself and
@@ -15,6 +15,7 @@ mod epoch;
 mod event;
 mod id;
 mod identity;
+mod kind;
 mod list;
 mod needs;
 mod place;
@@ -32,15 +33,16 @@ pub use cascade::{Cascade, CascadeKey, Cause, Reference, STEP_TASKS, done_status
 pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};
 pub use client::{ClientId, PrivateId};
-pub use command::{Action, Command, IfMatch, MoveTo, Place, ToColumn, Unsettled, Wrapper};
-pub use entity::{Entity, FieldStamp, Fields, Kind, SOURCE_STAMPS, Stamp, plain_status};
+pub use command::{Action, Command, IfMatch, MoveTo, Place, TOGGLED, ToColumn, Unsettled, Wrapper};
+pub use entity::{Entity, FieldStamp, Fields, SOURCE_STAMPS, Stamp, plain_status};
 pub use epoch::{Epoch, Seal};
 pub use event::{Event, EventId, EventType, Seq};
 pub use id::{
     Actor, ChannelNo, ConnectionId, EntityId, Id, IdError, InstanceId, ProjectId, RequestId,
 };
 pub use identity::{Grants, Holder, Identity, Membership};
-pub use list::{Filter, Mark, Page, Whose};
+pub use kind::{ChangedBy, Kind, KindDef, KindError};
+pub use list::{FieldFilter, Filter, Mark, Page, Whose};
 pub use needs::Needs;
 pub use place::{Column, Neighbours, OrderEntry, PlaceQuery, Wanted};
 pub use place_key::PlaceKey;

@@ -35,6 +35,7 @@ use crate::transport::connection::backlog;
 use crate::transport::doors::Doors;
 use crate::transport::problem::AckRefusal;
 use crate::transport::rest;
+use crate::transport::socketio::Paths;
 
 /// How long an import may take.
 const IMPORT_TIME: Duration = Duration::from_hours(1);
@@ -65,7 +66,7 @@ where
     F: Future<Output = ()>,
 {
     let doors = Doors::open(&app);
-    let router = router(&app, &doors);
+    let (router, paths) = (router(&app, &doors), Paths::new(app.dialects()));
     tracing::info!(
         address = %listener.local_addr()?,
         store = app.store().name(),
@@ -74,7 +75,7 @@ where
     );
     warn_if_open(&app);
     tokio::select! {
-        () = accept(&app, &listener, &router) => {}
+        () = accept(&app, &listener, &router, &paths) => {}
         () = backlog::watch(app.send_memory(), || doors.backlogs()) => {}
         () = async {
             shutdown.await;
@@ -156,7 +157,7 @@ fn cors(config: &Config) -> CorsLayer {
         ])
 }
 
-async fn accept(app: &AppState, listener: &TcpListener, router: &Router) {
+async fn accept(app: &AppState, listener: &TcpListener, router: &Router, paths: &Paths) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -169,8 +170,9 @@ async fn accept(app: &AppState, listener: &TcpListener, router: &Router) {
                 }
                 let patience = app.config().slow_reader_timeout;
                 let stream = TimedStream::new(stream, patience, place);
+                let served = (router.clone(), paths.clone());
                 app.lifecycle()
-                    .spawn(connection(app.clone(), stream, peer.ip(), router.clone()));
+                    .spawn(connection(app.clone(), stream, peer.ip(), served));
             }
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept a connection");
@@ -180,7 +182,12 @@ async fn accept(app: &AppState, listener: &TcpListener, router: &Router) {
     }
 }
 
-async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router) {
+async fn connection(
+    app: AppState,
+    stream: Counted,
+    peer: IpAddr,
+    (router, paths): (Router, Paths),
+) {
     let service = TowerToHyperService::new(router);
     let stream = RequestLine::new(stream);
     let was_encoded = stream.was_encoded();
@@ -188,7 +195,7 @@ async fn connection(app: AppState, stream: Counted, peer: IpAddr, router: Router
     let served = service_fn(|request| {
         let served = match host::refusal(&request) {
             Some(refusal) => Err(refusal),
-            None => Ok(service.call(prepare(&app, peer, &abort, request))),
+            None => Ok(service.call(prepare(&app, peer, &abort, &paths, request))),
         };
         let ends = was_encoded.load(Ordering::Relaxed);
         async move {
@@ -232,8 +239,10 @@ fn prepare(
     app: &AppState,
     peer: IpAddr,
     abort: &AbortHandle,
+    paths: &Paths,
     mut request: Request<Incoming>,
 ) -> Request<TimedBody<Incoming>> {
+    paths.rewrite(&mut request);
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
     let client = app
         .limits()

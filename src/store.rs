@@ -15,6 +15,7 @@ mod entity;
 mod error;
 mod event;
 mod gather;
+mod list;
 mod member;
 mod meta;
 mod migrations;
@@ -24,12 +25,14 @@ mod prune;
 mod reference;
 mod row;
 mod rows;
+mod snapshot;
 mod sqlite;
 mod tx;
 mod url;
 mod writes;
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,8 +110,10 @@ pub struct StoredAnswer {
 pub struct Snapshot<T = Entity> {
     /// The project's channel; `None` if nothing has ever happened there.
     pub channel: Option<Channel>,
-    /// Everything that is not deleted: the project first, then epics, sprints and tasks by rank.
+    /// What is not deleted: the project first, then epics, sprints and tasks by rank, and what stands beside them by age.
     pub entities: Vec<T>,
+    /// How many entities there are of each kind of which a state has only the newest, by its name.
+    pub counts: BTreeMap<String, u64>,
     /// Whether nothing was left out for the sake of its size.
     pub is_whole: bool,
 }

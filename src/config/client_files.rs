@@ -37,6 +37,12 @@ pub struct ClientFile {
 }
 
 impl ClientFiles {
+    /// Whether a file of this name is served, if the build has it.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        NAMES.contains(&name.strip_suffix(".map").unwrap_or(name))
+    }
+
     /// The file with this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&ClientFile> {

@@ -169,7 +169,7 @@ fn allows_bare(name: Name) -> bool {
         | Name::Refresh
         | Name::Signal(..) => true,
         Name::Command(_, verb) => match verb {
-            Verb::Delete | Verb::Restore | Verb::Start | Verb::Complete => true,
+            Verb::Delete | Verb::Restore | Verb::Start | Verb::Complete | Verb::Toggle => true,
             Verb::Create | Verb::Update | Verb::Status | Verb::Move => false,
         },
     }

@@ -117,7 +117,11 @@ impl<'a> Body<'a> {
             let is_id = **name == PROJECT
                 && self.top[**name].as_array().is_none()
                 && !self.top[**name].is_boolean();
-            is_empty(&self.top[**name]) && !is_id
+            // `comment: "Looks good"` is what it says.
+            let is_text = self.kind.is_beside()
+                && **name == self.kind.as_str()
+                && self.top[**name].is_string();
+            is_empty(&self.top[**name]) && !is_id && !is_text
         });
         let mut others = self
             .top

@@ -15,6 +15,9 @@ use super::task::{
 };
 use crate::domain::{Action, EntityId, Fields, Kind, ProjectId, SOURCE_STAMPS, Unsettled};
 
+/// Names the field that is toggled.
+const FIELD: &str = "field";
+
 /// An action and what is said around it.
 pub(super) struct Built {
     pub(super) project: Option<ProjectId>,
@@ -35,7 +38,7 @@ pub(super) fn build(
         Verb::Create => Wrappers::Create,
         Verb::Delete | Verb::Restore | Verb::Status => Wrappers::Ignored,
         Verb::Move => Wrappers::Move,
-        Verb::Update | Verb::Start | Verb::Complete => Wrappers::Change,
+        Verb::Update | Verb::Start | Verb::Complete | Verb::Toggle => Wrappers::Change,
     };
     let body = Body::read(kind, arguments.bare.as_ref(), &arguments.object, wrappers)?;
     let sent_id = body.id()?;
@@ -70,6 +73,7 @@ pub(super) fn build(
             fields: body.fields(),
         },
         Verb::Complete => completion::complete(&body)?,
+        Verb::Toggle => toggle(kind, &body, &mut unread)?,
     };
     if strict {
         refuse_unknown(kind, verb, &action)?;
@@ -83,6 +87,30 @@ pub(super) fn build(
         made_id: sent_id.is_none(),
         action,
     })
+}
+
+/// What is true or false beside the id is what the sender wants; of nothing else there is anything to be toggled.
+fn toggle(kind: Kind, body: &Body<'_>, unread: &mut Vec<String>) -> Result<Action, Reply> {
+    let (id, mut fields) = (body.require_id()?, body.fields());
+    let named = match fields.remove(FIELD) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(name)) if field::is_field(kind, &name) && !name.is_empty() => {
+            Some(field::canonical(&name).to_owned())
+        }
+        Some(_) => return Err(Reply::invalid(FIELD, "must be the name of a field")),
+    };
+    let is_meant = |key: &str| named.as_ref().is_none_or(|named| named == key);
+    let sent = fields.keys().cloned().collect::<Vec<_>>();
+    fields.retain(|key, value| value.is_boolean() && is_meant(key));
+    unread.extend(sent.into_iter().filter(|key| !fields.contains_key(key)));
+    if fields.is_empty() {
+        return Ok(Action::Toggle {
+            kind,
+            id,
+            field: named,
+        });
+    }
+    Ok(Action::Update { kind, id, fields })
 }
 
 /// Refuses what would become a field although it sounds like a word that controls the command.

@@ -474,10 +474,30 @@ fn kind_of(
     node: &Node<'_>,
     table: &Node<'_>,
 ) -> Result<Kind, DialectError> {
-    let _ = node;
-    key.name
-        .parse()
-        .map_err(|()| table.error_at(key, "there is no such kind"))
+    let of_kind = |name: &str| node.get(name).map(Node::text).transpose();
+    let (plural, change) = (of_kind("plural")?, of_kind("change")?);
+    let is_of_author = match change {
+        None | Some("member") => false,
+        Some("author") => true,
+        Some(_) => {
+            let message = "must be \"author\", or \"member\", which is so without it";
+            return Err(table.error_at(key, format!("`change` {message}")));
+        }
+    };
+    match key.name.parse::<Kind>() {
+        Ok(kind) if !matches!(kind, Kind::Other(_)) => match plural.or(change) {
+            None => Ok(kind),
+            Some(_) => Err(table.error_at(
+                key,
+                "is there already: its plural, and who may change it, stay as they are",
+            )),
+        },
+        _ => {
+            let plural = plural.map_or_else(|| format!("{}s", key.name), str::to_owned);
+            Kind::declare(&key.name, &plural, is_of_author)
+                .map_err(|error| table.error_at(key, error.to_string()))
+        }
+    }
 }
 
 #[cfg(test)]

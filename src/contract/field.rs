@@ -157,6 +157,8 @@ pub(super) const fn id_keys(kind: Kind) -> [&'static str; 4] {
         Kind::Epic => ["epicId", "id", "_id", "epic_id"],
         Kind::Sprint => ["sprintId", "id", "_id", "sprint_id"],
         Kind::Member => ["userId", "user_id", "memberId", "id"],
+        Kind::Comment => ["commentId", "id", "_id", "comment_id"],
+        Kind::Other(kind) => [kind.id_key, "id", "_id", kind.snake_id_key],
     }
 }
 
@@ -176,7 +178,8 @@ pub(super) fn stamp_name(key: &str) -> &str {
 /// The name under which a known field is kept.
 pub(super) fn canonical(key: &str) -> &str {
     let twin = TWINS.iter().find(|(snake, _)| *snake == key);
-    twin.map_or(key, |(_, camel)| camel)
+    let camel = twin.map(|(_, camel)| *camel);
+    camel.or_else(|| Kind::id_key_of_snake(key)).unwrap_or(key)
 }
 
 /// The payload's keys that carry an idempotency key; the first one counts.
@@ -224,9 +227,8 @@ pub(super) fn fields_in(kind: Kind, source: &Fields, but: impl Fn(&str, &Value) 
             name => name,
         };
         if name == key || !source.contains_key(name) {
-            let reference = REFERENCES
-                .contains(&name)
-                .then(|| Id::from_json(value).ok());
+            let is_reference = REFERENCES.contains(&name) || Kind::of_reference(name).is_some();
+            let reference = is_reference.then(|| Id::from_json(value).ok());
             let value = reference
                 .flatten()
                 .map_or_else(|| value.clone(), |id| id.to_json());

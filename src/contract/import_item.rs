@@ -6,18 +6,11 @@ use serde_json::Value;
 use super::field::{CREATED_AT, CREATED_BY, first};
 use super::{Arguments, CommandRequest, EventName, Limits, Reply};
 use crate::domain::{
-    Action, Actor, EntityId, Fields, Id, ProjectId, SOURCE_STAMPS, Stamp, Timestamp,
+    Action, Actor, EntityId, Fields, Id, Kind, ProjectId, SOURCE_STAMPS, Stamp, Timestamp,
 };
 
 /// Says what an item is.
 const KIND: &str = "kind";
-/// What can be imported: the kind, and the event by which others make it.
-const KINDS: [(&str, &str); 3] = [
-    ("task", "task:create"),
-    ("epic", "epic:create"),
-    ("sprint", "sprint:create"),
-];
-
 /// See the module.
 #[derive(Debug)]
 pub struct ImportItem<'a> {
@@ -41,9 +34,13 @@ impl ImportItem<'_> {
     pub fn read(self, limits: &Limits) -> Result<CommandRequest, Reply> {
         Arguments::One(self.text).check(limits)?;
         let kind = kind(self.text)?;
-        let event = KINDS.into_iter().find(|(known, _)| *known == kind);
-        let event = event.and_then(|(_, event)| EventName::find(event));
-        let event = event.ok_or_else(|| Reply::invalid(KIND, "must be task, epic or sprint"))?;
+        let event = importable(&kind).and_then(|kind| EventName::find(&format!("{kind}:create")));
+        let event = event.ok_or_else(|| {
+            let names = Kind::all().into_iter().map(Kind::as_str);
+            let names = names.filter(|name| importable(name).is_some());
+            let names = names.collect::<Vec<_>>().join(", ");
+            Reply::invalid(KIND, format!("must be one of {names}"))
+        })?;
         let mut command = CommandRequest::read(event, None, Arguments::One(self.text), limits)?;
         command.set_project(self.project)?;
         let sent = Sent::of(&command.echo, &kind);
@@ -70,6 +67,12 @@ impl ImportItem<'_> {
         command.imported = Some(imported);
         Ok(command)
     }
+}
+
+/// The kind with this name, if entities of it can be imported.
+fn importable(name: &str) -> Option<Kind> {
+    let kind: Kind = name.parse().ok()?;
+    (!matches!(kind, Kind::Project | Kind::Member)).then_some(kind)
 }
 
 /// The kind that an item says, or by whose name it is wrapped.

@@ -206,6 +206,8 @@ pub(super) enum Verb {
     Move,
     Start,
     Complete,
+    /// To set the field that says whether it is done to the opposite.
+    Toggle,
 }
 
 impl Verb {
@@ -220,6 +222,8 @@ impl Verb {
             (_, "update") => Self::Update,
             (_, "delete") => Self::Delete,
             (_, "restore") => Self::Restore,
+            (Kind::Project, _) => return None,
+            (_, "toggle") => Self::Toggle,
             (Kind::Task, "status") => Self::Status,
             (Kind::Task, "move") => Self::Move,
             (Kind::Sprint, "start") => Self::Start,

@@ -166,8 +166,11 @@ fn is_deletion(draft: &Draft) -> bool {
     draft.entity.deleted.is_some()
 }
 
-/// What is left to say of an entity that is gone.
+/// What is left to say of an entity that is gone: where it was, and when and by whom it was deleted.
 fn tombstone(payload: &mut Fields, entity: &Entity) {
+    for (field, value) in entity.whereabouts() {
+        put(payload, field, value.clone());
+    }
     identify(payload, entity);
     if let Some(deleted) = &entity.deleted {
         stamp(payload, ["deletedAt", "deletedBy"], deleted);
@@ -279,12 +282,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_says_what_and_when_but_not_the_fields() {
+    fn deletion_says_where_it_was_and_not_its_other_fields() {
         let mut gone = task();
+        let place = json!({"epicId": "e", "columnId": 3, "status": "todo", "labelIds": ["l"], "sprintId": null});
+        gone.fields.extend(fields(&place));
         gone.deleted = Some(gone.updated.clone());
         let draft = Draft::new(EventType::known("task.deleted"), &Arc::new(gone));
         let expected = json!({"reason": "dup", "id": "t1", "taskId": "t1", "projectId": 7, "version": 3, "seq": 5,
-            "deletedAt": "1970-01-01T00:00:00.000Z", "deletedBy": "ada"});
+            "epicId": "e", "columnId": 3, "status": "todo", "deletedAt": "1970-01-01T00:00:00.000Z", "deletedBy": "ada"});
         assert_eq!(payload_of(&draft, &json!({"reason": "dup"})), expected);
     }
 

@@ -305,6 +305,9 @@ impl CommandRequest {
             Action::Update {
                 kind: Kind::Task,
                 ..
+            } | Action::Toggle {
+                kind: Kind::Task,
+                ..
             } | Action::TaskMove { .. }
         );
         is_change && !self.strict

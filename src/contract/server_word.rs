@@ -181,7 +181,10 @@ mod tests {
     fn every_event_of_the_server_is_protected() {
         let of_projects = |event_type: &str| {
             let (noun, verb) = event_type.split_once('.').unwrap_or((event_type, ""));
-            let is_entity = matches!(noun, "project" | "task" | "epic" | "sprint" | "member");
+            let is_entity = matches!(
+                noun,
+                "project" | "task" | "epic" | "sprint" | "member" | "comment"
+            );
             let happened = verb.ends_with("ed") && verb != "access_revoked";
             (is_entity && happened)
                 || noun == "presence"

@@ -1,5 +1,6 @@
 //! The normaliser's rules, one by one; and every dialect in `fixtures/dialects`, dry.
 
+mod beside;
 mod commands;
 mod control;
 mod fixtures;

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use parking_lot::RwLock;
 use serde_json::Value;
 
 use super::names::{Entry, EventName, MAX_NAME_BYTES, Name, Noun, words};
 use super::toml_node::{DialectError, Node, Source};
-use crate::domain::{Fields, Kind};
+use crate::domain::{Fields, Kind, KindDef};
 
 /// The file of the words that everybody may use.
 pub(super) const COMMON: Source<'_> = Source {
@@ -17,6 +18,14 @@ pub(super) const COMMON: Source<'_> = Source {
 
 /// What stands for every kind but members.
 const EVERY_KIND: &str = "*:";
+/// The kinds that it stands for, besides those that are declared.
+const USUAL: [Kind; 5] = [
+    Kind::Project,
+    Kind::Task,
+    Kind::Epic,
+    Kind::Sprint,
+    Kind::Comment,
+];
 /// What a row may say.
 const KEYS: [&str; 9] = [
     "bulk", "is", "nouns", "verbs", "fillers", "alone", "set", "rename", "second",
@@ -101,8 +110,7 @@ impl Vocabulary {
                 entries.push(entry(&key.name, name, row, nouns)?);
                 continue;
             };
-            let usual = [Kind::Project, Kind::Task, Kind::Epic, Kind::Sprint];
-            for kind in usual.iter().chain(declared) {
+            for kind in USUAL.iter().chain(declared) {
                 let canonical = format!("{kind}:{verb}");
                 if let Some(name) = Name::documented(&canonical) {
                     entries.push(entry(&canonical, name, row, nouns)?);
@@ -138,9 +146,45 @@ impl Vocabulary {
         if let Some(at) = self.documented.get(name) {
             return Some(EventName::new(&self.entries[*at], None));
         }
+        let noun = name.split_once(':').map(|(noun, _)| noun.parse());
+        let kind = noun.and_then(Result::ok).and_then(Self::of_kind);
+        if let Some(rows) = kind
+            && let Some(at) = rows.documented.get(name)
+        {
+            return Some(EventName::new(&rows.entries[*at], None));
+        }
         let words = words(name);
         let mut entries = self.entries.iter();
-        entries.find_map(|entry| entry.is_named_by(&words))
+        let found = entries.find_map(|entry| entry.is_named_by(&words));
+        found.or_else(|| {
+            let declared = Kind::declared();
+            let mut rows = declared.into_iter().filter_map(Self::of_kind);
+            rows.find_map(|rows| {
+                let mut entries = rows.entries.iter();
+                entries.find_map(|entry| entry.is_named_by(&words))
+            })
+        })
+    }
+
+    /// What everybody may do with entities of a declared kind. It is made once for each definition of a kind.
+    fn of_kind(kind: Kind) -> Option<&'static Self> {
+        static OF_KINDS: RwLock<Vec<(&KindDef, &Vocabulary)>> = RwLock::new(Vec::new());
+        let Kind::Other(definition) = kind else {
+            return None;
+        };
+        let is_same = |(known, _): &&(&KindDef, _)| std::ptr::eq(*known, definition);
+        if let Some((_, words)) = OF_KINDS.read().iter().find(is_same) {
+            return Some(words);
+        }
+        let root = COMMON.read().ok()?;
+        let mut all = Self::read(&root, &[], &[kind]).ok()?;
+        all.entries
+            .retain(|entry| matches!(entry.name, Name::Command(of, _) if of == kind));
+        let words: &'static Self = Box::leak(Box::new(Self::new(all.entries)));
+        let mut known = OF_KINDS.write();
+        known.retain(|(of, _)| *of != definition);
+        known.push((definition, words));
+        Some(words)
     }
 }
 
@@ -195,7 +239,7 @@ fn entry(
     } else {
         add(kind.as_str().to_owned(), None);
         if kind != Kind::Member {
-            add(plural(kind.as_str()), None);
+            add(kind.plural().to_owned(), None);
         }
         for name in of_kind().flat_map(|nouns| &nouns.names) {
             add(name.clone(), Some(name));

@@ -22,7 +22,8 @@ pub use placing::place_query;
 
 use super::{
     Action, Actor, Cause, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch,
-    Kind, ProjectId, Rank, Reference, Refusal, SOURCE_STAMPS, Seq, Stamp, Timestamp, World,
+    Kind, ProjectId, Rank, Reference, Refusal, SOURCE_STAMPS, Seq, Stamp, TOGGLED, Timestamp,
+    World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -78,6 +79,9 @@ pub fn apply(world: &World, command: &Command, cx: &Context) -> Result<Changes, 
         Action::Update { kind, id, fields } => update(world, *kind, id, fields, command, cx),
         Action::Delete { kind, id } => delete(world, *kind, id, cx),
         Action::Restore { kind, id } => restore(world, *kind, id, cx),
+        Action::Toggle { kind, id, field } => {
+            toggle(world, *kind, id, field.as_deref(), command, cx)
+        }
         Action::TaskMove { id, fields, .. } => placing::task_move(world, id, fields, command, cx),
         Action::SprintStart { id, fields } => sprint::start(world, id, fields, command, cx),
         Action::SprintComplete { id, fields, .. } => {
@@ -219,6 +223,35 @@ fn update(
         merged,
         ..Changes::of(entity, events)
     })
+}
+
+/// Sets the field that says whether something is done to the opposite of what it says now.
+fn toggle(
+    world: &World,
+    kind: Kind,
+    id: &EntityId,
+    field: Option<&str>,
+    command: &Command,
+    cx: &Context,
+) -> Result<Changes, Refusal> {
+    let before = existing_or_fresh(world, kind, id, cx)?;
+    let known = TOGGLED
+        .into_iter()
+        .find(|field| before.fields.contains_key(*field));
+    let field = field.or(known).unwrap_or(TOGGLED[0]);
+    let is_set = match before.fields.get(field) {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(is_set)) => *is_set,
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        Some(Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+            return Err(Refusal::Invalid {
+                field: "field".to_owned(),
+                message: format!("{field} of the {kind} is neither true nor false: send an update"),
+            });
+        }
+    };
+    let fields = Fields::from_iter([(field.to_owned(), Value::Bool(!is_set))]);
+    update(world, kind, id, &fields, command, cx)
 }
 
 fn delete(world: &World, kind: Kind, id: &EntityId, cx: &Context) -> Result<Changes, Refusal> {
@@ -410,6 +443,14 @@ fn kind_event(kind: Kind, verb: Verb) -> EventType {
         (Kind::Sprint, Verb::Updated) => "sprint.updated",
         (Kind::Sprint, Verb::Deleted) => "sprint.deleted",
         (Kind::Sprint, Verb::Restored) => "sprint.restored",
+        (Kind::Comment, Verb::Created) => "comment.created",
+        (Kind::Comment, Verb::Updated) => "comment.updated",
+        (Kind::Comment, Verb::Deleted) => "comment.deleted",
+        (Kind::Comment, Verb::Restored) => "comment.restored",
+        (Kind::Other(kind), Verb::Created) => kind.events[0],
+        (Kind::Other(kind), Verb::Updated) => kind.events[1],
+        (Kind::Other(kind), Verb::Deleted) => kind.events[2],
+        (Kind::Other(kind), Verb::Restored) => kind.events[3],
         (Kind::Member, Verb::Created | Verb::Restored) => "member.added",
         (Kind::Member, Verb::Updated) => "member.updated",
         (Kind::Member, Verb::Deleted) => "member.removed",

@@ -44,7 +44,7 @@ impl Reference {
             Kind::Epic => Some(Self::Epic),
             Kind::Sprint => Some(Self::Sprint),
             Kind::Task => Some(Self::Parent),
-            Kind::Project | Kind::Member => None,
+            Kind::Project | Kind::Member | Kind::Comment | Kind::Other(_) => None,
         }
     }
 

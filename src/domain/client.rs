@@ -57,6 +57,16 @@ impl PrivateId {
         }
     }
 
+    /// The id that stands for it in one of several places where a client may be at once, so that it is another client in each.
+    #[must_use]
+    pub fn within(&self, place: &str) -> Self {
+        let text = format!("{}\n{place}", self.secret);
+        Self {
+            secret: ClientId::hash(&Sha256::digest(text)).to_string(),
+            number: self.number,
+        }
+    }
+
     /// Who holds it.
     #[must_use]
     pub fn client(&self) -> ClientId {
@@ -133,6 +143,16 @@ mod tests {
         let [ann, bob] = ["ann", "bob"].map(|user| id.client_of(&Actor::new(user)));
         assert_eq!(id.clone().next().client_of(&Actor::new("ann")), ann);
         assert_eq!(HashSet::from([ann, bob, id.client()]).len(), 3);
+    }
+
+    #[test]
+    fn in_another_place_it_is_another_client_and_each_time_the_same() {
+        let id = PrivateId::generate();
+        let board = id.within("/board");
+        assert_eq!(PrivateId::parse(&board.to_string()), Some(board.clone()));
+        assert_eq!(id.clone().next().within("/board").client(), board.client());
+        let others = [id.client(), board.client(), id.within("/chat").client()];
+        assert_eq!(HashSet::from(others).len(), 3);
     }
 
     /// An id that is made of the time and a counter can be found by trying: its hash is shown to everybody.

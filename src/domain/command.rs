@@ -116,6 +116,15 @@ pub enum Action {
         /// With this id.
         id: EntityId,
     },
+    /// Turns a field of an entity that is true into false, and what is not true into true.
+    Toggle {
+        /// Of this kind.
+        kind: Kind,
+        /// With this id.
+        id: EntityId,
+        /// The field; without it, the first of [`TOGGLED`] that the entity has.
+        field: Option<String>,
+    },
     /// Gives a task another place: among its neighbours, in another column or sprint.
     TaskMove {
         /// The task.
@@ -149,6 +158,15 @@ pub enum Action {
     },
 }
 
+/// Fields that say of an entity whether it is done; the first one that is there is toggled, or else the first is set.
+pub const TOGGLED: [&str; 5] = [
+    "completed",
+    "done",
+    "isCompleted",
+    "is_completed",
+    "checked",
+];
+
 impl Action {
     /// The kind and id of the entity that the action is about.
     #[must_use]
@@ -157,7 +175,8 @@ impl Action {
             Action::Create { kind, id, .. }
             | Action::Update { kind, id, .. }
             | Action::Delete { kind, id }
-            | Action::Restore { kind, id } => (*kind, id),
+            | Action::Restore { kind, id }
+            | Action::Toggle { kind, id, .. } => (*kind, id),
             Action::TaskMove { id, .. } => (Kind::Task, id),
             Action::SprintStart { id, .. } | Action::SprintComplete { id, .. } => {
                 (Kind::Sprint, id)
@@ -237,6 +256,15 @@ impl Command {
     /// task is the same only if nothing but its project is said.
     #[must_use]
     pub fn may_be_elsewhere(&self) -> bool {
+        let is_number = |id: &EntityId| id.as_str().bytes().all(|byte| byte.is_ascii_digit());
+        if let Action::Toggle {
+            kind: Kind::Task,
+            id,
+            ..
+        } = &self.action
+        {
+            return !is_number(id);
+        }
         let (Action::Update {
             kind: Kind::Task,
             id,
@@ -246,8 +274,7 @@ impl Command {
         else {
             return false;
         };
-        let is_number = id.as_str().bytes().all(|byte| byte.is_ascii_digit());
-        !is_number || fields.is_empty()
+        !is_number(id) || fields.is_empty()
     }
 
     /// The fields that a task gets.
@@ -269,6 +296,19 @@ impl Command {
         }
     }
 
+    /// The fields that an entity beside the board gets.
+    #[must_use]
+    pub fn fields_beside(&self) -> Option<&Fields> {
+        match &self.action {
+            Action::Create { kind, fields, .. } | Action::Update { kind, fields, .. }
+                if kind.is_beside() =>
+            {
+                Some(fields)
+            }
+            _ => None,
+        }
+    }
+
     /// The command's name, such as `task:move`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -278,6 +318,7 @@ impl Command {
             Action::Update { .. } => "update",
             Action::Delete { .. } => "delete",
             Action::Restore { .. } => "restore",
+            Action::Toggle { .. } => "toggle",
             Action::TaskMove { .. } => "move",
             Action::SprintStart { .. } => "start",
             Action::SprintComplete { .. } => "complete",

@@ -1,14 +1,12 @@
-//! Projects, epics, sprints, tasks and members: one shape for all, because clients may add any field.
+//! Projects, tasks, comments and all the others: one shape for all kinds, because clients may add any field.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::id::number_text;
-use super::{Actor, EntityId, ProjectId, Rank, Role, Timestamp};
+use super::id::{MAX_ID_BYTES, number_text};
+use super::{Actor, EntityId, Id, Kind, ProjectId, Rank, Role, Timestamp};
 
 /// An entity's fields, as clients see them.
 pub type Fields = serde_json::Map<String, Value>;
@@ -16,90 +14,18 @@ pub type Fields = serde_json::Map<String, Value>;
 /// Fields in which frontends have a task's column; the first one counts.
 const COLUMNS: [&str; 3] = ["columnId", "column", "listId"];
 
+/// Fields by which entities belong to others; the first one counts.
+const OWNERS: [&str; 4] = ["taskId", "epicId", "sprintId", PARENT];
+/// Names an entity of the same kind, or a task.
+pub(super) const PARENT: &str = "parentId";
+/// Fields besides ids that say where an entity is.
+const WHERE: [&str; 2] = ["column", "status"];
+
 /// A status without spaces and in lower case.
 #[must_use]
 pub fn plain_status(status: &str) -> String {
     let letters = status.chars().filter(|char| !char.is_whitespace());
     letters.flat_map(char::to_lowercase).collect()
-}
-
-/// The kinds of entities.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A project, which is also the scope of the others.
-    Project,
-    /// A task: a card on the board.
-    Task,
-    /// An epic, to which tasks belong by their `epicId`.
-    Epic,
-    /// A sprint, to which tasks belong by their `sprintId`.
-    Sprint,
-    /// Somebody who belongs to a project, by the user's id.
-    Member,
-}
-
-impl Kind {
-    /// The name in the database and in event types.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Project => "project",
-            Self::Task => "task",
-            Self::Epic => "epic",
-            Self::Sprint => "sprint",
-            Self::Member => "member",
-        }
-    }
-
-    /// The key under which payloads carry this kind's id besides `id`.
-    #[must_use]
-    pub const fn id_key(self) -> &'static str {
-        match self {
-            Self::Project => "projectId",
-            Self::Task => "taskId",
-            Self::Epic => "epicId",
-            Self::Sprint => "sprintId",
-            Self::Member => "userId",
-        }
-    }
-}
-
-impl Kind {
-    /// The kinds of which a state has lists.
-    pub const LISTED: [Self; 4] = [Self::Epic, Self::Sprint, Self::Task, Self::Member];
-
-    /// The name of a list of this kind.
-    #[must_use]
-    pub const fn plural(self) -> &'static str {
-        match self {
-            Self::Project => "projects",
-            Self::Task => "tasks",
-            Self::Epic => "epics",
-            Self::Sprint => "sprints",
-            Self::Member => "members",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        match name {
-            "project" => Ok(Self::Project),
-            "task" => Ok(Self::Task),
-            "epic" => Ok(Self::Epic),
-            "sprint" => Ok(Self::Sprint),
-            "member" => Ok(Self::Member),
-            _ => Err(()),
-        }
-    }
 }
 
 /// Who did something, and when.
@@ -130,7 +56,7 @@ pub struct FieldStamp {
     pub was_version: i64,
 }
 
-/// A project, task, epic, sprint or member as it is now.
+/// An entity of whatever kind as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     /// The project that it belongs to.
@@ -217,6 +143,29 @@ impl Entity {
     pub fn role(&self) -> Option<Role> {
         let is_member = self.kind == Kind::Member && self.deleted.is_none();
         is_member.then(|| self.text("role")?.parse().ok())?
+    }
+
+    /// The id of what an entity beside the board belongs to, such as a comment's task: its `taskId`, or else the first of its
+    /// other references.
+    #[must_use]
+    pub fn belongs_to(&self) -> Option<EntityId> {
+        let id = |field: &str| Id::from_json(self.fields.get(field)?).ok().map(EntityId);
+        let owner = OWNERS.into_iter().find_map(id);
+        owner.filter(|_| self.kind.is_beside()).or_else(|| {
+            let mut fields = self.fields.keys().filter(|_| self.kind.is_beside());
+            fields.find_map(|field| Kind::of_reference(field).and_then(|_| id(field)))
+        })
+    }
+
+    /// The fields that say where it is: what it belongs to, and its column. Whoever hears that it is gone finds it by them.
+    pub fn whereabouts(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.fields.iter().filter(|(field, value)| {
+            let is_said = match value {
+                Value::String(text) => text.len() <= MAX_ID_BYTES,
+                value => value.is_number(),
+            };
+            is_said && (field.ends_with("Id") || WHERE.contains(&field.as_str()))
+        })
     }
 
     /// Whether a field such as `epicId` names this id.

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::id::fresh_uuid;
+use super::kind::{is_event_beside, is_our_word};
 use super::{Actor, ChannelName, ChannelNo, ConnectionId, Timestamp};
 
 /// An event's place in its channel: 1, 2, 3… without gaps.
@@ -47,15 +48,30 @@ impl EventType {
     /// the name that they gave it.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let word = self.0.split_once('.').map(|(word, _)| word);
-        word.is_some_and(is_our_word)
+        let parts = self.0.split_once('.');
+        parts.is_some_and(|(word, verb)| is_our_word(word) || is_event_beside(word, verb))
     }
 
     /// Whether it could be taken for one of ours, in whatever spelling.
     #[must_use]
     pub fn sounds_like_ours(&self) -> bool {
         let end = self.0.find(|char: char| !char.is_ascii_lowercase());
-        is_our_word(&self.0[..end.unwrap_or(self.0.len())])
+        let (word, _) = self.0.split_at(end.unwrap_or(self.0.len()));
+        is_our_word(word) || self.is_beside_in_any_spelling()
+    }
+
+    /// Whether it is the name of an event about a comment or an entity of a declared kind: `comment:created`,
+    /// `commentCreated`.
+    fn is_beside_in_any_spelling(&self) -> bool {
+        let at = self.0.rfind(|char: char| !char.is_ascii_lowercase());
+        let Some(at) = at.filter(|at| self.0.is_char_boundary(at + 1)) else {
+            return false;
+        };
+        let (word, verb) = match self.0.as_bytes()[at] {
+            b'A'..=b'Z' => (&self.0[..at], self.0[at..].to_ascii_lowercase()),
+            _ => (&self.0[..at], self.0[at + 1..].to_owned()),
+        };
+        is_event_beside(word, &verb) || is_event_beside(&word.replace('-', "_"), &verb)
     }
 
     /// Whether it belongs into the list of projects as well.
@@ -81,25 +97,6 @@ impl EventType {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Whether the names of our own events, or signals, begin with this word.
-pub(super) fn is_our_word(word: &str) -> bool {
-    const OURS: [&str; 12] = [
-        "project",
-        "task",
-        "epic",
-        "sprint",
-        "member",
-        "presence",
-        "typing",
-        "session",
-        "system",
-        "auth",
-        "channel",
-        "boardcast",
-    ];
-    OURS.contains(&word)
 }
 
 impl fmt::Display for EventType {
@@ -138,5 +135,47 @@ impl Event {
     #[must_use]
     pub fn subject(&self) -> &ChannelName {
         self.source.as_ref().unwrap_or(&self.channel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kind;
+    use super::*;
+
+    #[test]
+    fn events_of_declared_kinds_are_ours_and_others_are_not() {
+        Kind::declare("gadget", "gadgets", false).unwrap();
+        Kind::declare("side_note", "side_notes", false).unwrap();
+        let is = |name: &str| {
+            let event_type = EventType::restore(name.to_owned());
+            (event_type.is_ours(), event_type.sounds_like_ours())
+        };
+        for name in ["comment.created", "gadget.restored", "side_note.deleted"] {
+            assert_eq!(is(name), (true, true), "{name}");
+        }
+        for name in [
+            "comment:created",
+            "commentUpdated",
+            "gadget-deleted",
+            "gadget_created",
+            "side-note-created",
+            "side_note:updated",
+        ] {
+            assert_eq!(is(name), (false, true), "{name}");
+        }
+        for name in [
+            "comment:typing",
+            "gadget.sold",
+            "gadget",
+            "gadgets.created",
+            "unknown.created",
+            "ä.created",
+            "éA",
+            ".created",
+            "",
+        ] {
+            assert_eq!(is(name), (false, false), "{name}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Lists of entities, a page at a time.
 
+use serde_json::Value;
+
 use super::{Entity, EntityId};
 
 /// Which entities are listed; what is not named does not matter.
@@ -15,6 +17,17 @@ pub struct Filter {
     pub assignee: Option<String>,
     /// With this text in the title or the description.
     pub text: Option<String>,
+    /// With these values in fields.
+    pub fields: Vec<FieldFilter>,
+}
+
+/// What a field of an entity must be. Numbers and texts are compared as ids are: 7 is "7".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFilter {
+    /// The field.
+    pub field: String,
+    /// The value; null if there is to be none.
+    pub value: Value,
 }
 
 /// An entity's place in a list: by rank, then by age, then by id, so that it does not move when others come and go.

@@ -1,6 +1,7 @@
 //! What a command needs to know of its project before it can be applied.
 
-use super::{Action, Cause, Command, EntityId, Kind, MoveTo, Place, Reference};
+use super::entity::PARENT;
+use super::{Action, Cause, Command, EntityId, Fields, Id, Kind, MoveTo, Place, Reference};
 
 /// What must be loaded before a command can be applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +86,11 @@ impl Command {
             needs.push(Needs::ActiveSprint(self.subject().1));
         }
         needs.extend(self.referred());
+        let owners = self.fields_beside().filter(|_| self.strict);
+        needs.extend(owners.into_iter().flat_map(|fields| {
+            let owners = owners_in(self.subject().0, fields).flat_map(|(_, owners)| owners);
+            owners.map(|(kind, id)| Needs::Referred(kind, id))
+        }));
         needs
     }
 
@@ -126,6 +132,26 @@ impl Command {
         let is_entity = |need: &Needs<'_>| matches!(need, Needs::Entity(..) | Needs::Referred(..));
         !needs.iter().all(is_entity)
     }
+}
+
+/// The fields in which an entity beside the board names what it belongs to, each with what may be meant: a parent is of the
+/// same kind, or a task.
+pub(super) fn owners_in(
+    kind: Kind,
+    fields: &Fields,
+) -> impl Iterator<Item = (&str, Vec<(Kind, EntityId)>)> {
+    fields.iter().filter_map(move |(field, value)| {
+        let kinds = match Kind::of_reference(field) {
+            Some(referred) => vec![referred],
+            None if field == PARENT => vec![kind, Kind::Task],
+            None => return None,
+        };
+        let id = Id::from_json(value).ok().map(EntityId);
+        let meant = kinds
+            .into_iter()
+            .filter_map(|kind| Some((kind, id.clone()?)));
+        Some((field.as_str(), meant.collect()))
+    })
 }
 
 fn completion<'a>(

@@ -1,8 +1,8 @@
 //! Who may do what: the one table, and the rules around it that no table can tell.
 
 use super::{
-    Action, Actor, ChannelName, EntityId, Family, Holder, Id, Identity, Kind, Membership, Refusal,
-    Role, World,
+    Action, Actor, ChangedBy, ChannelName, Entity, EntityId, Family, Holder, Id, Identity, Kind,
+    Membership, Refusal, Role, World,
 };
 
 /// What it takes to see a project: its state, its events, who is in it.
@@ -11,12 +11,16 @@ pub const TO_SEE: Role = Role::Viewer;
 /// What it takes to carry out an action in a project that exists. Seeing it, and signals, take [`TO_SEE`].
 const fn needed(action: &Action) -> Role {
     match action {
-        Action::Create { kind, .. } | Action::Update { kind, .. } => match kind {
-            Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
-            Kind::Project | Kind::Member => Role::Admin,
-        },
+        Action::Create { kind, .. } | Action::Update { kind, .. } | Action::Toggle { kind, .. } => {
+            match kind {
+                Kind::Task | Kind::Epic | Kind::Sprint | Kind::Comment | Kind::Other(_) => {
+                    Role::Member
+                }
+                Kind::Project | Kind::Member => Role::Admin,
+            }
+        }
         Action::Delete { kind, .. } | Action::Restore { kind, .. } => match kind {
-            Kind::Task | Kind::Epic | Kind::Sprint => Role::Member,
+            Kind::Task | Kind::Epic | Kind::Sprint | Kind::Comment | Kind::Other(_) => Role::Member,
             Kind::Member => Role::Admin,
             Kind::Project => Role::Owner,
         },
@@ -88,7 +92,25 @@ pub fn check(
     if role < needed {
         return Err(lacks(needed, role));
     }
+    if role < TO_CHANGE_OTHERS && is_of_another(world, action, identity) {
+        let (kind, _) = action.subject();
+        let message = format!("a {kind} is changed by its author, admins and owners");
+        return Err(Refusal::Forbidden(message));
+    }
     Ok(())
+}
+
+/// Whether an action changes what somebody else has made, and only its author may. To make what is there already
+/// changes nothing.
+fn is_of_another(world: &World, action: &Action, identity: &Identity) -> bool {
+    let (kind, id) = action.subject();
+    let is_theirs = |entity: &Entity| {
+        let is_there = entity.deleted.is_none();
+        let is_repeat = is_there && matches!(action, Action::Create { .. });
+        entity.version > 0 && entity.created.by != identity.actor && !is_repeat
+    };
+    kind.changed_by() == ChangedBy::Author
+        && world.get(kind, id).is_some_and(|entity| is_theirs(entity))
 }
 
 /// Whether somebody may say of what they make when and by whom it was made.
@@ -115,6 +137,8 @@ pub fn may_import(role: Option<Role>) -> Result<(), Refusal> {
     }
 }
 
+/// What it takes to change what only its author may change, if somebody else is that.
+const TO_CHANGE_OTHERS: Role = Role::Admin;
 /// What it takes to import.
 const TO_IMPORT: Role = Role::Admin;
 /// What it takes to publish on a project's channel, and on every channel that is nobody's own.
@@ -238,7 +262,7 @@ fn needed_for(world: &World, action: &Action, me: &EntityId) -> Role {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Actor, Entity, Fields, Grants, ProjectId, Stamp, Timestamp};
+    use crate::domain::{Actor, Fields, Grants, ProjectId, Stamp, Timestamp};
 
     const ME: &str = "me";
 
@@ -332,6 +356,75 @@ mod tests {
                     role >= needed,
                     "{role} {action:?}"
                 );
+            }
+        }
+    }
+
+    /// A member's rights over a comment, or an entity of a declared kind, that one of both has made.
+    fn may_change(role: Role, kind: Kind, author: &str, action: &Action, is_deleted: bool) -> bool {
+        let mut world = world(&[("ann", Role::Owner), (ME, role)]);
+        let stamp = Stamp {
+            at: Timestamp::from_millis(1),
+            by: Actor::new(author),
+        };
+        let mut entity = Entity::blank(world.project().clone(), kind, id("x"), stamp.clone());
+        entity.version = 1;
+        entity.deleted = is_deleted.then_some(stamp);
+        world.load(entity);
+        allowed(&world, action)
+    }
+
+    #[test]
+    fn comments_are_changed_by_their_authors_and_by_admins() {
+        let open = Kind::declare("open_kind", "open_kinds", false).unwrap();
+        let own = Kind::declare("own_kind", "own_kinds", true).unwrap();
+        for role in Role::ALL {
+            for (kind, is_open) in [(open, true), (own, false), (Kind::Comment, false)] {
+                let (id, fields) = (id("x"), Fields::new());
+                let actions = [
+                    Action::Update {
+                        kind,
+                        id: id.clone(),
+                        fields: fields.clone(),
+                    },
+                    Action::Toggle {
+                        kind,
+                        id: id.clone(),
+                        field: None,
+                    },
+                    Action::Delete {
+                        kind,
+                        id: id.clone(),
+                    },
+                    Action::Restore {
+                        kind,
+                        id: id.clone(),
+                    },
+                ];
+                let others = role >= if is_open { Role::Member } else { Role::Admin };
+                for action in &actions {
+                    for is_deleted in [false, true] {
+                        let may = |author| may_change(role, kind, author, action, is_deleted);
+                        assert_eq!(may("ann"), others, "{role} {action:?}");
+                        assert_eq!(may(ME), role >= Role::Member, "{role} {action:?}");
+                    }
+                }
+                let create = Action::Create { kind, id, fields };
+                let may = |author, is_deleted| may_change(role, kind, author, &create, is_deleted);
+                assert_eq!(may("ann", true), others, "{role}: what another has deleted");
+                assert_eq!(
+                    may("ann", false),
+                    role >= Role::Member,
+                    "{role}: it changes nothing"
+                );
+                let nowhere = world(&[(ME, role)]);
+                for action in actions.iter().chain([&create]) {
+                    assert_eq!(
+                        allowed(&nowhere, action),
+                        role >= Role::Member,
+                        "{action:?}"
+                    );
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::{Actor, ConnectionId, EventType};
+use super::{Actor, ConnectionId, EventType, Fields};
 
 /// See the module. Shared by everyone to whom it is delivered.
 #[derive(Debug, Clone)]
@@ -27,4 +27,6 @@ pub struct Lasting {
     pub of: Actor,
     /// Nothing that was said of them before matters any more.
     pub is_end: bool,
+    /// How others saw a user who is not there any more.
+    pub was: Option<Fields>,
 }

@@ -129,6 +129,7 @@ mod tests {
         let lasting = of.map(|of| Lasting {
             of: Actor::new(of),
             is_end: name == "leave",
+            was: None,
         });
         Arc::new(Signal {
             signal_type: EventType::known(name),

@@ -377,6 +377,7 @@ async fn signals_are_for_those_who_were_told_what_happened_before() {
     let lasting = Lasting {
         of: Actor::new("ann"),
         is_end: false,
+        was: None,
     };
     stage.hub.publish(&stage.channel, &stage.append(3).await);
     stage.hub.signal_here(&stage.channel, &signal(None));

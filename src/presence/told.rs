@@ -51,6 +51,7 @@ pub(super) fn signal(told: &Told) -> Arc<Signal> {
         lasting: Some(Lasting {
             of: key.user.clone(),
             is_end: told.change == Change::Left,
+            was: (told.change == Change::Left).then(|| person(&key.user, entry)),
         }),
     })
 }

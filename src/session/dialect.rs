@@ -167,7 +167,10 @@ impl Session {
             tracing::warn!(project = %project.as_str(), "a dialect's $state is not whole: the project is too large");
         }
         let mut state = Map::new();
-        for kind in Kind::LISTED {
+        for kind in Kind::all()
+            .into_iter()
+            .filter(|kind| *kind != Kind::Project)
+        {
             state.insert(kind.plural().to_owned(), Value::Array(Vec::new()));
         }
         let mut bytes = 0;

@@ -1,5 +1,6 @@
 //! Reads of entities one by one, and of lists of them.
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Session;
@@ -7,7 +8,7 @@ use super::access::unseen;
 use super::unavailable;
 use crate::contract::{JsonObject, Reply, payload, write_page_token};
 use crate::domain::{
-    EntityId, Grants, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose, policy,
+    EntityId, FieldFilter, Grants, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose, policy,
 };
 use crate::store::{Channel, Gather, Snapshot, StoreError};
 
@@ -42,7 +43,7 @@ impl Session {
         let read = async {
             let more = one_more(&page);
             let store = self.app.store();
-            let mut found = store.entities_page(project, kind, &more, &LISTED).await?;
+            let mut found = Box::pin(store.entities_page(project, kind, &more, &LISTED)).await?;
             let (mut answer, exists) = self.as_of(&found);
             if !exists {
                 refused = Some(unseen());
@@ -55,6 +56,40 @@ impl Session {
         };
         let reply = self.reading(&target, Box::pin(read)).await;
         settled(reply, refused)
+    }
+
+    /// The entities of a kind of a project in which fields have certain values, as answers show them: the first tasks by rank, and
+    /// the newest of all others, from the oldest of these. The client hears of them if it can see the project.
+    ///
+    /// # Errors
+    ///
+    /// The refusal: the project cannot be seen, or the database cannot be reached.
+    pub async fn entities_where(
+        &self,
+        project: &ProjectId,
+        kind: Kind,
+        fields: &[FieldFilter],
+        limit: usize,
+    ) -> Result<Vec<Value>, Reply> {
+        let (target, store) = (Target::project(project), self.app.store().clone());
+        let (mut items, wanted, owned) = (Vec::new(), project.clone(), fields.to_vec());
+        let read = async {
+            let gather = Gather {
+                make: |entity| {
+                    let bytes = payload::text(&entity).get().len();
+                    (Value::Object(payload::entity(&entity)), bytes)
+                },
+                max_bytes: LIST_BYTES,
+            };
+            let found = store.entities_where(&wanted, kind, &owned, limit, &gather);
+            let found = Box::pin(found).await?;
+            let (answer, _) = self.as_of(&found);
+            items = found.entities;
+            Ok(answer)
+        };
+        let reply = self.reading(&target, Box::pin(read)).await;
+        let reply = reply.map_err(|error| unavailable(&error))?;
+        if reply.is_ok() { Ok(items) } else { Err(reply) }
     }
 
     /// A page of the projects that the client can see: `items`, and the mark of its end if there is more, as
@@ -135,6 +170,8 @@ struct Item {
     text: Box<RawValue>,
 }
 
+/// The bytes after which a list of what has certain values ends, whatever its limit.
+const LIST_BYTES: usize = 2 * 1024 * 1024;
 /// The bytes after which a page ends, whatever its limit.
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 

@@ -1,5 +1,6 @@
 //! Reads: a project's state, and what happened after a point of its history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +67,12 @@ fn rendered(max_bytes: usize) -> Gather<Rendered> {
     }
 }
 
-fn with_lists(mut document: JsonObject, entities: &[Rendered]) -> JsonObject {
+/// Puts what was read into a state: a list for each kind, and of how many entities there is no more than their number.
+fn with_lists(
+    mut document: JsonObject,
+    entities: &[Rendered],
+    counts: &BTreeMap<String, u64>,
+) -> JsonObject {
     let of = |kind| entities.iter().filter(move |(of, _)| *of == kind);
     let list = |kind| of(kind).map(|(_, text)| text).collect::<Vec<_>>();
     match list(Kind::Project).pop() {
@@ -77,6 +83,19 @@ fn with_lists(mut document: JsonObject, entities: &[Rendered]) -> JsonObject {
     document.insert_text("sprints", &list(Kind::Sprint));
     document.insert_text("tasks", &list(Kind::Task));
     document.insert_text("members", &list(Kind::Member));
+    let mut more = BTreeMap::new();
+    for kind in Kind::all().into_iter().filter(|kind| kind.is_beside()) {
+        let listed = list(kind);
+        document.insert_text(kind.plural(), &listed);
+        let number = counts.get(kind.as_str()).copied().unwrap_or(0);
+        let rest = number.saturating_sub(listed.len() as u64);
+        if rest > 0 {
+            more.insert(kind.plural(), rest);
+        }
+    }
+    if !more.is_empty() {
+        document.insert("more", serde_json::json!(more));
+    }
     document
 }
 
@@ -242,14 +261,14 @@ impl Session {
         let mut document = if let Some(turn) = turn {
             // The work keeps its turn to its end, also if nobody waits for it any more.
             let inserted = spawn_blocking(move || {
-                let document = with_lists(document, &state.entities);
+                let document = with_lists(document, &state.entities, &state.counts);
                 drop(turn);
                 document
             });
             let inserted = inserted.await;
             inserted.map_err(|error| StoreError::Unavailable(error.into()))?
         } else {
-            with_lists(document, &state.entities)
+            with_lists(document, &state.entities, &state.counts)
         };
         document.count(memory);
         Ok(document)

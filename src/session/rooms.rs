@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::contract::{
     ChannelRef, Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES, MAX_CURSOR_TYPES_BYTES, Types,
@@ -26,6 +28,8 @@ struct Room {
     spelled: Option<ChannelRef>,
     /// From where on events follow, as long as the state before them is not on its way: they are held back.
     held: Option<Seq>,
+    /// Up to which event the client is told, as long as the state as of it is not on its way; and whether a later one waits.
+    stop: Option<(Seq, bool)>,
     /// As of which event it is certain that the client may be here; until that is known nothing is delivered.
     vetted: Option<Seq>,
     /// Whether the client was turned out: it is still to be told so, and hears nothing else.
@@ -61,6 +65,8 @@ pub struct Rooms {
     pub(super) max: usize,
     /// Guards the rooms: requests add and remove them, feeds move their positions on.
     rooms: Mutex<Joined>,
+    /// Told when a client may have been told everything up to where a room stops.
+    stopped: Notify,
 }
 
 #[derive(Debug)]
@@ -115,6 +121,7 @@ impl Joined {
             since: Seq::MAX,
             spelled: None,
             held: None,
+            stop: None,
             vetted: None,
             revoked: false,
         })
@@ -132,6 +139,7 @@ impl Rooms {
                 skipped: 0,
                 closed: false,
             }),
+            stopped: Notify::new(),
         }
     }
 
@@ -340,12 +348,51 @@ impl Rooms {
         }
     }
 
+    /// Keeps back what comes after an event, until [`Rooms::go_on`]: a state as of it is to be told between the two.
+    pub fn stop_after(&self, channel: &ChannelName, seq: Seq) {
+        let mut rooms = self.rooms.lock();
+        if let Some(room) = rooms.by_channel.get_mut(channel) {
+            room.stop = Some((seq, false));
+        }
+    }
+
+    /// Waits until a room may have come to where it stops.
+    pub fn stopping(&self) -> Notified<'_> {
+        self.stopped.notified()
+    }
+
+    /// Whether the client was told everything up to where a room stops. An event that is being told counts as told.
+    #[must_use]
+    pub fn has_stopped(&self, channel: &ChannelName) -> bool {
+        let rooms = self.rooms.lock();
+        let Some(room) = rooms.by_channel.get(channel) else {
+            return true;
+        };
+        let Some((stop, is_waiting)) = room.stop else {
+            return true;
+        };
+        let spelled = room.spelled.as_ref();
+        let told = spelled.and_then(|channel| rooms.told.get(channel));
+        is_waiting || room.revoked || told.is_none_or(|told| told >= stop)
+    }
+
+    /// Ends what [`Rooms::stop_after`] began.
+    pub fn go_on(&self, channel: &ChannelName) {
+        let mut rooms = self.rooms.lock();
+        if let Some(room) = rooms.by_channel.get_mut(channel) {
+            room.stop = None;
+        }
+    }
+
     /// Whether events wait for a state, or until it is certain that the client may hear them.
     #[must_use]
     pub fn is_holding(&self) -> bool {
         let rooms = self.rooms.lock();
         let mut rooms = rooms.by_channel.values();
-        rooms.any(|room| room.held.is_some() || room.vetted.is_none())
+        rooms.any(|room| {
+            let is_stopped = matches!(room.stop, Some((_, true)));
+            room.held.is_some() || room.vetted.is_none() || is_stopped
+        })
     }
 
     /// The place in a room that is being left; the room stays until [`Rooms::forget`].
@@ -431,6 +478,15 @@ impl Rooms {
         }
         if room.held.is_some() || room.vetted.is_none() {
             return Delivery::Wait;
+        }
+        if let Some((stop, is_waiting)) = &mut room.stop {
+            if event.seq >= *stop {
+                self.stopped.notify_waiters();
+            }
+            if event.seq > *stop {
+                *is_waiting = true;
+                return Delivery::Wait;
+            }
         }
         let number = ChannelRef::Number(event.channel_no);
         if room.spelled.as_ref() == Some(&number) {

@@ -1,4 +1,4 @@
-//! Projects, epics, sprints, tasks and members: one by one, many by their keys, lists, and a project's whole state.
+//! Entities of all kinds: one by one, and many by their keys.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::rows::{Column, Rows, Type, Value};
 use super::{EntityKey, Gather, Loaded, Snapshot, Store, StoreError, Tx, in_time, row};
-use crate::domain::{Entity, EntityId, Kind, Page, PlaceKey, ProjectId, Rank, Reference, Whose};
+use crate::domain::{Entity, EntityId, Kind, PlaceKey, ProjectId, Rank, Reference};
 
 /// The columns of an entity as [`row::entity`] reads them. On Postgres fields and histories are no texts.
 macro_rules! entity_columns {
@@ -26,7 +26,7 @@ const KEY: [Column; 3] = [
     ("id", Type::Text),
 ];
 
-const COLUMNS: [Column; 22] = [
+const COLUMNS: [Column; 23] = [
     ("project_id", Type::Text),
     ("project_id_numeric", Type::Flag),
     ("kind", Type::Text),
@@ -43,6 +43,7 @@ const COLUMNS: [Column; 22] = [
     ("lane", Type::Text),
     ("status_key", Type::Text),
     ("place_key", Type::Text),
+    ("belongs_to", Type::Text),
     ("created_at", Type::Number),
     ("created_by", Type::Text),
     ("updated_at", Type::Number),
@@ -55,7 +56,8 @@ const OVERWRITE: &str = "ON CONFLICT (project_id, kind, id) DO UPDATE SET
      fields = excluded.fields, history = excluded.history, version = excluded.version,
      rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
      sprint_id = excluded.sprint_id, parent_id = excluded.parent_id, lane = excluded.lane,
-     status_key = excluded.status_key, place_key = excluded.place_key, created_at = excluded.created_at,
+     status_key = excluded.status_key, place_key = excluded.place_key, belongs_to = excluded.belongs_to,
+     created_at = excluded.created_at,
      created_by = excluded.created_by, updated_at = excluded.updated_at,
      updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
      deleted_by = excluded.deleted_by";
@@ -83,6 +85,7 @@ fn values(entity: &Entity) -> [Value<'_>; COLUMNS.len()] {
         entity.lane().into(),
         entity.status_key().into(),
         key.as_ref().map(|key| key.as_str().to_owned()).into(),
+        entity.belongs_to().map(|id| id.as_str().to_owned()).into(),
         entity.created.at.as_millis().into(),
         entity.created.by.as_str().into(),
         entity.updated.at.as_millis().into(),
@@ -152,34 +155,6 @@ impl Tx {
 
 // Each of these is one statement, because one statement sees one state.
 impl Store {
-    /// A project's state now and its channel's head, which belong together.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn snapshot<T: Send + 'static>(
-        &self,
-        project: &ProjectId,
-        gather: &Gather<T>,
-    ) -> Result<Snapshot<T>, StoreError> {
-        in_time(async {
-            let mut db = self.reader().await?;
-            let statement = db.statement(concat!(
-                "SELECT no, name, seq, pruned_seq, ",
-                entity_columns!(),
-                " FROM (SELECT 1) AS one
-                 LEFT JOIN channels ON name = $1
-                 LEFT JOIN entities ON project_id = $2 AND deleted_at IS NULL
-                 ORDER BY CASE kind WHEN 'project' THEN 0 WHEN 'epic' THEN 1 WHEN 'sprint' THEN 2 ELSE 3 END,
-                     rank NULLS LAST, created_at, id"
-            ));
-            let channel = project.channel();
-            let statement = statement.bind(channel.as_str()).bind(project.as_str());
-            gather.with_channel(statement).await
-        })
-        .await
-    }
-
     /// An entity, a tombstone included, and its project's channel, which belong together.
     ///
     /// # Errors
@@ -234,117 +209,6 @@ impl Store {
             let statement = statement.bind_list(projects.iter().map(ProjectId::as_str).collect());
             let statement = statement.bind(kind.as_str()).bind(id.as_str());
             statement.all(row::project_id).await
-        })
-        .await
-    }
-
-    /// Entities of a kind that are not deleted, in the order of their [marks](crate::domain::Mark), and their project's
-    /// channel, which belong together.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn entities_page<T: Send + 'static>(
-        &self,
-        project: &ProjectId,
-        kind: Kind,
-        page: &Page,
-        gather: &Gather<T>,
-    ) -> Result<Snapshot<T>, StoreError> {
-        in_time(async {
-            let mut db = self.reader().await?;
-            let sql = format!(
-                concat!(
-                    "SELECT no, name, seq, pruned_seq, ",
-                    entity_columns!(),
-                    " FROM (SELECT 1) AS one
-                     LEFT JOIN channels ON name = $1
-                     LEFT JOIN (
-                         SELECT * FROM entities
-                         WHERE project_id = $2 AND kind = $3 AND deleted_at IS NULL
-                             AND (CAST($4 AS text) IS NULL OR status = $4)
-                             AND (CAST($5 AS text) IS NULL OR sprint_id = $5)
-                             AND (CAST($6 AS text) IS NULL OR epic_id = $6)
-                             AND (CAST($7 AS text) IS NULL OR CAST(coalesce(fields ->> 'assignee',
-                                 fields ->> 'assigneeId', fields ->> 'assignedTo') AS text) = $7)
-                             AND (CAST($8 AS text) IS NULL
-                                 OR {position}(lower(fields ->> 'title'), lower($8)) > 0
-                                 OR {position}(lower(fields ->> 'description'), lower($8)) > 0)
-                             AND (CAST($9 AS text) IS NULL
-                                 OR (coalesce(rank, ''), created_at, id) > ($9, CAST($10 AS bigint), $11))
-                         ORDER BY coalesce(rank, ''), created_at, id LIMIT $12
-                     ) AS entity ON true
-                     ORDER BY coalesce(rank, ''), created_at, id"
-                ),
-                position = db.dialect("instr", "strpos"),
-            );
-            let (filter, after) = (&page.filter, page.after.as_ref());
-            let channel = project.channel();
-            let statement = db
-                .statement(AssertSqlSafe(sql))
-                .bind(channel.as_str())
-                .bind(project.as_str())
-                .bind(kind.as_str())
-                .bind(filter.status.as_deref())
-                .bind(filter.sprint.as_deref())
-                .bind(filter.epic.as_deref())
-                .bind(filter.assignee.as_deref())
-                .bind(filter.text.as_deref())
-                .bind(after.map(|mark| mark.rank.as_str()))
-                .bind(after.map(|mark| mark.created_at))
-                .bind(after.map(|mark| mark.id.as_str()))
-                .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
-            gather.with_channel(statement).await
-        })
-        .await
-    }
-
-    /// Projects that are not deleted, by their ids. Of the filter only the text counts, of the mark only the id.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the database does.
-    pub async fn projects_page<T: Send + 'static>(
-        &self,
-        whose: &Whose,
-        page: &Page,
-        gather: &Gather<T>,
-    ) -> Result<Snapshot<T>, StoreError> {
-        let (member, named) = match whose {
-            Whose::Everybodys => (None, &[][..]),
-            Whose::Of { member, named } => (Some(member.as_str()), &named[..]),
-        };
-        in_time(async {
-            let mut db = self.reader().await?;
-            let sql = format!(
-                concat!(
-                    "SELECT ",
-                    entity_columns!(),
-                    " FROM entities
-                     WHERE kind = 'project' AND deleted_at IS NULL AND project_id > $2
-                         AND (CAST($3 AS text) IS NULL OR project_id IN (
-                             SELECT project_id FROM entities WHERE kind = 'member' AND id = $3
-                             UNION {named}
-                         ))
-                         AND (CAST($4 AS text) IS NULL
-                             OR {position}(lower(fields ->> 'title'), lower($4)) > 0
-                             OR {position}(lower(fields ->> 'description'), lower($4)) > 0)
-                     ORDER BY project_id LIMIT $5"
-                ),
-                position = db.dialect("instr", "strpos"),
-                named = db.dialect(
-                    "SELECT value FROM json_each($1)",
-                    "SELECT UNNEST($1::text[])"
-                ),
-            );
-            let statement = db
-                .statement(AssertSqlSafe(sql))
-                .bind_list(named.iter().map(String::as_str).collect())
-                .bind(page.after.as_ref().map_or("", |mark| mark.id.as_str()))
-                .bind(member)
-                .bind(page.filter.text.as_deref())
-                .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
-            gather.without_channel(statement).await
         })
         .await
     }

@@ -4,6 +4,8 @@
 //! a few are there at a time, a reader may stop after so many bytes, and the work of a large read is done off the runtime's
 //! threads.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::task::spawn_blocking;
 
@@ -16,6 +18,9 @@ use crate::domain::Entity;
 const FIRST_ROWS: usize = 16;
 /// … and off it.
 const ROWS: usize = 64;
+
+/// What the first row says of all.
+type Head = (Option<Channel>, BTreeMap<String, u64>);
 
 /// What is made of entities, and how much is read.
 #[derive(Debug)]
@@ -43,7 +48,17 @@ impl<T: Send + 'static> Gather<T> {
         &self,
         statement: Statement<'_>,
     ) -> Result<Snapshot<T>, StoreError> {
-        self.run(statement, row::channel_or_null).await
+        let head = |row: &Row| Ok((row::channel_or_null(row)?, BTreeMap::new()));
+        self.run(statement, head).await
+    }
+
+    /// The same, of rows that tell how many entities of some kinds there are as well.
+    pub(super) async fn with_channel_and_counts(
+        &self,
+        statement: Statement<'_>,
+    ) -> Result<Snapshot<T>, StoreError> {
+        let head = |row: &Row| Ok((row::channel_or_null(row)?, row::counts(row)?));
+        self.run(statement, head).await
     }
 
     /// Reads rows that have an entity's columns alone.
@@ -51,16 +66,16 @@ impl<T: Send + 'static> Gather<T> {
         &self,
         statement: Statement<'_>,
     ) -> Result<Snapshot<T>, StoreError> {
-        self.run(statement, |_| Ok(None)).await
+        self.run(statement, |_| Ok((None, BTreeMap::new()))).await
     }
 
     async fn run(
         &self,
         statement: Statement<'_>,
-        channel_of: fn(&Row) -> Result<Option<Channel>, StoreError>,
+        head_of: fn(&Row) -> Result<Head, StoreError>,
     ) -> Result<Snapshot<T>, StoreError> {
         let (rows, is_sound) = statement.fetch()?;
-        let gathered = self.read(rows, channel_of).await?;
+        let gathered = self.read(rows, head_of).await?;
         *is_sound = true;
         Ok(gathered)
     }
@@ -68,11 +83,12 @@ impl<T: Send + 'static> Gather<T> {
     async fn read(
         &self,
         mut rows: Fetched<'_>,
-        channel_of: fn(&Row) -> Result<Option<Channel>, StoreError>,
+        head_of: fn(&Row) -> Result<Head, StoreError>,
     ) -> Result<Snapshot<T>, StoreError> {
         let mut gathered = Snapshot {
             channel: None,
             entities: Vec::new(),
+            counts: BTreeMap::new(),
             is_whole: true,
         };
         let (mut bytes, mut is_first) = (0_usize, true);
@@ -83,7 +99,7 @@ impl<T: Send + 'static> Gather<T> {
                 return Ok(gathered);
             };
             let made = if is_first {
-                gathered.channel = channel_of(first)?;
+                (gathered.channel, gathered.counts) = head_of(first)?;
                 self.turn(some)?
             } else {
                 let make = Self { ..*self };

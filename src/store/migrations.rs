@@ -32,6 +32,7 @@ migrations! {
     "0009_member_role",
     "0010_long_ids",
     "0011_boards",
+    "0012_comments",
 }
 
 /// The newest migration that this program knows.

@@ -3,6 +3,7 @@
 //! Rows are read as texts, integers and booleans only. Whatever cannot be read back as the domain type
 //! that was once written is [`StoreError::Inconsistent`], never a panic.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -15,8 +16,8 @@ use uuid::Uuid;
 use super::{Channel, KeptChannel, Standing, StoreError, StoredAnswer};
 use crate::domain::{
     Actor, Cascade, CascadeKey, ChannelName, ChannelNo, Column, Entity, EntityId, Event, EventId,
-    EventType, Id, Membership, OrderEntry, PlaceKey, ProjectId, Rank, Reference, Stamp, Target,
-    Timestamp,
+    EventType, Id, Kind, Membership, OrderEntry, PlaceKey, ProjectId, Rank, Reference, Stamp,
+    Target, Timestamp,
 };
 
 /// A row of either database.
@@ -160,10 +161,8 @@ pub(super) fn entity(row: &Row) -> Result<Entity, StoreError> {
     };
     Ok(Entity {
         project: project_id(row)?,
-        kind: row
-            .get::<&str>(ENTITIES, "kind")?
-            .parse()
-            .map_err(|()| ENTITIES.inconsistent("kind"))?,
+        kind: Kind::stored(row.get(ENTITIES, "kind")?)
+            .ok_or_else(|| ENTITIES.inconsistent("kind"))?,
         id: entity_id(row)?,
         fields: json(row, "fields")?,
         version: row.get(ENTITIES, "version")?,
@@ -251,10 +250,19 @@ pub(super) fn parent(row: &Row) -> Result<(EntityId, Option<EntityId>), StoreErr
     Ok((id(row.get(ENTITIES, "id")?), parent.map(id)))
 }
 
-/// An entity that may be missing.
+/// An entity that may be missing, or of a kind of which there are too many to be known.
 pub(super) fn entity_or_null(row: &Row) -> Result<Option<Entity>, StoreError> {
     let kind: Option<&str> = row.get(ENTITIES, "kind")?;
+    let kind = kind.and_then(Kind::stored);
     kind.map(|_| entity(row)).transpose()
+}
+
+/// How many entities there are, by the names of their kinds.
+pub(super) fn counts(row: &Row) -> Result<BTreeMap<String, u64>, StoreError> {
+    match row.get::<Option<&str>>(ENTITIES, "counts")? {
+        Some(counts) => serde_json::from_str(counts).map_err(|_| ENTITIES.inconsistent("counts")),
+        None => Ok(BTreeMap::new()),
+    }
 }
 
 /// A channel that may be missing.

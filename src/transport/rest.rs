@@ -8,6 +8,7 @@ mod batch;
 mod channels;
 mod command;
 mod condition;
+mod declared;
 mod events;
 mod import;
 mod middleware;
@@ -45,6 +46,7 @@ pub(crate) fn router(
     answers: &Answers,
 ) -> Router<AppState> {
     let mut endpoints = table::endpoints();
+    endpoints.extend(declared::endpoints());
     endpoints.extend(others);
     let document = openapi::render(&endpoints, elsewhere);
     let routes = endpoints

@@ -1,10 +1,12 @@
-//! Socket.IO: namespace `/` on socketioxide, for clients of version 2, 3 and 4.
+//! Socket.IO on socketioxide, for clients of version 2, 3 and 4: namespace `/`, and those that dialects add. A client may be in
+//! several over one transport; each is a connection of its own, and they share the packet counter and the send window.
 //!
 //! socketioxide calls a message's handler in arrival order but runs what it returns concurrently, so our
 //! handler queues the message before it returns (`Connection::receive`), and one request loop per busy connection
 //! serves the inbox in order. Its packet queue drops what does not fit, so a send window counts what lies
 //! in it (`send_window`), from what has left it (`packet_counter`).
 
+mod arrival;
 mod auth_payload;
 mod client_files;
 mod codec;
@@ -17,8 +19,10 @@ mod frames;
 mod fuzz;
 mod handshake;
 mod msgpack;
+mod namespaces;
 mod packet_check;
 mod packet_counter;
+mod paths;
 mod pid;
 mod poll_tracker;
 mod polling_body;
@@ -44,10 +48,13 @@ use crate::state::AppState;
 use crate::transport::admission::Admission;
 use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::credential::Heads;
+use arrival::Arrival;
 pub(crate) use codec::SocketDoor;
 use codec::Sockets;
 use connect::{WeakSocket, Welcome, enter};
 use engine::Engine;
+use namespaces::DEFAULT;
+pub(crate) use paths::Paths;
 
 /// Packets that socketioxide may hold for a socket. The send window stays below, so that pings always fit.
 const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;
@@ -79,24 +86,11 @@ impl Server {
             app.lifecycle().clone(),
             Admission::new(app),
             throttle,
+            Arrival::matters(app.dialects()),
         );
-        let entrance = Arc::clone(sockets);
-        // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
-        // emits at once would else find none.
-        let middleware =
-            move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
-                enter(Arc::clone(&entrance), socket, weak, auth)
-            };
-        let on_connect = move |socket: SocketRef| {
-            let welcome: Option<Welcome> = socket.extensions.remove();
-            async move {
-                if let Some(welcome) = welcome {
-                    // Boxed, because it is large, and few clients are told of resets.
-                    Box::pin(welcome.say()).await;
-                }
-            }
-        };
-        io.ns("/", on_connect.with(middleware));
+        for namespace in [DEFAULT].into_iter().chain(app.dialects().namespaces()) {
+            serve_namespace(&io, namespace, sockets);
+        }
         Self {
             door,
             client_files: app.config().socketio_client_dir.clone(),
@@ -116,6 +110,28 @@ impl Server {
                 get(client_files::serve).with_state(self.client_files.clone()),
             )
     }
+}
+
+/// Lets clients into a namespace. Each one is a connection of its own, with its own session, over a transport that may have
+/// several.
+fn serve_namespace(io: &SocketIo, namespace: &str, sockets: &Arc<Sockets>) {
+    let entrance = Arc::clone(sockets);
+    // Handlers are registered in the middleware, which runs before CONNECT is answered: a client that
+    // emits at once would else find none.
+    let middleware =
+        move |socket: SocketRef, weak: WeakSocket, auth: TryData<Option<Box<RawValue>>>| {
+            enter(Arc::clone(&entrance), socket, weak, auth)
+        };
+    let on_connect = move |socket: SocketRef| {
+        let welcome: Option<Welcome> = socket.extensions.remove();
+        async move {
+            if let Some(welcome) = welcome {
+                // Boxed, because it is large, and few clients are told of resets.
+                Box::pin(welcome.say()).await;
+            }
+        }
+    };
+    io.ns(namespace.to_owned(), on_connect.with(middleware));
 }
 
 fn builder(app: &AppState) -> SocketIoBuilder {

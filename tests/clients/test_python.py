@@ -315,3 +315,37 @@ def test_a_client_with_fresh_tokens_comes_back_when_one_expires(server, connect)
         return [payload["title"] for name, payload in client.events if name == "task:created"]
 
     eventually(lambda: titles() == ["seen", "later"], "the later task")
+
+
+@pytest.fixture
+def namespaces(tmp_path):
+    """A dialect that names two namespaces, before its server starts."""
+    (tmp_path / "acme.toml").write_text('[match]\nnamespaces = ["/board", "/notifications"]\npaths = ["/socket"]\n')
+    return ["/", "/board", "/notifications"]
+
+
+@pytest.mark.usefixtures("namespaces")
+@pytest.mark.parametrize("server", [{"DIALECTS": "acme.toml"}], indirect=True)
+def test_namespaces_over_one_transport_hear_their_own_events(namespaces, server, transports):
+    client = socketio.Client(**RECONNECT)
+    heard = {namespace: [] for namespace in namespaces}
+    for namespace in namespaces:
+        client.on("task:created", lambda task, *_, titles=heard[namespace]: titles.append(task["title"]), namespace=namespace)
+    client.connect(server.url, namespaces=namespaces, transports=transports, socketio_path="socket")
+    try:
+
+        def accepted(name, data, namespace):
+            reply = client.call(name, data, namespace=namespace, timeout=DEADLINE_S)
+            assert reply["ok"] is True, f"{name} was refused: {reply}"
+
+        for namespace in namespaces:
+            accepted("join:project", "p" + namespace, namespace)
+        for namespace in namespaces:
+            accepted("task:create", {"projectId": "p/board", "title": f"from {namespace}"}, namespace)
+        expected = sorted(f"from {namespace}" for namespace in namespaces)
+        eventually(lambda: sorted(heard["/board"]) == expected, "all of them in one namespace")
+        accepted("task:create", {"projectId": "p/notifications", "title": "last"}, "/board")
+        eventually(lambda: heard["/notifications"] == ["last"], "one in another namespace")
+        assert heard["/"] == []
+    finally:
+        client.disconnect()

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::support::chance::Chance;
 use crate::support::client::Client;
 use crate::support::rest::Rest;
-use crate::support::server::Server;
+use crate::support::server::{KINDS, Server, UNLIMITED};
 
 const COMMANDS: usize = 600;
 
@@ -234,7 +234,8 @@ fn ignores(answer: &Value, name: &str) -> bool {
 async fn ok_means_that_answer_event_snapshot_and_read_agree() {
     let mut draw = Draw(Chance::from_seed());
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::on_file_unlimited(folder.path()).await;
+    let url = format!("sqlite://{}", folder.path().join("it.db").display());
+    let server = Server::start_with(&url, &[&UNLIMITED[..], &[KINDS]].concat()).await;
     let mut board = Board {
         client: Client::connect(&server.address).await,
         rest: Rest::new(&server.address),
@@ -243,7 +244,9 @@ async fn ok_means_that_answer_event_snapshot_and_read_agree() {
     board.client.join("p").await;
     let mut taken = 0;
     for no in 0..COMMANDS {
-        let kind = *draw.0.pick(&["task", "epic", "sprint"]);
+        let kind = *draw
+            .0
+            .pick(&["task", "epic", "sprint", "comment", "subtask"]);
         let verb = *draw.0.pick(&["create", "update"]);
         let no = if verb == "create" {
             no
@@ -259,9 +262,10 @@ async fn ok_means_that_answer_event_snapshot_and_read_agree() {
     assert!(taken > COMMANDS / 2, "{taken}");
     let project = json!({"projectId": "p"});
     let snapshot = board.client.call("project:snapshot", project).await;
-    let kinds = ["tasks", "epics", "sprints"].into_iter();
+    let kinds = ["tasks", "epics", "sprints", "comments", "subtasks"].into_iter();
     let entities = kinds.flat_map(|kind| snapshot[kind].as_array().unwrap());
     let seen = entities
         .inspect(|entity| assert_eq!(&board.known[entity["id"].as_str().unwrap()], *entity));
-    assert_eq!(seen.count(), board.known.len());
+    let more = snapshot["more"]["comments"].as_u64().unwrap_or(0);
+    assert_eq!(seen.count() as u64 + more, board.known.len() as u64);
 }

@@ -27,6 +27,7 @@ mod idempotency;
 mod ingress;
 mod joining;
 mod keys;
+mod kinds;
 mod limits;
 mod malformed;
 mod matrix;

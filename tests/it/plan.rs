@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::chance::Chance;
 use crate::support::client::Client;
 use crate::support::postgres::Postgres;
-use crate::support::server::Server;
+use crate::support::server::{KINDS, Server};
 
 const MEMBERS: usize = 8;
 const STEPS: usize = 600;
@@ -21,13 +21,14 @@ const PROJECTS: [&str; 3] = ["a", "b", "c"];
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    run(Server::on_file(folder.path()).await).await;
+    let url = format!("sqlite://{}", folder.path().join("it.db").display());
+    run(Server::start_with(&url, &[KINDS]).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_on_postgres() {
     let postgres = Postgres::start();
-    run(Server::start(&postgres.create_database().await).await).await;
+    run(Server::start_with(&postgres.create_database().await, &[KINDS]).await).await;
 }
 
 async fn run(server: Server) {
@@ -54,7 +55,7 @@ struct Member {
     recovery: Option<Value>,
     /// The last seq that was seen of each project.
     seen: BTreeMap<String, i64>,
-    /// What is known of each task: the last payload about it.
+    /// What is known of each task, comment and subtask: the last payload about it.
     board: BTreeMap<(String, String), Value>,
     /// Every mark with the project and seq at which it was seen.
     log: BTreeMap<(String, i64), Value>,
@@ -159,20 +160,26 @@ impl Plan {
     async fn edit(&mut self, who: usize, project: &str) {
         self.marks += 1;
         let mark = self.marks;
-        let task = format!("t{}", self.chance.below(12));
-        let verb = [
-            "create", "update", "update", "status", "delete", "restore", "move",
-        ][self.chance.below(7)];
+        let kind = ["task", "task", "comment", "subtask"][self.chance.below(4)];
+        let number = self.chance.below(12);
+        let verb = if kind == "task" {
+            [
+                "create", "update", "update", "status", "delete", "restore", "move", "toggle",
+            ][self.chance.below(8)]
+        } else {
+            ["create", "update", "delete", "restore", "toggle"][self.chance.below(5)]
+        };
         let status = ["todo", "doing", "done"][self.chance.below(3)];
         let position = self.chance.below(4);
-        let payload = json!({
-            "projectId": project, "taskId": task, "status": status, "mark": mark,
-            "position": if verb == "move" { json!(position) } else { Value::Null },
+        let mut payload = json!({
+            "projectId": project, "taskId": format!("task{}", self.chance.below(12)), "status": status,
+            "mark": mark, "position": if verb == "move" { json!(position) } else { Value::Null },
         });
+        payload[format!("{kind}Id")] = json!(format!("{kind}{number}"));
         let wait = self.chance.below(3) == 0;
         let address = self.server.address.clone();
         let client = self.members[who].connect(&address).await;
-        let answer = client.ask(&format!("task:{verb}"), &[payload]);
+        let answer = client.ask(&format!("{kind}:{verb}"), &[payload]);
         let stored = ["create", "update", "move"].contains(&verb);
         if !wait || !stored {
             return;
@@ -265,17 +272,21 @@ async fn settle(member: &mut Member, project: &str, snapshot: &Value) {
         );
         member.read().await;
     }
-    let tasks = snapshot["tasks"].as_array().unwrap();
-    for task in tasks {
-        let key = (project.to_owned(), task["id"].as_str().unwrap().to_owned());
+    let lists = ["tasks", "comments", "subtasks"].map(|list| snapshot[list].as_array().unwrap());
+    let listed: Vec<_> = lists.into_iter().flatten().collect();
+    for entity in &listed {
+        let key = (
+            project.to_owned(),
+            entity["id"].as_str().unwrap().to_owned(),
+        );
         let told = &member.board[&key];
-        for field in ["version", "rank", "updatedAt", "updatedBy"] {
-            assert_eq!(told[field], task[field], "{field} of {key:?}");
+        for field in ["version", "rank", "completed", "updatedAt", "updatedBy"] {
+            assert_eq!(told[field], entity[field], "{field} of {key:?}");
         }
     }
     let live = member
         .board
         .iter()
         .filter(|((of, _), told)| of == project && told["deletedAt"].is_null());
-    assert_eq!(live.count(), tasks.len());
+    assert_eq!(live.count(), listed.len());
 }

@@ -1,6 +1,7 @@
 //! The store: every test runs on both databases.
 
 mod api_keys;
+mod beside;
 mod cascades;
 mod failing;
 mod lists;

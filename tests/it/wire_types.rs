@@ -16,9 +16,9 @@ use witness::definitions;
 /// Types that nothing leads to.
 const NEVER: [&str; 3] = ["project.restored", "epic.restored", "sprint.restored"];
 /// What types of events begin with.
-const FAMILIES: [&str; 10] = [
-    "channel", "project", "task", "epic", "sprint", "member", "presence", "session", "system",
-    "auth",
+const FAMILIES: [&str; 11] = [
+    "channel", "project", "task", "epic", "sprint", "member", "comment", "presence", "session",
+    "system", "auth",
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! Answers: acks of Socket.IO, bodies of HTTP responses, `ack` messages of WebSockets.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::ErrorCode;
-use super::entity::{Entity, Epic, Member, Project, Sprint, Task};
+use super::entity::{Comment, Entity, Epic, Member, Project, Sprint, Task};
 use super::types::{False, Fields, Id, Nullable, Time, True, wire};
 
 wire! {
@@ -107,6 +108,13 @@ wire! {
         tasks: Vec<Task>,
         /// Who belongs to it.
         members: Vec<Member>,
+        /// The newest comments, from the oldest of them: up to 20 of each task or other entity to which they belong, up to
+        /// 1,000 together.
+        comments: Vec<Comment>,
+        /// How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are.
+        more: Option<BTreeMap<String, u64>>,
+        /// The newest 1,000 entities of each declared kind, by its plural.
+        ..kinds: Fields,
     }
 
     /// The answer to `project:snapshot`.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::entity::{EpicFields, SprintFields, TaskFields};
+use super::entity::{CommentFields, EpicFields, OtherFields, SprintFields, TaskFields};
 use super::types::{Fields, Id, Usually, wire};
 use crate::domain::Role;
 
@@ -139,6 +139,7 @@ macro_rules! of_kind {
         $new:ident, $create:ident, $change:ident;
         $(#[$about_update:meta])* $update:ident;
         $(#[$about_ref:meta])* $ref:ident;
+        $(#[$about_toggle:meta])* $toggle:ident;
     ) => {
         wire! {
             #[doc = concat!("What clients say of a new ", $kind, ".")]
@@ -181,6 +182,14 @@ macro_rules! of_kind {
                 ..place: Where,
                 ..options: Options,
             }
+
+            $(#[$about_toggle])*
+            $toggle {
+                #[doc = concat!("The ", $kind, ".")]
+                $id: Id,
+                ..place: Where,
+                ..toggled: Toggled,
+            }
         }
     };
 }
@@ -192,6 +201,8 @@ of_kind! {
     TaskUpdate;
     /// `task:delete`, `task:restore`
     TaskRef;
+    /// `task:toggle`
+    TaskToggle;
 }
 
 of_kind! {
@@ -201,6 +212,8 @@ of_kind! {
     EpicUpdate;
     /// `epic:delete`, `epic:restore`
     EpicRef;
+    /// `epic:toggle`
+    EpicToggle;
 }
 
 of_kind! {
@@ -210,9 +223,42 @@ of_kind! {
     SprintUpdate;
     /// `sprint:delete`, `sprint:restore`
     SprintRef;
+    /// `sprint:toggle`
+    SprintToggle;
+}
+
+of_kind! {
+    "comment", "a comment", comment_id, CommentFields;
+    NewComment, CommentCreate, CommentChange;
+    /// `comment:update`
+    CommentUpdate;
+    /// `comment:delete`, `comment:restore`
+    CommentRef;
+    /// `comment:toggle`
+    CommentToggle;
+}
+
+of_kind! {
+    "entity", "an entity", id, OtherFields;
+    NewOther, OtherCreate, OtherChange;
+    /// A change of an entity of a declared kind.
+    OtherUpdate;
+    /// An entity of a declared kind that is deleted, or brought back.
+    OtherRef;
+    /// A toggle of an entity of a declared kind.
+    OtherToggle;
 }
 
 wire! {
+    /// Which field is toggled.
+    Toggled {
+        /// The field; without it, the one that says whether it is done, or else `completed`.
+        field: Option<String>,
+        /// What it is to be, instead of the opposite.
+        completed: Option<bool>,
+        ..options: ChangeOptions,
+    }
+
     /// Somebody who is to belong to a project.
     NewMember {
         /// Who, as tokens say it.

@@ -115,6 +115,44 @@ wire! {
         ..more: Fields,
     }
 
+    /// A comment. Clients may add any field.
+    Comment {
+        /// Its id.
+        id: Id,
+        /// The same.
+        comment_id: Id,
+        ..stamps: Stamps,
+        ..fields: CommentFields,
+    }
+
+    /// What clients usually say of a comment.
+    CommentFields {
+        /// The task that it belongs to.
+        task_id: Option<Usually<Option<Id>>>,
+        /// The comment that it answers.
+        parent_id: Option<Usually<Option<Id>>>,
+        /// What it says.
+        text: Option<Usually<String>>,
+        ..more: Fields,
+    }
+
+    /// An entity of a kind that the server's configuration declares. Clients may add any field.
+    OtherEntity {
+        /// Its id, which stands under the name of its kind as well: `subtaskId`.
+        id: Id,
+        ..stamps: Stamps,
+        ..fields: OtherFields,
+    }
+
+    /// What clients usually say of an entity of a declared kind.
+    OtherFields {
+        /// What it is called; `name` is kept as `title`.
+        title: Option<Usually<String>>,
+        /// The task that it belongs to.
+        task_id: Option<Usually<Option<Id>>>,
+        ..more: Fields,
+    }
+
     /// Somebody who belongs to a project. Clients may add any field.
     Member {
         /// Who, as tokens say it.
@@ -150,6 +188,10 @@ pub enum Entity {
     Sprint(Sprint),
     /// A member.
     Member(Member),
+    /// A comment.
+    Comment(Comment),
     /// A project.
     Project(Project),
+    /// An entity of a declared kind.
+    Other(OtherEntity),
 }

@@ -36,7 +36,8 @@ wire! {
         new_status: Usually<Option<String>>,
     }
 
-    /// What is left to say of an entity that is gone.
+    /// What is left to say of an entity that is gone: besides what is named here, its fields that say where it was, which are
+    /// those whose names end in `Id`, `column` and `status`, if they are texts or numbers.
     Tombstone {
         /// Its id.
         id: Id,
@@ -62,6 +63,14 @@ wire! {
     TaskDeleted {
         /// Its id.
         task_id: Id,
+        /// The column in which it was.
+        status: Option<Usually<String>>,
+        /// The same, where boards have columns with ids.
+        column_id: Option<Usually<Id>>,
+        /// The epic to which it belonged.
+        epic_id: Option<Usually<Id>>,
+        /// The sprint in which it was.
+        sprint_id: Option<Usually<Id>>,
         ..tombstone: Tombstone,
     }
 
@@ -76,6 +85,15 @@ wire! {
     SprintDeleted {
         /// Its id.
         sprint_id: Id,
+        ..tombstone: Tombstone,
+    }
+
+    /// A comment was deleted.
+    CommentDeleted {
+        /// Its id.
+        comment_id: Id,
+        /// The task that it belonged to.
+        task_id: Option<Usually<Id>>,
         ..tombstone: Tombstone,
     }
 

@@ -176,7 +176,7 @@ wire! {
 
     /// Something that was kept elsewhere.
     ImportEntity {
-        /// What it is: `task` if it does not say, `epic`, `sprint`.
+        /// What it is: `task` if it does not say, `epic`, `sprint`, `comment`, or a kind that the configuration declares.
         kind: Option<String>,
         /// Its id; one that is the same when the import is repeated if it has none.
         id: Option<Id>,

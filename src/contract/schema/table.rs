@@ -6,7 +6,7 @@ use super::answer::{
     Accepted, BulkAnswer, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer,
     SubscribeAnswer, SyncAnswer, UnsubscribeAnswer,
 };
-use super::entity::{Deleted, Epic, Member, Project, Sprint, Task};
+use super::entity::{Comment, Deleted, Epic, Member, OtherEntity, Project, Sprint, Task};
 use super::types::{Id, Or};
 use super::{command, event};
 use crate::contract::SignalKind;
@@ -59,7 +59,7 @@ const fn told<T: JsonSchema>(event_type: &'static str) -> ServerEvent {
 }
 
 /// All events that clients may hear, besides those that others publish.
-pub static SERVER_EVENTS: [ServerEvent; 37] = [
+pub static SERVER_EVENTS: [ServerEvent; 41] = [
     with_cursor::<event::EntityEvent<Project>>("project.created"),
     with_cursor::<event::EntityEvent<Project>>("project.updated"),
     with_cursor::<event::ProjectDeleted>("project.deleted"),
@@ -80,6 +80,10 @@ pub static SERVER_EVENTS: [ServerEvent; 37] = [
     with_cursor::<event::EntityEvent<Sprint>>("sprint.completed"),
     with_cursor::<event::SprintDeleted>("sprint.deleted"),
     with_cursor::<event::EntityEvent<Sprint>>("sprint.restored"),
+    with_cursor::<event::EntityEvent<Comment>>("comment.created"),
+    with_cursor::<event::EntityEvent<Comment>>("comment.updated"),
+    with_cursor::<event::CommentDeleted>("comment.deleted"),
+    with_cursor::<event::EntityEvent<Comment>>("comment.restored"),
     with_cursor::<event::EntityEvent<Member>>("member.added"),
     with_cursor::<event::EntityEvent<Member>>("member.updated"),
     with_cursor::<event::MemberRemoved>("member.removed"),
@@ -164,18 +168,29 @@ fn command_of(kind: Kind, verb: Verb) -> Describe {
         (Kind::Task, Verb::Delete | Verb::Restore) => of::<Or<Id, command::TaskRef>>,
         (Kind::Task, Verb::Status) => of::<command::TaskStatus>,
         (Kind::Task, Verb::Move) => of::<command::TaskMove>,
+        (Kind::Task, Verb::Toggle) => of::<Or<Id, command::TaskToggle>>,
         (Kind::Task, Verb::Update | Verb::Start | Verb::Complete) => of::<command::TaskUpdate>,
         (Kind::Epic, Verb::Create) => of::<command::EpicCreate>,
         (Kind::Epic, Verb::Delete | Verb::Restore) => of::<Or<Id, command::EpicRef>>,
+        (Kind::Epic, Verb::Toggle) => of::<Or<Id, command::EpicToggle>>,
         (Kind::Epic, _) => of::<command::EpicUpdate>,
         (Kind::Sprint, Verb::Create) => of::<command::SprintCreate>,
         (Kind::Sprint, Verb::Delete | Verb::Restore) => of::<Or<Id, command::SprintRef>>,
+        (Kind::Sprint, Verb::Toggle) => of::<Or<Id, command::SprintToggle>>,
         (Kind::Sprint, Verb::Start) => of::<Or<Id, command::SprintUpdate>>,
         (Kind::Sprint, Verb::Complete) => of::<Or<Id, command::SprintComplete>>,
         (Kind::Sprint, Verb::Update | Verb::Status | Verb::Move) => of::<command::SprintUpdate>,
         (Kind::Member, Verb::Create) => of::<command::MemberAdd>,
         (Kind::Member, Verb::Delete | Verb::Restore) => of::<command::MemberRemove>,
         (Kind::Member, _) => of::<command::MemberRole>,
+        (Kind::Comment, Verb::Create) => of::<command::CommentCreate>,
+        (Kind::Comment, Verb::Delete | Verb::Restore) => of::<Or<Id, command::CommentRef>>,
+        (Kind::Comment, Verb::Toggle) => of::<Or<Id, command::CommentToggle>>,
+        (Kind::Comment, _) => of::<command::CommentUpdate>,
+        (Kind::Other(_), Verb::Create) => of::<command::OtherCreate>,
+        (Kind::Other(_), Verb::Delete | Verb::Restore) => of::<Or<Id, command::OtherRef>>,
+        (Kind::Other(_), Verb::Toggle) => of::<Or<Id, command::OtherToggle>>,
+        (Kind::Other(_), _) => of::<command::OtherUpdate>,
     }
 }
 
@@ -192,5 +207,7 @@ fn accepted(kind: Kind, verb: Verb) -> Describe {
         Kind::Epic => of_kind::<Epic>(verb),
         Kind::Sprint => of_kind::<Sprint>(verb),
         Kind::Member => of_kind::<Member>(verb),
+        Kind::Comment => of_kind::<Comment>(verb),
+        Kind::Other(_) => of_kind::<OtherEntity>(verb),
     }
 }

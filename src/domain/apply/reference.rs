@@ -1,8 +1,11 @@
-//! What tasks and sprints may refer to, and be beside.
+//! What tasks, sprints and what belongs to them may refer to, and be beside.
 
 use serde_json::Value;
 
-use crate::domain::{Changes, Command, EntityId, Kind, Reference, Refusal, World, plain_status};
+use crate::domain::needs::owners_in;
+use crate::domain::{
+    Changes, Command, EntityId, Fields, Kind, Reference, Refusal, World, plain_status,
+};
 
 /// Levels of tasks above a task.
 pub(super) const MAX_LEVELS: usize = 100;
@@ -33,8 +36,29 @@ pub(super) fn check(world: &World, command: &Command, changes: &Changes) -> Resu
             }
         }
     }
+    if let Some(fields) = command.fields_beside().filter(|_| command.strict) {
+        owners_exist(world, subject.kind, fields)?;
+    }
     if command.strict && subject.kind == Kind::Sprint && !changes.is_noop() {
         one_active(world, command, changes)?;
+    }
+    Ok(())
+}
+
+/// Refuses what belongs to nothing that is there.
+fn owners_exist(world: &World, kind: Kind, fields: &Fields) -> Result<(), Refusal> {
+    for (field, owners) in owners_in(kind, fields) {
+        let is_none = fields[field].is_null() || fields[field].as_str() == Some("");
+        let mut found = owners.iter().filter_map(|(kind, id)| world.get(*kind, id));
+        if !is_none && !found.any(|owner| owner.deleted.is_none()) {
+            let kind = Kind::of_reference(field).unwrap_or(Kind::Task);
+            let field = if field == Reference::Parent.field() {
+                Reference::Parent.field()
+            } else {
+                kind.id_key()
+            };
+            return Err(Refusal::NotFound { kind, field });
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Each rule by example, and random commands against what must always hold.
 
+mod beside;
 mod boards;
 
 use proptest::prelude::*;
@@ -516,12 +517,20 @@ fn cards_go_where_they_are_put() {
     );
 }
 
+/// Of what random commands are about.
+fn any_kinds() -> [Kind; 5] {
+    let note = Kind::declare("note", "notes", false).unwrap();
+    [Kind::Task, Kind::Epic, Kind::Sprint, Kind::Comment, note]
+}
+
 fn any_action() -> impl Strategy<Value = Action> {
     let name = || prop::sample::select(vec!["a", "b", "c", "d"]).prop_map(id);
-    let kind = || prop::sample::select(vec![Kind::Task, Kind::Epic, Kind::Sprint]);
+    let kind = || prop::sample::select(any_kinds().to_vec());
     let some = || {
         (
-            prop::sample::select(vec!["status", "title", "epicId", "sprintId"]),
+            prop::sample::select(vec![
+                "status", "title", "epicId", "sprintId", "taskId", "noteId",
+            ]),
             prop::sample::select(vec!["a", "b", "done"]),
         )
             .prop_map(|(field, value)| fields(&json!({field: value})))
@@ -542,6 +551,11 @@ fn any_action() -> impl Strategy<Value = Action> {
         (kind(), name(), some()).prop_map(|(kind, id, fields)| Action::Update { kind, id, fields }),
         (kind(), name()).prop_map(|(kind, id)| Action::Delete { kind, id }),
         (kind(), name()).prop_map(|(kind, id)| Action::Restore { kind, id }),
+        (kind(), name()).prop_map(|(kind, id)| Action::Toggle {
+            kind,
+            id,
+            field: None
+        }),
         (name(), some(), prop::option::of(place)).prop_map(|(id, fields, place)| {
             Action::TaskMove {
                 id,
@@ -570,7 +584,7 @@ proptest! {
         for (action, expected, strict) in actions {
             board.strict = strict;
             let before = board.world.seq();
-            let versions: std::collections::HashMap<_, _> = [Kind::Task, Kind::Epic, Kind::Sprint].into_iter()
+            let versions: std::collections::HashMap<_, _> = any_kinds().into_iter()
                 .flat_map(|kind| ["a", "b", "c", "d"].map(|name| (kind, id(name))))
                 .map(|(kind, id)| (board.world.get(kind, &id).map_or(0, |entity| entity.version), (kind, id)))
                 .map(|(version, key)| (key, version))

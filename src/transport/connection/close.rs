@@ -78,8 +78,8 @@ impl<D: Door> Connection<D> {
         }
     }
 
-    /// Answers what the client has sent, lets it take what waits for it, and ends its connection.
-    pub(super) async fn drain(&self) {
+    /// Answers what the client has sent, and lets it take what waits for it, before [`Connection::restart`].
+    pub(super) async fn settle(&self) {
         // What comes from now on waits in the log: the queue would else never be empty in a busy channel.
         if let Some(subscriber) = self.subscriber() {
             subscriber.hold();
@@ -101,6 +101,10 @@ impl<D: Door> Connection<D> {
                 break;
             }
         }
+    }
+
+    /// Ends the connection of a client that has taken what waits for it.
+    pub(super) async fn restart(&self) {
         self.finish(Close::Restart, SHUTDOWN);
         if !self.takes_until(self.gone()).await {
             self.abort(Close::Restart, SHUTDOWN);

@@ -162,8 +162,14 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
         Offer::Taken
     }
 
+    /// What tells the transport apart from all others, where one may have several connections.
+    fn transport(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether two connections are one transport's.
-    fn shares_transport(&self, _: &Self) -> bool {
-        false
+    fn shares_transport(&self, other: &Self) -> bool {
+        let transport = self.transport();
+        transport.is_some() && transport == other.transport()
     }
 }

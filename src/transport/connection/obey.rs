@@ -98,7 +98,10 @@ impl<D: Door> SessionSubscriber<D> {
     }
 
     /// Says what a dialect says to those who have connected.
-    pub(crate) async fn greet(self: &Arc<Self>, dialect: &Arc<Dialect>) {
+    ///
+    /// A client that comes back is told first what it missed up to the state: what the state does not have is not lost, and what
+    /// it has is not told after it once more.
+    pub(crate) async fn greet(self: &Arc<Self>, dialect: &Arc<Dialect>, is_continued: bool) {
         let mut scope = self.scope();
         let mut wanted = dialect
             .greetings
@@ -112,7 +115,11 @@ impl<D: Door> SessionSubscriber<D> {
                 match self.session.state(room, dialect).await {
                     Ok((state, seq)) => {
                         scope.set(Root::State, state);
-                        since = Some(seq);
+                        let channel = room.channel();
+                        let is_back = self.session.rooms.contains(&channel);
+                        let is_told =
+                            is_back && (!is_continued || self.catch_up(&channel, seq).await);
+                        since = (!is_told).then_some(seq);
                     }
                     Err(refusal) => self.connection.note_refused("greet", &refusal),
                 }
@@ -141,10 +148,9 @@ impl<D: Door> SessionSubscriber<D> {
             return;
         };
         let channel = room.channel();
-        let is_back = self.session.rooms.contains(&channel);
         let join = crate::contract::Join {
             project: room,
-            since: since.filter(|_| !is_back).map(Since::Seq),
+            since: since.map(Since::Seq),
             snapshot: false,
             events: false,
         };
@@ -272,7 +278,10 @@ impl<D: Door> RequestLoop<D> {
                 let state = subscriber.session.state(&join.project, dialect).await;
                 match state {
                     Ok((state, seq)) => {
-                        join.since = Some(Since::Seq(seq));
+                        let channel = join.project.channel();
+                        let is_back = subscriber.session.rooms.contains(&channel);
+                        let is_told = is_back && subscriber.catch_up(&channel, seq).await;
+                        join.since = (!is_told).then_some(Since::Seq(seq));
                         obeyed.scope.set(Root::State, state);
                     }
                     Err(refusal) => {
@@ -512,12 +521,20 @@ impl<D: Door> Obeyed<D> {
         if rule.relay.is_empty() && rule.reply.is_empty() {
             return;
         }
-        if let Err(refusal) = self.complete(rule, reply).await {
-            self.subscriber
-                .connection
-                .note_refused(&self.message.name, &refusal);
-            return;
+        let subscriber = Arc::clone(&self.subscriber);
+        match self.complete(rule, reply).await {
+            Ok(()) => self.tell_what_follows(rule).await,
+            Err(refusal) => {
+                let connection = &subscriber.connection;
+                connection.note_refused(&self.message.name, &refusal);
+            }
         }
+        if self.needs_state() {
+            subscriber.open();
+        }
+    }
+
+    async fn tell_what_follows(&self, rule: &OnRule) {
         for (number, relay) in rule.relay.iter().enumerate() {
             if number == 0 && self.is_relay {
                 continue;
@@ -552,8 +569,13 @@ impl<D: Door> Obeyed<D> {
             return Ok(());
         };
         if uses(Root::State) && !self.scope.has(Root::State) {
-            let (state, _) = subscriber.session.state(room, dialect).await?;
+            subscriber.hold();
+            let (state, seq) = subscriber.session.state(room, dialect).await?;
             self.scope.set(Root::State, state);
+            let channel = room.channel();
+            if subscriber.session.rooms.contains(&channel) {
+                subscriber.catch_up(&channel, seq).await;
+            }
         }
         if uses(Root::Presence) {
             let people = subscriber.session.people(room, dialect).await?;

@@ -124,22 +124,39 @@ impl<D: Door> Registry<D> {
     }
 
     /// Ends every connection once its client has taken what waits for it. Their turns come one after the other, evenly
-    /// spread over a time, so that they do not all come to other instances at once.
+    /// spread over a time, so that they do not all come to other instances at once. Those of one transport have one turn.
     pub(crate) async fn drain(&self, spread: Duration) {
-        let connections: Vec<_> = self.connections.lock().values().cloned().collect();
-        let count = u32::try_from(connections.len()).unwrap_or(u32::MAX);
+        let transports = self.by_transport();
+        let count = u32::try_from(transports.len()).unwrap_or(u32::MAX);
         let pace = spread.checked_div(count).unwrap_or_default();
-        let draining = connections
+        let draining = transports
             .iter()
             .zip(0..)
-            .map(|(connection, turn)| async move {
+            .map(|(connections, turn)| async move {
                 tokio::time::sleep(pace * turn).await;
-                if let Some(connection) = connection.upgrade() {
-                    connection.drain().await;
-                }
+                let open: Vec<_> = connections.iter().filter_map(Weak::upgrade).collect();
+                // None ends the transport before all are through.
+                join_all(open.iter().map(|connection| connection.settle())).await;
+                join_all(open.iter().map(|connection| connection.restart())).await;
             });
         // Side by side: one that takes nothing keeps no other one waiting.
         join_all(draining).await;
+    }
+
+    /// The connections by their transports.
+    fn by_transport(&self) -> Vec<Vec<Weak<Connection<D>>>> {
+        let connections: Vec<_> = self.connections.lock().values().cloned().collect();
+        let (mut transports, mut shared) = (Vec::new(), HashMap::new());
+        for found in connections {
+            let transport = found.upgrade().and_then(|open| open.door.transport());
+            let new = transports.len();
+            let at = transport.map_or(new, |shares| *shared.entry(shares).or_insert(new));
+            if at == new {
+                transports.push(Vec::with_capacity(1));
+            }
+            transports[at].push(found);
+        }
+        transports
     }
 
     /// Ends every connection at once.

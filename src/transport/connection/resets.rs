@@ -12,12 +12,14 @@ use super::door::Door;
 use super::notice::{Missed, Notice};
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::domain::{ChannelName, Target, Timestamp};
+use crate::domain::{ChannelName, Seq, Target, Timestamp};
 use crate::hub::{Offer, SubscribeError, Subscriber};
 use crate::session::{Reset, RevokedReason, Session};
 
 /// How long other clients wait for one to take a reset.
 const TURN: Duration = Duration::from_secs(1);
+/// How long a client may take what it missed before a state takes its place.
+const CATCH_UP: Duration = Duration::from_secs(10);
 
 impl<D: Door> SessionSubscriber<D> {
     /// Tells something once there is room for it, with the cursor as it is then if `with_cursor`. Whether it was told.
@@ -113,6 +115,34 @@ impl<D: Door> SessionSubscriber<D> {
         if were_held {
             self.tell_cursor().await;
         }
+    }
+
+    /// Tells a client that comes back what it missed of a channel up to the seq of a state, and keeps back everything else. Whether
+    /// the client has taken it: the state can be said now, and nothing is missing or told twice.
+    pub(crate) async fn catch_up(&self, channel: &ChannelName, seq: Seq) -> bool {
+        let rooms = &self.session.rooms;
+        rooms.stop_after(channel, seq);
+        self.open();
+        let told = async {
+            loop {
+                let mut stopping = std::pin::pin!(rooms.stopping());
+                stopping.as_mut().enable();
+                if self.has_stopped(channel) {
+                    return;
+                }
+                stopping.await;
+            }
+        };
+        let caught_up = timeout(CATCH_UP, told).await.is_ok();
+        self.hold();
+        rooms.go_on(channel);
+        caught_up
+    }
+
+    fn has_stopped(&self, channel: &ChannelName) -> bool {
+        // What is on its way in may find no room yet, and does not count as told then.
+        let _intake = self.connection.queue.intake();
+        self.connection.is_gone() || self.session.rooms.has_stopped(channel)
     }
 
     /// Brings the door's room of a channel in line with the session.

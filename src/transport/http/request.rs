@@ -79,14 +79,21 @@ impl RestRequest {
             return self.project().map(|project| EntityId(project.0));
         }
         let key = kind.id_key();
-        id(key, &self.named(key, "id")?).map(EntityId)
+        let is_named = self.path.iter().any(|(known, _)| known == key);
+        let segment = if is_named { key } else { "id" };
+        id(key, &self.named(segment, "id")?).map(EntityId)
+    }
+
+    /// A segment of the path; empty if it has no such segment.
+    pub(crate) fn segment(&self, name: &str) -> &str {
+        let found = self.path.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
     /// A segment of the path, or the parameter of the query for which `-` stands there: clients take `.` and `..` out of a path,
     /// however they are encoded, as the URL standard says.
     pub(crate) fn named(&self, segment: &str, parameter: &str) -> Result<String, Reply> {
-        let found = self.path.iter().find(|(known, _)| known == segment);
-        let in_path = found.map(|(_, value)| value.as_str()).unwrap_or_default();
+        let in_path = self.segment(segment);
         match self.parameter(parameter)? {
             Some(text) if in_path == IN_QUERY || in_path == text => Ok(text),
             Some(_) => Err(Reply::invalid(

@@ -151,7 +151,7 @@ fn location(kind: Kind, reply: &Reply) -> Option<String> {
     let mut path = format!("{ROOT}/projects/{}", in_path(&project));
     if kind != Kind::Project {
         let id = text("id")?;
-        write!(path, "/{kind}s/{}", in_path(&id)).expect("a text takes everything");
+        write!(path, "/{}/{}", kind.plural(), in_path(&id)).expect("a text takes everything");
         query.extend(in_query("id", &id));
     }
     let query = query.join("&");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::condition::{is_known, tag};
 use crate::contract::{EventClass, ReadRequest, Reply, read_page_token};
-use crate::domain::{Filter, Kind, Page};
+use crate::domain::{FieldFilter, Filter, Kind, Page};
 use crate::transport::http::endpoint::{JSON, Parameter};
 use crate::transport::http::request::RestRequest;
 
@@ -51,6 +51,24 @@ pub(super) async fn entities(call: RestRequest, kind: Kind) -> Result<Response, 
     Ok(listed.into_response())
 }
 
+/// Serves a page of the comments of the task that the path names.
+pub(super) async fn comments_of_task(call: RestRequest, _: Body) -> Result<Response, Reply> {
+    call.spend(EventClass::Read).await?;
+    let (project, task) = (call.project()?, call.id(Kind::Task)?);
+    let mut page = page(&call, Kind::Comment)?;
+    let is_of_task = field(Kind::Task.id_key(), task.as_str().to_owned());
+    page.filter.fields.push(is_of_task);
+    let listed = call.session.entities(&project, Kind::Comment, page).await;
+    Ok(listed.into_response())
+}
+
+fn field(name: &str, value: String) -> FieldFilter {
+    FieldFilter {
+        field: name.to_owned(),
+        value: Value::String(value),
+    }
+}
+
 /// Serves a page of the projects that the caller can see.
 pub(super) async fn projects(call: RestRequest, _: Body) -> Result<Response, Reply> {
     call.spend(EventClass::Read).await?;
@@ -74,18 +92,27 @@ fn page(call: &RestRequest, kind: Kind) -> Result<Page, Reply> {
     let limit = call.number(LIMIT, 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
     let of_tasks = |name| match kind {
         Kind::Task => call.parameter(name),
-        Kind::Project | Kind::Epic | Kind::Sprint | Kind::Member => Ok(None),
+        _ => Ok(None),
     };
+    let mut fields = Vec::new();
+    let references = Kind::all().into_iter().map(Kind::id_key);
+    let references = references.filter(|key| Kind::of_reference(key).is_some());
+    for key in references.chain(["parentId"]).filter(|_| kind.is_beside()) {
+        if let Some(text) = call.parameter(key)? {
+            fields.push(field(key, text));
+        }
+    }
     Ok(Page {
         filter: Filter {
             status: match kind {
-                Kind::Task | Kind::Epic | Kind::Sprint => call.parameter("status")?,
                 Kind::Project | Kind::Member => None,
+                _ => call.parameter("status")?,
             },
             sprint: of_tasks("sprintId")?,
             epic: of_tasks("epicId")?,
             assignee: of_tasks("assignee")?,
             text: call.parameter("q")?,
+            fields,
         },
         after,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),

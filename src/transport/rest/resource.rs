@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use crate::contract::schema::answer::Accepted;
-use crate::contract::schema::entity::{Deleted, Epic, Member, Project, Sprint, Task};
+use crate::contract::schema::entity::{Comment, Deleted, Epic, Member, Project, Sprint, Task};
 use crate::contract::schema::http::Page;
 use crate::contract::schema::{Describe, command as said};
 use crate::domain::Kind;
@@ -34,7 +34,7 @@ const OF_TEXT: (&str, &str) = (
 );
 
 /// One of each kind.
-pub(super) fn all() -> [Resource; 5] {
+pub(super) fn all() -> [Resource; 6] {
     [
         Resource {
             filters: &[OF_TEXT],
@@ -44,26 +44,7 @@ pub(super) fn all() -> [Resource; 5] {
                 ["/projects", "/projects/{projectId}"],
             )
         },
-        Resource {
-            filters: &[
-                OF_STATUS,
-                ("sprintId", "Only those in this sprint."),
-                ("epicId", "Only those of this epic."),
-                (
-                    "assignee",
-                    "Only those of this person: assignee, assigneeId or assignedTo.",
-                ),
-                OF_TEXT,
-            ],
-            ..family::<Task, said::NewTask, said::TaskChange>(
-                Kind::Task,
-                "tasks",
-                [
-                    "/projects/{projectId}/tasks",
-                    "/projects/{projectId}/tasks/{taskId}",
-                ],
-            )
-        },
+        tasks(),
         Resource {
             filters: &[OF_STATUS, OF_TEXT],
             ..family::<Epic, said::NewEpic, said::EpicChange>(
@@ -86,6 +67,7 @@ pub(super) fn all() -> [Resource; 5] {
                 ],
             )
         },
+        comments(),
         family::<Member, said::NewMember, said::MemberChange>(
             Kind::Member,
             "members",
@@ -95,6 +77,49 @@ pub(super) fn all() -> [Resource; 5] {
             ],
         ),
     ]
+}
+
+fn tasks() -> Resource {
+    Resource {
+        filters: &[
+            OF_STATUS,
+            ("sprintId", "Only those in this sprint."),
+            ("epicId", "Only those of this epic."),
+            (
+                "assignee",
+                "Only those of this person: assignee, assigneeId or assignedTo.",
+            ),
+            OF_TEXT,
+        ],
+        ..family::<Task, said::NewTask, said::TaskChange>(
+            Kind::Task,
+            "tasks",
+            [
+                "/projects/{projectId}/tasks",
+                "/projects/{projectId}/tasks/{taskId}",
+            ],
+        )
+    }
+}
+
+fn comments() -> Resource {
+    Resource {
+        filters: &[
+            ("taskId", "Only those of this task."),
+            ("epicId", "Only those of this epic."),
+            ("sprintId", "Only those of this sprint."),
+            ("parentId", "Only those below this one."),
+            OF_STATUS,
+        ],
+        ..family::<Comment, said::NewComment, said::CommentChange>(
+            Kind::Comment,
+            "comments",
+            [
+                "/projects/{projectId}/comments",
+                "/projects/{projectId}/comments/{commentId}",
+            ],
+        )
+    }
 }
 
 /// A kind that is described as `Entity`, and whose entities are made of a `New` and changed by a `Change`.
@@ -134,7 +159,28 @@ pub(super) const fn restore(kind: Kind) -> Option<(&'static str, &'static str)> 
             "sprint:restore",
             "/projects/{projectId}/sprints/{sprintId}/restore",
         ),
-        Kind::Member => return None,
+        Kind::Comment => (
+            "comment:restore",
+            "/projects/{projectId}/comments/{commentId}/restore",
+        ),
+        Kind::Member | Kind::Other(_) => return None,
+    })
+}
+
+/// By which event entities of a kind are toggled, and where.
+pub(super) const fn toggle(kind: Kind) -> Option<(&'static str, &'static str)> {
+    Some(match kind {
+        Kind::Task => ("task:toggle", "/projects/{projectId}/tasks/{taskId}/toggle"),
+        Kind::Epic => ("epic:toggle", "/projects/{projectId}/epics/{epicId}/toggle"),
+        Kind::Sprint => (
+            "sprint:toggle",
+            "/projects/{projectId}/sprints/{sprintId}/toggle",
+        ),
+        Kind::Comment => (
+            "comment:toggle",
+            "/projects/{projectId}/comments/{commentId}/toggle",
+        ),
+        Kind::Project | Kind::Member | Kind::Other(_) => return None,
     })
 }
 
@@ -145,6 +191,8 @@ pub(super) const fn verbs(kind: Kind) -> [(&'static str, &'static str); 3] {
         Kind::Task => ["task:create", "task:update", "task:delete"],
         Kind::Epic => ["epic:create", "epic:update", "epic:delete"],
         Kind::Sprint => ["sprint:create", "sprint:update", "sprint:delete"],
+        // Those of declared kinds have endpoints of their own.
+        Kind::Comment | Kind::Other(_) => ["comment:create", "comment:update", "comment:delete"],
         Kind::Member => {
             return [
                 ("member:add", "add"),

@@ -11,7 +11,7 @@ use super::channels;
 use super::command::{Commanded, command};
 use super::events::{self, events};
 use super::import::{self, import};
-use super::read::{self, entities, entity, projects, snapshot};
+use super::read::{self, comments_of_task, entities, entity, projects, snapshot};
 use super::resource::{self, Resource, verbs};
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
 use crate::contract::schema::http::{AnyAccepted, Batch, ImportEntity, Results};
@@ -20,9 +20,9 @@ use crate::contract::{ErrorCode, EventName};
 use crate::domain::Kind;
 use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 
-const TO_READ: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::Gone];
-const TO_LIST: &[ErrorCode] = &[ErrorCode::NotFound];
-const TO_CHANGE: &[ErrorCode] = &[
+pub(super) const TO_READ: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::Gone];
+pub(super) const TO_LIST: &[ErrorCode] = &[ErrorCode::NotFound];
+pub(super) const TO_CHANGE: &[ErrorCode] = &[
     ErrorCode::NotFound,
     ErrorCode::Gone,
     ErrorCode::Conflict,
@@ -34,8 +34,8 @@ const TO_IMPORT: &[ErrorCode] = &[ErrorCode::NotFound, ErrorCode::UnsupportedMed
 const TO_BATCH: &[ErrorCode] = &[ErrorCode::PayloadTooLarge, ErrorCode::UnsupportedMediaType];
 /// `*`, or entity tags.
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
-const TAGGED: (&str, &str) = ("ETag", "The entity's version, in quotes.");
-const LOCATED: (&str, &str) = ("Location", "Where the entity is found.");
+pub(super) const TAGGED: (&str, &str) = ("ETag", "The entity's version, in quotes.");
+pub(super) const LOCATED: (&str, &str) = ("Location", "Where the entity is found.");
 
 /// All endpoints.
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -45,7 +45,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             Kind::Task => tasks_own(&family),
             Kind::Sprint => sprints_own(&family),
             Kind::Project => whole_project(),
-            Kind::Epic | Kind::Member => Vec::new(),
+            Kind::Comment => vec![comments_of_one(&family)],
+            Kind::Epic | Kind::Member | Kind::Other(_) => Vec::new(),
         };
         all.extend(usual(&family));
         all.extend(
@@ -54,6 +55,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
                 ..change(&family, Method::POST, (event, "restore"), None::<Body>)
             }),
         );
+        all.extend(resource::toggle(family.kind).map(|(event, path)| Endpoint {
+            path,
+            ..change(
+                &family,
+                Method::POST,
+                (event, "toggle"),
+                possible(of::<said::Toggled>),
+            )
+        }));
         all.extend(own);
     }
     all.extend(channels::endpoints());
@@ -88,12 +98,12 @@ fn usual(family: &Resource) -> Vec<Endpoint> {
     ]
 }
 
-fn needed(schema: Describe) -> Body {
+pub(super) fn needed(schema: Describe) -> Body {
     let required = true;
     Body { schema, required }
 }
 
-fn possible(schema: Describe) -> Body {
+pub(super) fn possible(schema: Describe) -> Body {
     let required = false;
     Body { schema, required }
 }
@@ -104,13 +114,7 @@ fn list(family: &Resource) -> Endpoint {
     let mut parameters: Vec<_> = filters
         .map(|&(name, about)| Parameter::query(name, about, json!({"type": "string"})))
         .collect();
-    parameters.push(read::limit("Items of a page.", read::DEFAULT_LIMIT));
-    let cursor = "What `nextCursor` was in the answer before.";
-    parameters.push(Parameter::query(
-        read::CURSOR,
-        cursor,
-        json!({"type": "string"}),
-    ));
+    parameters.extend(list_parameters());
     let routes = match kind {
         Kind::Project => serve(&method, projects),
         kind => serve(&method, move |call, _| entities(call, kind)),
@@ -131,9 +135,49 @@ fn list(family: &Resource) -> Endpoint {
     }
 }
 
+/// How a list goes on.
+pub(super) fn list_parameters() -> [Parameter; 2] {
+    let cursor = "What `nextCursor` was in the answer before.";
+    [
+        read::limit("Items of a page.", read::DEFAULT_LIMIT),
+        Parameter::query(read::CURSOR, cursor, json!({"type": "string"})),
+    ]
+}
+
+/// The comments of a task, by its path.
+fn comments_of_one(family: &Resource) -> Endpoint {
+    Endpoint {
+        path: "/projects/{projectId}/tasks/{taskId}/comments",
+        name: "listCommentsOfTask".to_owned(),
+        summary: "Lists the comments of a task".to_owned(),
+        parameters: list_parameters().into(),
+        routes: serve(&Method::GET, comments_of_task),
+        ..list(family)
+    }
+}
+
+/// What says which version is known, and the answers to that.
+pub(super) fn known_version(read: Describe) -> (Vec<Parameter>, Vec<Answer>) {
+    let about = "Answer 304 if the version is still this one.";
+    let parameters = vec![Parameter::header("If-None-Match", about, TAGS)];
+    let answers = vec![
+        Answer {
+            headers: &[TAGGED],
+            ..Answer::ok("As it is now.", read)
+        },
+        Answer {
+            status: 304,
+            schema: None,
+            headers: &[TAGGED],
+            ..Answer::ok("It has the version that is known already.", read)
+        },
+    ];
+    (parameters, answers)
+}
+
 fn get(family: &Resource) -> Endpoint {
     let (kind, method) = (family.kind, Method::GET);
-    let about = "Answer 304 if the version is still this one.";
+    let (parameters, answers) = known_version(family.read);
     let routes = serve(&method, move |call, _| entity(call, kind));
     Endpoint {
         method,
@@ -142,20 +186,9 @@ fn get(family: &Resource) -> Endpoint {
         group: family.plural,
         summary: format!("Gives the {kind}"),
         about: "",
-        parameters: vec![Parameter::header("If-None-Match", about, TAGS)],
+        parameters,
         body: None,
-        answers: vec![
-            Answer {
-                headers: &[TAGGED],
-                ..Answer::ok("As it is now.", family.read)
-            },
-            Answer {
-                status: 304,
-                schema: None,
-                headers: &[TAGGED],
-                ..Answer::ok("It has the version that is known already.", family.read)
-            },
-        ],
+        answers,
         refusals: TO_READ,
         routes,
     }
@@ -175,6 +208,23 @@ fn change(
         event: EventName::find(event).expect("the endpoints name events of the table"),
         creates,
     };
+    Endpoint {
+        path: family.one,
+        name: format!("{verb}{}", capital(kind.as_str())),
+        group: family.plural,
+        summary: format!("{} ({event})", sentence(verb, kind)),
+        about: "",
+        parameters: change_parameters(creates),
+        body: body.into(),
+        answers: vec![accepted("It is as it was to be.", family.accepted)],
+        refusals: TO_CHANGE,
+        routes: serve(&method, move |call, body| command(call, body, what)),
+        method,
+    }
+}
+
+/// What any command may say in its head.
+pub(super) fn change_parameters(creates: bool) -> Vec<Parameter> {
     let mut parameters = vec![Parameter::header(
         "Idempotency-Key",
         "Of requests with the same key only the first has an effect; the others get its answer, with `duplicate`. Kept for \
@@ -188,22 +238,10 @@ fn change(
             TAGS,
         ));
     }
-    Endpoint {
-        path: family.one,
-        name: format!("{verb}{}", capital(kind.as_str())),
-        group: family.plural,
-        summary: format!("{} ({event})", sentence(verb, kind)),
-        about: "",
-        parameters,
-        body: body.into(),
-        answers: vec![accepted("It is as it was to be.", family.accepted)],
-        refusals: TO_CHANGE,
-        routes: serve(&method, move |call, body| command(call, body, what)),
-        method,
-    }
+    parameters
 }
 
-fn accepted(about: &'static str, schema: Describe) -> Answer {
+pub(super) fn accepted(about: &'static str, schema: Describe) -> Answer {
     Answer {
         headers: &[TAGGED],
         ..Answer::ok(about, schema)
@@ -315,7 +353,7 @@ fn importing() -> Endpoint {
         path: "/projects/{projectId}/import",
         name: "importEntities".to_owned(),
         group: "projects",
-        summary: "Imports any number of tasks, epics and sprints".to_owned(),
+        summary: "Imports any number of entities".to_owned(),
         about: "A list, or a JSON text a line (application/x-ndjson), of any length. `createdAt` and `createdBy` are kept. What \
                 is there already and the same stays as it is, so an import may be repeated. The answer has a JSON text a \
                 line: progress, refusals, and at the end the counts.",

@@ -317,8 +317,8 @@ impl Door for SocketDoor {
         self.emit_alone(out, name, payload)
     }
 
-    fn shares_transport(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.counter, &other.counter)
+    fn transport(&self) -> Option<usize> {
+        Some(Arc::as_ptr(&self.counter).addr())
     }
 }
 
@@ -428,7 +428,11 @@ impl SocketDoor {
                     let id = user.get("userId").cloned().unwrap_or_default();
                     user.insert("id".to_owned(), id);
                 }
-                let known = self.somebody(project.as_ref(), &actor(data));
+                let was = signal.lasting.as_ref().and_then(|of| of.was.clone());
+                let known = match was {
+                    Some(was) => was.into(),
+                    None => self.somebody(project.as_ref(), &actor(data)),
+                };
                 if let (Value::Object(user), Value::Object(known)) = (&mut user, known) {
                     for (key, value) in known {
                         user.entry(key).or_insert(value);

@@ -1,9 +1,11 @@
-//! The way into the namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
+//! The way into a namespace: who comes gets what it had, or is told why it may not come in, before CONNECT is answered.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::atomic::AtomicU16;
 use std::sync::{Arc, Weak};
 
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value as JsonValue;
@@ -19,12 +21,13 @@ use tokio::time::timeout;
 use super::codec::{SocketDoor, SocketMessage, Sockets};
 use super::cursor_argument::TakesOneArgument;
 use super::handshake::Handshake;
+use super::namespaces::DEFAULT;
 use super::packet_counter::PacketCounter;
 use super::send_queue::SocketQueue;
-use super::{AckSender, IoSocket, SocketRef, takeover};
+use super::{AckSender, IoSocket, SocketRef, arrival, takeover};
 use crate::config::EventCursor;
-use crate::contract::dialect::{Approach, Dialect, Root};
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::dialect::{Dialect, Root};
+use crate::contract::{ErrorCode, EventStyle, Reply};
 use crate::domain::{ClientId, ConnectionId, Identity, PrivateId};
 use crate::hub::{Offer, SubscribeError};
 use crate::limits::ClientAddress;
@@ -47,25 +50,23 @@ use crate::writer::Caller;
 /// Bytes of `auth`, and of a query, that a dialect's templates can refer to.
 const MAX_INTRODUCTION: usize = 16 * 1024;
 
-/// A client's stay in the namespace, or its attempt to get in.
+/// A client's stay in a namespace, or its attempt to get in.
 #[derive(Clone)]
 struct Visit {
     app: AppState,
     counter: Arc<PacketCounter>,
-    /// Which one it is of those over its connection.
-    number: u32,
 }
 
 impl Visit {
-    /// Ends the connection, unless the client comes once more: nobody stays for ever who is not in the namespace.
-    /// socketioxide sees to that alone before the first visit, and not with clients of version 2, which are asked in.
+    /// Ends the transport, unless the client is in another namespace or comes once more: nobody stays for ever who is in
+    /// none. socketioxide sees to that alone before the first visit, and not with clients of version 2, which are asked in.
     fn over(self) {
         let patience = self.app.config().connect_timeout;
-        let (counter, number) = (Arc::downgrade(&self.counter), self.number);
+        let (counter, entries) = (Arc::downgrade(&self.counter), self.counter.entries());
         self.app.lifecycle().spawn_service(async move {
             tokio::time::sleep(patience).await;
             if let Some(counter) = counter.upgrade() {
-                counter.close_unless_back(number);
+                counter.close_unless_back(entries);
             }
         });
     }
@@ -85,14 +86,10 @@ pub(super) async fn enter(
         .get::<Arc<PacketCounter>>()
         .cloned();
     let counter = counter.unwrap_or_default();
-    let Some(number) = counter.enter().filter(|_| !app.lifecycle().is_draining()) else {
+    if !counter.enter() || app.lifecycle().is_draining() {
         return Err(turn_away(&counter));
-    };
-    let visit = Visit {
-        app,
-        counter,
-        number,
-    };
+    }
+    let visit = Visit { app, counter };
     let admitted = admit(&sockets, socket, weak, auth, &visit).await;
     if admitted.is_err() {
         visit.over();
@@ -112,15 +109,12 @@ async fn admit(
     let app = &sockets.app;
     let (auth, parts) = (auth.ok().flatten(), socket.req_parts());
     let shown = parts.extensions.get::<Credential>();
-    let handshake = Handshake::read(auth.as_deref(), parts.uri.query(), shown)?;
-    let approach = Approach {
-        named: handshake.dialect.as_deref(),
-        namespace: socket.ns(),
-        ..Approach::default()
-    };
-    let dialect = Arc::clone(app.dialects().choose(&approach)?);
-    let introduction = introduce(&dialect, auth.as_deref(), parts.uri.query(), &handshake);
-    let counter = &visit.counter;
+    let (counter, namespace) = (&visit.counter, socket.ns());
+    let query = query(parts, counter, namespace);
+    let handshake = Handshake::read(auth.as_deref(), query.as_deref(), shown)?;
+    let (arrival, named) = (parts.extensions.get(), handshake.dialect.as_deref());
+    let dialect = arrival::dialect(app.dialects(), arrival, namespace, named)?;
+    let introduction = introduce(&dialect, auth.as_deref(), query.as_deref(), &handshake);
     let pid = handshake.pid.clone().unwrap_or_else(PrivateId::generate);
     let address = parts.extensions.get::<ClientAddress>().copied();
     let connection = ConnectionId::generate();
@@ -131,23 +125,17 @@ async fn admit(
             Some(code @ ErrorCode::Unauthenticated) => code.as_str().to_owned(),
             _ => turn_away(counter),
         })?;
-    // Where users can show who they are nobody is believed to be one of them.
-    let said = match &identity {
-        None if !app.auth().verifies_tokens() => {
-            let own = introduction
-                .as_ref()
-                .and_then(|introduction| dialect.user_id(&introduction.scope()));
-            match own {
-                Some(own) => Some(own),
-                None => handshake.user_id.clone()?,
-            }
-        }
-        _ => None,
+    let said = match identity {
+        None => said_user(app, &dialect, introduction.as_ref(), &handshake)?,
+        Some(_) => None,
     };
-    let who = caller_of(connection, &pid, identity.as_ref(), said.as_deref());
+    let client = within(&pid, namespace);
+    let who = caller_of(connection, &client, identity.as_ref(), said.as_deref());
+    let (actor, speaks) = (who.0.actor.as_str(), &dialect.name);
+    tracing::debug!(connection.id = %connection, actor, namespace, dialect = speaks, "connected");
     let speaking = (dialect, introduction);
-    let who = (who, identity);
-    let subscriber = connect(sockets, &socket, weak, (&handshake, speaking), who, counter)?;
+    let door = door(app, &socket, connection, (&handshake, speaking), counter);
+    let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
     let missed = match &handshake.cursor {
@@ -157,14 +145,11 @@ async fn admit(
     };
     let is_new = handshake.pid.is_none();
     let is_continued = handshake.cursor.is_some() && missed.is_empty();
-    counter.set_in_namespace(true);
+    counter.namespaces.enter(namespace);
     if connection.door.recoverable {
         // Another id than its own tells the client that its session has ended.
-        counter.give_pid(if is_continued || is_new {
-            pid
-        } else {
-            pid.next()
-        });
+        let keeps = is_continued || is_new;
+        counter.give_pid(namespace, if keeps { pid } else { pid.next() });
     }
     if !sockets.insert(connection) {
         return Err(turn_away(counter));
@@ -179,18 +164,51 @@ async fn admit(
     Ok(())
 }
 
-/// Makes the connection, in a place among those of its user. A client that comes back has the place of its old connection,
-/// which may not be known to be lost.
-fn connect(
-    sockets: &Arc<Sockets>,
+/// Who a client says it is, in its dialect's words or ours. Where users can show who they are nobody is believed to be one of
+/// them.
+fn said_user(
+    app: &AppState,
+    dialect: &Dialect,
+    introduction: Option<&Introduction>,
+    handshake: &Handshake,
+) -> Result<Option<String>, String> {
+    if app.auth().verifies_tokens() {
+        return Ok(None);
+    }
+    let own = introduction.and_then(|introduction| dialect.user_id(&introduction.scope()));
+    match own {
+        Some(own) => Ok(Some(own)),
+        None => handshake.user_id.clone(),
+    }
+}
+
+/// Which client the holder of an id is in a namespace: somewhere else it is another one, even if it shows the same id, so that
+/// one connection does not take the other's place.
+fn within<'a>(pid: &'a PrivateId, namespace: &str) -> Cow<'a, PrivateId> {
+    match namespace {
+        DEFAULT => Cow::Borrowed(pid),
+        named => Cow::Owned(pid.within(named)),
+    }
+}
+
+/// The query of a connection: of the transport's request, and before it what a client of version 2 says for the namespace
+/// alone.
+fn query<'a>(parts: &'a Parts, counter: &PacketCounter, namespace: &str) -> Option<Cow<'a, str>> {
+    let query = parts.uri.query();
+    let Some(own) = counter.namespaces.take_query(namespace) else {
+        return query.map(Cow::Borrowed);
+    };
+    Some(format!("{own}&{}", query.unwrap_or_default()).into())
+}
+
+/// How a client speaks and is spoken to.
+fn door(
+    app: &AppState,
     socket: &SocketRef,
-    weak: WeakSocket,
+    connection: ConnectionId,
     (handshake, (dialect, introduction)): (&Handshake, (Arc<Dialect>, Option<Introduction>)),
-    ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
     counter: &Arc<PacketCounter>,
-) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
-    let app = &sockets.app;
-    tracing::debug!(connection.id = %caller.connection, actor = caller.actor.as_str(), "connected");
+) -> SocketDoor {
     let is_harmed = || {
         let extensions = &socket.req_parts().extensions;
         extensions.get::<TakesOneArgument>().is_some()
@@ -200,21 +218,33 @@ fn connect(
         (None, EventCursor::Auto) => !is_harmed(),
         (None, setting) => setting == EventCursor::Always,
     };
-    let door = SocketDoor {
+    SocketDoor {
         counter: Arc::clone(counter),
+        dialect,
         echo: handshake.echo,
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
         introduction: introduction.map(Box::new),
-        dialect: Arc::clone(&dialect),
-        id: caller.connection,
+        id: connection,
         app: app.clone(),
         spoken: AtomicU16::new(0),
-    };
-    let max_message = app.config().max_message;
-    let queue = SocketQueue::new(weak.0, Arc::clone(counter), max_message, app.send_memory());
+    }
+}
+
+/// Makes the connection, in a place among those of its user. A client that comes back has the place of its old connection,
+/// which may not be known to be lost.
+fn connect(
+    sockets: &Arc<Sockets>,
+    weak: WeakSocket,
+    door: SocketDoor,
+    event_style: Option<EventStyle>,
+    ((caller, client), identity): ((Caller, ClientId), Option<Identity>),
+) -> Result<Arc<SessionSubscriber<SocketDoor>>, String> {
+    let app = &sockets.app;
+    let (counter, max_message) = (Arc::clone(&door.counter), app.config().max_message);
+    let queue = SocketQueue::new(weak.0, counter, max_message, app.send_memory());
     let ids = (caller.connection, client);
-    let connection = Connection::new(sockets, ids, door, queue, handshake.event_style);
+    let connection = Connection::new(sockets, ids, door, queue, event_style);
     sockets.give_up_place(client, &caller.actor);
     let admitted = Admitted::new(app, caller, identity).map_err(|exceeded| {
         connection.note_limited(exceeded.limit.as_str());
@@ -237,11 +267,13 @@ fn introduce(
     let auth = small.and_then(|auth| serde_json::from_str::<JsonValue>(auth.get()).ok());
     let query = query.filter(|query| query.len() <= MAX_INTRODUCTION);
     let pairs = query.map(|query| form_urlencoded::parse(query.as_bytes()));
-    let query: serde_json::Map<_, _> = pairs
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| (key.into_owned(), JsonValue::from(value.into_owned())))
-        .collect();
+    let mut query = serde_json::Map::new();
+    // The first of a name counts, as everywhere.
+    for (key, value) in pairs.into_iter().flatten() {
+        query
+            .entry(key.into_owned())
+            .or_insert_with(|| value.into_owned().into());
+    }
     let token = handshake.credential.as_ref();
     let token = token.and_then(|token| claims_in(token.as_str()));
     let all = [
@@ -372,7 +404,8 @@ impl Welcome {
         connection.watch_credential();
         let dialect = Arc::clone(&connection.door.dialect);
         if dialect.greets() {
-            Box::pin(self.subscriber.greet(&dialect)).await;
+            let is_continued = self.missed.is_empty();
+            Box::pin(self.subscriber.greet(&dialect, is_continued)).await;
         }
         if let Err(error) = self.subscriber.tell_missed(&self.missed).await {
             tracing::debug!(error = %causes(&error), "a client cannot go on now");

@@ -21,6 +21,7 @@ use socketioxide::socket::Sid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use super::arrival::Arrival;
 use super::cursor_argument::TakesOneArgument;
 use super::engine_error::{EngineError, refuse, refuse_handshake};
 use super::frames::count_payload;
@@ -55,6 +56,8 @@ pub(super) struct Engine {
     admission: Admission,
     /// Spaces new sessions out, if they are to be.
     throttle: Option<Arc<ConnectThrottle>>,
+    /// Whether it is kept how each client came here.
+    keeps_arrivals: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -93,8 +96,10 @@ impl Engine {
         lifecycle: Lifecycle,
         admission: Admission,
         throttle: Option<Arc<ConnectThrottle>>,
+        keeps_arrivals: bool,
     ) -> Self {
         Self {
+            keeps_arrivals,
             service,
             heads,
             counters: Arc::default(),
@@ -285,7 +290,8 @@ impl Engine {
         counter.count(count_payload(text, separated));
         let mut text = Cow::Borrowed(text);
         if counter.lacks_pid()
-            && let Some(completed) = pid::complete_body(&text, || counter.take_pid())
+            && let Some(completed) =
+                pid::complete_body(&text, |namespace| counter.take_pid(namespace))
         {
             text = completed.into();
         }
@@ -312,6 +318,9 @@ impl Engine {
         let (headers, query) = (request.headers(), request.uri().query());
         if let Some(shown) = self.heads.find(headers, query) {
             extensions.insert(shown);
+        }
+        if self.keeps_arrivals {
+            extensions.insert(Arrival::of(request));
         }
         if let Some(recognised) = TakesOneArgument::recognise(headers, query) {
             extensions.insert(recognised);

@@ -1,6 +1,7 @@
 //! Whatever a client says of itself, and whatever stands in the bytes that pass, reading it neither panics nor hangs nor
 //! takes up much memory.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,6 +17,7 @@ use super::packet_counter::{Metered, PacketCounter};
 use super::pid;
 use crate::domain::PrivateId;
 use crate::test_support::fuzz::{any_bytes, budget, measured};
+use crate::transport::flow::lengths;
 use crate::transport::query::from_query;
 
 /// For what is found, and for a refusal.
@@ -24,6 +26,7 @@ const SOME: usize = 4 * 1024;
 const COPIES: usize = 8;
 const LARGE: usize = 256 * 1024;
 const ANSWER: &str = r#"40{"sid":"AAAAAAAAAAAAAAAA"}"#;
+const BOARD_ANSWER: &str = r#"40/board,{"sid":"AAAAAAAAAAAAAAAA"}"#;
 
 /// `auth` may be as large as a message: only what is looked for is decoded.
 fn handshake_costs_little(auth: Option<&RawValue>, query: Option<&str>) {
@@ -139,7 +142,7 @@ const QUERY: [&str; 14] = [
 ];
 
 /// What a server writes, and what it does not.
-const WIRE: [&str; 16] = [
+const WIRE: [&str; 18] = [
     "\u{1}\u{1}4",
     "\u{1e}",
     ":",
@@ -155,6 +158,8 @@ const WIRE: [&str; 16] = [
     "\"}",
     ANSWER,
     "40/admin,",
+    "40/board,",
+    BOARD_ANSWER,
     "😀",
 ];
 
@@ -163,6 +168,7 @@ fn any_wire() -> impl Strategy<Value = Vec<u8>> {
     let whole = prop_oneof![
         any_bytes(&WIRE).prop_map(|bytes| frame(1, &String::from_utf8_lossy(&bytes))),
         Just(frame(1, ANSWER)),
+        Just(frame(1, BOARD_ANSWER)),
         any_bytes(&WIRE),
         prop::sample::select(vec![125_u8, 126, 127, 255]).prop_map(|length| vec![0x81, length]),
         prop::array::uniform8(any::<u8>()).prop_map(|length| [&[0x81, 127][..], &length].concat()),
@@ -211,10 +217,11 @@ proptest! {
     fn the_answer_is_looked_for_in_any_bytes(wire in any_wire()) {
         let found = measured(|| pid::find_frame(&wire));
         prop_assert_eq!(found.held, 0);
-        if let Some((start, end)) = found.result {
-            prop_assert!(start < end && end <= wire.len());
-            let completed = pid::complete_frame(&wire[start..end], &PrivateId::generate());
-            prop_assert_eq!(completed.len(), usize::from(completed[1]) + 2);
+        if let Some(answer) = found.result {
+            prop_assert!(answer.start < answer.end && answer.end <= wire.len());
+            let completed = answer.with(&PrivateId::generate());
+            let (header, length) = lengths(&completed).unwrap();
+            prop_assert_eq!(completed.len() as u64, header as u64 + length);
         }
     }
 
@@ -225,11 +232,20 @@ proptest! {
         prop_assert_eq!(counted.held, 0);
         prop_assert!(counted.result <= body.len() as u64);
         let pid = PrivateId::generate();
-        let completed = measured(|| pid::complete_body(&body, || Some(pid)));
+        let has_pid = RefCell::new(vec!["/", "/board"]);
+        let take = |namespace: &str| {
+            let mut has_pid = has_pid.borrow_mut();
+            let at = has_pid.iter().position(|name| *name == namespace)?;
+            has_pid.swap_remove(at);
+            Some(pid.clone())
+        };
+        let completed = measured(|| pid::complete_body(&body, take));
         prop_assert!(completed.held <= 3 * body.len() + SOME);
+        let pids = |body: &str| body.matches(",\"pid\":\"").count();
+        let taken = 2 - has_pid.borrow().len();
+        prop_assert_eq!(completed.result.is_some(), taken > 0);
         if let Some(completed) = completed.result {
-            let pids = |body: &str| body.matches(",\"pid\":\"").count();
-            prop_assert_eq!(pids(&completed), pids(&body) + 1);
+            prop_assert_eq!(pids(&completed), pids(&body) + taken);
         }
     }
 
@@ -241,11 +257,11 @@ proptest! {
     /// What passes through is what comes out, in both directions, whatever it is and in whatever pieces; but for the
     /// answer to CONNECT.
     #[test]
-    fn any_bytes_pass(wire in any_wire(), incoming in any_wire(), at_once in 1_usize..300, lacks_pid: bool) {
+    fn any_bytes_pass(wire in any_wire(), incoming in any_wire(), at_once in 1_usize..300, lacking in prop::sample::subsequence(vec!["/", "/board"], 0..=2)) {
         let counter = Arc::new(PacketCounter::default());
         let pid = PrivateId::generate();
-        if lacks_pid {
-            counter.give_pid(pid.clone());
+        for namespace in &lacking {
+            counter.give_pid(namespace, pid.clone());
         }
         let mut stream = Metered::new(Pipe { written: Vec::new(), incoming: incoming.clone(), at_once }, counter);
         let mut read = Vec::new();
@@ -257,9 +273,16 @@ proptest! {
         });
         prop_assert_eq!(read, incoming);
         let mut expected = wire;
-        if lacks_pid && let Some((start, end)) = pid::find_frame(&expected) {
-            let completed = pid::complete_frame(&expected[start..end], &pid);
-            expected.splice(start..end, completed);
+        let (mut at, mut lacking) = (0, lacking);
+        while !lacking.is_empty() && let Some(answer) = pid::find_frame(&expected[at..]) {
+            let range = at + answer.start..at + answer.end;
+            at = range.end;
+            if let Some(taken) = lacking.iter().position(|name| *name == answer.namespace) {
+                lacking.swap_remove(taken);
+                let completed = answer.with(&pid);
+                at = range.start + completed.len();
+                expected.splice(range, completed);
+            }
         }
         prop_assert_eq!(&stream.written().written, &expected);
     }
@@ -289,7 +312,7 @@ fn long_bodies_and_frames_cost_nothing() {
         for separated in [true, false] {
             assert_eq!(measured(|| count_payload(&body, separated)).held, 0);
         }
-        let completed = measured(|| pid::complete_body(&body, || None));
+        let completed = measured(|| pid::complete_body(&body, |_| None));
         assert_eq!(completed.held, 0, "{unit}");
         let frames = frame(1, unit).repeat(LARGE / unit.len());
         assert_eq!(measured(|| Frames::default().follow(&frames)).held, 0);

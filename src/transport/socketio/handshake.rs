@@ -29,7 +29,7 @@ const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
 /// A client's wishes for its connection.
 #[derive(Debug)]
 pub(super) struct Handshake {
-    /// The dialect that the client names.
+    /// The name of the dialect that the client speaks, if it says so.
     pub(super) dialect: Option<String>,
     /// How outgoing events are spelled, if not as everywhere.
     pub(super) event_style: Option<EventStyle>,
@@ -61,6 +61,11 @@ impl Handshake {
             Some(Value::Null) | None => from_query(query, key).map(Value::from),
             Some(value) => Some(value.clone()),
         };
+        let dialect = match said("dialect") {
+            Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
+            Some(_) => return Err("validation_failed: dialect must be a string".to_owned()),
+            None => None,
+        };
         let event_style = match said("eventStyle") {
             Some(Value::String(style)) => Some(style.parse().map_err(|_| {
                 "validation_failed: eventStyle must be colon, dash, snake or camel".to_owned()
@@ -88,9 +93,8 @@ impl Handshake {
             other => yes_or_no(&other.to_string()),
         };
         let cursor_argument = auth.get(CURSORS[1]).and_then(chosen);
-        let dialect = said("dialect");
         Ok(Self {
-            dialect: dialect.and_then(|name| Some(name.as_str()?.to_owned())),
+            dialect,
             event_style,
             echo,
             credential,
@@ -138,6 +142,22 @@ mod tests {
         let said = read(None, Some("EIO=3&userId=Ann%20B&echo=false")).unwrap();
         assert_eq!(said.user_id, Ok(Some("Ann B".to_owned())));
         assert!(!said.echo);
+    }
+
+    #[test]
+    fn a_dialect_is_named_in_auth_or_in_the_query() {
+        let (auth, silent) = (raw(r#"{"dialect":"a"}"#), raw(r#"{"dialect":null}"#));
+        for (auth, query, expected) in [
+            (Some(&auth), "dialect=b", Some("a")),
+            (Some(&silent), "EIO=4&dialect=b", Some("b")),
+            (None, "dialect=", None),
+            (None, "", None),
+        ] {
+            let said = read(auth.map(|auth| &**auth), Some(query)).unwrap();
+            assert_eq!(said.dialect.as_deref(), expected, "{query}");
+        }
+        let error = read(Some(&raw(r#"{"dialect":7}"#)), None).unwrap_err();
+        assert!(error.contains("dialect"), "{error}");
     }
 
     #[test]

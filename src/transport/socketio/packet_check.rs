@@ -7,7 +7,7 @@
 //! escapes, whitespace after the ack id.
 //!
 //! What asks for nothing is left out: packets of Engine.IO that have no meaning here, answers, of which none was asked for,
-//! and what is sent to the namespace by a client that is not in it. So are attachments: an event with binary data is refused
+//! and what is sent to a namespace by a client that is not in it. So are attachments: an event with binary data is refused
 //! for its placeholders, and goes on without waiting for them. Other bytes are packets of a client that speaks
 //! [MessagePack](super::msgpack), which are translated first.
 //!
@@ -24,6 +24,7 @@ use std::fmt;
 use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::namespaces::DEFAULT;
 use super::packet_counter::PacketCounter;
 use crate::contract::Reply;
 pub(super) use stream::Checked;
@@ -64,16 +65,16 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
     let is_text = matches!(text, Cow::Borrowed(_));
     if text.starts_with('0') {
         // CONNECT may name any namespace.
-        return if is_text {
-            Fate::Pass
-        } else {
-            Fate::Replace(format!("4{text}"))
+        return match without_query(&text, counter) {
+            Some(connect) => Fate::Replace(connect),
+            None if is_text => Fate::Pass,
+            None => Fate::Replace(format!("4{text}")),
         };
     }
-    if !counter.is_in_namespace() {
-        return Fate::Drop;
-    }
     let Some(packet) = Packet::read(&text) else {
+        if !counter.namespaces.contains(DEFAULT) {
+            return Fate::Drop;
+        }
         let what = "must begin with 0, 1, 2, 3, 5 or 6, as Socket.IO packets of clients do";
         let packet = Packet {
             bytes: text.len() + 1,
@@ -82,10 +83,10 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
         return Fate::Replace(packet.stand_in(&Wrong::new("packet", what)));
     };
     match packet.kind {
-        _ if packet.is_elsewhere => Fate::Drop,
+        _ if !counter.namespaces.contains(packet.namespace) => Fate::Drop,
         Kind::Answer => Fate::Drop,
         Kind::Disconnect => {
-            counter.set_in_namespace(false);
+            counter.namespaces.leave(packet.namespace);
             Fate::Pass
         }
         Kind::Event => match packet.check(is_text) {
@@ -94,6 +95,19 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
             Err(wrong) => Fate::Replace(packet.stand_in(&wrong)),
         },
     }
+}
+
+/// A CONNECT as socketioxide reads it, if it is of version 2 and has a query after its namespace, as in `0/board?token=x,`.
+/// The query is kept for the answer.
+fn without_query(connect: &str, counter: &PacketCounter) -> Option<String> {
+    let rest = connect.strip_prefix('0')?;
+    let (named, payload) = rest.split_once(',').unwrap_or((rest, ""));
+    let (namespace, query) = named.split_once('?')?;
+    if !namespace.starts_with('/') {
+        return None;
+    }
+    counter.namespaces.keep_query(namespace, query);
+    Some(format!("40{namespace},{payload}"))
 }
 
 /// What a stand-in says of the packet that it replaces.
@@ -138,18 +152,31 @@ enum Kind {
 }
 
 /// A packet: `<kind>[<number of attachments>-][<namespace>,][<ack id>]<payload>`.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Packet<'a> {
     kind: Kind,
     has_attachments: bool,
     has_bad_attachments: bool,
-    /// Whether its namespace is not the one that is served.
-    is_elsewhere: bool,
+    namespace: &'a str,
     /// Its digits.
     ack: &'a str,
     payload: &'a str,
     /// The bytes of the whole Engine.IO packet.
     bytes: usize,
+}
+
+impl Default for Packet<'_> {
+    fn default() -> Self {
+        Self {
+            kind: Kind::default(),
+            has_attachments: false,
+            has_bad_attachments: false,
+            namespace: DEFAULT,
+            ack: "",
+            payload: "",
+            bytes: 0,
+        }
+    }
 }
 
 /// What is wrong with an event.
@@ -194,7 +221,10 @@ impl<'a> Packet<'a> {
             kind,
             has_attachments,
             has_bad_attachments,
-            is_elsewhere: !matches!(namespace, "" | "/" | "/,"),
+            namespace: match namespace.strip_suffix(',').unwrap_or(namespace) {
+                "" => DEFAULT,
+                named => named,
+            },
             ack,
             payload: rest,
             bytes: message.len() + 1,
@@ -230,14 +260,23 @@ impl<'a> Packet<'a> {
         }
         let after = &payload[1..].trim_start_matches(WHITESPACE)[name.len()..];
         let name = written.as_deref().unwrap_or(name);
-        Ok(Some(format!("42{}[{name}{after}", self.ack)))
+        let start = self.start();
+        Ok(Some(format!("{start}{}[{name}{after}", self.ack)))
     }
 
     fn stand_in(&self, Wrong { field, what }: &Wrong) -> String {
         let ack = self.ack.parse::<i64>().map_or("", |_| self.ack);
         let event = claimed_name(self.payload);
         let payload = serde_json::json!([MALFORMED, event, field, what, self.bytes]);
-        format!("42{ack}{payload}")
+        format!("{}{ack}{payload}", self.start())
+    }
+
+    /// How an event begins that takes the packet's place: in the same namespace.
+    fn start(&self) -> Cow<'static, str> {
+        match self.namespace {
+            DEFAULT => "42".into(),
+            named => format!("42{named},").into(),
+        }
     }
 }
 

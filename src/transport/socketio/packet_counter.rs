@@ -13,19 +13,22 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use super::namespaces::{DEFAULT, Namespaces};
 use super::poll_tracker::PollTracker;
+use super::send_window::SendWindow;
 use super::upgrade_state::UpgradeState;
 use crate::domain::PrivateId;
 use crate::hub::Wake;
 use crate::limits::Place;
+use crate::memory::MemoryBudget;
 use crate::transport::connection::send_queue::Wakes;
 use crate::transport::flow::{Messages, Received};
 pub(super) use stream::Metered;
 
-/// How often a session may enter the namespace.
+/// How often a session may enter namespaces.
 const MAX_ENTRIES: u32 = 100;
 
 /// What has left for one client, over whatever transport it is on.
@@ -37,18 +40,21 @@ pub(super) struct PacketCounter {
     ended: Notify,
     /// Whether an answer to CONNECT that is on its way lacks its id.
     lacks_pid: AtomicBool,
-    /// Guards the id that goes into it.
-    pid: Mutex<Option<PrivateId>>,
+    /// Guards the ids that go into such answers, by namespace: several may be on their way.
+    pids: Mutex<Vec<(Box<str>, PrivateId)>>,
+    /// Guards what lies in socketioxide's packet queue, which all namespaces of the transport share; nothing before the
+    /// client has entered one.
+    window: Mutex<Option<SendWindow>>,
     /// Guards what ends a session that has no stream of its own, or had none at its beginning.
     goodbye: Mutex<Option<Box<dyn Any + Send>>>,
     /// For how many microseconds nothing more is to be read; 0 if for none.
     pause: AtomicU64,
     /// Whether the client was held back since [`PacketCounter::take_held_back`], so that it may seem to be silent.
     held_back: AtomicBool,
-    /// How often the client has asked to enter the namespace.
+    /// How often the client has asked to enter a namespace.
     entries: AtomicU32,
-    /// Whether the client was let into the namespace, and has not left it.
-    is_in_namespace: AtomicBool,
+    /// Those that the client is in.
+    pub(super) namespaces: Namespaces,
     /// Whether the client writes its packets in MessagePack, as its first one tells.
     pub(super) is_msgpack: OnceLock<bool>,
     /// When the client polled, if it is on long-polling.
@@ -79,12 +85,15 @@ impl PacketCounter {
 
     /// Whether a packet is one that a rate counts.
     pub(super) fn is_counted(&self, message: &Received<'_>) -> bool {
-        let is_event = if message.is_text {
-            matches!(message.start, [b'4', b'2' | b'5', ..])
-        } else {
-            self.speaks_msgpack()
-        };
-        is_event && self.is_in_namespace()
+        if !message.is_text {
+            return self.speaks_msgpack() && self.namespaces.is_in_any();
+        }
+        match message.start {
+            [b'4', b'2', b'/', next, ..] if *next != b',' => self.namespaces.is_in_named(),
+            [b'4', b'2', ..] => self.namespaces.contains(DEFAULT),
+            [b'4', b'5', ..] => self.namespaces.is_in_any(),
+            _ => false,
+        }
     }
 
     /// Whether the client reads and writes MessagePack.
@@ -92,16 +101,21 @@ impl PacketCounter {
         self.is_msgpack.get() == Some(&true)
     }
 
-    /// The client asks to enter the namespace once more: the number of times before, or `None` if it may not. It costs
-    /// more than a message, and no client does it often without a new session.
-    pub(super) fn enter(&self) -> Option<u32> {
-        let before = self.entries.fetch_add(1, Ordering::Relaxed);
-        (before < MAX_ENTRIES).then_some(before)
+    /// The client asks to enter a namespace; whether it may. It costs more than a message, and no client does it often
+    /// without a new session.
+    pub(super) fn enter(&self) -> bool {
+        self.entries.fetch_add(1, Ordering::Relaxed) < MAX_ENTRIES
     }
 
-    /// Ends the transport of a client that is not in the namespace, unless it has asked again since that time.
-    pub(super) fn close_unless_back(&self, entry: u32) {
-        if self.entries.load(Ordering::Relaxed) <= entry.saturating_add(1) {
+    /// How often the client has asked to enter a namespace.
+    pub(super) fn entries(&self) -> u32 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
+    /// Ends the transport of a client that is in no namespace, unless it has asked to enter one since there were so many
+    /// [`PacketCounter::entries`].
+    pub(super) fn close_unless_back(&self, entries: u32) {
+        if self.entries() == entries && !self.namespaces.is_in_any() {
             self.close();
         }
     }
@@ -179,20 +193,11 @@ impl PacketCounter {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Notes that the client is let into the namespace, or has left it. One that the server has turned out is not noted: what
-    /// it still sends ends its session.
-    pub(super) fn set_in_namespace(&self, is_in: bool) {
-        self.is_in_namespace.store(is_in, Ordering::Release);
-    }
-
-    /// Whether socketioxide takes what the client sends to the namespace: it ends the session of one that is not in it.
-    pub(super) fn is_in_namespace(&self) -> bool {
-        self.is_in_namespace.load(Ordering::Acquire)
-    }
-
-    /// The next answer to CONNECT carries this id.
-    pub(super) fn give_pid(&self, pid: PrivateId) {
-        *self.pid.lock() = Some(pid);
+    /// The next answer to CONNECT of this namespace carries this id.
+    pub(super) fn give_pid(&self, namespace: &str, pid: PrivateId) {
+        let mut pids = self.pids.lock();
+        pids.retain(|(name, _)| **name != *namespace);
+        pids.push((namespace.into(), pid));
         self.lacks_pid.store(true, Ordering::Release);
     }
 
@@ -200,11 +205,28 @@ impl PacketCounter {
         self.lacks_pid.load(Ordering::Acquire)
     }
 
-    /// The id, for the answer that is passing.
-    pub(super) fn take_pid(&self) -> Option<PrivateId> {
-        self.lacks_pid.store(false, Ordering::Release);
-        let mut pid = self.pid.lock();
-        pid.take()
+    /// The id, for the answer of this namespace that is passing.
+    pub(super) fn take_pid(&self, namespace: &str) -> Option<PrivateId> {
+        let mut pids = self.pids.lock();
+        let at = pids.iter().position(|(name, _)| **name == *namespace)?;
+        let (_, pid) = pids.swap_remove(at);
+        if pids.is_empty() {
+            self.lacks_pid.store(false, Ordering::Release);
+            *pids = Vec::new();
+        }
+        Some(pid)
+    }
+
+    /// Notes what may lie in socketioxide's queue, unless that is known: the transport's first namespace tells.
+    pub(super) fn open_window(&self, max_answer: usize, memory: &MemoryBudget) {
+        let open = || SendWindow::new(self.left(), max_answer, memory);
+        self.window.lock().get_or_insert_with(open);
+    }
+
+    /// What lies in socketioxide's queue. Nobody else puts anything in for as long as this is kept.
+    pub(super) fn window(&self) -> MappedMutexGuard<'_, SendWindow> {
+        let window = MutexGuard::try_map(self.window.lock(), Option::as_mut);
+        window.unwrap_or_else(|_| unreachable!("a queue opens the window when it is made"))
     }
 
     /// Notes that packets have left.
@@ -238,5 +260,99 @@ impl Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         self.0.polls.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::connection::send_queue::Kind;
+
+    #[test]
+    fn each_namespace_gets_its_own_id_once() {
+        let counter = PacketCounter::default();
+        let (one, two) = (PrivateId::generate(), PrivateId::generate());
+        counter.give_pid("/", one.clone());
+        counter.give_pid("/board", PrivateId::generate());
+        counter.give_pid("/board", two.clone());
+        assert_eq!(counter.take_pid("/chat"), None);
+        assert_eq!(counter.take_pid("/board"), Some(two));
+        assert!(counter.lacks_pid());
+        assert_eq!(counter.take_pid("/board"), None);
+        assert_eq!(counter.take_pid("/"), Some(one));
+        assert!(!counter.lacks_pid());
+    }
+
+    #[test]
+    fn a_transport_ends_unless_its_client_is_in_a_namespace_or_has_asked_again() {
+        let counter = PacketCounter::default();
+        assert!(counter.enter());
+        counter.namespaces.enter("/board");
+        counter.close_unless_back(counter.entries());
+        assert!(!counter.is_closed(), "it is in one");
+        counter.namespaces.leave("/board");
+        let left = counter.entries();
+        assert!(counter.enter());
+        counter.close_unless_back(left);
+        assert!(!counter.is_closed(), "it has asked again");
+        counter.close_unless_back(counter.entries());
+        assert!(counter.is_closed());
+    }
+
+    #[test]
+    fn a_session_asks_only_so_often() {
+        let counter = PacketCounter::default();
+        let asked = (0..2 * MAX_ENTRIES).filter(|_| counter.enter());
+        assert_eq!(asked.count(), MAX_ENTRIES as usize);
+    }
+
+    /// What is sent elsewhere is dropped, so that no rate would count it.
+    #[test]
+    fn events_count_where_the_client_is() {
+        let counter = PacketCounter::default();
+        let starts: [&[u8]; 6] = [b"42[", b"42/,1[", b"42/board", b"451-/boa", b"40", b"43["];
+        let counted = || {
+            starts.map(|start| {
+                counter.is_counted(&Received {
+                    is_text: true,
+                    start,
+                    length: 20,
+                })
+            })
+        };
+        assert_eq!(counted(), [false; 6]);
+        counter.namespaces.enter("/board");
+        assert_eq!(counted(), [false, false, true, true, false, false]);
+        counter.namespaces.enter("/");
+        assert_eq!(counted(), [true, true, true, true, false, false]);
+        counter.namespaces.leave("/board");
+        assert_eq!(counted(), [true, true, false, true, false, false]);
+    }
+
+    #[test]
+    fn all_namespaces_share_one_window() {
+        let counter = PacketCounter::default();
+        let memory = MemoryBudget::new(usize::MAX, usize::MAX);
+        counter.open_window(1 << 20, &memory);
+        for _ in 0..Kind::Event.max_messages() {
+            counter.window().put(10);
+        }
+        counter.open_window(1 << 20, &memory);
+        assert!(!counter.window().takes(Kind::Event, 10));
+        counter.count(1);
+        let mut window = counter.window();
+        window.settle(counter.left());
+        assert!(window.takes(Kind::Event, 10));
+    }
+
+    /// Each session has one, most of them with one namespace alone.
+    #[test]
+    fn a_counter_is_small() {
+        assert!(
+            size_of::<PacketCounter>() <= 416,
+            "{}",
+            size_of::<PacketCounter>()
+        );
+        assert_eq!(size_of::<Namespaces>(), 24);
     }
 }

@@ -1,9 +1,10 @@
-//! The send queue of a Socket.IO connection: socketioxide's own, of which we count what lies in it.
+//! The send queue of a Socket.IO connection: socketioxide's own, of which we count what lies in it. It is the transport's, so all
+//! namespaces that a client is in over one transport share it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MappedMutexGuard;
 use serde::Serialize;
 use socketioxide::{SendError, SocketError};
 
@@ -21,20 +22,16 @@ pub(super) const PACKET_OVERHEAD: usize = 64;
 pub(crate) struct SocketQueue {
     counter: Arc<PacketCounter>,
     is_closed: AtomicBool,
-    /// Guards the order of what goes out: what is counted and what is emitted stay in step.
-    outgoing: Mutex<Outgoing>,
-}
-
-struct Outgoing {
     socket: Weak<IoSocket>,
-    window: SendWindow,
 }
 
-/// The only one who emits to a socket, for as long as it is kept.
+/// The only one who emits over a transport, for as long as it is kept: what is counted and what is emitted stay in step,
+/// whatever namespace it is emitted in.
 pub(crate) struct SocketIntake<'a> {
+    counter: &'a PacketCounter,
     /// `None` once nothing more is taken.
     socket: Option<Arc<IoSocket>>,
-    outgoing: MutexGuard<'a, Outgoing>,
+    window: MappedMutexGuard<'a, SendWindow>,
 }
 
 impl SocketQueue {
@@ -44,13 +41,11 @@ impl SocketQueue {
         max_message: usize,
         memory: &MemoryBudget,
     ) -> Self {
+        counter.open_window(max_message, memory);
         Self {
-            is_closed: AtomicBool::new(false),
-            outgoing: Mutex::new(Outgoing {
-                socket,
-                window: SendWindow::new(Arc::clone(&counter), max_message, memory),
-            }),
             counter,
+            is_closed: AtomicBool::new(false),
+            socket,
         }
     }
 }
@@ -59,18 +54,24 @@ impl SendQueue for SocketQueue {
     type Intake<'a> = SocketIntake<'a>;
 
     fn intake(&self) -> SocketIntake<'_> {
-        let outgoing = self.outgoing.lock();
+        let window = self.counter.window();
         let is_open = !self.is_closed.load(Ordering::Acquire);
-        let socket = is_open.then(|| outgoing.socket.upgrade()).flatten();
-        SocketIntake { socket, outgoing }
+        SocketIntake {
+            counter: &self.counter,
+            socket: is_open.then(|| self.socket.upgrade()).flatten(),
+            window,
+        }
     }
 
     fn left(&self) -> u64 {
         self.counter.left()
     }
 
+    /// The connection's part of what waits: all namespaces of a transport have an equal one, so that nothing counts twice.
     fn bytes(&self) -> usize {
-        self.outgoing.lock().window.bytes()
+        let mut window = self.counter.window();
+        window.settle(self.counter.left());
+        window.bytes() / self.counter.namespaces.count().max(1)
     }
 
     fn wake_at(&self, left: u64, wake: &Wake) {
@@ -97,30 +98,40 @@ impl Intake for SocketIntake<'_> {
     }
 
     fn is_empty(&mut self) -> bool {
-        self.is_closed() || self.outgoing.window.is_empty()
+        self.is_closed() || self.settled().is_empty()
     }
 
     fn has_room(&mut self, kind: Kind, bytes: usize) -> bool {
-        self.outgoing.window.takes(kind, bytes + PACKET_OVERHEAD)
+        self.settled().takes(kind, bytes + PACKET_OVERHEAD)
     }
 
     fn half_mark(&mut self) -> u64 {
-        self.outgoing.window.low_mark()
+        self.settled().low_mark()
     }
 
     fn empty_mark(&mut self) -> u64 {
-        self.outgoing.window.empty_mark()
+        self.settled().empty_mark()
     }
 }
 
 impl SocketIntake<'_> {
+    /// The window, after what has left.
+    fn settled(&mut self) -> &SendWindow {
+        self.window.settle(self.counter.left());
+        &self.window
+    }
+
     /// The socket, while it takes anything.
     pub(super) fn socket(&self) -> Option<&IoSocket> {
         self.socket.as_deref()
     }
 
-    /// The socket, for its end.
+    /// The socket, for its end. What its client still sends to the namespace is left out from now on: socketioxide would end
+    /// the whole transport over it.
     pub(super) fn take_socket(self) -> Option<Arc<IoSocket>> {
+        if let Some(socket) = &self.socket {
+            self.counter.namespaces.leave(socket.ns());
+        }
         self.socket
     }
 
@@ -143,7 +154,7 @@ impl SocketIntake<'_> {
         let Some(socket) = &self.socket else {
             return Offer::Gone;
         };
-        let window = &mut self.outgoing.window;
+        let window = &mut self.window;
         window.put(bytes + PACKET_OVERHEAD);
         let Err(error) = send(socket) else {
             return Offer::Taken;

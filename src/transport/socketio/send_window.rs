@@ -1,4 +1,5 @@
-//! What lies in a socket's packet queue, and whether there is room for more.
+//! What lies in a transport's packet queue, and whether there is room for more. The namespaces that a client is in over one
+//! transport share the queue, and so they do the window.
 //!
 //! Events stop at a lower mark than acks, so that answers always get through, and both stop below the
 //! queue's capacity, so that the heartbeat's pings do. Signals stop first of all: they may get lost.
@@ -6,9 +7,7 @@
 //! A caller that finds socketioxide's queue full although there is room here calls [`SendWindow::found_full`].
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::packet_counter::PacketCounter;
 use crate::memory::{Held, MemoryBudget};
 use crate::transport::connection::send_queue::{Kind, MAX_BYTES};
 
@@ -19,10 +18,9 @@ const POLL_MARGIN: usize = 1024;
 /// Room for sizes that a queue keeps while it is empty.
 const IDLE_CAPACITY: usize = 16;
 
-/// See the module. The owner guards it with a lock.
+/// See the module. The counter of what has left guards it with a lock, and tells how many packets that are.
 #[derive(Debug)]
 pub(super) struct SendWindow {
-    counter: Arc<PacketCounter>,
     /// The sizes of the packets in the queue, oldest first.
     queued: VecDeque<usize>,
     bytes: Held,
@@ -37,15 +35,9 @@ pub(super) struct SendWindow {
 impl SendWindow {
     /// All that lies in the queue has to fit into one polling answer: engineioxide sets the packet that does not
     /// aside for the next, and forgets it if the client changes to WebSocket meanwhile.
-    pub(super) fn new(
-        counter: Arc<PacketCounter>,
-        max_answer: usize,
-        memory: &MemoryBudget,
-    ) -> Self {
-        let left = counter.left();
+    pub(super) fn new(left: u64, max_answer: usize, memory: &MemoryBudget) -> Self {
         Self {
             max_answer: max_answer.saturating_sub(POLL_MARGIN),
-            counter,
             queued: VecDeque::new(),
             bytes: memory.holder(),
             left,
@@ -54,8 +46,7 @@ impl SendWindow {
     }
 
     /// Whether a packet of this size may be put in; a single one is let in whatever its size.
-    pub(super) fn takes(&mut self, kind: Kind, bytes: usize) -> bool {
-        self.settle();
+    pub(super) fn takes(&self, kind: Kind, bytes: usize) -> bool {
         let has_place = self.queued.len() < kind.max_messages() && self.left >= self.full_until;
         has_place && self.has_room_for(bytes)
     }
@@ -80,28 +71,24 @@ impl SendWindow {
 
     /// How many packets must have left in all for the queue to be half empty: what waits is then handed over
     /// in one go and not packet by packet.
-    pub(super) fn low_mark(&mut self) -> u64 {
-        self.settle();
+    pub(super) fn low_mark(&self) -> u64 {
         let half = self.left + self.queued.len().div_ceil(2) as u64;
         half.max(self.full_until)
     }
 
     /// How many packets must have left in all for the queue to be empty.
-    pub(super) fn empty_mark(&mut self) -> u64 {
-        self.settle();
+    pub(super) fn empty_mark(&self) -> u64 {
         let all = self.left + self.queued.len() as u64;
         all.max(self.full_until)
     }
 
     /// The bytes that lie in the queue.
-    pub(super) fn bytes(&mut self) -> usize {
-        self.settle();
+    pub(super) fn bytes(&self) -> usize {
         self.bytes.bytes()
     }
 
     /// Whether nothing lies in the queue.
-    pub(super) fn is_empty(&mut self) -> bool {
-        self.settle();
+    pub(super) fn is_empty(&self) -> bool {
         self.queued.is_empty() && self.left >= self.full_until
     }
 
@@ -113,8 +100,8 @@ impl SendWindow {
         self.queued.is_empty() || has_room
     }
 
-    fn settle(&mut self) {
-        let left = self.counter.left();
+    /// Notes how many packets have left in all.
+    pub(super) fn settle(&mut self, left: u64) {
         let mut gone = 0;
         for _ in self.left..left {
             let Some(bytes) = self.queued.pop_front() else {
@@ -134,22 +121,21 @@ impl SendWindow {
 mod tests {
     use super::*;
 
-    fn window(counter: &Arc<PacketCounter>, max_answer: usize) -> SendWindow {
+    fn window(max_answer: usize) -> SendWindow {
         let memory = MemoryBudget::new(usize::MAX, usize::MAX);
-        SendWindow::new(Arc::clone(counter), max_answer, &memory)
+        SendWindow::new(0, max_answer, &memory)
     }
 
     #[test]
     fn a_queue_takes_less_when_all_together_hold_much() {
         let memory = MemoryBudget::new(10 * MAX_BYTES, usize::MAX);
         let mut others = memory.holder();
-        let counter = Arc::new(PacketCounter::default());
-        let mut window = SendWindow::new(Arc::clone(&counter), 4 * MAX_BYTES, &memory);
+        let mut window = SendWindow::new(0, 4 * MAX_BYTES, &memory);
         window.put(MAX_BYTES / 2);
         assert!(window.takes(Kind::Event, 10));
         others.set(9 * MAX_BYTES);
         assert!(!window.takes(Kind::Event, 10));
-        counter.count(1);
+        window.settle(1);
         assert!(window.takes(Kind::Event, MAX_BYTES), "one always fits");
         assert_eq!(memory.used(), others.bytes());
         window.put(7);
@@ -163,20 +149,19 @@ mod tests {
 
     #[test]
     fn events_stop_before_acks_and_room_comes_back() {
-        let counter = Arc::new(PacketCounter::default());
-        let mut window = window(&counter, 4 * MAX_BYTES);
+        let mut window = window(4 * MAX_BYTES);
         while window.takes(Kind::Event, 10) {
             window.put(10);
         }
         assert_eq!(window.queued.len(), Kind::Event.max_messages());
         assert!(window.takes(Kind::Answer, 10));
-        counter.count(1);
+        window.settle(1);
         assert!(window.takes(Kind::Event, 10));
     }
 
     #[test]
     fn bytes_are_bounded_but_one_packet_always_fits() {
-        let mut window = window(&Arc::default(), 4 * MAX_BYTES);
+        let mut window = window(4 * MAX_BYTES);
         assert!(window.takes(Kind::Event, 10 * MAX_BYTES));
         window.put(10 * MAX_BYTES);
         assert!(!window.takes(Kind::Event, 1) && !window.takes(Kind::Answer, 1));
@@ -184,14 +169,14 @@ mod tests {
 
     #[test]
     fn what_waits_fits_into_one_polling_answer() {
-        let mut window = window(&Arc::default(), 20_000);
+        let mut window = window(20_000);
         window.put(15_000);
         assert!(window.takes(Kind::Event, 3_000) && !window.takes(Kind::Event, 5_000));
     }
 
     #[test]
     fn signals_stop_before_events() {
-        let mut window = window(&Arc::default(), 4 * MAX_BYTES);
+        let mut window = window(4 * MAX_BYTES);
         while window.takes(Kind::Signal, 10) {
             window.put(10);
         }
@@ -201,8 +186,7 @@ mod tests {
 
     #[test]
     fn a_queue_full_of_strangers_is_waited_for() {
-        let counter = Arc::new(PacketCounter::default());
-        let mut window = window(&counter, 4 * MAX_BYTES);
+        let mut window = window(4 * MAX_BYTES);
         assert!(window.takes(Kind::Event, 10));
         window.put(10);
         window.take_back();
@@ -211,7 +195,7 @@ mod tests {
             !window.takes(Kind::Event, 10) && !window.takes(Kind::Answer, 10) && !window.is_empty()
         );
         assert_eq!((window.low_mark(), window.empty_mark()), (1, 1));
-        counter.count(1);
+        window.settle(1);
         assert!(window.is_empty() && window.takes(Kind::Event, 10));
     }
 }

@@ -34,8 +34,13 @@ pub(super) async fn required(more: &[(&str, &str)]) -> Server {
 
 /// Makes an event on a channel of a server that everybody may change; its seq.
 pub(super) async fn make_event(address: &str, channel: &str) -> i64 {
+    make_event_of(address, channel, "tasks").await
+}
+
+/// The same; on a project's channel about something new of a kind, by its plural.
+pub(super) async fn make_event_of(address: &str, channel: &str, plural: &str) -> i64 {
     let answer = if let Some(project) = channel.strip_prefix("project:") {
-        let path = format!("/projects/{project}/tasks");
+        let path = format!("/projects/{project}/{plural}");
         let made = Rest::new(address)
             .post(&path, &json!({"title": "Sow"}))
             .await;

@@ -69,9 +69,17 @@ fn unnamed(row: &Row, id: Option<&str>) -> Option<String> {
     let mut payload = row.payload.clone();
     let fields = payload.as_object_mut()?;
     fields.remove("projectId")?;
-    let key = ["taskId", "epicId", "sprintId", "userId"]
-        .into_iter()
-        .find(|key| fields.contains_key(*key))?;
+    let key = [
+        "taskId",
+        "epicId",
+        "sprintId",
+        "userId",
+        "commentId",
+        "subtaskId",
+        "noteId",
+    ]
+    .into_iter()
+    .find(|key| fields.contains_key(*key))?;
     if let Some(id) = id {
         fields.insert(key.to_owned(), json!(id));
     }

@@ -46,12 +46,18 @@ impl Asked {
             ("epics", "epicId"),
             ("sprints", "sprintId"),
             ("members", "userId"),
+            ("comments", "commentId"),
+            ("subtasks", "id"),
+            ("notes", "id"),
         ];
         let mut segments: Vec<_> = path.split('/').map(str::to_owned).collect();
         for (plural, key) in ids {
             if segments.len() > 4 && segments[3] == plural {
                 segments[4] = format!("{{{key}}}");
             }
+        }
+        if let Some(declared @ ("subtasks" | "notes")) = segments.get(3).map(String::as_str) {
+            segments[3] = declared.replace(declared, "{plural}");
         }
         format!("{} /api{}", self.method, segments.join("/"))
     }
@@ -74,18 +80,15 @@ fn asked(row: &Row, project: &str) -> Option<Asked> {
         ("project", "snapshot") => Asked::new("GET", &at("snapshot"), None),
         ("project", "sync") => Asked::new("GET", &at("events?since=0"), None),
         ("project", "create") => Asked::new("POST", "/projects", Some(said)),
-        ("task" | "epic" | "sprint", "create") | ("member", "add") => {
-            Asked::new("POST", &all, Some(said))
-        }
-        ("project" | "task" | "epic" | "sprint", "update") | ("member", "role") => {
+        ("task" | "epic" | "sprint" | "comment" | "subtask" | "note", "create")
+        | ("member", "add") => Asked::new("POST", &all, Some(said)),
+        (_, "update") | ("member", "role") if noun != "presence" => {
             Asked::new("PATCH", &one, Some(said))
         }
-        ("project" | "task" | "epic" | "sprint", "delete") | ("member", "remove") => {
-            Asked::new("DELETE", &one, None)
-        }
-        ("task", "move" | "status") | ("sprint", "start" | "complete") | (_, "restore") => {
-            Asked::new("POST", &at(verb), Some(said))
-        }
+        (_, "delete") | ("member", "remove") => Asked::new("DELETE", &one, None),
+        ("task", "move" | "status")
+        | ("sprint", "start" | "complete")
+        | (_, "restore" | "toggle") => Asked::new("POST", &at(verb), Some(said)),
         _ => return None,
     })
 }
@@ -100,6 +103,12 @@ fn reads(project: &str) -> Vec<Asked> {
         "/epics/e",
         "/sprints",
         "/sprints/s",
+        "/comments",
+        "/comments/c",
+        "/tasks/t/comments",
+        "/subtasks",
+        "/subtasks/b",
+        "/notes/n",
         "/members",
         "/members/co",
         "/events?since=0&wait=60",

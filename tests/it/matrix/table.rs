@@ -106,6 +106,13 @@ pub(super) fn rows(project: &str, credential: &str) -> Vec<Row> {
     let mut rows = reads(project, &here);
     rows.extend(signals(&here));
     rows.extend(work(&here));
+    for (kind, prefix, others) in [
+        ("comment", "c", Rank::Admin),
+        ("note", "n", Rank::Admin),
+        ("subtask", "b", Rank::Member),
+    ] {
+        rows.extend(beside(kind, prefix, others, &here));
+    }
     rows.extend(membership(&here));
     rows.extend(whole_project(&here));
     rows.push(row("leave:project", "", Needs::Nothing, json!(project)));
@@ -200,10 +207,78 @@ fn work(here: &impl Fn(Value) -> Value) -> Vec<Row> {
         ("sprint:start", json!({"sprintId": "s"})),
         ("sprint:complete", json!({"sprintId": "s"})),
         ("sprint:delete", json!({"sprintId": "s2"})),
+        ("task:toggle", json!({"taskId": "t"})),
+        ("epic:toggle", json!({"epicId": "e"})),
+        ("sprint:toggle", json!({"sprintId": "s", "field": "pinned"})),
+        ("task:reorder", json!({"taskId": "t", "position": 0})),
+        ("task:complete", json!({"taskId": "t"})),
+        ("task:archive", json!({"taskId": "t"})),
+        ("task:unarchive", json!({"taskId": "t"})),
+        ("task:assign", json!({"taskId": "t", "userId": "co"})),
+        ("task:unassign", json!({"taskId": "t"})),
     ];
     let needs = Needs::Role(Rank::Member);
     let rows = commands.map(|(event, payload)| row(event, "", needs, here(payload)));
     rows.into()
+}
+
+/// What stands beside tasks: everybody's own, and what somebody else has made.
+fn beside(
+    kind: &'static str,
+    prefix: &str,
+    others: Rank,
+    here: &impl Fn(Value) -> Value,
+) -> Vec<Row> {
+    let events = match kind {
+        "comment" => [
+            "comment:create",
+            "comment:update",
+            "comment:toggle",
+            "comment:delete",
+            "comment:restore",
+        ],
+        "note" => [
+            "note:create",
+            "note:update",
+            "note:toggle",
+            "note:delete",
+            "note:restore",
+        ],
+        _ => [
+            "subtask:create",
+            "subtask:update",
+            "subtask:toggle",
+            "subtask:delete",
+            "subtask:restore",
+        ],
+    };
+    let of = |id: &str| {
+        let mut payload = here(json!({"updates": {"a": 1}}));
+        payload[format!("{kind}Id")] = json!(id);
+        payload
+    };
+    let member = Needs::Role(Rank::Member);
+    let mut rows = vec![row(events[0], "new", member, here(json!({"title": "new"})))];
+    for event in events {
+        let payload = if event.ends_with("create") {
+            let mut payload = here(json!({"title": "own"}));
+            payload[format!("{kind}Id")] = json!("own");
+            payload
+        } else {
+            of("own")
+        };
+        rows.push(row(event, "own", member, payload));
+    }
+    let others = Needs::Role(others);
+    for (event, id) in events[1..].iter().zip(["", "", "2", "3"]) {
+        rows.push(row(
+            event,
+            "of another",
+            others,
+            of(&format!("{prefix}{id}")),
+        ));
+    }
+    rows
 }
 
 fn membership(here: &impl Fn(Value) -> Value) -> Vec<Row> {

@@ -28,6 +28,12 @@ pub(crate) const UNLIMITED: [(&str, &str); 6] = [
     ("USER_SIGNAL_RATE", "none"),
 ];
 
+/// Declares the kinds `subtask`, and `note`, which its author and admins change.
+pub(crate) const KINDS: (&str, &str) = (
+    "DIALECTS",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/kinds.toml"),
+);
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,

@@ -70,7 +70,12 @@ async fn done(witness: &Witness, client: &Client, name: &'static str, payload: V
 async fn commands(witness: &Witness, ann: &Client) -> String {
     let join = json!({"projectId": PROJECT, "snapshot": true});
     let joined = done(witness, ann, "join:project", join).await;
-    for (name, payload) in plan().into_iter().chain(tasks()).chain(ends()) {
+    for (name, payload) in plan()
+        .into_iter()
+        .chain(tasks())
+        .chain(comments())
+        .chain(ends())
+    {
         done(witness, ann, name, payload).await;
     }
     let missed = json!({"projectId": PROJECT, "since": joined["cursor"], "events": true});
@@ -97,6 +102,31 @@ fn plan() -> [Step; 7] {
         ("sprint:create", json!({"projectId": project, "id": "s"})),
         ("sprint:create", json!({"projectId": project, "id": 8})),
         ("sprint:update", json!({"sprintId": "s", "goal": title})),
+    ]
+}
+
+fn comments() -> [Step; 15] {
+    let comment = json!({"projectId": PROJECT, "id": "c", "taskId": "t", "text": "Rain"});
+    let toggle = json!({"sprintId": "s", "field": "pinned"});
+    [
+        ("comment:create", comment),
+        ("comment:create", json!({"projectId": PROJECT, "stars": 5})),
+        ("comment:update", json!({"commentId": "c", "text": null})),
+        (
+            "comment:toggle",
+            json!({"commentId": "c", "completed": true}),
+        ),
+        ("comment:delete", json!("c")),
+        ("comment:restore", json!("c")),
+        ("task:toggle", json!("t")),
+        ("epic:toggle", json!({"epicId": "e"})),
+        ("sprint:toggle", toggle),
+        ("task:complete", json!({"taskId": "t"})),
+        ("task:archive", json!({"taskId": "t"})),
+        ("task:assign", json!({"taskId": "t", "userId": "ann"})),
+        ("task:unassign", json!({"taskId": "t"})),
+        ("task:unarchive", json!({"taskId": "t"})),
+        ("task:reorder", json!({"taskId": "t", "position": 0})),
     ]
 }
 

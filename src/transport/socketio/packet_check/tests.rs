@@ -45,10 +45,11 @@ fn try_read(message: &str) -> Option<Read> {
     }))
 }
 
-/// What becomes of a packet of a client that is in the namespace.
+/// What becomes of a packet of a client that is in two namespaces.
 fn fate_inside(packet: &[u8]) -> Fate {
     let counter = PacketCounter::default();
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
+    counter.namespaces.enter("/board");
     fate(packet, &counter)
 }
 
@@ -89,6 +90,8 @@ fn packets_that_can_be_read_pass() {
         r#"42["a"]"#,
         r#"420["a",{"b":[1,2.5e-3,"\u00e9\ud800"]}]"#,
         "42/,7[\"a\"]",
+        "42/board,7[\"a\"]",
+        "42/board,[\"a\",{\"b\":\"/c,\"}]",
         "429223372036854775807[ \"a\" , null ] \n",
         "42 [\"a\"]",
         r#"42["a",{"_placeholder":true,"num":0}]"#,
@@ -97,6 +100,8 @@ fn packets_that_can_be_read_pass() {
         "40/admin,{}",
         "41",
         "41/",
+        "41/board,",
+        "41/board",
         "1",
         "2",
         "3",
@@ -124,6 +129,10 @@ fn packets_that_ask_for_nothing_are_left_out() {
         "42/admin,1[\"a\"]",
         "42/admin,1[",
         "451-/admin,1[\"a\"]",
+        "42/board/x,1[\"a\"]",
+        "42/boar,1[\"a\"]",
+        "42/board[\"a\"]",
+        "43/board,1[]",
         "41/admin",
         "41/admin,",
         &long_namespace,
@@ -145,10 +154,79 @@ fn who_is_not_in_the_namespace_can_only_enter_it() {
         assert_eq!(fate(message.as_bytes(), &counter), Fate::Drop, "{message}");
     }
     assert_eq!(fate(b"40", &counter), Fate::Pass);
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     assert_eq!(fate(b"42[\"a\"]", &counter), Fate::Pass);
     assert_eq!(fate(b"41", &counter), Fate::Pass);
     assert_eq!(fate(b"42[\"a\"]", &counter), Fate::Drop);
+}
+
+#[test]
+fn leaving_one_namespace_leaves_the_others() {
+    let counter = PacketCounter::default();
+    let fates = |counter: &PacketCounter| {
+        ["42[\"a\"]", "42/board,[\"a\"]", "42/chat,[\"a\"]"]
+            .map(|event| fate(event.as_bytes(), counter) == Fate::Pass)
+    };
+    assert_eq!(fates(&counter), [false, false, false]);
+    counter.namespaces.enter("/board");
+    assert_eq!(fates(&counter), [false, true, false]);
+    assert_eq!(fate(b"47", &counter), Fate::Drop, "nobody would answer");
+    counter.namespaces.enter("/chat");
+    counter.namespaces.enter("/");
+    assert_eq!(fates(&counter), [true, true, true]);
+    assert_eq!(fate(b"41/board,", &counter), Fate::Pass);
+    assert_eq!(fate(b"41/board,", &counter), Fate::Drop);
+    assert_eq!(fates(&counter), [true, false, true]);
+    assert_eq!(fate(b"41", &counter), Fate::Pass);
+    assert_eq!(fates(&counter), [false, false, true]);
+}
+
+#[test]
+fn what_takes_the_place_of_an_event_stays_in_its_namespace() {
+    for (message, expected) in [
+        ("42/board,1[21,{}]", "42/board,1[\"21\",{}]"),
+        (
+            "451-/board,1[\"a\",{\"_placeholder\":true,\"num\":0}]",
+            "42/board,1[\"a\",{\"_placeholder\":true,\"num\":0}]",
+        ),
+        ("42/board,1 [ \"a\"]", "42/board,1[\"a\"]"),
+    ] {
+        assert_eq!(replacement(message.as_bytes()).as_deref(), Some(expected));
+        assert_eq!(event(expected).namespace, "/board");
+    }
+    for (message, ack) in [
+        ("42/board,7[\"a\",NaN]", Some(7)),
+        ("42/board,", None),
+        ("42/board", None),
+        ("45x/board,[\"a\"]", None),
+    ] {
+        let (event, _) = malformed(message);
+        let named = if message.starts_with("45x") {
+            "/"
+        } else {
+            "/board"
+        };
+        assert_eq!((&*event.namespace, event.ack), (named, ack), "{message}");
+    }
+}
+
+/// Clients of version 2 say there what they say for one namespace.
+#[test]
+fn a_query_is_taken_out_of_connect() {
+    let counter = PacketCounter::default();
+    for (connect, expected, query) in [
+        ("40/board?a=1&b=%2C,", "40/board,", "a=1&b=%2C"),
+        ("40/board?a=1", "40/board,", "a=1"),
+        ("40/board?,{\"x\":\"?\"}", "40/board,{\"x\":\"?\"}", ""),
+    ] {
+        let replaced = Fate::Replace(expected.to_owned());
+        assert_eq!(fate(connect.as_bytes(), &counter), replaced);
+        let kept = counter.namespaces.take_query("/board");
+        assert_eq!(kept.as_deref(), Some(query), "{connect}");
+    }
+    for connect in ["40/board,{\"x\":\"?\"}", "40{\"x\":\"?\"}", "40", "40?x"] {
+        assert_eq!(fate(connect.as_bytes(), &counter), Fate::Pass, "{connect}");
+    }
 }
 
 #[test]
@@ -293,7 +371,7 @@ fn what_passes_costs_no_memory() {
         "{\"b\":\"c\"},".repeat(100_000)
     );
     let counter = PacketCounter::default();
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     let measured = measured(|| fate(large.as_bytes(), &counter));
     assert_eq!(measured.result, Fate::Pass);
     // Which brackets are open.
@@ -301,7 +379,7 @@ fn what_passes_costs_no_memory() {
 }
 
 /// Parts of packets, and what makes them malformed.
-const PARTS: [&str; 36] = [
+const PARTS: [&str; 38] = [
     "42",
     "45",
     "451-",
@@ -310,6 +388,8 @@ const PARTS: [&str; 36] = [
     "40",
     "4",
     "/admin,",
+    "/board,",
+    "/board",
     "/",
     ",",
     "-",
@@ -346,7 +426,7 @@ proptest! {
     /// Whatever a client sends: what passes is read by socketioxide, with its ack id, and ends nothing; so is what replaces it,
     /// and a client that wants an answer is told of one.
     #[test]
-    fn any_event_is_read_or_replaced(start in prop::sample::select(vec!["42", "451-", "452-", "45", "42/admin,", "421", "", "43"]), rest in any_bytes(&PARTS)) {
+    fn any_event_is_read_or_replaced(start in prop::sample::select(vec!["42", "451-", "452-", "45", "42/admin,", "42/board,", "451-/board,", "421", "", "43"]), rest in any_bytes(&PARTS)) {
         let message = format!("{start}{}", String::from_utf8_lossy(&rest));
         let packet = message.strip_prefix('4').and_then(Packet::read);
         match fate_inside(message.as_bytes()) {
@@ -358,6 +438,8 @@ proptest! {
             Fate::Pass => prop_assert!(!message.starts_with('4') || matches!(read(&message), Read::NoEvent)),
             Fate::Replace(replacement) => {
                 let event = event(&replacement);
+                let named = packet.as_ref().map_or("/", |packet| packet.namespace);
+                prop_assert_eq!(&event.namespace, named);
                 let ack = packet.and_then(|packet| packet.ack.parse().ok());
                 prop_assert_eq!(event.ack, ack);
                 if event.name == MALFORMED {
@@ -366,7 +448,7 @@ proptest! {
                 }
             }
             Fate::Drop => {
-                let is_answered = packet.is_some_and(|packet| packet.kind == Kind::Event && !packet.is_elsewhere);
+                let is_answered = packet.is_some_and(|packet| packet.kind == Kind::Event && matches!(packet.namespace, "/" | "/board"));
                 prop_assert!(!is_answered, "{message}");
             }
         }

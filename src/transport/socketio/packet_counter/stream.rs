@@ -124,15 +124,14 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
         }
         match pid::find_frame(buf) {
             None => Step::Pass(buf.len()),
-            Some((0, end)) => match self.counter.take_pid() {
+            Some(answer) if answer.start == 0 => match self.counter.take_pid(answer.namespace) {
                 Some(pid) => {
-                    self.completed
-                        .extend(pid::complete_frame(&buf[..end], &pid));
-                    Step::Taken(end)
+                    self.completed.extend(answer.with(&pid));
+                    Step::Taken(answer.end)
                 }
-                None => Step::Pass(end),
+                None => Step::Pass(answer.end),
             },
-            Some((start, _)) => Step::Pass(start),
+            Some(answer) => Step::Pass(answer.start),
         }
     }
 }
@@ -169,10 +168,10 @@ impl<S> Metered<S> {
     /// The frame with its id, if it answers CONNECT.
     fn complete(&self, frame: Vec<u8>) -> Vec<u8> {
         if self.counter.lacks_pid()
-            && pid::find_frame(&frame).is_some()
-            && let Some(pid) = self.counter.take_pid()
+            && let Some(answer) = pid::find_frame(&frame)
+            && let Some(pid) = self.counter.take_pid(answer.namespace)
         {
-            return pid::complete_frame(&frame, &pid);
+            return answer.with(&pid);
         }
         frame
     }
@@ -322,7 +321,7 @@ mod tests {
             let pid = PrivateId::generate();
             let completed = format!(r#"40{{"sid":"AAAAAAAAAAAAAAAA","pid":"{pid}"}}"#);
             let counter = Arc::new(PacketCounter::default());
-            counter.give_pid(pid);
+            counter.give_pid("/", pid);
             let mut stream = Metered::new(Narrow { at_once, ..Narrow::default() }, Arc::clone(&counter));
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {

@@ -85,7 +85,7 @@ proptest! {
 /// The packets that engineioxide gets of a body.
 fn handed_on(encoding: Encoding, body: &[u8]) -> Vec<Bytes> {
     let counter = Arc::new(PacketCounter::default());
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     let packets = Packets::new(encoding, Bytes::copy_from_slice(body), counter, 1000);
     packets.collect::<io::Result<_>>().unwrap()
 }
@@ -93,7 +93,7 @@ fn handed_on(encoding: Encoding, body: &[u8]) -> Vec<Bytes> {
 #[test]
 fn a_malformed_packet_is_replaced_and_its_neighbours_stay() {
     let counter = PacketCounter::default();
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     let text = |packet: &str| match fate(packet.as_bytes(), &counter) {
         Fate::Replace(text) => text,
         other => panic!("{other:?}"),

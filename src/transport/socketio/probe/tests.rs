@@ -39,7 +39,7 @@ async fn a_probe_by_the_book_is_replayed_and_nothing_of_it_is_heard_twice() {
     let (said, ()) = tokio::join!(wait(&mut server, &attempt), changing);
     attempt.succeed();
     let counter = Arc::new(PacketCounter::default());
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     let metered = Metered::after(ANSWER, server, Arc::clone(&counter));
     let mut stream = Checked::new(metered, counter, 1000);
     stream.begin_with(ASKED);

@@ -28,7 +28,7 @@ fn frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
 /// A client that is in the namespace.
 fn inside() -> Arc<PacketCounter> {
     let counter = Arc::new(PacketCounter::default());
-    counter.set_in_namespace(true);
+    counter.namespaces.enter("/");
     counter
 }
 
