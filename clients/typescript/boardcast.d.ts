@@ -45,6 +45,14 @@ export interface ServerToClientEvents {
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'sprint:restored': (payload: SprintEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'comment:created': (payload: CommentEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'comment:updated': (payload: CommentEvent, cursor?: string) => void;
+  /** A comment was deleted. */
+  'comment:deleted': (payload: CommentDeleted, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+  'comment:restored': (payload: CommentEvent, cursor?: string) => void;
+  /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'member:added': (payload: MemberEvent, cursor?: string) => void;
   /** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
   'member:updated': (payload: MemberEvent, cursor?: string) => void;
@@ -83,60 +91,68 @@ export interface ServerToClientEvents {
 
 /** What clients may say over Socket.IO. */
 export interface ClientToServerEvents {
+  'auth:refresh': (payload: Refresh, ack?: Ack<RefreshAnswer>) => void;
+  'subscribe': (payload: Channels | Subscribe, ack?: Ack<SubscribeAnswer>) => void;
+  'unsubscribe': (payload: Channels | Unsubscribe, ack?: Ack<UnsubscribeAnswer>) => void;
+  'join:projects': (payload: Id[] | ProjectList, ack?: Ack<SubscribeAnswer>) => void;
+  'leave:projects': (payload: Id[] | ProjectList, ack?: Ack<UnsubscribeAnswer>) => void;
+  'join:project': (payload: Id | Join, ack?: Ack<JoinAnswer>) => void;
+  'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
+  'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
+  'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
+  'tasks:create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:move': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:status': (payload: TaskStatus, ack?: Ack<TaskAccepted>) => void;
+  'task:move': (payload: TaskMove, ack?: Ack<TaskAccepted>) => void;
+  'task:reorder': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:complete': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:archive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:unarchive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:assign': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'task:unassign': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
+  'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
+  'sprint:complete': (payload: Id | SprintComplete, ack?: Ack<SprintAccepted>) => void;
+  'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
+  'member:role': (payload: MemberRole, ack?: Ack<MemberAccepted>) => void;
+  'member:remove': (payload: MemberRemove, ack?: Ack<DeletedMemberAccepted>) => void;
   'project:create': (payload: ProjectCreate, ack?: Ack<ProjectAccepted>) => void;
   'task:create': (payload: TaskCreate, ack?: Ack<TaskAccepted>) => void;
   'epic:create': (payload: EpicCreate, ack?: Ack<EpicAccepted>) => void;
   'sprint:create': (payload: SprintCreate, ack?: Ack<SprintAccepted>) => void;
-  'project:delete': (payload: Id | ProjectDelete, ack?: Ack<DeletedProjectAccepted>) => void;
-  'task:delete': (payload: Id | TaskRef, ack?: Ack<DeletedTaskAccepted>) => void;
-  'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
-  'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
-  'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
-  'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
-  'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
-  'sprint:restore': (payload: Id | SprintRef, ack?: Ack<SprintAccepted>) => void;
+  'comment:create': (payload: CommentCreate, ack?: Ack<CommentAccepted>) => void;
   'project:update': (payload: ProjectUpdate, ack?: Ack<ProjectAccepted>) => void;
   'task:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
   'epic:update': (payload: EpicUpdate, ack?: Ack<EpicAccepted>) => void;
   'sprint:update': (payload: SprintUpdate, ack?: Ack<SprintAccepted>) => void;
-  'auth:refresh': (payload: Refresh, ack?: Ack<RefreshAnswer>) => void;
-  'join:project': (payload: Id | Join, ack?: Ack<JoinAnswer>) => void;
-  'join:projects': (payload: Id[] | ProjectList, ack?: Ack<SubscribeAnswer>) => void;
-  'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
-  'leave:projects': (payload: Id[] | ProjectList, ack?: Ack<UnsubscribeAnswer>) => void;
-  'member:add': (payload: MemberAdd, ack?: Ack<MemberAccepted>) => void;
-  'member:remove': (payload: MemberRemove, ack?: Ack<DeletedMemberAccepted>) => void;
-  'member:role': (payload: MemberRole, ack?: Ack<MemberAccepted>) => void;
-  'presence:update': (payload: PresenceUpdate, ack?: Ack<Done>) => void;
-  'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
-  'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
-  'sprint:complete': (payload: Id | SprintComplete, ack?: Ack<SprintAccepted>) => void;
-  'sprint:start': (payload: Id | SprintUpdate, ack?: Ack<SprintAccepted>) => void;
-  'subscribe': (payload: Channels | Subscribe, ack?: Ack<SubscribeAnswer>) => void;
-  'task:archive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
-  'task:assign': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
-  'task:bulk_create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:bulk_delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:bulk_update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:complete': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
-  'task:edit:start': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:edit:stop': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:editing': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:editing:start': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:editing:stop': (payload: Editing, ack?: Ack<Done>) => void;
-  'task:move': (payload: TaskMove, ack?: Ack<TaskAccepted>) => void;
-  'task:reorder': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:status': (payload: TaskStatus, ack?: Ack<TaskAccepted>) => void;
-  'task:unarchive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
-  'task:unassign': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
-  'tasks:create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'tasks:delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'tasks:move': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'tasks:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'comment:update': (payload: CommentUpdate, ack?: Ack<CommentAccepted>) => void;
+  'project:delete': (payload: Id | ProjectDelete, ack?: Ack<DeletedProjectAccepted>) => void;
+  'task:delete': (payload: Id | TaskRef, ack?: Ack<DeletedTaskAccepted>) => void;
+  'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
+  'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
+  'comment:delete': (payload: Id | CommentRef, ack?: Ack<DeletedCommentAccepted>) => void;
+  'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
+  'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
+  'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
+  'sprint:restore': (payload: Id | SprintRef, ack?: Ack<SprintAccepted>) => void;
+  'comment:restore': (payload: Id | CommentRef, ack?: Ack<CommentAccepted>) => void;
+  'task:toggle': (payload: Id | TaskToggle, ack?: Ack<TaskAccepted>) => void;
+  'epic:toggle': (payload: Id | EpicToggle, ack?: Ack<EpicAccepted>) => void;
+  'sprint:toggle': (payload: Id | SprintToggle, ack?: Ack<SprintAccepted>) => void;
+  'comment:toggle': (payload: Id | CommentToggle, ack?: Ack<CommentAccepted>) => void;
   'typing': (payload: Typing, ack?: Ack<Done>) => void;
   'typing:start': (payload: Typing, ack?: Ack<Done>) => void;
   'typing:stop': (payload: Typing, ack?: Ack<Done>) => void;
-  'unsubscribe': (payload: Channels | Unsubscribe, ack?: Ack<UnsubscribeAnswer>) => void;
+  'task:editing': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:editing:start': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:editing:stop': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:edit:start': (payload: Editing, ack?: Ack<Done>) => void;
+  'task:edit:stop': (payload: Editing, ack?: Ack<Done>) => void;
+  'presence:update': (payload: PresenceUpdate, ack?: Ack<Done>) => void;
 }
 
 /** An answer: what was asked for, or why not. `ok` tells which. */
@@ -261,6 +277,244 @@ export interface ChannelRevoked {
 
 /** A channel, or several. */
 export type Channels = ChannelName | ChannelName[];
+
+/** A comment. Clients may add any field. */
+export interface Comment {
+  /** The same. */
+  commentId: Id;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Its id. */
+  id: Id;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface CommentAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: Comment;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
+
+/** `comment:create` */
+export interface CommentCreate {
+  /** Its id; a `UUIDv7` if it is missing. */
+  id?: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** What it is called. */
+  title?: Title;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A comment was deleted. */
+export interface CommentDeleted {
+  /** Its id. */
+  commentId: Id;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The task that it belonged to. */
+  taskId?: Id;
+  /** One more than before. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** Something became of an entity: every top-level key that the sender sent, over it the entity now. */
+export interface CommentEvent {
+  /** The same. */
+  commentId: Id;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Its id. */
+  id: Id;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** 1, 2, 3…: the event's place in the project. */
+  seq: number;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** `comment:delete`, `comment:restore` */
+export interface CommentRef {
+  /** The comment. */
+  commentId: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `comment:toggle` */
+export interface CommentToggle {
+  /** The comment. */
+  commentId: Id;
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `comment:update` */
+export interface CommentUpdate {
+  /** The comment. */
+  commentId: Id;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId?: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** What it is called. */
+  title?: string;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** An entity that has been deleted, as it was. */
+export interface DeletedComment {
+  /** The same. */
+  commentId: Id;
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** When it was deleted. */
+  deletedAt: string;
+  /** Who deleted it. */
+  deletedBy: string;
+  /** Its id. */
+  id: Id;
+  /** The comment that it answers. */
+  parentId?: Id | null;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it says. */
+  text?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A command was accepted. */
+export interface DeletedCommentAccepted {
+  /** After it. */
+  cursor: string;
+  /** The entity now. */
+  data: DeletedComment;
+  /** It is the first answer once more, because of the idempotency key. */
+  duplicate?: true;
+  /** Keys that were sent and have no effect: the server's own word, and what says who sends something in a wrapper. */
+  ignored?: string[];
+  /** It was made against an older version and did not collide. */
+  merged?: true;
+  /** Nothing had to change. */
+  noop?: true;
+  /** Always. */
+  ok: true;
+  /**
+   * The number of tasks that have yet to follow, each by an event of its own; 10,000 if there are more. Absent if all is
+   * done.
+   */
+  pending?: number;
+  /** Of the command's last event, or of the project's last event if there was none. */
+  seq: number;
+  /** The same. */
+  success: true;
+  /** The entity's version now. */
+  version: number;
+}
 
 /** An entity that has been deleted, as it was. */
 export interface DeletedEpic {
@@ -614,7 +868,7 @@ export interface EditingTold {
 }
 
 /** Any entity. */
-export type Entity = Task | Epic | Sprint | Member | Project;
+export type Entity = Task | Epic | Sprint | Member | Comment | Project | OtherEntity;
 
 /** An epic. Clients may add any field. */
 export interface Epic {
@@ -745,6 +999,22 @@ export interface EpicEvent {
 export interface EpicRef {
   /** The epic. */
   epicId: Id;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+}
+
+/** `epic:toggle` */
+export interface EpicToggle {
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The epic. */
+  epicId: Id;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /** The project. */
@@ -1223,6 +1493,30 @@ export interface Notification {
   [field: string]: unknown;
 }
 
+/** An entity of a kind that the server's configuration declares. Clients may add any field. */
+export interface OtherEntity {
+  /** When it was made. */
+  createdAt: string;
+  /** Who made it. */
+  createdBy: string;
+  /** Its id, which stands under the name of its kind as well: `subtaskId`. */
+  id: Id;
+  /** The project. */
+  projectId: Id;
+  /** The task that it belongs to. */
+  taskId?: Id | null;
+  /** What it is called; `name` is kept as `title`. */
+  title?: string;
+  /** When it was changed last. */
+  updatedAt: string;
+  /** Who changed it last. */
+  updatedBy: string;
+  /** 1, 2, 3…: one more with each change. */
+  version: number;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
 /** Somebody who is present in a project, and what they say of themselves. */
 export interface Person {
   /** A public id of the connection with which the presence began. */
@@ -1446,12 +1740,19 @@ export interface ProjectReset {
 
 /** A project's state. */
 export interface ProjectState {
+  /**
+   * The newest comments, from the oldest of them: up to 20 of each task or other entity to which they belong, up to
+   * 1,000 together.
+   */
+  comments: Comment[];
   /** After it. */
   cursor: string;
   /** Its epics. */
   epics: Epic[];
   /** Who belongs to it. */
   members: Member[];
+  /** How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are. */
+  more?: Record<string, unknown>;
   /** The project; null if it is deleted or unknown. */
   project: Project | null;
   /** The project's id. */
@@ -1462,6 +1763,8 @@ export interface ProjectState {
   sprints: Sprint[];
   /** Its tasks, by rank. */
   tasks: Task[];
+  /** Any field. */
+  [field: string]: unknown;
 }
 
 /** `project:update` */
@@ -1636,12 +1939,19 @@ export type Since = string | number;
 
 /** The answer to `project:snapshot`. */
 export interface SnapshotAnswer {
+  /**
+   * The newest comments, from the oldest of them: up to 20 of each task or other entity to which they belong, up to
+   * 1,000 together.
+   */
+  comments: Comment[];
   /** After it. */
   cursor: string;
   /** Its epics. */
   epics: Epic[];
   /** Who belongs to it. */
   members: Member[];
+  /** How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are. */
+  more?: Record<string, unknown>;
   /** Always. */
   ok: true;
   /** The project; null if it is deleted or unknown. */
@@ -1656,6 +1966,8 @@ export interface SnapshotAnswer {
   success: true;
   /** Its tasks, by rank. */
   tasks: Task[];
+  /** Any field. */
+  [field: string]: unknown;
 }
 
 /** A WebSocket. */
@@ -1884,6 +2196,22 @@ export interface SprintMove {
 
 /** `sprint:delete`, `sprint:restore` */
 export interface SprintRef {
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The sprint. */
+  sprintId: Id;
+}
+
+/** `sprint:toggle` */
+export interface SprintToggle {
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /** The project. */
@@ -2176,16 +2504,24 @@ export interface TaskCreate {
 
 /** A task was deleted. */
 export interface TaskDeleted {
+  /** The same, where boards have columns with ids. */
+  columnId?: Id;
   /** When it was deleted. */
   deletedAt: string;
   /** Who deleted it. */
   deletedBy: string;
+  /** The epic to which it belonged. */
+  epicId?: Id;
   /** Its id. */
   id: Id;
   /** The project. */
   projectId: Id;
   /** 1, 2, 3…: the event's place in the project. */
   seq: number;
+  /** The sprint in which it was. */
+  sprintId?: Id;
+  /** The column in which it was. */
+  status?: string;
   /** Its id. */
   taskId: Id;
   /** One more than before. */
@@ -2344,6 +2680,22 @@ export interface TaskStatusChanged {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `task:toggle` */
+export interface TaskToggle {
+  /** What it is to be, instead of the opposite. */
+  completed?: boolean;
+  /** The version that the sender had before its eyes: what somebody else has changed since is not overwritten. */
+  expectedVersion?: number;
+  /** The field; without it, the one that says whether it is done, or else `completed`. */
+  field?: string;
+  /** A command with a key has one effect however often it is sent. */
+  idempotencyKey?: string;
+  /** The project. */
+  projectId?: Id;
+  /** The task. */
+  taskId: Id;
 }
 
 /** `task:update` */

@@ -3,6 +3,7 @@
 //! Pure: a dialect turns messages into requests and says what is told, and does nothing itself.
 
 mod custom;
+mod file;
 mod rule;
 mod set;
 mod template;
@@ -13,22 +14,17 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub use super::toml_node::DialectError;
-use super::toml_node::{self, Node, Source};
-use super::vocabulary::{COMMON, Vocabulary, nouns_in};
+use super::toml_node::Source;
+use super::vocabulary::{COMMON, Vocabulary};
 use super::{EventClass, EventName};
 use crate::domain::{Id, Kind, ProjectId};
 pub use custom::{CustomEvents, CustomEventsError};
 pub use rule::{Audience, Keep, OnRule, OnRules, Relay, Said, TellRule};
-use rule::{ByName, GREETING};
+use rule::ByName;
 pub use set::{Approach, Dialects, Matching};
 pub use template::{Root, Roots, Scope, Template};
 use told::ToldCache;
 pub use told::{Happened, Nouns, Told};
-
-/// Rules of a file.
-const MAX_RULES: usize = 1000;
-/// Kinds of a file.
-const MAX_KINDS: usize = 64;
 
 /// See the module's description.
 #[derive(Debug)]
@@ -122,91 +118,6 @@ impl Dialect {
         custom: &CustomEvents,
     ) -> Result<Self, DialectError> {
         Self::from_source(Source { file, text }, name, custom)
-    }
-
-    fn from_source(
-        source: Source<'_>,
-        name: &str,
-        custom: &CustomEvents,
-    ) -> Result<Self, DialectError> {
-        let root = source.read()?;
-        root.only(&[
-            "about", "match", "room", "user", "person", "kinds", "names", "greet", "on", "tell",
-            "custom",
-        ])?;
-        let kinds = kinds_in(&root)?;
-        let vocabulary = if name == "default" {
-            Vocabulary::common()
-        } else {
-            let declared: Vec<Kind> = kinds.iter().map(|rule| rule.kind).collect();
-            Vocabulary::extended(&root, &nouns_in(&root)?, &declared)?
-        };
-        let (mut on, mut to_others) = (ByName::default(), ByName::default());
-        if let Some(rules) = root.get("on") {
-            for (key, rule) in limited(rules)? {
-                let rules = OnRules::read(rule, vocabulary)?;
-                for relay in rules.rules.iter().flat_map(|rule| &rule.relay) {
-                    if (relay.keep, relay.to.is_others()) == (Keep::Log, true) {
-                        to_others.insert(relay.event.as_deref().unwrap_or(&key.name), ());
-                    }
-                }
-                on.insert(&key.name, rules);
-            }
-        }
-        // What everybody may say may be said in every dialect.
-        let common = COMMON.read()?;
-        if let Some(rules) = common.get("on").filter(|_| name != "default") {
-            for (key, rule) in rules.entries()? {
-                if on.get(&key.name).is_none() {
-                    on.insert(&key.name, OnRules::read(rule, vocabulary)?);
-                }
-            }
-        }
-        let mut tell = ByName::default();
-        if let Some(rules) = root.get("tell") {
-            for (key, rule) in limited(rules)? {
-                tell.insert(&key.name, TellRule::of(key, rule)?);
-            }
-        }
-        let greetings = root.get("greet").map_or(&[][..], Node::items);
-        let greetings = greetings
-            .iter()
-            .map(|greeting| Said::read(greeting, GREETING));
-        let (default_room, joins_default_room) = room_in(&root)?;
-        let person = root.get("person").map(|person| {
-            person.only(&["shape"])?;
-            let Some(shape) = person.get("shape") else {
-                return Err(person.error("needs `shape`"));
-            };
-            Template::read(shape, Roots::of(&[Root::It]))
-        });
-        let tells_plainly =
-            tell.is_empty() && to_others.is_empty() && kinds.iter().all(KindRule::is_plain);
-        let own = match root.get("custom") {
-            Some(table) => CustomEvents::in_table(table)?,
-            None => CustomEvents::default(),
-        };
-        Ok(Self {
-            name: name.to_owned(),
-            about: match root.get("about") {
-                Some(about) => about.text()?.to_owned(),
-                None => String::new(),
-            },
-            matching: Matching::read(&root)?,
-            default_room,
-            joins_default_room,
-            user: UserRule::read(&root)?,
-            greetings: greetings.collect::<Result<_, _>>()?,
-            person: person.transpose()?,
-            kinds,
-            on,
-            tell,
-            custom: own.before(custom),
-            vocabulary,
-            tells_plainly,
-            to_others,
-            cache: ToldCache::default(),
-        })
     }
 
     /// What a message of this name means.
@@ -385,117 +296,6 @@ impl KindRule {
             {
                 object.insert(ours.clone(), value);
             }
-        }
-    }
-}
-
-impl UserRule {
-    fn read(root: &Node<'_>) -> Result<Self, DialectError> {
-        let Some(user) = root.get("user") else {
-            return Ok(Self::default());
-        };
-        user.only(&["id", "name", "image", "room"])?;
-        let known = Roots::of(&[Root::Auth, Root::Query, Root::Token]);
-        let template = |key: &str| {
-            let value = user.get(key);
-            value.map(|value| Template::read(value, known)).transpose()
-        };
-        Ok(Self {
-            id: template("id")?,
-            name: template("name")?,
-            image: template("image")?,
-            has_room: user.get("room").map(Node::boolean).transpose()? == Some(true),
-        })
-    }
-}
-
-fn limited<'a, 'b>(
-    table: &'b Node<'a>,
-) -> Result<&'b [(toml_node::Key<'a>, Node<'a>)], DialectError> {
-    let entries = table.entries()?;
-    if entries.len() > MAX_RULES {
-        return Err(table.error(format!("has more than {MAX_RULES} rules")));
-    }
-    Ok(entries)
-}
-
-fn room_in(root: &Node<'_>) -> Result<(Option<ProjectId>, bool), DialectError> {
-    let Some(room) = root.get("room") else {
-        return Ok((None, false));
-    };
-    room.only(&["default", "join"])?;
-    let default = room.get("default").map(|default| {
-        let id =
-            Id::from_text(default.text()?).map_err(|error| default.error(error.to_string()))?;
-        Ok(ProjectId(id))
-    });
-    let default = default.transpose()?;
-    let joins = match room.get("join") {
-        None => false,
-        Some(join) if join.boolean()? && default.is_none() => {
-            return Err(join.error("needs `default`: the room in which every client is"));
-        }
-        Some(join) => join.boolean()?,
-    };
-    Ok((default, joins))
-}
-
-fn kinds_in(root: &Node<'_>) -> Result<Vec<KindRule>, DialectError> {
-    let Some(table) = root.get("kinds") else {
-        return Ok(Vec::new());
-    };
-    let entries = table.entries()?;
-    if entries.len() > MAX_KINDS {
-        return Err(table.error(format!("has more than {MAX_KINDS} kinds")));
-    }
-    let mut kinds = Vec::new();
-    for (key, node) in entries {
-        node.only(&["names", "fields", "shape", "plural", "change"])?;
-        let mut fields = Vec::new();
-        if let Some(table) = node.get("fields") {
-            for (theirs, ours) in table.entries()? {
-                fields.push((theirs.name.to_string(), ours.name()?.to_owned()));
-            }
-        }
-        let shape = node.get("shape");
-        let shape = shape.map(|shape| Template::read(shape, Roots::of(&[Root::It])));
-        kinds.push(KindRule {
-            kind: kind_of(key, node, table)?,
-            fields,
-            shape: shape.transpose()?,
-        });
-    }
-    Ok(kinds)
-}
-
-/// The kind that a table is about: one that is there, or a new one.
-fn kind_of(
-    key: &toml_node::Key<'_>,
-    node: &Node<'_>,
-    table: &Node<'_>,
-) -> Result<Kind, DialectError> {
-    let of_kind = |name: &str| node.get(name).map(Node::text).transpose();
-    let (plural, change) = (of_kind("plural")?, of_kind("change")?);
-    let is_of_author = match change {
-        None | Some("member") => false,
-        Some("author") => true,
-        Some(_) => {
-            let message = "must be \"author\", or \"member\", which is so without it";
-            return Err(table.error_at(key, format!("`change` {message}")));
-        }
-    };
-    match key.name.parse::<Kind>() {
-        Ok(kind) if !matches!(kind, Kind::Other(_)) => match plural.or(change) {
-            None => Ok(kind),
-            Some(_) => Err(table.error_at(
-                key,
-                "is there already: its plural, and who may change it, stay as they are",
-            )),
-        },
-        _ => {
-            let plural = plural.map_or_else(|| format!("{}s", key.name), str::to_owned);
-            Kind::declare(&key.name, &plural, is_of_author)
-                .map_err(|error| table.error_at(key, error.to_string()))
         }
     }
 }

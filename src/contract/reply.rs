@@ -301,7 +301,12 @@ impl Reply {
                     results.len(),
                     first.message()
                 );
-                Self::refused(first.code().unwrap_or(ErrorCode::Internal), message)
+                let code = first.code().unwrap_or(ErrorCode::Internal);
+                let all = Self::refused(code, message);
+                match first.field() {
+                    Some(field) => all.with_field(field),
+                    None => all,
+                }
             }
         };
         all.rest.insert_text("results", &results);

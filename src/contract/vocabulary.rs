@@ -213,77 +213,87 @@ fn entry(
     nouns: &[Nouns],
 ) -> Result<Entry, DialectError> {
     let list = |key: &str| row.get(key).map(Node::names).transpose();
-    let said: Option<Vec<String>> = list("nouns")?;
+    let is_said = |key: &str| Ok(row.get(key).map(Node::boolean).transpose()? == Some(true));
     let verbs = list("verbs")?.unwrap_or_else(|| vec![String::new()]);
     let split = |verb: &String| verb.split_whitespace().map(str::to_owned).collect();
     let kind = match name {
         Name::Command(kind, _) => kind,
         _ => Kind::Project,
     };
-    let of_kind = || nouns.iter().filter(|nouns| nouns.kind == kind);
-    let own = |word: &str| -> Option<&String> {
-        let mut names = of_kind().flat_map(|nouns| &nouns.names);
-        names.find(|name| **name == word || plural(name) == word)
+    let second = row.get("second").map(Node::name).transpose()?;
+    let projects = nouns.iter().filter(|nouns| nouns.kind == Kind::Project);
+    let projects = projects.flat_map(|nouns| &nouns.names);
+    Ok(Entry {
+        canonical: canonical.to_owned(),
+        name,
+        nouns: nouns_of(kind, list("nouns")?, nouns),
+        bulk: is_said("bulk")?,
+        alone: is_said("alone")?,
+        verbs: verbs.iter().map(split).collect(),
+        fillers: list("fillers")?.unwrap_or_default(),
+        set: set_in(row)?,
+        rename: rename_in(row)?,
+        second: second.map(str::to_owned),
+        project_ids: projects
+            .flat_map(|noun| [format!("{noun}Id"), format!("{noun}_id")])
+            .collect(),
+    })
+}
+
+/// The nouns of a row: those that it names, or else all of its kind.
+fn nouns_of(kind: Kind, said: Option<Vec<String>>, nouns: &[Nouns]) -> Vec<Noun> {
+    let of_kind = || {
+        let nouns = nouns.iter().filter(|nouns| nouns.kind == kind);
+        nouns.flat_map(|nouns| &nouns.names)
     };
+    let own = |word: &str| of_kind().find(|name| **name == word || plural(name) == word);
     let mut all: Vec<Noun> = Vec::new();
-    let mut add = |word: String, own: Option<&String>| {
+    let mut add = |word: &str, own: Option<&String>| {
         if !all.iter().any(|noun| noun.word == word) {
-            let own = own.cloned();
-            all.push(Noun { word, own });
+            all.push(Noun {
+                word: word.to_owned(),
+                own: own.cloned(),
+            });
         }
     };
     if let Some(said) = said {
         for word in said {
-            add(word.clone(), own(word.as_str()));
+            add(&word, own(&word));
         }
-    } else {
-        add(kind.as_str().to_owned(), None);
-        if kind != Kind::Member {
-            add(kind.plural().to_owned(), None);
-        }
-        for name in of_kind().flat_map(|nouns| &nouns.names) {
-            add(name.clone(), Some(name));
-            add(plural(name), Some(name));
-        }
+        return all;
     }
-    let set = match row.get("set") {
-        Some(table) => {
-            let entries = table.entries()?.iter();
-            let null = |value: Value| match value.as_str() {
-                Some("$null") => Value::Null,
-                _ => value,
-            };
-            entries
-                .map(|(key, value)| (key.name.to_string(), null(value.json())))
-                .collect()
-        }
-        None => Fields::new(),
+    add(kind.as_str(), None);
+    if kind != Kind::Member {
+        add(kind.plural(), None);
+    }
+    for name in of_kind() {
+        add(name, Some(name));
+        add(&plural(name), Some(name));
+    }
+    all
+}
+
+fn set_in(row: &Node<'_>) -> Result<Fields, DialectError> {
+    let Some(table) = row.get("set") else {
+        return Ok(Fields::new());
     };
-    let mut rename = Vec::new();
-    if let Some(table) = row.get("rename") {
-        for (key, value) in table.entries()? {
-            rename.push((key.name.to_string(), value.name()?.to_owned()));
-        }
-    }
-    let second = row.get("second").map(Node::name).transpose()?;
-    Ok(Entry {
-        canonical: canonical.to_owned(),
-        name,
-        nouns: all,
-        bulk: row.get("bulk").map(Node::boolean).transpose()? == Some(true),
-        alone: row.get("alone").map(Node::boolean).transpose()? == Some(true),
-        verbs: verbs.iter().map(split).collect(),
-        fillers: list("fillers")?.unwrap_or_default(),
-        set,
-        rename,
-        second: second.map(str::to_owned),
-        project_ids: nouns
-            .iter()
-            .filter(|nouns| nouns.kind == Kind::Project)
-            .flat_map(|nouns| &nouns.names)
-            .flat_map(|noun| [format!("{noun}Id"), format!("{noun}_id")])
-            .collect(),
-    })
+    let null = |value: Value| match value.as_str() {
+        Some("$null") => Value::Null,
+        _ => value,
+    };
+    let entries = table.entries()?.iter();
+    Ok(entries
+        .map(|(key, value)| (key.name.to_string(), null(value.json())))
+        .collect())
+}
+
+fn rename_in(row: &Node<'_>) -> Result<Vec<(String, String)>, DialectError> {
+    let Some(table) = row.get("rename") else {
+        return Ok(Vec::new());
+    };
+    let entries = table.entries()?.iter();
+    let pairs = entries.map(|(key, value)| Ok((key.name.to_string(), value.name()?.to_owned())));
+    pairs.collect()
 }
 
 /// The nouns that a file has for kinds.

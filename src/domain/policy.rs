@@ -189,10 +189,9 @@ pub fn publish(
         }
     }
     match world.project_entity() {
-        // Nothing has happened there yet.
-        None => Ok(()),
         Some(project) if project.deleted.is_some() => Err(Refusal::Gone(Kind::Project)),
-        Some(_) => Ok(()),
+        // Without an entity nothing has happened there yet.
+        _ => Ok(()),
     }
 }
 

@@ -134,7 +134,7 @@ async fn what_makes_no_sense_is_refused() {
         ("", &large, 413),
         ("", &huge, 413),
         ("", "{\"channel\":\"c\"}", 422),
-        ("", r#"{"channel":"project:p","type":"task:updated"}"#, 422),
+        ("", r#"{"channel":"project:p","type":"session:ended"}"#, 422),
         (
             "Idempotency-Key: \r\n",
             r#"{"channel":"c","type":"t"}"#,

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::header;
 
-use super::paths::CameBy;
+use super::paths::{CameBy, PATH};
 use crate::contract::dialect::{Approach, Dialect, Dialects};
-
-/// Where Engine.IO is always served.
-pub(super) const PATH: &str = "/socket.io";
 
 /// What a request that begins a session says of where it comes from.
 #[derive(Debug, Clone)]

@@ -16,6 +16,9 @@ const MAX_QUERY: usize = 4 * 1024;
 pub(super) struct Namespaces {
     /// Whether the client was let into `/` and has not left it.
     is_in_default: AtomicBool,
+    /// Whether the server has turned the client out of the last one, which still counts as one that it is in: what it sends there
+    /// ends the session.
+    is_turned_out: AtomicBool,
     /// Whether there are, or were, others.
     has_others: AtomicBool,
     /// Guards the others. Nobody is in more of them than the server has.
@@ -33,6 +36,10 @@ struct Others {
 impl Namespaces {
     /// Notes that the client is let into a namespace.
     pub(super) fn enter(&self, namespace: &str) {
+        if self.is_turned_out.swap(false, Ordering::AcqRel) {
+            self.is_in_default.store(false, Ordering::Release);
+            self.change(|others| others.inside.clear());
+        }
         if namespace == DEFAULT {
             return self.is_in_default.store(true, Ordering::Release);
         }
@@ -43,7 +50,22 @@ impl Namespaces {
         });
     }
 
-    /// Notes that the client has left a namespace, or is turned out of it.
+    /// Notes that the server turns the client out of a namespace. What it still sends there is left out if it is in another one,
+    /// and else ends its session.
+    pub(super) fn turn_out(&self, namespace: &str) {
+        if self.count() > 1 {
+            self.leave(namespace);
+        } else if self.contains(namespace) {
+            self.is_turned_out.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the client is in no namespace any more, or was turned out of the last one.
+    pub(super) fn is_out(&self) -> bool {
+        self.is_turned_out.load(Ordering::Acquire) || !self.is_in_any()
+    }
+
+    /// Notes that the client has left a namespace.
     pub(super) fn leave(&self, namespace: &str) {
         if namespace == DEFAULT {
             return self.is_in_default.store(false, Ordering::Release);
@@ -154,6 +176,23 @@ mod tests {
         namespaces.leave("/board");
         assert!(!namespaces.contains("/board") && namespaces.take_query("/").is_none());
         assert!(namespaces.others.lock().is_none());
+    }
+
+    #[test]
+    fn who_is_turned_out_of_the_last_one_is_out_until_it_enters_one() {
+        let namespaces = Namespaces::default();
+        namespaces.enter("/");
+        namespaces.enter("/a");
+        namespaces.turn_out("/");
+        assert!(!namespaces.contains("/") && !namespaces.is_out());
+        namespaces.turn_out("/a");
+        assert!(namespaces.contains("/a") && namespaces.is_out());
+        namespaces.enter("/b");
+        assert!(!namespaces.is_out() && !namespaces.contains("/a"));
+        namespaces.turn_out("/c");
+        assert!(!namespaces.is_out());
+        namespaces.leave("/b");
+        assert!(namespaces.is_out());
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl PacketCounter {
     /// Ends the transport of a client that is in no namespace, unless it has asked to enter one since there were so many
     /// [`PacketCounter::entries`].
     pub(super) fn close_unless_back(&self, entries: u32) {
-        if self.entries() == entries && !self.namespaces.is_in_any() {
+        if self.entries() == entries && self.namespaces.is_out() {
             self.close();
         }
     }
@@ -311,15 +311,12 @@ mod tests {
     fn events_count_where_the_client_is() {
         let counter = PacketCounter::default();
         let starts: [&[u8]; 6] = [b"42[", b"42/,1[", b"42/board", b"451-/boa", b"40", b"43["];
-        let counted = || {
-            starts.map(|start| {
-                counter.is_counted(&Received {
-                    is_text: true,
-                    start,
-                    length: 20,
-                })
-            })
+        let received = |start| Received {
+            is_text: true,
+            start,
+            length: 20,
         };
+        let counted = || starts.map(|start| counter.is_counted(&received(start)));
         assert_eq!(counted(), [false; 6]);
         counter.namespaces.enter("/board");
         assert_eq!(counted(), [false, false, true, true, false, false]);

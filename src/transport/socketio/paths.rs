@@ -9,11 +9,12 @@ use std::sync::Arc;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Uri};
 
-use super::arrival::PATH;
 use crate::config::ClientFiles;
 use crate::contract::dialect::Dialects;
 use crate::transport::query::has_key;
 
+/// Where Engine.IO is always served.
+pub(super) const PATH: &str = "/socket.io";
 /// Parameters by which a request is one of Engine.IO's.
 const PARAMETERS: [&str; 3] = ["EIO", "transport", "sid"];
 

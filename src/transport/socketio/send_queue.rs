@@ -126,11 +126,11 @@ impl SocketIntake<'_> {
         self.socket.as_deref()
     }
 
-    /// The socket, for its end. What its client still sends to the namespace is left out from now on: socketioxide would end
-    /// the whole transport over it.
+    /// The socket, for its end. What its client still sends to the namespace is left out from now on if it is in another one:
+    /// socketioxide would end the whole transport over it.
     pub(super) fn take_socket(self) -> Option<Arc<IoSocket>> {
         if let Some(socket) = &self.socket {
-            self.counter.namespaces.leave(socket.ns());
+            self.counter.namespaces.turn_out(socket.ns());
         }
         self.socket
     }

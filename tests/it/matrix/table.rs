@@ -216,6 +216,19 @@ fn work(here: &impl Fn(Value) -> Value) -> Vec<Row> {
         ("task:unarchive", json!({"taskId": "t"})),
         ("task:assign", json!({"taskId": "t", "userId": "co"})),
         ("task:unassign", json!({"taskId": "t"})),
+        (
+            "task:bulk_create",
+            json!({"tasks": [{"id": "b1"}, {"id": "b2"}]}),
+        ),
+        (
+            "task:bulk_update",
+            json!({"taskIds": ["t"], "updates": {"x": 1}}),
+        ),
+        ("task:bulk_delete", json!({"taskIds": ["b1"]})),
+        ("tasks:create", json!({"tasks": [{"id": "b3"}]})),
+        ("tasks:update", json!({"tasks": [{"id": "t", "x": 2}]})),
+        ("tasks:delete", json!({"taskIds": ["b3"]})),
+        ("tasks:move", json!({"taskIds": ["t", "t2"]})),
     ];
     let needs = Needs::Role(Rank::Member);
     let rows = commands.map(|(event, payload)| row(event, "", needs, here(payload)));

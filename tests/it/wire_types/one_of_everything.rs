@@ -73,6 +73,7 @@ async fn commands(witness: &Witness, ann: &Client) -> String {
     for (name, payload) in plan()
         .into_iter()
         .chain(tasks())
+        .chain(many())
         .chain(comments())
         .chain(ends())
     {
@@ -102,6 +103,23 @@ fn plan() -> [Step; 7] {
         ("sprint:create", json!({"projectId": project, "id": "s"})),
         ("sprint:create", json!({"projectId": project, "id": 8})),
         ("sprint:update", json!({"sprintId": "s", "goal": title})),
+    ]
+}
+
+fn many() -> [Step; 7] {
+    let made =
+        |ids: [&str; 2]| json!({"projectId": PROJECT, "tasks": [{"id": ids[0]}, {"id": ids[1]}]});
+    [
+        ("task:bulk_create", made(["b1", "b2"])),
+        ("tasks:create", made(["b3", "b4"])),
+        (
+            "task:bulk_update",
+            json!({"taskIds": ["b1", "b2"], "updates": {"x": 1}}),
+        ),
+        ("tasks:update", json!({"tasks": [{"id": "b3", "x": 1}]})),
+        ("tasks:move", json!({"taskIds": ["b2", "b1"]})),
+        ("tasks:delete", json!({"taskIds": ["b3"]})),
+        ("task:bulk_delete", json!({"ids": ["b4"]})),
     ]
 }
 
