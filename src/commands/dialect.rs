@@ -60,7 +60,7 @@ fn summary(dialect: &Dialect) -> Vec<String> {
     }
     let (on, tell) = dialect.rules();
     lines.push(format!(
-        "{on} rules for what clients send, {tell} for what they hear, {} greetings",
+        "{on} rules for what clients send (those of default.toml included), {tell} for what they hear, {} greetings",
         dialect.greetings.len()
     ));
     lines

@@ -10,7 +10,7 @@ use super::arguments::{Ids, creates, id_in, noun, payload_with, replace};
 use super::client::{Answer, Client, is_token};
 use super::facts::{Audience, Connect, Emit, Facts, Listen, Source};
 use super::hearing::{Heard, Hearing, Page};
-use super::refusal::{concerns, is_refusal, refusal_in_ack, refusal_in_event, variants};
+use super::refusal::{before, concerns, is_refusal, refusal_in_ack, refusal_in_event, variants};
 use super::report::{BackendResult, EmitResult, ListenResult, Outcome, Report, Sums, outcome};
 use super::server::{Server, ServerError, name_of};
 use super::socket::SocketError;
@@ -98,7 +98,7 @@ impl<'a> Play<'a> {
         drop(a);
         self.hear(HEAR_TIME).await;
         self.publish_what_is_missing().await;
-        self.provoke(&mut b).await;
+        self.provoke(&mut b).await.map_err(failed('B'))?;
         let listens = self.listens();
         Ok(Report {
             frontend: self.facts.frontend.clone(),
@@ -286,26 +286,35 @@ impl<'a> Play<'a> {
     }
 
     /// B sends what is refused, if the frontend listens for refusals.
-    async fn provoke(&mut self, b: &mut Client) {
+    async fn provoke(&mut self, b: &mut Client) -> Result<(), SocketError> {
         self.provoked = Some(self.hearing.len());
-        for listen in &self.facts.listens {
-            let wanted = listen.source != Source::Dead && is_refusal(&listen.event);
-            if !wanted {
-                continue;
-            }
+        let listens = self.facts.listens.iter();
+        let wanted = |listen: &&Listen| listen.source != Source::Dead && is_refusal(&listen.event);
+        let listens: Vec<_> = listens.filter(wanted).collect();
+        if listens.is_empty() {
+            return Ok(());
+        }
+        // A comes back and changes the same before B does.
+        let mut a = self.connect(Page::A).await?;
+        for join in rooms::entering(self.facts) {
+            a.send(&join, &join.args).await?;
+        }
+        for listen in listens {
             let emits = self.facts.emits.iter();
-            for emit in emits.filter(|emit| concerns(&listen.event, &emit.event)) {
+            let emits = emits.filter(|emit| concerns(&listen.event, &emit.event));
+            for emit in emits.filter(|emit| !creates(&emit.event)) {
+                if self.outcome(listen).result == Outcome::Ok {
+                    break;
+                }
                 let args = self.ids.apply(&emit.event, &emit.args).0;
+                a.send(emit, &before(&emit.event, &args)).await?;
                 for args in variants(&emit.event, &args) {
-                    if self.outcome(listen).result == Outcome::Ok
-                        || b.send(emit, &args).await.is_err()
-                    {
-                        break;
-                    }
+                    b.send(emit, &args).await?;
                     self.settle().await;
                 }
             }
         }
+        Ok(())
     }
 
     /// Waits until all is heard, at most for so long.

@@ -16,8 +16,12 @@ const REFUSALS: [&str; 8] = [
     "invalid",
     "unauthorized",
 ];
-/// What stands for another value than was sent.
+/// What stands for another value than was sent…
 const OTHER: &str = "try-other";
+/// … and for the one that another page sends before.
+const OTHER_BEFORE: &str = "try-before";
+/// A version that everything has had.
+const STALE: u32 = 1;
 
 /// Whether an event is called like a refusal.
 pub(super) fn is_refusal(event: &str) -> bool {
@@ -54,31 +58,59 @@ pub(super) fn concerns(refusal: &str, event: &str) -> bool {
     noun(refusal) == noun(event) || is_refusal(&noun(refusal).unwrap_or_default())
 }
 
+/// Arguments with which another page changes what a message is about, so that the message comes too late.
+pub(super) fn before(event: &str, args: &[Value]) -> Vec<Value> {
+    changed(event, args, None)
+}
+
 /// Arguments that are likely to be refused: with nothing in them; or the same once more, made against a version that is
 /// gone and with other values.
 pub(super) fn variants(event: &str, args: &[Value]) -> [Vec<Value>; 2] {
-    let noun = noun(event).unwrap_or_default();
-    let stale = args.iter().map(|arg| match arg {
-        Value::Object(fields) => Value::Object(stale(fields, &noun)),
-        other => other.clone(),
-    });
-    [vec![json!({})], stale.collect()]
+    [vec![json!({})], changed(event, args, Some(STALE))]
 }
 
-fn stale(fields: &Map<String, Value>, noun: &str) -> Map<String, Value> {
-    let changed = fields.iter().map(|(key, value)| {
+/// The same arguments with other values, made against a version or against none.
+fn changed(event: &str, args: &[Value], version: Option<u32>) -> Vec<Value> {
+    let noun = noun(event).unwrap_or_default();
+    let changed = args.iter().map(|arg| match arg {
+        Value::Object(fields) => Value::Object(with_others(fields, &noun, version)),
+        other => other.clone(),
+    });
+    changed.collect()
+}
+
+fn with_others(
+    fields: &Map<String, Value>,
+    noun: &str,
+    version: Option<u32>,
+) -> Map<String, Value> {
+    let other = if version.is_some() {
+        OTHER
+    } else {
+        OTHER_BEFORE
+    };
+    let mut changed = Map::new();
+    for (key, value) in fields {
         let words = words(key);
         let is_id = words.last().is_some_and(|word| word == "id");
         let names = is_id && (words.len() == 1 || words.iter().any(|word| is_place(word, noun)));
-        let value = match value {
-            Value::Number(_) if words.iter().any(|word| word == "version") => 0.into(),
-            Value::String(_) if !names => OTHER.into(),
-            value => value.clone(),
+        let value = match (value, version) {
+            (Value::Number(_), version) if words.iter().any(|word| word == "version") => {
+                match version {
+                    Some(version) => version.into(),
+                    None => continue,
+                }
+            }
+            (Value::String(_), _) if !names => other.into(),
+            (value, _) => value.clone(),
         };
-        (key.clone(), value)
-    });
-    let mut changed: Map<String, Value> = changed.collect();
-    changed.entry("expectedVersion").or_insert_with(|| 0.into());
+        changed.insert(key.clone(), value);
+    }
+    if let Some(version) = version {
+        changed
+            .entry("expectedVersion")
+            .or_insert_with(|| version.into());
+    }
     changed
 }
 
@@ -109,10 +141,13 @@ mod tests {
     #[test]
     fn a_stale_message_is_about_the_same_card() {
         let sent =
-            json!({"cardId": "c1", "toColumnId": "k2", "newPosition": 1, "clientVersion": 1});
-        let [empty, stale] = variants("card:move", &[sent]);
+            json!({"cardId": "c1", "toColumnId": "k2", "newPosition": 1, "clientVersion": 4});
+        let sent = [sent];
+        let [empty, stale] = variants("card:move", &sent);
         assert_eq!(empty, [json!({})]);
-        let expected = json!({"cardId": "c1", "toColumnId": OTHER, "newPosition": 1, "clientVersion": 0, "expectedVersion": 0});
+        let expected = json!({"cardId": "c1", "toColumnId": OTHER, "newPosition": 1, "clientVersion": 1, "expectedVersion": 1});
         assert_eq!(stale, [expected]);
+        let expected = json!({"cardId": "c1", "toColumnId": OTHER_BEFORE, "newPosition": 1});
+        assert_eq!(before("card:move", &sent), [expected]);
     }
 }

@@ -50,7 +50,7 @@ relay = { event = "other", keep = "log", data = "$data.id" }
 is = "task:update"
 with = { projectId = "$data.room", taskId = "$data.id", title = "$data.title" }
 ack = { done = true, task = "$ack.data" }
-refused = { event = "shape:rejected", data = { code = "$error.code" } }
+refused = { event = "shape:rejected", data = { code = "$error.code", message = "$error.message" } }
 "#;
 
 fn written(folder: &Path, text: &str) -> String {
@@ -219,10 +219,9 @@ async fn relays_reach_whom_they_are_for() {
         (&json!(true), &json!("T"))
     );
     ann.emit("shape", &[json!({"room": "p", "id": "", "title": "T"})]);
-    assert_eq!(
-        told(&ann, "shape:rejected").await["code"],
-        "validation_failed"
-    );
+    let rejected = told(&ann, "shape:rejected").await;
+    assert_eq!(rejected["code"], "validation_failed");
+    assert!(rejected["message"].is_string(), "{rejected}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

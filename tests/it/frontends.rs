@@ -165,7 +165,7 @@ fn a_wrong_file_is_named_with_its_line() {
     let output = dialect(&["check", "use-tasks-with-acks"]);
     let out = text(&output.stdout);
     assert!(
-        out.contains("4 rules for what clients send, 5 for what they hear"),
+        out.contains("(those of default.toml included), 5 for what they hear, 1 greetings"),
         "{out}"
     );
 }
