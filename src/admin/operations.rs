@@ -99,12 +99,7 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
                 get(count),
             )
         },
-        learned_endpoint(operation(
-            "/admin/learned",
-            "learned",
-            "Tells what clients send and what of it is not understood",
-            get(learned),
-        )),
+        learned_endpoint(&operation),
         Endpoint {
             method: Method::POST,
             body: Some(body(of::<schema::Audience>)),
@@ -120,7 +115,12 @@ pub(super) fn endpoints(operators: &Operators) -> Vec<Endpoint> {
     ]
 }
 
-fn learned_endpoint(endpoint: Endpoint) -> Endpoint {
+/// Makes an endpoint of its path, name, summary and route.
+type MakeEndpoint<'a> = &'a dyn Fn(&'static str, &str, &str, MethodRouter<AppState>) -> Endpoint;
+
+fn learned_endpoint(operation: MakeEndpoint<'_>) -> Endpoint {
+    let summary = "Tells what clients send and what of it is not understood";
+    let endpoint = operation("/admin/learned", "learned", summary, get(learned));
     Endpoint {
         about: "By name and shape, and without values. Of this instance, since it started.",
         answers: vec![Answer::ok("What was learned.", of::<LearnedHere>)],

@@ -101,6 +101,10 @@ impl Meaning {
 
 impl Dialect {
     /// The dialect of those who have none, with the custom events of the settings.
+    ///
+    /// # Panics
+    ///
+    /// Never: its file is part of the program, and tested.
     #[must_use]
     pub fn common(custom: &CustomEvents) -> Self {
         Self::from_source(COMMON, "default", custom).expect("the default dialect is valid")

@@ -32,12 +32,11 @@ impl Request {
             Name::Command(..) => {
                 let values = arguments.read(*limits)?;
                 let sent = arguments.bytes();
-                match bulk::commands_in(event.entry(), &values)? {
-                    Some(commands) => Self::Bulk(bulk(event, commands, sent, limits)?),
-                    None => {
-                        let command = CommandRequest::of_values(event, None, values, sent, limits)?;
-                        Self::Command(Box::new(command))
-                    }
+                if let Some(commands) = bulk::commands_in(event.entry(), &values)? {
+                    Self::Bulk(bulk(event, commands, sent, limits)?)
+                } else {
+                    let command = CommandRequest::of_values(event, None, values, sent, limits)?;
+                    Self::Command(Box::new(command))
                 }
             }
             Name::Signal(kind, active) => {

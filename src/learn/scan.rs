@@ -509,11 +509,7 @@ fn balanced(text: &str, open: char, close: char) -> &str {
     let mut quote = None;
     for (at, char) in text.char_indices() {
         match (quote, char) {
-            (Some(mark), char) => {
-                if char == mark || (char == '\n' && mark != '`') {
-                    quote = None;
-                }
-            }
+            (Some(mark), char) if char == mark || (char == '\n' && mark != '`') => quote = None,
             (None, '\'' | '"' | '`') => quote = Some(char),
             (None, char) if char == open => depth += 1,
             (None, char) if char == close => {

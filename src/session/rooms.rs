@@ -64,7 +64,7 @@ pub struct Rooms {
     /// Rooms that the client may be in: each costs a feed, and every cursor names all of them.
     pub(super) max: usize,
     /// Guards the rooms: requests add and remove them, feeds move their positions on.
-    rooms: Mutex<Joined>,
+    joined: Mutex<Joined>,
     /// Told when a client may have been told everything up to where a room stops.
     stopped: Notify,
 }
@@ -133,7 +133,7 @@ impl Rooms {
     pub(super) fn new(epoch: Epoch, max: usize) -> Self {
         Self {
             max: max.min(MAX_CURSOR_CHANNELS),
-            rooms: Mutex::new(Joined {
+            joined: Mutex::new(Joined {
                 by_channel: HashMap::new(),
                 told: Cursor::new(epoch),
                 skipped: 0,
@@ -145,21 +145,21 @@ impl Rooms {
 
     /// Whether these rooms, each named once, may be entered.
     pub(super) fn has_place_for(&self, channels: &[ChannelName]) -> bool {
-        let rooms = &self.rooms.lock().by_channel;
+        let rooms = &self.joined.lock().by_channel;
         let new = channels.iter().filter(|name| !rooms.contains_key(name));
         rooms.len() + new.count() <= self.max
     }
 
     /// The subscription that a room has, which must be left before another is made.
     pub(super) fn take_subscription(&self, channel: &ChannelName) -> Option<Subscription> {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         rooms.by_channel.get_mut(channel)?.subscription.take()
     }
 
     /// Makes a room before its subscription, so that the first delivery finds it. From now on only events of these types
     /// are told there; all of them without types.
     pub(super) fn enter(&self, target: &Target, types: Option<&Types>, vetted: Option<Seq>) {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         let room = rooms.room(target);
         room.types = types.cloned();
         room.vetted = vetted;
@@ -171,13 +171,13 @@ impl Rooms {
 
     /// The types of the events that are told in a room, if not all are.
     pub(super) fn types(&self, channel: &ChannelName) -> Option<Types> {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         rooms.by_channel.get(channel)?.types.clone()
     }
 
     /// Lets events through, because the client may be here as of a seq. Whether the room is still there.
     pub(super) fn admit(&self, channel: &ChannelName, as_of: Seq) -> bool {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         let room = rooms.by_channel.get_mut(channel);
         room.map(|room| room.vetted = Some(as_of)).is_some()
     }
@@ -185,7 +185,7 @@ impl Rooms {
     /// Turns the client out, unless it was vetted after that event. Cursors cover the room until the client is told so:
     /// if its connection ends before that, it is told when it comes back.
     pub(super) fn revoke(&self, channel: &ChannelName, seq: Seq) {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel)
             && room.vetted.is_some_and(|vetted| vetted < seq)
         {
@@ -196,7 +196,7 @@ impl Rooms {
     /// Whether a room has been entered.
     #[must_use]
     pub fn contains(&self, channel: &ChannelName) -> bool {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel);
         room.is_some_and(|room| !room.revoked)
     }
@@ -204,7 +204,7 @@ impl Rooms {
     /// Whether the client may hear what is said in a room: not before that is certain; `None` if not any more.
     #[must_use]
     pub fn hears(&self, channel: &ChannelName) -> Option<bool> {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel);
         let room = room.filter(|room| !room.revoked)?;
         Some(room.vetted.is_some())
@@ -213,7 +213,7 @@ impl Rooms {
     /// Whether the client wants to hear of such events in a room.
     #[must_use]
     pub fn wants(&self, channel: &ChannelName, event_type: &EventType) -> bool {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel);
         let types = room.and_then(|room| room.types.as_ref());
         types.is_none_or(|types| types.contain(event_type))
@@ -221,7 +221,7 @@ impl Rooms {
 
     /// Whether an event was told in a room, or will be.
     pub(super) fn tells(&self, channel: &ChannelName, event_type: &EventType, seq: Seq) -> bool {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel);
         room.is_some_and(|room| {
             let types = room.types.as_ref();
@@ -232,7 +232,7 @@ impl Rooms {
 
     /// Whether cursors have room for these types in each of these rooms.
     pub(super) fn has_place_for_types(&self, channels: &[ChannelName], types: &Types) -> bool {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let others = rooms.by_channel.iter();
         let others = others.filter(|(name, _)| !channels.contains(name));
         let known = others.filter_map(|(_, room)| Some(room.types.as_ref()?.bytes()));
@@ -241,7 +241,7 @@ impl Rooms {
 
     /// The channels of all rooms out of which the client was not turned, and their projects.
     pub(super) fn targets(&self) -> Vec<Target> {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let joined = rooms.by_channel.iter().filter(|(_, room)| !room.revoked);
         let target = |(channel, room): (&ChannelName, &Room)| Target {
             channel: channel.clone(),
@@ -252,7 +252,7 @@ impl Rooms {
 
     /// The seq up to which a room was told.
     pub(super) fn position(&self, channel: &ChannelName) -> Option<Seq> {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel)?;
         rooms.told.get(room.spelled.as_ref()?)
     }
@@ -267,7 +267,7 @@ impl Rooms {
         joined: hub::Joined,
         attend: impl FnOnce() -> Option<Attendance>,
     ) -> bool {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel);
         let spelled = room.and_then(|room| room.spelled.as_ref());
         // A delivery may have given the room its number meanwhile.
@@ -317,7 +317,7 @@ impl Rooms {
     }
 
     fn start_over(&self, channel: &ChannelName, position: Seq, held: Option<Seq>) {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.held = held;
             if let Some(channel) = &room.spelled {
@@ -328,7 +328,7 @@ impl Rooms {
 
     /// Lets a room's events follow the state before them, which is on its way. Whether they were held back.
     pub fn release(&self, channel: &ChannelName) -> bool {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         let room = rooms.by_channel.get_mut(channel);
         let released = room.and_then(|room| room.spelled.clone().zip(room.held.take()));
         let Some((channel, position)) = released else {
@@ -340,7 +340,7 @@ impl Rooms {
 
     /// Lets the events of all rooms follow what was said of their state.
     pub fn release_all(&self) {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         for room in rooms.by_channel.values_mut() {
             if let (Some(channel), Some(position)) = (&room.spelled, room.held.take()) {
                 rooms.told.set(channel.clone(), position);
@@ -350,7 +350,7 @@ impl Rooms {
 
     /// Keeps back what comes after an event, until [`Rooms::go_on`]: a state as of it is to be told between the two.
     pub fn stop_after(&self, channel: &ChannelName, seq: Seq) {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.stop = Some((seq, false));
         }
@@ -364,7 +364,7 @@ impl Rooms {
     /// Whether the client was told everything up to where a room stops. An event that is being told counts as told.
     #[must_use]
     pub fn has_stopped(&self, channel: &ChannelName) -> bool {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let Some(room) = rooms.by_channel.get(channel) else {
             return true;
         };
@@ -378,7 +378,7 @@ impl Rooms {
 
     /// Ends what [`Rooms::stop_after`] began.
     pub fn go_on(&self, channel: &ChannelName) {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         if let Some(room) = rooms.by_channel.get_mut(channel) {
             room.stop = None;
         }
@@ -387,7 +387,7 @@ impl Rooms {
     /// Whether events wait for a state, or until it is certain that the client may hear them.
     #[must_use]
     pub fn is_holding(&self) -> bool {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let mut rooms = rooms.by_channel.values();
         rooms.any(|room| {
             let is_stopped = matches!(room.stop, Some((_, true)));
@@ -397,7 +397,7 @@ impl Rooms {
 
     /// The place in a room that is being left; the room stays until [`Rooms::forget`].
     pub(super) fn exit(&self, channel: &ChannelName) -> Option<(Subscription, Option<Attendance>)> {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         let room = rooms.by_channel.get_mut(channel)?;
         let subscription = room.subscription.take()?;
         Some((subscription, room.attendance.take()))
@@ -405,7 +405,7 @@ impl Rooms {
 
     /// Removes a room, and so ends its subscription. Gives back the client's attendance.
     pub(super) fn forget(&self, channel: &ChannelName) -> Option<Attendance> {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         let forgotten = rooms.by_channel.remove(channel)?;
         if let Some(channel) = &forgotten.spelled {
             rooms.told.remove(channel);
@@ -417,14 +417,14 @@ impl Rooms {
     /// The project of a room, as the client wrote its id.
     #[must_use]
     pub fn project(&self, channel: &ChannelName) -> Option<ProjectId> {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let room = rooms.by_channel.get(channel)?;
         room.project.clone()
     }
 
     /// Removes all rooms and so ends their subscriptions, for good.
     pub fn close(&self) {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.joined.lock();
         rooms.closed = true;
         let left = std::mem::take(&mut rooms.by_channel);
         drop(rooms);
@@ -433,7 +433,7 @@ impl Rooms {
 
     /// The projects that were joined.
     pub(super) fn projects(&self) -> Vec<ProjectId> {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let joined = rooms.by_channel.values().filter(|room| !room.revoked);
         joined.filter_map(|room| room.project.clone()).collect()
     }
@@ -441,13 +441,13 @@ impl Rooms {
     /// The cursor of all rooms.
     #[must_use]
     pub fn cursor(&self) -> String {
-        self.rooms.lock().told.text()
+        self.joined.lock().told.text()
     }
 
     /// The cursor of all rooms but one, of which the client is told that it was turned out.
     #[must_use]
     pub fn cursor_without(&self, channel: &ChannelName) -> String {
-        let rooms = self.rooms.lock();
+        let rooms = self.joined.lock();
         let mut told = rooms.told.clone();
         let room = rooms.by_channel.get(channel);
         if let Some(channel) = room.and_then(|room| room.spelled.as_ref()) {
@@ -458,7 +458,7 @@ impl Rooms {
 
     /// Covers a room no longer: the client was told that it was turned out.
     pub fn uncover(&self, channel: &ChannelName) {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         let room = rooms.by_channel.get(channel);
         if let Some(channel) = room.and_then(|room| room.spelled.as_ref()) {
             rooms.told.remove(channel);
@@ -469,7 +469,7 @@ impl Rooms {
     /// this client.
     #[must_use]
     pub fn deliver(&self, event: &Event, is_heard: bool) -> Delivery {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         let Some(room) = rooms.by_channel.get_mut(&event.channel) else {
             return Delivery::Gone;
         };
@@ -510,7 +510,7 @@ impl Rooms {
     /// The cursor of all rooms, if the client was told of none for many events.
     #[must_use]
     pub fn overdue_cursor(&self) -> Option<String> {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         if rooms.skipped < MAX_SKIPPED {
             return None;
         }
@@ -520,7 +520,7 @@ impl Rooms {
 
     /// Takes [`Delivery::Told`] back: the event could not be delivered and will be offered again; no cursor may cover it yet.
     pub fn not_told(&self, event: &Event) {
-        let rooms = &mut *self.rooms.lock();
+        let rooms = &mut *self.joined.lock();
         let room = rooms.by_channel.get(&event.channel);
         if room.is_some_and(|room| !room.revoked) {
             rooms.told.set(event.channel_no, event.seq - 1);

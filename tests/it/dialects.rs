@@ -90,103 +90,92 @@ async fn heard(client: &Client, count: usize) -> Vec<(String, Value)> {
     heard
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rules_give_nobody_a_right() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(folder.path(), RULES, &tokens::REQUIRED).await;
+/// Each message, and who is answered that it was done: a stranger, a viewer, a member. What only says something is answered before
+/// it is known whether it may be said.
+fn table() -> Vec<(&'static str, Value, [bool; 3])> {
+    let in_room = |mut more: Value| {
+        more["room"] = json!("p");
+        more
+    };
+    let (member, everybody) = ([false, false, true], [true, true, true]);
+    let viewer = [false, true, true];
+    vec![
+        ("make", in_room(json!({"id": "t1"})), member),
+        ("say", in_room(json!({})), member),
+        ("others", in_room(json!({"id": "x"})), member),
+        ("shape", in_room(json!({"id": "t1", "title": "y"})), member),
+        ("enter", in_room(json!({})), viewer),
+        ("overhear", json!({"user": "max"}), [false, false, false]),
+        ("wave", in_room(json!({})), everybody),
+        ("look", in_room(json!({})), everybody),
+        ("who", in_room(json!({})), everybody),
+        ("whisper", in_room(json!({"user": "max"})), everybody),
+        ("whisper", in_room(json!({"user": "stranger"})), everybody),
+        ("hush", in_room(json!({"user": "max"})), everybody),
+    ]
+}
+
+/// A project of `owner` with a viewer and two members.
+async fn found(server: &Server) -> Client {
     let owner = json!({"token": tokens::with_roles("owner", json!({"p": "owner"}))});
-    let owner = client(&server, &owner).await;
-    let made = owner
-        .call("project:create", json!({"projectId": "p"}))
-        .await;
-    assert_eq!(made["ok"], true, "{made}");
+    let owner = client(server, &owner).await;
+    let project = json!({"projectId": "p"});
+    assert_eq!(owner.call("project:create", project).await["ok"], true);
     for (user, role) in [("vera", "viewer"), ("mia", "member"), ("max", "member")] {
         let added = json!({"projectId": "p", "userId": user, "role": role});
         assert_eq!(owner.call("member:add", added).await["ok"], true);
     }
-    // Who may do what: nobody in particular, a viewer, a member.
-    let table = [
-        (
-            "make",
-            json!({"room": "p", "id": "t1"}),
-            [false, false, true],
-        ),
-        ("say", json!({"room": "p"}), [false, false, true]),
-        (
-            "others",
-            json!({"room": "p", "id": "x"}),
-            [false, false, true],
-        ),
-        ("wave", json!({"room": "p"}), [false, true, true]),
-        ("look", json!({"room": "p"}), [false, true, true]),
-        ("who", json!({"room": "p"}), [false, true, true]),
-        (
-            "whisper",
-            json!({"room": "p", "user": "max"}),
-            [false, false, true],
-        ),
-        (
-            "whisper",
-            json!({"room": "p", "user": "stranger"}),
-            [false, false, false],
-        ),
-        (
-            "hush",
-            json!({"room": "p", "user": "max"}),
-            [false, false, true],
-        ),
-        (
-            "hush",
-            json!({"room": "p", "user": "stranger"}),
-            [false, false, false],
-        ),
-        ("enter", json!({"room": "p"}), [false, true, true]),
-        ("overhear", json!({"user": "max"}), [false, false, false]),
-        (
-            "shape",
-            json!({"room": "p", "id": "t1", "title": "y"}),
-            [false, false, true],
-        ),
-    ];
-    for (column, user) in ["stranger", "vera", "mia"].into_iter().enumerate() {
-        let caller = client(&server, &json!({"token": tokens::of(user)})).await;
-        for (event, payload, allowed) in &table {
-            let answer = caller.call(event, payload.clone()).await;
-            let happened = answer["ok"] == true || answer["done"] == true;
-            // What only says something is answered before it is known whether it may be said.
-            let says = ["wave", "look", "who", "whisper", "hush"].contains(event);
-            if !says {
-                assert_eq!(
-                    happened, allowed[column],
-                    "{user} {event} {payload}: {answer}"
-                );
-            }
-            let name = match *event {
-                "look" => "seen",
-                "who" => "people",
-                _ => continue,
-            };
-            let heard = caller.try_signal(name, Duration::from_millis(300)).await;
-            assert_eq!(heard.is_some(), allowed[column], "{user} {event}");
-        }
-    }
-    // What reached whom: the owner hears what was relayed in the room, max what was for him.
+    owner
+}
+
+/// The names of a channel's events in the log.
+async fn log_of(server: &Server, channel: &str) -> Vec<String> {
+    let all = tokens::with_roles("auditor", json!({"*": "owner"}));
+    let rest = Rest::new(&server.address).showing(&all);
+    let path = format!("/channels/{channel}/events?limit=500");
+    let log = rest.get(&path).await.expect(200);
+    let events = log["events"].as_array().unwrap().iter();
+    events
+        .map(|event| event["type"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_give_nobody_a_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path(), RULES, &tokens::REQUIRED).await;
+    let owner = found(&server).await;
+    owner.join("p").await;
     let max = client(&server, &json!({"token": tokens::of("max")})).await;
     let subscribed = max.call("subscribe", json!({"channel": "user:max"})).await;
     assert_eq!(subscribed["ok"], true, "{subscribed}");
-    let events =
-        Rest::new(&server.address).showing(&tokens::with_roles("owner", json!({"p": "owner"})));
-    let log = events.get("/projects/p/events?limit=500").await.expect(200);
-    let names: Vec<_> = log["events"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["event"].as_str().unwrap())
-        .collect();
-    for (name, count) in [("said", 1), ("other", 1), ("task:created", 1)] {
-        let found = names.iter().filter(|found| **found == name).count();
-        assert_eq!(found, count, "{name} in {names:?}");
+    for (column, user) in ["stranger", "vera", "mia"].into_iter().enumerate() {
+        let caller = client(&server, &json!({"token": tokens::of(user)})).await;
+        for (event, payload, done) in table() {
+            let answer = caller.call(event, payload.clone()).await;
+            let is_done = answer["ok"] == true || answer["done"] == true;
+            assert_eq!(is_done, done[column], "{user} {event} {payload}: {answer}");
+        }
+        // A message after all of that: what was to be told was told before it is answered.
+        for name in ["seen", "people"] {
+            let patience = Duration::from_millis(if user == "stranger" { 200 } else { 20_000 });
+            let heard = caller.try_signal(name, patience).await;
+            assert_eq!(heard.is_some(), user != "stranger", "{user} {name}");
+        }
     }
+    let log = log_of(&server, "project:p").await;
+    for (name, count) in [("said", 1), ("other", 1), ("task:created", 1)] {
+        let found = log.iter().filter(|found| *found == name).count();
+        assert_eq!(found, count, "{name} in {log:?}");
+    }
+    assert_eq!(log_of(&server, "user:max").await, ["whispered"]);
+    assert_eq!(log_of(&server, "user:stranger").await, [""; 0]);
+    let waves = heard(&owner, 4).await;
+    let waves = waves.iter().filter(|(name, _)| name == "waved");
+    assert_eq!(waves.count(), 2, "of the viewer, and of the member");
+    let told: Vec<_> = heard(&max, 3).await;
+    let hushed = told.iter().filter(|(name, _)| name == "hushed");
+    assert_eq!(hushed.count(), 1, "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -364,12 +364,8 @@ async fn list_by_values_is_for_those_who_see_the_project() {
         by: Actor::new("ann"),
     };
     let comment = |name: &str, task: &str| {
-        let mut comment = Entity::blank(
-            project.clone(),
-            Kind::Comment,
-            EntityId(id(name)),
-            stamp.clone(),
-        );
+        let (id, stamp) = (EntityId(id(name)), stamp.clone());
+        let mut comment = Entity::blank(project.clone(), Kind::Comment, id, stamp);
         comment.version = 1;
         comment.fields.insert("taskId".to_owned(), json!(task));
         Arc::new(comment)
@@ -389,11 +385,8 @@ async fn list_by_values_is_for_those_who_see_the_project() {
             grants,
             expires_at: None,
         };
-        let caller = Caller::new(
-            ConnectionId::generate(),
-            PrivateId::generate().client(),
-            Some("bob"),
-        );
+        let client = PrivateId::generate().client();
+        let caller = Caller::new(ConnectionId::generate(), client, Some("bob"));
         let session = Session::new(app.clone(), caller, EventStyle::Colon, Some(identity));
         let of_task = FieldFilter {
             field: "taskId".to_owned(),

@@ -241,7 +241,7 @@ async fn proposals_serve_frontends_unedited() {
                 Ok(report) => (report.sums.satisfied, report.sums.listens),
                 Err(error) => panic!("{name} {what}: {error}"),
             };
-            line += &format!("  {what} {satisfied:2} of {all:2}");
+            line = format!("{line}  {what} {satisfied:2} of {all:2}");
             is_good &= listens.is_none() || satisfied * 100 >= all * AT_LEAST;
         }
         shares.push(line);

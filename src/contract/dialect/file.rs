@@ -158,17 +158,17 @@ fn limited<'a, 'b>(table: &'b Node<'a>) -> Result<&'b [(Key<'a>, Node<'a>)], Dia
 }
 
 fn room_in(root: &Node<'_>) -> Result<(Option<ProjectId>, bool), DialectError> {
-    let Some(room) = root.get("room") else {
+    let Some(table) = root.get("room") else {
         return Ok((None, false));
     };
-    room.only(&["default", "join"])?;
-    let default = room.get("default").map(|default| {
+    table.only(&["default", "join"])?;
+    let default = table.get("default").map(|default| {
         let id =
             Id::from_text(default.text()?).map_err(|error| default.error(error.to_string()))?;
         Ok(ProjectId(id))
     });
     let default = default.transpose()?;
-    let joins = match room.get("join") {
+    let joins = match table.get("join") {
         None => false,
         Some(join) if join.boolean()? && default.is_none() => {
             return Err(join.error("needs `default`: the room in which every client is"));

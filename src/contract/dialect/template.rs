@@ -216,10 +216,9 @@ impl Template {
     pub fn roots(&self) -> Roots {
         let mut roots = Roots::default();
         self.0.visit(&mut |reference| {
-            reference
-                .paths
-                .iter()
-                .for_each(|(root, _)| roots.insert(*root))
+            for (root, _) in &reference.paths {
+                roots.insert(*root);
+            }
         });
         roots
     }
@@ -395,7 +394,9 @@ impl Part {
                 if let Some(spread) = spread {
                     spread.visit(see);
                 }
-                entries.iter().for_each(|(_, entry)| entry.visit(see));
+                for (_, entry) in entries {
+                    entry.visit(see);
+                }
             }
             Self::Array(items) => items.iter().for_each(|item| item.visit(see)),
             Self::List {
@@ -404,7 +405,9 @@ impl Part {
                 each,
             } => {
                 source.visit(see);
-                equal.iter().for_each(|(_, wanted)| wanted.visit(see));
+                for (_, wanted) in equal {
+                    wanted.visit(see);
+                }
                 if let Some(each) = each {
                     each.visit(see);
                 }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::Dialect;
-use super::template::{Root, Scope};
+use super::rule::TellRule;
+use super::template::{Root, Roots, Scope};
 use crate::contract::{EventStyle, json_text};
 use crate::domain::{EventType, Kind};
 
@@ -139,63 +140,22 @@ impl Dialect {
     fn render(&self, happened: &Happened<'_>) -> Vec<Told> {
         let name = EventStyle::Colon.name(happened.event_type);
         let kind = kind_in(happened, &name);
-        let spelled = happened.spelled(kind);
-        let data = || serde_json::from_str::<Value>(happened.payload.get()).unwrap_or_default();
-        let is_shaped = kind.is_some_and(|kind| self.shapes(kind));
         let to_others = self.to_others.get(&name).is_some();
         let rules = self.tell_rules(&name);
         // What a backend, or a frontend, says under a name of ours is in the frontend's words already.
         let Some(rules) = rules.filter(|_| !is_in_their_words(happened)) else {
-            let payload = match kind {
-                Some(kind) if is_shaped || !happened.nouns.are_ours() => {
-                    json_text(&self.shaped(kind, happened.named(data()))).into()
-                }
-                None if !happened.nouns.are_ours() => json_text(&happened.named(data())).into(),
-                _ => Arc::clone(happened.payload),
-            };
             return vec![Told {
-                name: spelled.into(),
-                payload,
+                name: happened.spelled(kind).into(),
+                payload: self.without_rule(happened, kind),
                 to_others,
             }];
         };
-        let data = happened.named(data());
-        let uses = |root| {
-            let mut rules = rules.iter();
-            rules.any(|rule| {
-                let templates = [&rule.when, &rule.data];
-                let mut templates = templates.into_iter().flatten();
-                templates.any(|template| template.roots().contain(root))
-            })
-        };
-        let mut scope = Scope::new().with(Root::Data, &data);
+        let data = happened.named();
         let shaped = || match kind {
             Some(kind) => self.shaped(kind, data.clone()),
             None => data.clone(),
         };
-        if uses(Root::Entity) {
-            scope.set(Root::Entity, shaped());
-        }
-        if let Some(room) = &happened.room {
-            scope.set(Root::Room, room.clone());
-        }
-        let socket = happened
-            .socket
-            .as_ref()
-            .map(|id| serde_json::json!({ "id": id }));
-        let told_socket = || Some(serde_json::json!({ "id": data.get("connectionId")? }));
-        if let Some(socket) = told_socket().or(socket) {
-            scope.set(Root::Socket, socket);
-        }
-        if uses(Root::User) {
-            scope.set(Root::User, (happened.user)(&data));
-        }
-        if uses(Root::Presence) {
-            scope.set(Root::Presence, (happened.presence)());
-        }
-        if uses(Root::Now) {
-            scope.set(Root::Now, (happened.now)());
-        }
+        let scope = happened.scope(rules, &data, &shaped);
         let mut told = Vec::new();
         for rule in rules.iter() {
             if rule.when.as_ref().is_some_and(|when| !when.holds(&scope)) {
@@ -212,6 +172,18 @@ impl Dialect {
             }));
         }
         told
+    }
+
+    /// The payload of an event for which there is no rule.
+    fn without_rule(&self, happened: &Happened<'_>, kind: Option<Kind>) -> Arc<RawValue> {
+        let is_named = happened.event_type.is_ours() && !happened.nouns.are_ours();
+        match kind {
+            Some(kind) if is_named || self.shapes(kind) => {
+                json_text(&self.shaped(kind, happened.named())).into()
+            }
+            None if is_named => json_text(&happened.named()).into(),
+            _ => Arc::clone(happened.payload),
+        }
     }
 
     fn shapes(&self, kind: Kind) -> bool {
@@ -233,7 +205,8 @@ impl Happened<'_> {
     }
 
     /// The payload with the ids that the client has names of its own for.
-    fn named(&self, mut data: Value) -> Value {
+    fn named(&self) -> Value {
+        let mut data = serde_json::from_str(self.payload.get()).unwrap_or_default();
         if let Value::Object(object) = &mut data {
             for kind in [Kind::Task, Kind::Project] {
                 if let Some(noun) = self.nouns.of(kind)
@@ -244,6 +217,43 @@ impl Happened<'_> {
             }
         }
         data
+    }
+
+    /// What the rules see of it. Only what one of them uses is looked up.
+    fn scope<'a>(
+        &self,
+        rules: &[TellRule],
+        data: &'a Value,
+        shaped: &dyn Fn() -> Value,
+    ) -> Scope<'a> {
+        let templates = rules.iter().flat_map(|rule| [&rule.when, &rule.data]);
+        let roots = templates
+            .flatten()
+            .fold(Roots::default(), |roots, template| {
+                roots.and(template.roots())
+            });
+        let mut scope = Scope::new().with(Root::Data, data);
+        if let Some(room) = &self.room {
+            scope.set(Root::Room, room.clone());
+        }
+        let socket = data.get("connectionId").cloned();
+        let socket = socket.or_else(|| self.socket.clone().map(Value::from));
+        if let Some(socket) = socket {
+            scope.set(Root::Socket, json!({ "id": socket }));
+        }
+        let user = || (self.user)(data);
+        let late: [(Root, &dyn Fn() -> Value); 4] = [
+            (Root::Entity, shaped),
+            (Root::User, &user),
+            (Root::Presence, self.presence),
+            (Root::Now, self.now),
+        ];
+        for (root, value) in late {
+            if roots.contain(root) {
+                scope.set(root, value());
+            }
+        }
+        scope
     }
 }
 

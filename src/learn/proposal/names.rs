@@ -220,7 +220,6 @@ pub(super) enum Hearing {
 /// What an event that clients send is for.
 pub(super) fn purpose(name: &str) -> Purpose {
     let words = split(name);
-    let is_about_people = has(name, &PEOPLE);
     if words.iter().any(|word| is_past(word)) {
         return Purpose::Tell;
     }
@@ -233,25 +232,8 @@ pub(super) fn purpose(name: &str) -> Purpose {
             Purpose::Tell
         };
     }
-    for (verbs, is_join) in [(JOIN, true), (LEAVE, false)] {
-        if has(name, &verbs) {
-            let rest: Vec<_> = words
-                .iter()
-                .filter(|word| !is_one_of(word, &verbs))
-                .collect();
-            if is_join && is_about_people && rest.iter().all(|word| is_one_of(word, &PEOPLE)) {
-                return Purpose::Identify;
-            }
-            let sort = rest
-                .first()
-                .map_or("room", |word| singular(word))
-                .to_owned();
-            return if is_join {
-                Purpose::Join(sort)
-            } else {
-                Purpose::Leave(sort)
-            };
-        }
+    if let Some(purpose) = room_word(name, &words) {
+        return purpose;
     }
     if let Some(known) = known_command(name) {
         return Purpose::Command(known);
@@ -282,6 +264,25 @@ pub(super) fn purpose(name: &str) -> Purpose {
         return Purpose::Attend;
     }
     Purpose::Tell
+}
+
+/// What an event is for that has a word of joining or leaving in its name.
+fn room_word(name: &str, words: &[String]) -> Option<Purpose> {
+    let mut verbs = [(JOIN, true), (LEAVE, false)].into_iter();
+    let (verbs, is_join) = verbs.find(|(verbs, _)| has(name, verbs))?;
+    let rest = words.iter().filter(|word| !is_one_of(word, &verbs));
+    let rest: Vec<_> = rest.collect();
+    let is_about_people = has(name, &PEOPLE) && rest.iter().all(|word| is_one_of(word, &PEOPLE));
+    if is_join && is_about_people {
+        return Some(Purpose::Identify);
+    }
+    let sort = rest.first().map_or("room", |word| singular(word));
+    let sort = sort.to_owned();
+    Some(if is_join {
+        Purpose::Join(sort)
+    } else {
+        Purpose::Leave(sort)
+    })
 }
 
 /// The command of ours that a name means, perhaps with another word for the kind.

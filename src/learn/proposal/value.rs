@@ -89,7 +89,7 @@ pub(super) fn quoted(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             char if char.is_control() => {
-                quoted.extend(format!("\\u{:04X}", u32::from(char)).chars())
+                quoted.extend(format!("\\u{:04X}", u32::from(char)).chars());
             }
             char => quoted.push(char),
         }

@@ -316,14 +316,14 @@ mod tests {
             start,
             length: 20,
         };
-        let counted = || starts.map(|start| counter.is_counted(&received(start)));
-        assert_eq!(counted(), [false; 6]);
+        let are_counted = || starts.map(|start| counter.is_counted(&received(start)));
+        assert_eq!(are_counted(), [false; 6]);
         counter.namespaces.enter("/board");
-        assert_eq!(counted(), [false, false, true, true, false, false]);
+        assert_eq!(are_counted(), [false, false, true, true, false, false]);
         counter.namespaces.enter("/");
-        assert_eq!(counted(), [true, true, true, true, false, false]);
+        assert_eq!(are_counted(), [true, true, true, true, false, false]);
         counter.namespaces.leave("/board");
-        assert_eq!(counted(), [true, true, false, true, false, false]);
+        assert_eq!(are_counted(), [true, true, false, true, false, false]);
     }
 
     #[test]
