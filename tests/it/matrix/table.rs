@@ -228,7 +228,7 @@ fn work(here: &impl Fn(Value) -> Value) -> Vec<Row> {
         ("tasks:create", json!({"tasks": [{"id": "b3"}]})),
         ("tasks:update", json!({"tasks": [{"id": "t", "x": 2}]})),
         ("tasks:delete", json!({"taskIds": ["b3"]})),
-        ("tasks:move", json!({"taskIds": ["t", "t2"]})),
+        ("tasks:move", json!({"taskIds": ["t"]})),
     ];
     let needs = Needs::Role(Rank::Member);
     let rows = commands.map(|(event, payload)| row(event, "", needs, here(payload)));
