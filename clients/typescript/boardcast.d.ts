@@ -100,16 +100,16 @@ export interface ClientToServerEvents {
   'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
   'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
   'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
-  'tasks:create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'tasks:update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'tasks:delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'tasks:move': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:create': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:update': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:delete': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'tasks:move': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
   'task:status': (payload: TaskStatus, ack?: Ack<TaskAccepted>) => void;
   'task:move': (payload: TaskMove, ack?: Ack<TaskAccepted>) => void;
-  'task:reorder': (payload: TaskMove, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:bulk_create': (payload: TaskCreate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:bulk_update': (payload: TaskUpdate, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
-  'task:bulk_delete': (payload: Id | TaskRef, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:reorder': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_create': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_update': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
+  'task:bulk_delete': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
   'task:complete': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
   'task:archive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
   'task:unarchive': (payload: TaskUpdate, ack?: Ack<TaskAccepted>) => void;
@@ -217,6 +217,18 @@ export interface AuthExpiring {
   expiresAt: string;
   /** How many milliseconds are left. */
   expiresInMs: number;
+}
+
+/** Several commands in one message: `tasks:update`, `task:bulk_update`, `tasks:reorder` */
+export interface Bulk {
+  /** The project; without it the one that the connection has joined. */
+  projectId?: Id;
+  /** Their ids, to each of which the rest of the message applies; of a reorder, their order. */
+  taskIds?: Id[];
+  /** An object for each. */
+  tasks?: unknown[];
+  /** Any field. */
+  [field: string]: unknown;
 }
 
 /** The answer to a message with several commands. */

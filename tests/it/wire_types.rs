@@ -58,6 +58,10 @@ fn every_type_of_event_in_the_code_is_described() {
         }
     }
     for name in &found {
+        // A path into a payload, of those that frontends read.
+        if name.ends_with("._id") {
+            continue;
+        }
         let is_known = described.contains(&**name) || NEVER.contains(&&**name);
         assert!(
             is_known,

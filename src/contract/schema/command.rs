@@ -313,6 +313,19 @@ wire! {
         ..to: TaskPlace,
     }
 
+    /// Several commands in one message: `tasks:update`, `task:bulk_update`, `tasks:reorder`
+    Bulk {
+        /// The project; without it the one that the connection has joined.
+        project_id: Option<Id>,
+        /// An object for each.
+        #[schemars(length(min = 1, max = 100))]
+        tasks: Option<Vec<Value>>,
+        /// Their ids, to each of which the rest of the message applies; of a reorder, their order.
+        #[schemars(length(min = 1, max = 100))]
+        task_ids: Option<Vec<Id>>,
+        ..more: Fields,
+    }
+
     /// Where one task of a completed sprint goes.
     SprintMove {
         /// The task.

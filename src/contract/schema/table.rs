@@ -118,8 +118,9 @@ pub fn client_event(name: &str) -> Option<ClientEvent> {
 }
 
 fn described(entry: &'static Entry) -> ClientEvent {
-    let (payload, mut answer) = carried(entry.name);
+    let (mut payload, mut answer) = carried(entry.name);
     if entry.bulk {
+        payload = of::<Or<command::TaskUpdate, command::Bulk>>;
         answer = of::<Or<Accepted<Task>, BulkAnswer>>;
     }
     ClientEvent {
