@@ -19,5 +19,6 @@ pub mod types;
 
 pub use table::{
     ClientEvent, Describe, ERROR, SERVER_EVENTS, ServerEvent, client_event, client_events,
+    is_our_name,
 };
 pub use types::{USUALLY, settings};

@@ -47,7 +47,7 @@ for (const variant of MATRIX) {
     sender.emit('task:explode', { projectId: 'p1' });
     const errors = await sender.heard(2);
     assert.deepEqual(errors.map(({ name }) => name), ['error', 'error']);
-    assert.deepEqual(errors[0].payload, { ...invalid, event: 'task:create' });
+    assert.deepEqual(errors[0].payload, { ...invalid, event: 'task:create', message: invalid.error });
     checkRefusal(errors[1].payload, 'unknown_event');
     assert.equal(errors[1].payload.event, 'task:explode');
     assert.deepEqual(await mate.settled(), [], 'nobody else hears of it');

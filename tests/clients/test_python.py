@@ -166,7 +166,7 @@ def test_every_command_gets_its_answer(connect):
 
     client.emit("task:create", {"title": "No project"})
     [(name, payload)] = client.heard(1)
-    assert (name, payload) == ("error", {**invalid, "event": "task:create"})
+    assert (name, payload) == ("error", {**invalid, "event": "task:create", "message": invalid["error"]})
 
 
 @pytest.mark.parametrize("how, status", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)])

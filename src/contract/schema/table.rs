@@ -1,5 +1,8 @@
 //! Which event carries what: for each name the type of its payload and of its answer.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::answer::{
@@ -9,10 +12,10 @@ use super::answer::{
 use super::entity::{Comment, Deleted, Epic, Member, OtherEntity, Project, Sprint, Task};
 use super::types::{Id, Or};
 use super::{command, event};
-use crate::contract::SignalKind;
 use crate::contract::names::{Entry, Name, Verb};
 use crate::contract::vocabulary;
-use crate::domain::Kind;
+use crate::contract::{EventStyle, SignalKind};
+use crate::domain::{EventType, Kind};
 
 /// Describes a type: a reference to its definition, which the generator keeps.
 pub type Describe = fn(&mut SchemaGenerator) -> Schema;
@@ -102,6 +105,19 @@ pub static SERVER_EVENTS: [ServerEvent; 41] = [
     told::<event::EditingTold>("task.editing"),
     told::<event::Notification>("system.notification"),
 ];
+
+/// Whether clients know an event of ours by this name, in any of its spellings.
+#[must_use]
+pub fn is_our_name(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let types = SERVER_EVENTS.iter().map(|event| event.event_type);
+        let types = types.map(EventType::known);
+        types
+            .flat_map(|event_type| EventStyle::ALL.map(|style| style.name(&event_type)))
+            .collect()
+    });
+    NAMES.contains(name)
+}
 
 /// The event by which a client without an ack callback hears of a refusal; it is not spelled in styles.
 pub const ERROR: ServerEvent = told::<event::ErrorTold>("error");

@@ -11,6 +11,7 @@ use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns};
+use crate::contract::schema::is_our_name;
 use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
     payload,
@@ -525,7 +526,8 @@ fn emit_channel_event(
         payload::message(event, style),
         style.name(&event.event_type),
     );
-    if is_reserved(&name) {
+    // Under a name of ours it would seem to be about a project.
+    if is_reserved(&name) || is_our_name(&name) {
         return emit_event(out, EVENT, &message, cursor);
     }
     let (first, second) = (
