@@ -1,6 +1,6 @@
 //! What those hear of an event who speak a dialect.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -24,56 +24,82 @@ pub struct Told {
     pub to_others: bool,
 }
 
-/// Renderings that are kept.
-const MAX_KEPT: usize = 32;
-/// Bytes of payloads that are kept as rendered.
+/// Renderings that are kept: as many as there are recent events of a channel, in which subscribers may be at different places.
+const MAX_KEPT: usize = 1024;
+/// Bytes of payloads that are kept with them.
 const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
 
 /// The last events as they were told: all who speak the dialect are told the same.
 #[derive(Debug, Default)]
 pub(super) struct ToldCache {
     /// Guards what was rendered last. Nothing is rendered under it.
-    kept: Mutex<VecDeque<Kept>>,
+    kept: Mutex<AllKept>,
+}
+
+/// By the place of the payload in memory: it is the same event as long as it is the same payload, and a payload that is kept has
+/// its place to itself.
+type CacheKey = (usize, EventStyle, Nouns);
+
+#[derive(Debug, Default)]
+struct AllKept {
+    by_payload: HashMap<CacheKey, Kept>,
+    /// The oldest first.
+    order: VecDeque<CacheKey>,
+    bytes: usize,
 }
 
 #[derive(Debug)]
 struct Kept {
-    /// It is the same event as long as it is the same payload.
     payload: Arc<RawValue>,
-    style: EventStyle,
-    nouns: Nouns,
     told: Arc<[Told]>,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let told = self.told.iter().map(|told| told.payload.get().len());
+        told.sum::<usize>() + self.payload.get().len()
+    }
+}
+
+fn cache_key(payload: &Arc<RawValue>, style: EventStyle, nouns: Nouns) -> CacheKey {
+    (Arc::as_ptr(payload).cast::<u8>() as usize, style, nouns)
 }
 
 impl ToldCache {
     fn get(&self, payload: &Arc<RawValue>, style: EventStyle, nouns: Nouns) -> Option<Arc<[Told]>> {
         let kept = self.kept.lock();
-        let found = kept.iter().rev().find(|kept| {
-            Arc::ptr_eq(&kept.payload, payload) && (kept.style, kept.nouns) == (style, nouns)
-        });
-        found.map(|kept| Arc::clone(&kept.told))
+        let found = kept.by_payload.get(&cache_key(payload, style, nouns))?;
+        Some(Arc::clone(&found.told))
     }
 
-    fn put(&self, new: Kept) {
-        let bytes = |kept: &Kept| -> usize {
-            let told = kept.told.iter().map(|told| told.payload.get().len());
-            told.sum::<usize>() + kept.payload.get().len()
-        };
-        if bytes(&new) > MAX_KEPT_BYTES {
+    fn put(&self, style: EventStyle, nouns: Nouns, new: Kept) {
+        if new.bytes() > MAX_KEPT_BYTES {
             return;
         }
+        let key = cache_key(&new.payload, style, nouns);
         let mut dropped = Vec::new();
         let mut kept = self.kept.lock();
-        kept.push_back(new);
-        while kept.len() > MAX_KEPT || kept.iter().map(bytes).sum::<usize>() > MAX_KEPT_BYTES {
-            dropped.extend(kept.pop_front());
+        if kept.by_payload.contains_key(&key) {
+            // Somebody else was told at the same time.
+            return;
+        }
+        kept.bytes += new.bytes();
+        kept.by_payload.insert(key, new);
+        kept.order.push_back(key);
+        while kept.order.len() > MAX_KEPT || kept.bytes > MAX_KEPT_BYTES {
+            let oldest = kept.order.pop_front();
+            let Some(oldest) = oldest.and_then(|oldest| kept.by_payload.remove(&oldest)) else {
+                break;
+            };
+            kept.bytes -= oldest.bytes();
+            dropped.push(oldest);
         }
         drop(kept);
     }
 }
 
 /// What a client calls tasks and projects, if not as we do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Nouns {
     /// Its noun for a task.
     pub task: Option<&'static str>,
@@ -120,20 +146,30 @@ pub struct Happened<'a> {
 }
 
 impl Dialect {
+    /// What those hear who speak the dialect, if it was rendered already.
+    #[must_use]
+    pub fn told(
+        &self,
+        payload: &Arc<RawValue>,
+        style: EventStyle,
+        nouns: Nouns,
+    ) -> Option<Arc<[Told]>> {
+        self.cache.get(payload, style, nouns)
+    }
+
     /// What those hear who speak the dialect. It is rendered once for all.
     #[must_use]
     pub fn tell(&self, happened: &Happened<'_>) -> Arc<[Told]> {
         let (payload, style, nouns) = (happened.payload, happened.style, happened.nouns);
-        if let Some(told) = self.cache.get(payload, style, nouns) {
+        if let Some(told) = self.told(payload, style, nouns) {
             return told;
         }
         let told: Arc<[Told]> = self.render(happened).into();
-        self.cache.put(Kept {
+        let kept = Kept {
             payload: Arc::clone(payload),
-            style,
-            nouns,
             told: Arc::clone(&told),
-        });
+        };
+        self.cache.put(style, nouns, kept);
         told
     }
 

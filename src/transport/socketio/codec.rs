@@ -10,7 +10,7 @@ use super::AckSender;
 use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
-use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns};
+use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns, Told};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
@@ -382,19 +382,8 @@ impl SocketDoor {
             let message = payload::message(event, style);
             return emit_event(out, EVENT, &message, cursor);
         }
-        let project = event.subject().project();
-        let actor = &event.actor;
-        let told = self.dialect.tell(&Happened {
-            event_type: &event.event_type,
-            style,
-            nouns: self.nouns(),
-            payload: &event.payload,
-            room: project.as_ref().map(|project| project.to_json()),
-            user: &|_| self.somebody(project.as_ref(), actor),
-            socket: event.origin.map(|origin| origin.to_string()),
-            presence: &|| self.people(project.as_ref(), actor),
-            now: &now,
-        });
+        let kept = self.dialect.told(&event.payload, style, self.nouns());
+        let told = kept.unwrap_or_else(|| self.render_event(style, event));
         let is_own = event.origin == Some(self.id);
         let heard = || told.iter().filter(|told| !(is_own && told.to_others));
         let bytes = |payload: &RawValue| payload.get().len() + PACKET_OVERHEAD;
@@ -424,10 +413,50 @@ impl SocketDoor {
         channel: &ChannelName,
         signal: &Signal,
     ) -> Offer {
+        let kept = self.dialect.told(&signal.payload, style, self.nouns());
+        let told = kept.unwrap_or_else(|| self.render_signal(style, channel, signal));
+        let all: usize = told
+            .iter()
+            .map(|told| told.payload.get().len() + PACKET_OVERHEAD)
+            .sum();
+        if !out.has_room(Kind::Signal, all) {
+            return Offer::Full;
+        }
+        for told in told.iter() {
+            let emitted = self.emit_alone(out, &told.name, &told.payload);
+            if emitted != Offer::Taken {
+                return emitted;
+            }
+        }
+        Offer::Taken
+    }
+
+    fn render_event(&self, style: EventStyle, event: &Event) -> Arc<[Told]> {
+        let project = event.subject().project();
+        let actor = &event.actor;
+        self.dialect.tell(&Happened {
+            event_type: &event.event_type,
+            style,
+            nouns: self.nouns(),
+            payload: &event.payload,
+            room: project.as_ref().map(|project| project.to_json()),
+            user: &|_| self.somebody(project.as_ref(), actor),
+            socket: event.origin.map(|origin| origin.to_string()),
+            presence: &|| self.people(project.as_ref(), actor),
+            now: &now,
+        })
+    }
+
+    fn render_signal(
+        &self,
+        style: EventStyle,
+        channel: &ChannelName,
+        signal: &Signal,
+    ) -> Arc<[Told]> {
         let project = channel.project();
         let actor = |data: &Value| Actor::new(data["userId"].as_str().unwrap_or_default());
         let nobody = Actor::new("");
-        let told = self.dialect.tell(&Happened {
+        self.dialect.tell(&Happened {
             event_type: &signal.signal_type,
             style,
             nouns: self.nouns(),
@@ -454,21 +483,7 @@ impl SocketDoor {
             socket: signal.origin.map(|origin| origin.to_string()),
             presence: &|| self.people(project.as_ref(), &nobody),
             now: &now,
-        });
-        let all: usize = told
-            .iter()
-            .map(|told| told.payload.get().len() + PACKET_OVERHEAD)
-            .sum();
-        if !out.has_room(Kind::Signal, all) {
-            return Offer::Full;
-        }
-        for told in told.iter() {
-            let emitted = self.emit_alone(out, &told.name, &told.payload);
-            if emitted != Offer::Taken {
-                return emitted;
-            }
-        }
-        Offer::Taken
+        })
     }
 
     /// A user, with what others see of them.
