@@ -1,8 +1,8 @@
 //! Tries whether a dialect serves a frontend: plays what the frontend sends against a server in this process, and looks
 //! whether what it listens for is heard.
 //!
-//! [`facts`] says what a frontend sends and listens for, [`client`] is the page, [`server`] the server with the backend's
-//! way in, [`play`] the order of things, [`report`] what came of it.
+//! `facts` says what a frontend sends and listens for, `client` is the page, `server` the server with the backend's
+//! way in, `play` the order of things, `report` what came of it.
 
 mod arguments;
 mod backend;
