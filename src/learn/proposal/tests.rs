@@ -80,14 +80,14 @@ fn more_than_a_file_can_have_is_left_out() {
             vec![Value::Object(keys)],
         )
     };
-    let learned = learned((0..200).map(event).collect());
+    let learned = learned((0..100).map(event).collect());
     let listen = |number| {
         let needs: Vec<_> = (0..60)
             .map(|key| format!("other{}.id", word(key)))
             .collect();
         json!({"event": format!("user{}:online:task:created:{}", word(number), word(number)), "needs": needs})
     };
-    let facts = Value::Array((0..200).map(listen).collect()).to_string();
+    let facts = Value::Array((0..180).map(listen).collect()).to_string();
     let proposal = propose(&learned, Some(&Listens::from_facts(&facts).unwrap()));
     is_valid(&proposal).unwrap();
     assert!(proposal.len() < 256 * 1024);
