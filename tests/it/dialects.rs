@@ -223,6 +223,7 @@ async fn kept_relays_are_recovered_after_a_crash() {
     );
     for one in [&ann, &ben] {
         one.call("enter", json!({"room": "p"})).await;
+        assert_eq!(told(one, "state").await, json!([]));
     }
     for n in 0..10 {
         ann.call("say", json!({"room": "p", "n": n})).await;
