@@ -13,7 +13,7 @@ use crate::contract::{ErrorCode, Publication, Reply, payload};
 use crate::domain::{
     Actor, ChannelName, EventType, Fields, Kind, ProjectId, Role, Seq, Signal, policy,
 };
-use crate::presence::UpdateError;
+use crate::presence::{Presence, UpdateError};
 use crate::store::Gather;
 
 /// Bytes of entities in `$state`. In memory they take up many times as much.
@@ -286,12 +286,7 @@ impl Session {
 
 /// Who is in a project, as dialects say it: `users` and `count`.
 #[must_use]
-pub fn people(
-    presence: &crate::presence::Presence,
-    project: &ProjectId,
-    asker: &Actor,
-    dialect: &Dialect,
-) -> Value {
+pub fn people(presence: &Presence, project: &ProjectId, asker: &Actor, dialect: &Dialect) -> Value {
     let roster = presence.roster(project, asker);
     let users = roster
         .people

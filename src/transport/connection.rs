@@ -11,6 +11,7 @@ pub(crate) mod credential_expiry;
 mod cursor_pace;
 pub(crate) mod door;
 pub(crate) mod due_queue;
+mod greet;
 mod in_flight;
 pub(crate) mod inbox;
 pub(crate) mod introduction;

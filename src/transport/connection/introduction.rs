@@ -1,7 +1,8 @@
 //! What a client has said of itself when it connected, as the templates of its dialect see it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::contract::dialect::{Root, Scope};
 
 /// What a client has said of itself, as templates see it.
@@ -20,4 +21,10 @@ impl Introduction {
         }
         scope
     }
+}
+
+/// The time, as templates see it.
+pub(crate) fn now() -> Value {
+    let now = Clock.now();
+    json!({ "iso": now.to_string(), "ms": now.as_millis() })
 }

@@ -16,15 +16,14 @@ use crate::contract::{
     Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
     payload,
 };
-use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, Signal};
+use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, ProjectId, Signal};
 use crate::hub::Offer;
 use crate::learn;
 use crate::session::people;
 use crate::state::AppState;
 use crate::transport::connection::door::{Door, InboxLimits, Incoming, Message};
-use crate::transport::connection::introduction::Introduction;
+use crate::transport::connection::introduction::{Introduction, now};
 use crate::transport::connection::notice::Notice;
-use crate::transport::connection::obey::now;
 use crate::transport::connection::registry::Registry;
 use crate::transport::connection::request_loop::{Asked, RequestLoop};
 use crate::transport::connection::send_queue::{Intake as _, Kind, SendQueue as _};
@@ -487,14 +486,14 @@ impl SocketDoor {
     }
 
     /// A user, with what others see of them.
-    fn somebody(&self, project: Option<&crate::domain::ProjectId>, actor: &Actor) -> Value {
+    fn somebody(&self, project: Option<&ProjectId>, actor: &Actor) -> Value {
         let seen = project.and_then(|project| self.app.presence().person(project, actor));
         let mut user = seen.unwrap_or_default();
         user.insert("id".to_owned(), actor.as_str().into());
         user.into()
     }
 
-    fn people(&self, project: Option<&crate::domain::ProjectId>, asker: &Actor) -> Value {
+    fn people(&self, project: Option<&ProjectId>, asker: &Actor) -> Value {
         project.map_or(Value::Null, |project| {
             people(self.app.presence(), project, asker, &self.dialect)
         })
