@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::time::Duration;
 
 use boardcast::compatibility::{Facts, try_dialect};
 use boardcast::learn::{Learned, Listens, propose};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::task::JoinSet;
 
 use crate::support::client::Client;
 use crate::support::server::Server;
@@ -219,15 +217,15 @@ async fn play(facts: &Facts, auth: &Value) -> Learned {
 }
 
 /// How many listens of a frontend a proposal satisfies that nobody has looked at, and how many there are.
-async fn served_unedited(path: PathBuf, folder: Arc<TempDir>) -> (String, usize, usize) {
-    let text = fs::read_to_string(&path).unwrap();
-    let facts = Facts::read(&path).unwrap();
+async fn served_unedited(path: &Path, folder: &Path) -> (String, usize, usize) {
+    let text = fs::read_to_string(path).unwrap();
+    let facts = Facts::read(path).unwrap();
     let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
     let auth = facts.connect.auth.keys();
     let auth = auth.map(|key| (key.clone(), json!("x"))).collect();
     let learned = play(&facts, &Value::Object(auth)).await;
     let listens = Listens::from_facts(&text).unwrap();
-    let file = folder.path().join(format!("{name}.toml"));
+    let file = folder.join(format!("{name}.toml"));
     fs::write(&file, propose(&learned, Some(&listens))).unwrap();
     match try_dialect(file.to_str().unwrap(), &facts).await {
         Ok(report) => (name, report.sums.satisfied, report.sums.listens),
@@ -237,12 +235,12 @@ async fn served_unedited(path: PathBuf, folder: Arc<TempDir>) -> (String, usize,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn proposals_serve_frontends_unedited() {
-    let folder = Arc::new(tempfile::tempdir().unwrap());
-    let tries: JoinSet<_> = frontends()
-        .into_iter()
-        .map(|path| served_unedited(path, Arc::clone(&folder)))
-        .collect();
-    let mut shares = tries.join_all().await;
+    let folder = tempfile::tempdir().unwrap();
+    let tries = frontends();
+    let tries = tries
+        .iter()
+        .map(|path| served_unedited(path, folder.path()));
+    let mut shares = join_all(tries).await;
     shares.sort_unstable();
     assert!(shares.len() >= 13);
     let is_good = |(_, satisfied, all): &(String, usize, usize)| satisfied * 100 >= all * AT_LEAST;
