@@ -9,10 +9,13 @@ mod body;
 mod build;
 mod bulk;
 mod completion;
+mod condition;
 mod control;
 mod cursor;
 mod data_schema;
 pub mod dialect;
+mod direct_message;
+mod direct_options;
 mod error_code;
 mod event_style;
 mod field;
@@ -39,13 +42,17 @@ mod task;
 mod tests;
 mod toml_node;
 mod types;
+mod version;
 mod vocabulary;
 
+pub use condition::Condition;
 pub use cursor::{
     ChannelRef, Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES,
     MAX_CURSOR_TYPES_BYTES, Position, UNKNOWN_CHANNELS,
 };
 pub use data_schema::{DATA_SCHEMAS, check_data};
+pub use direct_message::DirectMessage;
+pub use direct_options::DirectOptions;
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use import_item::ImportItem;
@@ -61,3 +68,4 @@ pub use server_word::ServerWord;
 pub use signal::SignalRequest;
 pub use signal_kind::SignalKind;
 pub use types::{MAX_TYPES, Types};
+pub use version::{Version, VersionError, VersionRange};

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::broker;
 use crate::contract::Limits;
+use crate::direct::Direct;
 use crate::domain::{Actor, ConnectionId, PrivateId};
 use crate::learn::Recorder;
 use crate::shutdown::Lifecycle;
@@ -69,7 +70,7 @@ impl Ingress {
     /// Starts to put what is heard into the log.
     pub(crate) fn start(
         &self,
-        writer: &Arc<Writer>,
+        (writer, direct): (&Arc<Writer>, &Direct),
         limits: Limits,
         recorder: &Arc<Recorder>,
         lifecycle: &Lifecycle,
@@ -77,7 +78,7 @@ impl Ingress {
         let client = PrivateId::generate().client();
         let caller = Caller::new(ConnectionId::generate(), client, Some(Actor::INGRESS));
         for number in 0..self.heard.channels().len() {
-            let worker = Worker::new(writer, self, (number, recorder), &caller, limits);
+            let worker = Worker::new((writer, direct), self, (number, recorder), &caller, limits);
             // Work, and no service: a shutdown waits until what was heard is in the log.
             lifecycle.spawn(worker.run());
         }

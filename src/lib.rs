@@ -29,6 +29,7 @@ pub mod config;
 pub mod connection_count;
 pub mod contract;
 pub mod dialect_files;
+pub mod direct;
 pub mod domain;
 pub mod healthcheck;
 pub mod hub;

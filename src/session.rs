@@ -69,13 +69,15 @@ pub enum Outcome {
     Pending(Pending),
 }
 
+/// Stands for a queue of the writer where a message does not go through the writer.
+const DIRECT_QUEUE: usize = usize::MAX;
 /// What the id of a project takes up in memory, at most.
 const MAX_PROJECT_BYTES: usize = 300;
 
-/// A command or a publication on its way through the writer. It takes effect whether or not anybody waits for the answer.
+/// A command or a publication on its way through the writer, or a message on its way to other clients. It takes effect whether or not anybody waits for the answer.
 #[derive(Debug)]
 pub struct Pending {
-    /// The writer's queue.
+    /// The writer's queue, or what keeps the order in its place.
     pub queue: usize,
     /// The bytes of memory that it takes up, and its answer likewise.
     pub bytes: usize,
@@ -163,6 +165,11 @@ impl Session {
             Request::Command(command) => {
                 let project = command.project.as_ref()?;
                 Some(self.app.writer().queue_of(&project.channel()))
+            }
+            Request::Publish(publication) | Request::Relay(publication)
+                if publication.channel.is_direct() =>
+            {
+                Some(DIRECT_QUEUE)
             }
             Request::Publish(publication) | Request::Relay(publication) => {
                 Some(self.app.writer().queue_of(&publication.channel))

@@ -14,6 +14,7 @@ use crate::connection_count::ConnectionCount;
 use crate::contract::dialect::Dialects;
 use crate::contract::{self, JsonObject};
 use crate::dialect_files::{self, LoadError};
+use crate::direct::Direct;
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
@@ -60,6 +61,7 @@ struct Parts {
     broker: Broker,
     ingress: Option<Ingress>,
     presence: Arc<Presence>,
+    direct: Direct,
     store: Store,
     channels: ChannelCache,
     memberships: MembershipLookup,
@@ -147,7 +149,9 @@ impl AppState {
         let connections = ConnectionCount::default();
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
+        let direct = Direct::start(&instance, &broker, &presence, &lifecycle);
         let app = Self(Arc::new(Parts {
+            direct,
             limits: Limits::new(&config.limits, config.max_message),
             recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
@@ -182,7 +186,8 @@ impl AppState {
         retention::start(self.store(), self.config(), self.lifecycle());
         if let Some(ingress) = self.ingress() {
             let (limits, recorder) = (self.payload_limits(), &self.0.recorder);
-            ingress.start(&self.0.writer, limits, recorder, self.lifecycle());
+            let ways = (&self.0.writer, self.direct());
+            ingress.start(ways, limits, recorder, self.lifecycle());
         }
     }
 
@@ -255,6 +260,12 @@ impl AppState {
     #[must_use]
     pub fn presence(&self) -> &Arc<Presence> {
         &self.0.presence
+    }
+
+    /// The way to clients that are connected now.
+    #[must_use]
+    pub fn direct(&self) -> &Direct {
+        &self.0.direct
     }
 
     /// The database.

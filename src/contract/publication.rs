@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::data_schema::check_published;
+use super::direct_options::DirectOptions;
 use super::fingerprint::Fingerprint;
 use super::{Arguments, Limits, Reply, ServerWord, idempotency};
 use crate::domain::{ChannelName, EventType};
@@ -27,6 +28,8 @@ pub struct Publication {
     pub payload: Box<RawValue>,
     /// The idempotency key.
     pub key: Option<String>,
+    /// What else may be said on `broadcast` and `client:<id>`.
+    pub direct: DirectOptions,
 }
 
 impl PartialEq for Publication {
@@ -38,6 +41,7 @@ impl PartialEq for Publication {
                 of.event_type.clone(),
                 payload,
                 of.key.clone(),
+                of.direct.clone(),
             )
         };
         parts(self) == parts(other)
@@ -56,14 +60,23 @@ struct Asked<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     idempotency_key: Option<serde_json::Value>,
+    #[serde(default)]
+    correlation_id: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "sent")]
+    r#where: Option<serde_json::Value>,
 }
 
 /// What backends say of what they publish.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Said<'a> {
     r#type: String,
     #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
+    #[serde(default)]
+    correlation_id: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "sent")]
+    r#where: Option<serde_json::Value>,
 }
 
 /// The payload if no data is sent.
@@ -74,6 +87,11 @@ fn no_data() -> Box<RawValue> {
 /// What is there, `null` as well.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// A value that is there, `null` as well.
+fn sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
 }
 
 impl Publication {
@@ -109,6 +127,7 @@ impl Publication {
             channel,
             payload: data.map_or_else(no_data, ToOwned::to_owned),
             key: None,
+            direct: DirectOptions::default(),
         })
     }
 
@@ -142,6 +161,7 @@ impl Publication {
             event_type,
             payload,
             key: None,
+            direct: DirectOptions::default(),
         })
     }
 
@@ -169,7 +189,12 @@ impl Publication {
             ChannelName::parse(&channel).map_err(|error| Reply::invalid("channel", error))?;
         let event_type = text("type", asked.r#type)?;
         // The data was checked with all of the text.
+        let direct = DirectOptions::read(&channel, asked.correlation_id, asked.r#where)?;
         let publication = Self::unchecked(channel, &event_type, asked.data)?.fitting()?;
+        let publication = Self {
+            direct,
+            ..publication
+        };
         match asked.idempotency_key {
             None | Some(serde_json::Value::Null) => Ok(publication),
             key => publication.with_key(&text("idempotencyKey", key)?),
@@ -199,6 +224,15 @@ impl Publication {
         // A name that no event can have says nothing about what happened.
         let said = said.filter(|said| event_type_of(&channel, &said.r#type).is_ok());
         match said {
+            Some(said) if channel.is_direct() => {
+                let direct = DirectOptions::read(&channel, said.correlation_id, said.r#where)?;
+                let data = said.data.or(Some(json));
+                let publication = Self::new(channel, &said.r#type, data, limits)?;
+                Ok(Self {
+                    direct,
+                    ..publication
+                })
+            }
             Some(said) => Self::new(channel, &said.r#type, said.data.or(Some(json)), limits),
             None => Self::new(channel, MESSAGE, Some(json), limits),
         }

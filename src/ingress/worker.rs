@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Ingress;
 use crate::broker::Heard;
-use crate::contract::{ErrorCode, Limits, Publication, Reply};
+use crate::clock::Clock;
+use crate::contract::{DirectMessage, ErrorCode, Limits, Publication, Reply};
+use crate::direct::Direct;
 use crate::domain::ChannelName;
 use crate::learn::Recorder;
 use crate::retention::ANSWER_LIFETIME;
@@ -23,6 +25,7 @@ const COMPLAINT: Duration = Duration::from_secs(1);
 /// See the module.
 pub(super) struct Worker {
     writer: Arc<Writer>,
+    direct: Direct,
     ingress: Ingress,
     number: usize,
     channel: ChannelName,
@@ -35,7 +38,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        writer: &Arc<Writer>,
+        (writer, direct): (&Arc<Writer>, &Direct),
         ingress: &Ingress,
         (number, recorder): (usize, &Arc<Recorder>),
         caller: &Caller,
@@ -43,6 +46,7 @@ impl Worker {
     ) -> Self {
         Self {
             writer: Arc::clone(writer),
+            direct: direct.clone(),
             ingress: ingress.clone(),
             number,
             channel: ingress.heard.channels()[number].clone(),
@@ -143,6 +147,10 @@ impl Worker {
 
     async fn submit(&self, part: &[Publication]) -> Result<(), Reply> {
         let (channel, part_len) = (self.channel.clone(), part.len());
+        if channel.is_direct() {
+            self.deliver(part).await;
+            return Ok(());
+        }
         let answer = self
             .writer
             .publish(channel, part.to_vec(), &self.caller, None)?;
@@ -155,6 +163,16 @@ impl Worker {
         add(&self.ingress.counts.duplicates, known);
         add(&self.ingress.counts.published, part_len - known);
         Ok(())
+    }
+
+    /// Hands messages to clients of this instance. The other instances have heard them as well.
+    async fn deliver(&self, part: &[Publication]) {
+        for publication in part {
+            let (actor, now) = (self.caller.actor.clone(), Clock.now());
+            let message = DirectMessage::new(publication.clone(), actor, None, now);
+            self.direct.deliver_here(message).await;
+        }
+        add(&self.ingress.counts.published, part.len());
     }
 }
 

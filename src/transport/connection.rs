@@ -9,6 +9,7 @@ pub(crate) mod backlog;
 mod close;
 pub(crate) mod credential_expiry;
 mod cursor_pace;
+mod direct;
 pub(crate) mod door;
 pub(crate) mod due_queue;
 mod greet;

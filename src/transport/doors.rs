@@ -15,6 +15,7 @@ use super::socketio::SocketDoor;
 use super::sse::SseDoor;
 use super::websocket::WebSocketDoor;
 use super::{rest, socketio, sse, websocket};
+use crate::direct::Receivers;
 use crate::state::AppState;
 
 /// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a whole
@@ -47,6 +48,9 @@ impl Doors {
         let sockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
         let websockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
         let streams = Registry::new(app, expiry, turns);
+        let doors: [Arc<dyn Receivers>; 3] = [sockets.clone(), websockets.clone(), streams.clone()];
+        app.direct()
+            .open(doors.iter().map(Arc::downgrade).collect());
         Self {
             socketio: socketio::Server::new(&sockets, throttle.clone()),
             websocket: websocket::Server::new(&websockets, throttle),

@@ -6,6 +6,7 @@
 mod close;
 mod codec;
 mod connect;
+mod direct_cache;
 mod door;
 mod encode_cache;
 mod format;

@@ -19,6 +19,7 @@ mod connect_rate;
 mod crash;
 mod cursor_argument;
 mod dialects;
+mod direct;
 mod doors;
 mod draining;
 mod frontends;

@@ -10,8 +10,11 @@ use std::{env, fs};
 
 use boardcast::contract::EventStyle;
 use boardcast::contract::schema::answer::Refused;
+use boardcast::contract::schema::event::DirectAbout;
 use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
-use boardcast::contract::schema::http::{Problem, Published, Replay, SocketStats, SocketStatus};
+use boardcast::contract::schema::http::{
+    Problem, Published, Replay, Sent, SocketStats, SocketStatus,
+};
 use boardcast::contract::schema::stream::{StreamData, StreamRevoked};
 use boardcast::contract::schema::{self, ERROR, SERVER_EVENTS, client_events};
 use boardcast::contract::schema::{Describe, command::Publish};
@@ -26,11 +29,13 @@ const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 10] = [
+const MORE: [Describe; 12] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,
     of::<Published>,
+    of::<Sent>,
+    of::<DirectAbout<'static>>,
     of::<Replay>,
     of::<SocketStats>,
     of::<SocketStatus>,

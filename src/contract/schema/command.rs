@@ -459,6 +459,35 @@ wire! {
         event_type: String,
         /// What there is to say: an empty object if it is missing.
         data: Option<Value>,
+        /// On `broadcast` and `client:<id>`: what ties it to what it answers, passed on as it is.
+        #[schemars(length(min = 1, max = 256))]
+        correlation_id: Option<String>,
+        /// On `broadcast`: which of the clients are meant.
+        r#where: Option<Condition>,
         ..options: Options,
     }
+
+    /// Clients of which all of this holds.
+    Condition {
+        /// Subscribed to a channel, or to one of several.
+        subscribed: Option<OneOrMore>,
+        /// Of a type, or of one of several, as the client says in its handshake.
+        client_type: Option<OneOrMore>,
+        /// Of a version, as the client says in its handshake: after <, <=, =, >= or >, such as `<2.0` or `>=1.2 <2`.
+        version: Option<String>,
+        /// Of a user.
+        user_id: Option<Id>,
+        /// In a session.
+        session_id: Option<Id>,
+    }
+}
+
+/// A text, or a list of 1 to 256.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMore {
+    /// One.
+    One(#[schemars(length(min = 1))] String),
+    /// Each will do.
+    Several(#[schemars(length(min = 1, max = 256))] Vec<String>),
 }

@@ -237,6 +237,22 @@ wire! {
         message: String,
     }
 
+    /// What is known of a message on `broadcast` or `client:<id>`.
+    #[derive(Serialize)]
+    DirectAbout<'a> {
+        /// `broadcast`, or `client:<id>`.
+        channel: &'a str,
+        /// Its own id, a `UUIDv7`.
+        id: String,
+        /// When it was sent.
+        timestamp: Time,
+        /// Who sent it.
+        actor: &'a str,
+        /// What ties it to what it answers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation_id: Option<&'a str>,
+    }
+
     /// An event of a channel, whatever its type.
     #[derive(Serialize)]
     ChannelEvent<'a> {

@@ -57,6 +57,20 @@ wire! {
         duplicate: Option<True>,
     }
 
+    /// A message on `broadcast` or `client:<id>` was sent. It is not in any log.
+    Sent {
+        ..done: Done,
+        /// The channel.
+        channel: String,
+        /// How many connections it has reached, on all instances.
+        reached: u64,
+        /// How many more were meant that had no room for it; absent if there is none.
+        missed: Option<u64>,
+        /// What has not answered in time, so that more may have been reached: instances, by their ids, or `redis`. Absent
+        /// if all have.
+        unanswered: Option<Vec<String>>,
+    }
+
     /// Answers to several, in their order.
     #[schemars(rename = "{T}Results")]
     Results<T> {
@@ -281,6 +295,16 @@ pub enum PublishRequest {
         #[schemars(length(min = 1, max = 100))]
         events: Vec<Publish>,
     },
+}
+
+/// What became of a publication.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum PublishAnswer {
+    /// It is in the log.
+    Published(Published),
+    /// It went to clients that are connected now.
+    Sent(Sent),
 }
 
 /// What became of one of several.

@@ -110,6 +110,11 @@ impl<D: Door> Registry<D> {
         }
     }
 
+    /// The connection of a client.
+    pub(super) fn find(&self, client: ClientId) -> Option<Arc<Connection<D>>> {
+        self.connections.lock().get(&client).and_then(Weak::upgrade)
+    }
+
     /// The connections that are open now.
     pub(crate) fn all(&self) -> Vec<Arc<Connection<D>>> {
         let connections = self.connections.lock();

@@ -32,6 +32,8 @@ pub(crate) struct SessionSubscriber<D: Door> {
     user_budget: Option<Arc<Budget>>,
     /// Whether events may follow: not before the client was greeted and told what it missed, nor while it subscribes.
     is_open: AtomicBool,
+    /// Whether events were let through once.
+    was_greeted: AtomicBool,
     /// Guards when the client was told where it stands, if its events do not show it.
     cursor_pace: Mutex<CursorPace>,
     /// Counts among the connections of the user.
@@ -108,6 +110,7 @@ impl<D: Door> SessionSubscriber<D> {
             connection: Arc::clone(connection),
             user_budget,
             is_open: AtomicBool::new(false),
+            was_greeted: AtomicBool::new(false),
             cursor_pace: Mutex::default(),
             place: Mutex::new(place),
         })
@@ -124,6 +127,7 @@ impl<D: Door> SessionSubscriber<D> {
 
     /// Lets events through.
     pub(crate) fn open(&self) {
+        self.was_greeted.store(true, Ordering::Release);
         self.is_open.store(true, Ordering::Release);
         self.connection.queue.wake_all();
     }
@@ -187,6 +191,11 @@ impl<D: Door> SessionSubscriber<D> {
     /// The cursor, once nothing is to be told before events. The caller keeps the intake, so that none comes in between.
     pub(crate) fn cursor_if_open(&self) -> Option<String> {
         self.is_open().then(|| self.session.rooms.cursor())
+    }
+
+    /// Whether the client was greeted, so that anything else may follow.
+    pub(super) fn was_greeted(&self) -> bool {
+        self.was_greeted.load(Ordering::Acquire)
     }
 
     fn is_open(&self) -> bool {

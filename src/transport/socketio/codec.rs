@@ -13,8 +13,8 @@ use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns, Told};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
-    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
-    payload,
+    Arguments, DirectMessage, ErrorCode, EventClass, EventName, EventStyle, Reply, Request,
+    ServerWord, json_text, payload,
 };
 use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, ProjectId, Signal};
 use crate::hub::Offer;
@@ -173,6 +173,23 @@ impl Door for SocketDoor {
         }
         let name = style.name(&signal.signal_type);
         self.emit_alone(out, &name, &signal.payload)
+    }
+
+    /// Under its own name, with what is known of it as the second argument; nothing under a name of the client library's
+    /// or ours, which would mean something else.
+    fn direct(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        message: &DirectMessage,
+    ) -> Offer {
+        let name = style.name(&message.message_type);
+        if is_reserved(&name) || is_our_name(&name) {
+            return Offer::Gone;
+        }
+        let about = payload::about(message);
+        let bytes = message.payload.get().len() + about.get().len();
+        out.emit(bytes, &name, &(&*message.payload, &about))
     }
 
     fn notice(

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::frame::{self, Form};
 use super::params::Manner;
-use crate::contract::{EventClass, EventStyle, ServerWord};
+use crate::contract::{DirectMessage, EventClass, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Fields, Signal};
 use crate::hub::Offer;
 use crate::session::Session;
@@ -98,6 +98,11 @@ impl Door for SseDoor {
         signal: &Signal,
     ) -> Offer {
         out.push(self.form(style).signal(channel, signal));
+        Offer::Taken
+    }
+
+    fn direct(&self, out: &mut Out<'_>, style: EventStyle, message: &DirectMessage) -> Offer {
+        out.push(self.form(style).direct(message));
         Offer::Taken
     }
 

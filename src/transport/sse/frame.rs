@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::contract::schema::stream::{StreamData, StreamMessage};
 use crate::contract::schema::types::Time;
-use crate::contract::{EventStyle, ServerWord};
+use crate::contract::{DirectMessage, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, EventType, Signal};
 
 /// After how many milliseconds a client that was cut off is to come back.
@@ -53,6 +53,12 @@ impl Form {
             &signal.payload,
             None,
         )
+    }
+
+    /// A message to clients that are connected now. It moves nobody on.
+    pub(super) fn direct(self, message: &DirectMessage) -> Bytes {
+        let channel = Some(message.channel.as_str());
+        self.unlogged(channel, &message.message_type, &message.payload, None)
     }
 
     /// Something that the server tells of its own accord.

@@ -6,7 +6,7 @@ use super::door::{Packet, WebSocketDoor};
 use super::message::{Meaning, Own, Received};
 use super::requests;
 use crate::clock::Clock;
-use crate::contract::{EventStyle, ServerWord};
+use crate::contract::{DirectMessage, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
 use crate::learn;
@@ -23,6 +23,7 @@ impl Door for WebSocketDoor {
     type Ack = Box<RawValue>;
 
     const NAME: &'static str = "websocket";
+    const HEARS_BROADCASTS: bool = true;
     const INBOX: InboxLimits = InboxLimits {
         messages: 1024,
         bytes: 1024 * 1024,
@@ -45,6 +46,12 @@ impl Door for WebSocketDoor {
         let name = style.name(&signal.signal_type);
         let text = self.format.signal(&name, Clock.now(), channel, signal);
         out.push(Packet::other(text));
+        Offer::Taken
+    }
+
+    fn direct(&self, out: &mut Out<'_>, style: EventStyle, message: &DirectMessage) -> Offer {
+        let text = self.shared.direct_cache.get(self.format, style, message);
+        out.push(Packet::event((*text).to_owned()));
         Offer::Taken
     }
 

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
+use super::direct_cache::DirectCache;
 use super::encode_cache::EncodeCache;
 use super::format::Format;
 use super::heartbeat::Heartbeat;
@@ -57,6 +58,7 @@ impl AsRef<[u8]> for Packet {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) encode_cache: EncodeCache,
+    pub(super) direct_cache: DirectCache,
     pub(super) timers: Timers<Weak<WebSocketConnection>>,
     /// Connections since the start.
     pub(super) opened: AtomicU64,

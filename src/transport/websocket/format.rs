@@ -6,7 +6,7 @@ mod tests;
 use serde_json::value::RawValue;
 
 use super::raw_object::{RawObject, put, quoted};
-use crate::contract::ServerWord;
+use crate::contract::{DirectMessage, ServerWord};
 use crate::domain::{ChannelName, Event, EventId, EventType, Family, Signal, Timestamp};
 
 /// Which envelope a client and the server use.
@@ -27,7 +27,7 @@ const UNREADABLE: &str = "Invalid message format";
 
 /// What the server says of a flat message, of who sent it and of the connection. The members of a payload that are named
 /// like these stand under `data` alone: nobody could tell whose word they are.
-const FLAT: [&str; 17] = [
+const FLAT: [&str; 18] = [
     "type",
     "timestamp",
     "id",
@@ -41,6 +41,7 @@ const FLAT: [&str; 17] = [
     "sessionId",
     "userId",
     "clientId",
+    "correlationId",
     "expiresAt",
     "server",
     "messages",
@@ -104,7 +105,7 @@ impl Format {
             if reply.get("data").is_none() {
                 put(&mut message, "data", "{}");
             }
-            put(&mut message, "metadata", &metadata(SOURCE, Some(id)));
+            put(&mut message, "metadata", &metadata(SOURCE, Some(id.get())));
         }
         message.push('}');
         message
@@ -190,6 +191,41 @@ impl Format {
         }
     }
 
+    /// A message to clients that are connected now: like an event, but it has no place in a log.
+    pub(super) fn direct(self, name: &str, direct: &DirectMessage) -> String {
+        let payload = direct.payload.get();
+        let (id, at) = (quoted(&direct.id.0.to_string()), self.time(direct.at));
+        let channel = quoted(direct.channel.as_str());
+        let mut message = String::with_capacity(2 * payload.len() + 256);
+        message.push('{');
+        match self {
+            Self::Flat => {
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &at);
+                put(&mut message, "channel", &channel);
+                if let Some(id) = &direct.correlation_id {
+                    put(&mut message, "correlationId", &quoted(id));
+                }
+                put(&mut message, "data", payload);
+                lift(&mut message, payload, &[]);
+            }
+            Self::Envelope => {
+                put(&mut message, "id", &id);
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &at);
+                put(&mut message, "data", payload);
+                let correlation = direct.correlation_id.as_deref().map(quoted);
+                let mut metadata = metadata(direct.actor.as_str(), correlation.as_deref());
+                metadata.pop();
+                put(&mut metadata, "channel", &channel);
+                metadata.push('}');
+                put(&mut message, "metadata", &metadata);
+            }
+        }
+        message.push('}');
+        message
+    }
+
     /// Something that the server tells a client of its own accord, and where the client stands then.
     pub(super) fn tell(
         self,
@@ -243,6 +279,7 @@ impl Format {
             }
             Self::Envelope => {
                 put(&mut message, "data", &format!("{{{fields}}}"));
+                let answers = answers.map(RawValue::get);
                 put(&mut message, "metadata", &metadata(SOURCE, answers));
             }
         }
@@ -288,15 +325,12 @@ fn of_the_server(event_type: &EventType) -> &'static [&'static str] {
     }
 }
 
-fn metadata(source: &str, answers: Option<&RawValue>) -> String {
+/// `answers` is the id of what is answered, as JSON.
+fn metadata(source: &str, answers: Option<&str>) -> String {
     let mut metadata = "{".to_owned();
     put(&mut metadata, "version", &quoted(VERSION));
     put(&mut metadata, "source", &quoted(source));
-    put(
-        &mut metadata,
-        "correlationId",
-        answers.map_or("null", RawValue::get),
-    );
+    put(&mut metadata, "correlationId", answers.unwrap_or("null"));
     put(&mut metadata, "compressed", "false");
     metadata.push('}');
     metadata

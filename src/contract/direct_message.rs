@@ -1,0 +1,84 @@
+//! Messages to clients that are connected now: what is published on `broadcast` and `client:<id>`.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::{Condition, Publication};
+use crate::domain::{
+    Actor, ChannelName, ClientId, ConnectionId, EventId, EventType, Family, Timestamp,
+};
+
+/// A message to clients that are connected now. It is not logged.
+#[derive(Debug, Clone)]
+pub struct DirectMessage {
+    /// Its own id.
+    pub id: EventId,
+    /// `broadcast`, or `client:<id>`.
+    pub channel: ChannelName,
+    /// What happened, as its publisher named it.
+    pub message_type: EventType,
+    /// The data, as it was sent.
+    pub payload: Arc<RawValue>,
+    /// What ties it to the message that it answers.
+    pub correlation_id: Option<String>,
+    /// Who sent it.
+    pub actor: Actor,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// The connection that sent it, which does not hear its own broadcasts.
+    pub origin: Option<ConnectionId>,
+    /// Which of the clients are meant; all if there is none.
+    pub condition: Option<Box<Condition>>,
+}
+
+impl DirectMessage {
+    /// What a publication becomes.
+    #[must_use]
+    pub fn new(
+        publication: Publication,
+        actor: Actor,
+        origin: Option<ConnectionId>,
+        at: Timestamp,
+    ) -> Self {
+        let Publication {
+            channel,
+            event_type,
+            payload,
+            direct,
+            ..
+        } = publication;
+        Self {
+            id: EventId::generate(),
+            channel,
+            message_type: event_type,
+            payload: Arc::from(payload),
+            correlation_id: direct.correlation_id,
+            actor,
+            at,
+            origin,
+            condition: direct.condition,
+        }
+    }
+
+    /// The client that it is for; `None` if it is for several.
+    #[must_use]
+    pub fn client(&self) -> Option<&str> {
+        match self.channel.family() {
+            Family::Client(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The same, if there can be such a client.
+    #[must_use]
+    pub fn client_id(&self) -> Option<ClientId> {
+        self.client().and_then(ClientId::parse)
+    }
+
+    /// About the bytes that it takes up on its way.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.payload.get().len() + self.message_type.as_str().len()
+    }
+}
