@@ -20,7 +20,7 @@ use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
 pub use client_files::{ClientFile, ClientFiles};
-pub use limits::{LimitsConfig, Rate, RateError};
+pub use limits::{LimitsConfig, Rate, RateError, UserConnectionsFull};
 use origin::origin;
 pub use origin::{Origin, is_own};
 pub use secret::Secret;
@@ -155,6 +155,16 @@ pub struct Config {
         value_name = "DURATION", global = true
     )]
     pub websocket_ping_interval: Duration,
+
+    /// Sends `heartbeat` to every plain WebSocket with each ping, unless its address says `heartbeat=false`. Without it, to
+    /// those alone whose address says `heartbeat=true`.
+    #[arg(long, env = "WEBSOCKET_HEARTBEAT", global = true)]
+    pub websocket_heartbeat: bool,
+
+    /// Tells every plain WebSocket how the server is: `connectionStatus` when it connects, and `connectionStateChanged` when
+    /// other instances cannot be reached, can be again, or the server shuts down.
+    #[arg(long, env = "CONNECTION_STATUS", global = true)]
+    pub connection_status: bool,
 
     /// How long a client may take to join the namespace after connecting, or to show who it is.
     #[arg(

@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -34,6 +35,11 @@ const ANSWER: Duration = Duration::from_secs(2);
 const ANSWERS: usize = 1024;
 /// What an answer names that could not be asked because of Redis.
 const REDIS: &str = "redis";
+
+/// What is broadcast of how the application is. The last one is kept for those who connect later.
+pub const CONNECTION_STATUS: &str = "connectionStatus";
+/// Longest payload of it that is kept, in bytes.
+const MAX_STATUS: usize = 16 * 1024;
 
 /// What became of a message for one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +104,8 @@ struct Inner {
     lifecycle: Lifecycle,
     queue: Queue,
     doors: OnceLock<Vec<Weak<dyn Receivers>>>,
+    /// Guards what was broadcast last of how the application is.
+    last_status: Mutex<Option<Arc<RawValue>>>,
     next_request: AtomicU64,
     /// Guards those who count and wait for other instances, by their request.
     counting: Mutex<HashMap<u64, mpsc::Sender<(String, Reached)>>>,
@@ -134,6 +142,7 @@ impl Direct {
             lifecycle: lifecycle.clone(),
             queue,
             doors: OnceLock::new(),
+            last_status: Mutex::default(),
             next_request: AtomicU64::new(1),
             counting: Mutex::default(),
             subscriptions: Mutex::default(),
@@ -219,6 +228,12 @@ impl Direct {
         here.await.ok();
     }
 
+    /// What was broadcast last, on any instance, of how the application is.
+    #[must_use]
+    pub fn last_status(&self) -> Option<Arc<RawValue>> {
+        self.0.last_status.lock().clone()
+    }
+
     fn begin_count(&self) -> Counting {
         let request = self.0.next_request.fetch_add(1, Ordering::Relaxed);
         let (sender, answers) = mpsc::channel(ANSWERS);
@@ -266,6 +281,14 @@ impl Inner {
     fn doors(&self) -> impl Iterator<Item = Arc<dyn Receivers>> {
         let doors = self.doors.get().into_iter().flatten();
         doors.filter_map(Weak::upgrade)
+    }
+
+    fn note_status(&self, message: &DirectMessage) {
+        let is_for_all = message.client().is_none() && message.condition.is_none();
+        let is_small = message.payload.get().len() <= MAX_STATUS;
+        if is_for_all && is_small && message.message_type.as_str() == CONNECTION_STATUS {
+            *self.last_status.lock() = Some(Arc::clone(&message.payload));
+        }
     }
 
     fn is_here(&self, client: ClientId) -> bool {

@@ -87,7 +87,7 @@ impl Knocks {
             return Ok(());
         };
         let mut left = self.left.lock();
-        let bucket = left.get(key, |bucket| !bucket.is_full(now));
+        let bucket = left.get(key, |bucket| !bucket.is_full(pace, now));
         bucket.take(pace, now, Duration::ZERO).map(drop)
     }
 }
@@ -251,7 +251,7 @@ impl Limits {
         let now = self.now();
         let mut budgets = self.0.budgets.lock();
         let budget = budgets.get(actor.to_owned(), |budget| {
-            Arc::strong_count(budget) > 1 || !budget.is_full(now)
+            Arc::strong_count(budget) > 1 || !budget.is_full(&self.0.shared, now)
         });
         Some(Arc::clone(budget))
     }

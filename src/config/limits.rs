@@ -37,7 +37,18 @@ pub struct LimitsConfig {
     #[arg(long, env = "MAX_CONNECTIONS_PER_USER", value_parser = count, value_name = "NUMBER", global = true)]
     pub max_connections_per_user: Option<usize>,
 
-    /// New connections per second from one address, and how many at once: `5/50`; in a while: `100/60s`; or `none`.
+    /// What becomes of a new connection of a user who has as many as `MAX_CONNECTIONS_PER_USER`: `refuse` refuses it, and
+    /// `replace` ends the oldest one of them.
+    #[arg(
+        long,
+        env = "USER_CONNECTIONS_FULL",
+        default_value = "refuse",
+        value_name = "refuse|replace",
+        global = true
+    )]
+    pub user_connections_full: UserConnectionsFull,
+
+    /// New connections per second from one address, and how many at once: `5/50`; in a window: `100/60s`; or `none`.
     #[arg(
         long,
         env = "CONNECT_RATE_PER_IP",
@@ -144,19 +155,45 @@ pub struct LimitsConfig {
     pub max_depth: usize,
 }
 
+/// What becomes of a connection of a user who has as many as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserConnectionsFull {
+    /// It is refused.
+    Refuse,
+    /// It takes the place of the oldest one.
+    Replace,
+}
+
+impl FromStr for UserConnectionsFull {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "replace" => Ok(Self::Replace),
+            _ => Err("refuse or replace"),
+        }
+    }
+}
+
 /// How often something may be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
     /// As often as one likes.
     Unlimited,
-    /// So often.
-    At {
-        /// In the long run, in each `window`.
+    /// So often, one after the other.
+    PerSecond {
+        /// In the long run.
         times: u64,
-        /// For how long `times` last.
-        window: Duration,
         /// All at once, after a pause.
         burst: u64,
+    },
+    /// So often in a window that begins with the first time, and then not until it has passed.
+    Window {
+        /// In each window.
+        times: u64,
+        /// How long it is.
+        window: Duration,
     },
 }
 
@@ -173,14 +210,13 @@ impl Rate {
     pub(crate) const fn multiplied(self, factor: u64) -> Self {
         match self {
             Self::Unlimited => self,
-            Self::At {
-                times,
-                window,
-                burst,
-            } => Self::At {
+            Self::PerSecond { times, burst } => Self::PerSecond {
+                times: times * factor,
+                burst: burst * factor,
+            },
+            Self::Window { times, window } => Self::Window {
                 times: times * factor,
                 window,
-                burst: burst * factor,
             },
         }
     }
@@ -200,19 +236,14 @@ impl FromStr for Rate {
         };
         let (times, rest) = text.split_once('/').ok_or(RateError)?;
         let (times, rest) = (number(times.trim())?, rest.trim());
-        // In a window all of its times may come at once.
-        let (window, burst) = if rest.bytes().all(|byte| byte.is_ascii_digit()) {
-            (Duration::from_secs(1), number(rest)?)
-        } else {
-            (window(rest).ok_or(RateError)?, times)
-        };
+        if rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            let burst = number(rest)?;
+            return Ok(Self::PerSecond { times, burst });
+        }
+        let window = window(rest).ok_or(RateError)?;
         let per_second = u128::from(times) * 1000 / window.as_millis().max(1);
         let is_meant = window <= MAX_WINDOW && per_second <= u128::from(MAX_RATE);
-        let rate = Self::At {
-            times,
-            window,
-            burst,
-        };
+        let rate = Self::Window { times, window };
         is_meant.then_some(rate).ok_or(RateError)
     }
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::json_object::json_text;
+use super::schema::event::DirectAbout;
+use super::schema::types::Time;
 use super::{Condition, Publication};
 use crate::domain::{
     Actor, ChannelName, ClientId, ConnectionId, EventId, EventType, Family, Timestamp,
@@ -74,6 +77,18 @@ impl DirectMessage {
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         self.client().and_then(ClientId::parse)
+    }
+
+    /// What is known of it besides its data.
+    #[must_use]
+    pub fn about(&self) -> Box<RawValue> {
+        json_text(&DirectAbout {
+            channel: self.channel.as_str(),
+            id: self.id.0.to_string(),
+            timestamp: Time(self.at),
+            actor: self.actor.as_str(),
+            correlation_id: self.correlation_id.as_deref(),
+        })
     }
 
     /// About the bytes that it takes up on its way.

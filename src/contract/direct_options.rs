@@ -27,7 +27,7 @@ impl DirectOptions {
     /// # Errors
     ///
     /// The answer that says what is wrong with them.
-    pub(super) fn read(
+    pub fn read(
         channel: &ChannelName,
         correlation_id: Option<Value>,
         condition: Option<Value>,

@@ -3,12 +3,12 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::EventStyle;
 use super::field::{PROJECT_ID, canonical, id_keys, stamp_name};
 use super::json_object::json_text;
 use super::schema::answer::ListedEvent;
-use super::schema::event::{ChannelEvent, DirectAbout};
+use super::schema::event::ChannelEvent;
 use super::schema::types::Time;
-use super::{DirectMessage, EventStyle};
 use crate::domain::{
     Actor, Command, ConnectionId, Draft, Entity, Event, Fields, Id, Kind, ProjectId, Seq, Stamp,
 };
@@ -141,18 +141,6 @@ pub fn message(event: &Event, style: EventStyle) -> Box<RawValue> {
         data: &event.payload,
     };
     json_text(&message)
-}
-
-/// What is known of a message to clients that are connected now.
-#[must_use]
-pub fn about(message: &DirectMessage) -> Box<RawValue> {
-    json_text(&DirectAbout {
-        channel: message.channel.as_str(),
-        id: message.id.0.to_string(),
-        timestamp: Time(message.at),
-        actor: message.actor.as_str(),
-        correlation_id: message.correlation_id.as_deref(),
-    })
 }
 
 /// A signal's payload: what the sender sent, over it where and who.

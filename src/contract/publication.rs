@@ -137,6 +137,22 @@ impl Publication {
         Ok(self)
     }
 
+    /// Checks what was sent as data, on a strict server: something that JavaScript calls an object must be there.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with it.
+    pub fn check_sent(data: Option<&RawValue>, limits: &Limits) -> Result<(), Reply> {
+        if !limits.strict {
+            return Ok(());
+        }
+        let data = data.ok_or_else(|| Reply::invalid("data", "is missing"))?;
+        if data.get().starts_with(['{', '[', 'n']) {
+            return Ok(());
+        }
+        Err(Reply::invalid("data", "must be an object"))
+    }
+
     /// What a client's message becomes that goes to a room as it is: its name and payload were checked when it came in.
     ///
     /// # Errors
@@ -188,6 +204,7 @@ impl Publication {
         let channel =
             ChannelName::parse(&channel).map_err(|error| Reply::invalid("channel", error))?;
         let event_type = text("type", asked.r#type)?;
+        Self::check_sent(asked.data, limits)?;
         // The data was checked with all of the text.
         let direct = DirectOptions::read(&channel, asked.correlation_id, asked.r#where)?;
         let publication = Self::unchecked(channel, &event_type, asked.data)?.fitting()?;

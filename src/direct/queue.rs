@@ -116,6 +116,7 @@ async fn take(inner: &Inner, queued: Queued) {
 }
 
 async fn deliver(inner: &Inner, message: &DirectMessage) -> Reached {
+    inner.note_status(message);
     let mut total = Reached::default();
     for receivers in inner.receivers(message).chunks(AT_ONCE) {
         for receiver in receivers {

@@ -58,8 +58,8 @@ impl Budget {
     /// Takes what was read, after the fact.
     pub(super) fn owe_read(&self, bytes: usize, paces: &Paces, now: u64) {
         if let Some(pace) = paces.of(EventClass::Read) {
-            let nanos = pace.nanos_of(bytes, READ_UNIT);
-            self.bucket(EventClass::Read).owe(pace, now, nanos);
+            let cost = pace.cost_of(bytes, READ_UNIT);
+            self.bucket(EventClass::Read).owe(pace, now, cost);
         }
     }
 
@@ -74,8 +74,9 @@ impl Budget {
         }
     }
 
-    pub(super) fn is_full(&self, now: u64) -> bool {
-        self.0.iter().all(|bucket| bucket.is_full(now))
+    pub(super) fn is_full(&self, paces: &Paces, now: u64) -> bool {
+        let mut buckets = self.0.iter().zip(&paces.0);
+        buckets.all(|(bucket, pace)| pace.is_none_or(|pace| bucket.is_full(&pace, now)))
     }
 
     fn bucket(&self, class: EventClass) -> &Bucket {

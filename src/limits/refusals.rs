@@ -9,11 +9,7 @@ use crate::config::Rate;
 use crate::contract::EventClass;
 
 /// Lines in the log, of each limit.
-const LOGGED: Rate = Rate::At {
-    times: 1,
-    window: Duration::from_secs(1),
-    burst: 5,
-};
+const LOGGED: Rate = Rate::PerSecond { times: 1, burst: 5 };
 
 /// The limits, each with its name in logs and figures, and what somebody who meets it is told.
 macro_rules! limits {

@@ -26,6 +26,7 @@ pub(crate) mod request_loop;
 mod resets;
 pub(crate) mod send_queue;
 pub(crate) mod subscriber;
+pub(crate) mod user_connections;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
@@ -158,7 +159,9 @@ impl<D: Door> Connection<D> {
         let before = self.subscriber.lock().replace(Arc::clone(&subscriber));
         if let Some(before) = before {
             before.session.rooms.close();
+            before.give_up_place();
         }
+        subscriber.keep_place();
         if self.is_gone() {
             self.end_session();
         }

@@ -11,6 +11,7 @@ use super::connection::backlog::Backlog;
 use super::connection::credential_expiry::CredentialExpiry;
 use super::connection::operators::Operators;
 use super::connection::registry::Registry;
+use super::connection::user_connections::UserConnections;
 use super::socketio::SocketDoor;
 use super::sse::SseDoor;
 use super::websocket::WebSocketDoor;
@@ -45,9 +46,10 @@ impl Doors {
             .connect_rate
             .map(ConnectThrottle::new)
             .map(Arc::new);
-        let sockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
-        let websockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
-        let streams = Registry::new(app, expiry, turns);
+        let shared = (expiry, UserConnections::default());
+        let sockets = Registry::new(app, shared.clone(), Arc::clone(&turns));
+        let websockets = Registry::new(app, shared.clone(), Arc::clone(&turns));
+        let streams = Registry::new(app, shared, turns);
         let doors: [Arc<dyn Receivers>; 3] = [sockets.clone(), websockets.clone(), streams.clone()];
         app.direct()
             .open(doors.iter().map(Arc::downgrade).collect());

@@ -132,7 +132,8 @@ impl Server {
             caller, identity, ..
         } = http_caller;
         let (id, client) = (caller.connection, PrivateId::generate().client());
-        let mut admitted = Admitted::new(&self.app, caller, identity).map_err(rate_limited)?;
+        let mut admitted = Admitted::new(&self.app, &self.streams.users, caller, identity)
+            .map_err(rate_limited)?;
         admitted.user_budget = budget;
         let abort = request.extensions.get().cloned();
         let door = SseDoor::new(wish.manner, wish.subscribe.channels.clone(), abort);

@@ -6,6 +6,7 @@
 mod close;
 mod codec;
 mod connect;
+mod connection_status;
 mod direct_cache;
 mod door;
 mod encode_cache;
@@ -63,6 +64,11 @@ impl Server {
             let fall_due = |found: &Weak<WebSocketConnection>| found.upgrade()?.fall_due();
             timed.timers.run(fall_due).await;
         });
+        if app.config().connection_status {
+            let watched = Arc::clone(registry);
+            app.lifecycle()
+                .spawn_service(connection_status::watch(watched));
+        }
         let connector = Connector {
             registry: Arc::clone(registry),
             shared,

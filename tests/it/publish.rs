@@ -268,3 +268,29 @@ async fn who_waits_does_not_hold_up_a_shutdown() {
     assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(waiting.await.unwrap()["events"], json!([]));
 }
+
+/// As the chat agent's `validateMessage`: `type` and `data` are required, and data is what JavaScript calls an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn strict_server_takes_no_publication_without_data() {
+    let settings = [&UNLIMITED[..], &[("STRICT", "true")]].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let lenient = unlimited().await;
+    for (data, is_taken) in [
+        ("", false),
+        (r#","data":7"#, false),
+        (r#","data":"text""#, false),
+        (r#","data":{}"#, true),
+        (r#","data":[1]"#, true),
+        (r#","data":null"#, true),
+    ] {
+        for channel in ["c", "broadcast"] {
+            let body = format!(r#"{{"channel":"{channel}","type":"t"{data}}}"#);
+            let (status, answer) = post(&server.address, "", &body).await;
+            assert_eq!(status == 201, is_taken, "{body}: {answer}");
+            if !is_taken {
+                assert_eq!(answer["field"], "data", "{answer}");
+            }
+            assert_eq!(post(&lenient.address, "", &body).await.0, 201, "{body}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod limits;
 mod recovery;
 mod slow;
 mod status;
+mod status_told;
 
 use serde_json::{Value, json};
 

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use super::backlog::Backlog;
 use super::credential_expiry::CredentialExpiry;
 use super::door::Door;
+use super::user_connections::UserConnections;
 use super::{Close, Connection};
 use crate::domain::{Actor, ClientId};
 use crate::state::AppState;
@@ -27,6 +28,7 @@ type Found<D> = HashMap<ClientId, Weak<Connection<D>>>;
 pub(crate) struct Registry<D: Door> {
     pub(crate) app: AppState,
     pub(crate) expiry: CredentialExpiry,
+    pub(crate) users: UserConnections,
     /// Clients that are told of a reset at the same time, at all doors: after an outage it may be all of them, each with a
     /// copy of a whole project.
     pub(crate) reset_turns: Arc<Semaphore>,
@@ -46,12 +48,13 @@ impl<D: Door> Registry<D> {
     /// A registry without connections.
     pub(crate) fn new(
         app: &AppState,
-        expiry: CredentialExpiry,
+        (expiry, users): (CredentialExpiry, UserConnections),
         reset_turns: Arc<Semaphore>,
     ) -> Arc<Self> {
         Arc::new(Self {
             app: app.clone(),
             expiry,
+            users,
             reset_turns,
             connections: Mutex::default(),
         })

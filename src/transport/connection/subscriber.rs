@@ -13,7 +13,9 @@ use super::cursor_pace::{CursorPace, Due};
 use super::door::{Door, Out};
 use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
+use super::user_connections::{Replaceable, UserConnections};
 use super::{Close, Connection};
+use crate::config::UserConnectionsFull;
 use crate::contract::{ErrorCode, Reply, Request, Subscribe};
 use crate::domain::{
     ChannelName, ConnectionId, Event, Identity, ProjectId, Signal, Target, Timestamp,
@@ -68,19 +70,36 @@ impl Admitted {
     /// The user has too many connections.
     pub(crate) fn new(
         app: &AppState,
+        users: &UserConnections,
         caller: Caller,
         identity: Option<Identity>,
     ) -> Result<Self, Exceeded> {
         let user = identity.is_some().then(|| caller.actor.as_str());
-        let place = user
-            .map(|user| app.limits().user_connection(user))
-            .transpose()?;
+        let place = user.map(|user| place_of(app, users, user)).transpose()?;
         Ok(Self {
             user_budget: user.and_then(|user| app.limits().budget_of(user)),
             place,
             caller,
             identity,
         })
+    }
+}
+
+/// A place among the connections of a user. If there is none, the oldest one gives way, where a setting wants that.
+fn place_of(
+    app: &AppState,
+    users: &UserConnections,
+    user: &str,
+) -> Result<Place<String>, Exceeded> {
+    loop {
+        let exceeded = match app.limits().user_connection(user) {
+            Ok(place) => return Ok(place),
+            Err(exceeded) => exceeded,
+        };
+        let gives_way = app.config().limits.user_connections_full == UserConnectionsFull::Replace;
+        if !gives_way || !users.replace_oldest(user) {
+            return Err(exceeded);
+        }
     }
 }
 
@@ -120,9 +139,23 @@ impl<D: Door> SessionSubscriber<D> {
         self.user_budget.as_deref()
     }
 
+    /// Stays among the connections of the user until it gives up its place, or a newer one takes it.
+    pub(super) fn keep_place(self: &Arc<Self>) {
+        if self.place.lock().is_some() {
+            let (user, id) = (self.session.caller.actor.as_str(), self.connection.id);
+            let found: Arc<dyn Replaceable> = Arc::clone(self) as _;
+            let users = &self.connection.registry.users;
+            users.add(user, id, Arc::downgrade(&found));
+        }
+    }
+
     /// Counts no longer among the connections of the user.
     pub(super) fn give_up_place(&self) {
-        drop(self.place.lock().take());
+        if let Some(place) = self.place.lock().take() {
+            let (user, id) = (self.session.caller.actor.as_str(), self.connection.id);
+            self.connection.registry.users.remove(user, id);
+            drop(place);
+        }
     }
 
     /// Lets events through.
@@ -364,6 +397,13 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
 
     fn close(&self, reason: &'static str) {
         self.connection.abort(Close::TryAgain, reason);
+    }
+}
+
+impl<D: Door> Replaceable for SessionSubscriber<D> {
+    fn replace(&self) {
+        self.give_up_place();
+        self.connection.replace();
     }
 }
 

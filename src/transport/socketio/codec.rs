@@ -187,7 +187,7 @@ impl Door for SocketDoor {
         if is_reserved(&name) || is_our_name(&name) {
             return Offer::Gone;
         }
-        let about = payload::about(message);
+        let about = message.about();
         let bytes = message.payload.get().len() + about.get().len();
         out.emit(bytes, &name, &(&*message.payload, &about))
     }

@@ -249,7 +249,7 @@ fn connect(
     let ids = (caller.connection, client);
     let connection = Connection::new(sockets, ids, door, queue, event_style);
     sockets.give_up_place(client, &caller.actor);
-    let admitted = Admitted::new(app, caller, identity).map_err(|exceeded| {
+    let admitted = Admitted::new(app, &sockets.users, caller, identity).map_err(|exceeded| {
         connection.note_limited(exceeded.limit.as_str());
         ErrorCode::RateLimited.as_str().to_owned()
     })?;

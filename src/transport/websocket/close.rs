@@ -21,6 +21,7 @@ pub(super) fn code(close: Close) -> u16 {
         Close::Restart => 1012,
         Close::TryAgain => 1013,
         Close::Kicked => refused(ErrorCode::Forbidden),
+        Close::Replaced => refused(ErrorCode::Conflict),
         Close::Refused(code) => refused(code),
     }
 }

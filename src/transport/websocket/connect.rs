@@ -98,6 +98,7 @@ impl Connector {
         let greeted = Arc::clone(&connection);
         connection.spawn(async move {
             greeted.greet(shown).await;
+            greeted.say_status().await;
             greeted.start_requests();
         });
         connection

@@ -1,6 +1,6 @@
 //! A connection of a plain WebSocket: its format, its subscriptions, and what all of them share.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -97,6 +97,8 @@ pub(crate) struct WebSocketDoor {
     /// Guards the sessions that the client is in, in the order in which it subscribed.
     session_ids: Mutex<Vec<String>>,
     pub(super) heartbeat: Heartbeat,
+    /// Whether the client was told how the server is.
+    pub(super) was_told_status: AtomicBool,
     /// Which program the client is.
     pub(super) program: learn::Client,
     /// Tells the writer that a ping is due.
@@ -122,6 +124,7 @@ impl WebSocketDoor {
             subscriptions: Mutex::default(),
             session_ids: Mutex::new(params.session_id.iter().cloned().collect()),
             heartbeat: Heartbeat::default(),
+            was_told_status: AtomicBool::new(false),
             program,
             ping_due: Notify::new(),
             was_cut: Notify::new(),

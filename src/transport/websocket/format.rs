@@ -59,9 +59,27 @@ impl Format {
         self.either(ServerWord::Welcome, ServerWord::AuthSuccess)
     }
 
-    /// What those are told who asked to hear that the connection is there.
-    pub(super) fn heartbeat(self) -> ServerWord {
-        self.either(ServerWord::Heartbeat, ServerWord::Ping)
+    /// A message whose data is an object, under a name that backends may use as well.
+    pub(super) fn own(self, name: &str, now: Timestamp, data: &str) -> String {
+        let mut members = "{".to_owned();
+        match self {
+            Self::Flat => {
+                put(&mut members, "data", data);
+                lift(&mut members, data, &[]);
+                self.wrap(name, now, None, &members[1..])
+            }
+            Self::Envelope => self.wrap(name, now, None, inner(data)),
+        }
+    }
+
+    /// What those are told who want to hear that the connection is there.
+    pub(super) fn beat(self, now: Timestamp) -> String {
+        let word = self.either(ServerWord::Heartbeat, ServerWord::Ping);
+        let said = format!("{{\"timestamp\":{}}}", self.time(now));
+        match self {
+            Self::Flat => self.say(word, now, None, &[("data", said)]),
+            Self::Envelope => self.wrap(word.as_str(), now, None, inner(&said)),
+        }
     }
 
     fn either(self, flat: ServerWord, envelope: ServerWord) -> ServerWord {
@@ -251,11 +269,15 @@ impl Format {
         self.wrap(name, now, None, &fields[1..])
     }
 
-    /// Several messages as one.
+    /// Several messages as one. In a flat one they stand under `data` and beside it.
     pub(super) fn batch(self, now: Timestamp, messages: &[String]) -> String {
         let messages = format!("[{}]", messages.join(","));
-        let messages = [("messages", messages)];
-        self.say(ServerWord::BatchUpdate, now, None, &messages)
+        let mut members = Vec::with_capacity(2);
+        if self == Self::Flat {
+            members.push(("data", format!("{{\"messages\":{messages}}}")));
+        }
+        members.push(("messages", messages));
+        self.say(ServerWord::BatchUpdate, now, None, &members)
     }
 
     /// `fields` are the members of an object, without its braces.

@@ -19,8 +19,8 @@ pub(super) struct Params {
     pub(super) channels: Vec<String>,
     /// Where it was when its last connection ended.
     pub(super) cursor: Option<String>,
-    /// Whether it wants to hear that the connection is there.
-    pub(super) heartbeat: bool,
+    /// Whether it wants to hear that the connection is there, if it says so.
+    pub(super) heartbeat: Option<bool>,
     /// For how long events are to be gathered.
     pub(super) batch: Option<Duration>,
     /// How events are spelled, if not as everywhere.
@@ -58,7 +58,7 @@ impl Params {
                 .map(str::to_owned)
                 .collect(),
             cursor: said("cursor"),
-            heartbeat: said("heartbeat").is_some_and(|value| is_yes(&value)),
+            heartbeat: said("heartbeat").map(|value| is_yes(&value)),
             batch,
             event_style,
             is_deaf_to_itself: said("echo").is_some_and(|value| value == "false"),
@@ -97,7 +97,7 @@ mod tests {
             session_id: Some("s1".to_owned()),
             channels: vec!["agent:*".to_owned(), "ai:jobs".to_owned()],
             cursor: Some("e.1:2".to_owned()),
-            heartbeat: true,
+            heartbeat: Some(true),
             batch: Some(Duration::from_millis(100)),
             event_style: Some(EventStyle::Snake),
             is_deaf_to_itself: true,
@@ -113,11 +113,19 @@ mod tests {
             None,
             Some(""),
             Some(
-                "userId=&sessionId=undefined&channels=,&cursor=null&heartbeat=0&batch=&eventStyle=",
+                "userId=&sessionId=undefined&channels=,&cursor=null&heartbeat=&batch=&eventStyle=",
             ),
-            Some("heartbeat=false&batch=0&echo=true"),
+            Some("batch=0&echo=true"),
         ] {
             assert_eq!(Params::read(query).unwrap(), Params::default(), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_is_wanted_or_not() {
+        for (value, wanted) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            let params = Params::read(Some(&format!("heartbeat={value}"))).unwrap();
+            assert_eq!(params.heartbeat, Some(wanted), "{value}");
         }
     }
 

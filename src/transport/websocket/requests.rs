@@ -115,7 +115,10 @@ impl WebSocketConnection {
             (Own::Ignored, _) => {}
             // There was no room for the answer at once.
             (Own::Ping, _) => self.send(self.door.pong(id)).await,
-            (Own::Handshake, _) => Box::pin(self.introduce(message)).await,
+            (Own::Handshake, _) => {
+                Box::pin(self.introduce(message)).await;
+                self.say_status().await;
+            }
             (Own::Disconnect, _) => self.finish(Close::Normal, "disconnect"),
             (Own::Connect, subscriber) => self.say_connected(subscriber.is_some(), id).await,
             (_, None) => self.refuse(message, &unauthenticated()).await,
@@ -133,7 +136,8 @@ impl WebSocketConnection {
         }
         let session = self.door.session_id();
         let channel = routing::channel(self.door.format, message, session.as_deref())?;
-        Publication::new(channel, &message.name, Some(&message.data), limits)
+        let publication = Publication::new(channel, &message.name, Some(&message.data), limits)?;
+        message.with_options(publication)
     }
 
     /// Sends a message that must not get lost, once there is room for it.

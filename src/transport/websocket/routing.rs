@@ -25,7 +25,7 @@ pub(super) fn channel(
     let session = message.session.as_deref().or(session);
     let session = session.map(|id| format!("session:{id}"));
     let found = match format {
-        Format::Flat => session.ok_or(NO_SESSION),
+        Format::Flat => message.resource.clone().or(session).ok_or(NO_SESSION),
         Format::Envelope => envelope(message, session),
     };
     let (field, name) = found

@@ -51,7 +51,7 @@ async fn condition_that_is_not_understood_is_refused_by_name() {
         ("session:s", json!({"userId": "ann"}), "where"),
     ] {
         let body = json!({"channel": channel, "type": "note", "where": condition});
-        let refused = rest.post("/api/publish", &body).await;
+        let refused = rest.post("/publish", &body).await;
         assert_eq!(refused.problem(422, "validation_failed")["field"], field);
     }
 }

@@ -51,8 +51,8 @@ async fn order_of_a_sender_is_kept_across_instances() {
             0 => "broadcast".to_owned(),
             _ => format!("client:{id}"),
         };
-        let data = json!({"channel": channel, "type": "step", "data": {"n": number}});
-        sender.send(json!({"type": "publish", "data": data})).await;
+        let said = json!({"channel": channel, "type": "step", "data": {"n": number}});
+        sender.send(said).await;
     }
     for number in 0..MESSAGES {
         assert_eq!(there.next().await["n"], number);

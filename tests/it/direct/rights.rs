@@ -1,8 +1,8 @@
 //! Who may send to clients that are connected now, and who hears it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::SILENCE;
+use super::{SILENCE, say};
 use crate::support::rest::Rest;
 use crate::support::server::Server;
 use crate::support::tokens::{REQUIRED, of, with_roles};
@@ -23,24 +23,24 @@ async fn members_of_all_projects_send_and_nobody_else() {
     let body = |channel: &str| json!({"channel": channel, "type": "note", "data": {}});
     for channel in ["broadcast", &format!("client:{id}")] {
         let body = body(channel);
-        let refused = rest.post("/api/publish", &body).await;
+        let refused = rest.post("/publish", &body).await;
         refused.problem(401, "unauthenticated");
         for token in [
             of("bob"),
             of_role("viewer"),
             with_roles("bob", json!({"p": "owner"})),
         ] {
-            let refused = rest.showing(&token).post("/api/publish", &body).await;
+            let refused = rest.showing(&token).post("/publish", &body).await;
             refused.problem(403, "forbidden");
         }
         let member = rest.showing(&of_role("member"));
-        let sent = member.post("/api/publish", &body).await.expect(201);
+        let sent = member.post("/publish", &body).await.expect(201);
         assert_eq!(sent["reached"], 1, "{sent}");
         assert_eq!(ws.next().await["channel"], channel);
     }
     let (mut viewer, _) = connect(&server, &of("carl")).await;
     for channel in ["broadcast", &format!("client:{id}")] {
-        let answer = viewer.call("publish", body(channel)).await;
+        let answer = say(&mut viewer, channel, "note", json!({})).await;
         assert_eq!(answer["code"], "forbidden", "{answer}");
     }
     assert_eq!(ws.try_next(SILENCE).await, None);
@@ -55,9 +55,9 @@ async fn who_has_not_shown_who_they_are_neither_hears_nor_sends() {
     let rest = Rest::new(&server.address).showing(&token);
     for channel in ["broadcast", &format!("client:{id}")] {
         let body = json!({"channel": channel, "type": "note"});
-        let sent = rest.post("/api/publish", &body).await.expect(201);
+        let sent = rest.post("/publish", &body).await.expect(201);
         assert_eq!(sent["reached"], 0, "{channel}");
-        let refused: Value = nobody.call("publish", body).await;
+        let refused = say(&mut nobody, channel, "note", json!({})).await;
         assert_eq!(refused["code"], "unauthenticated", "{refused}");
     }
     assert_eq!(nobody.try_next(SILENCE).await, None);
@@ -66,7 +66,7 @@ async fn who_has_not_shown_who_they_are_neither_hears_nor_sends() {
         .await;
     nobody.until("welcome").await;
     let body = json!({"channel": "broadcast", "type": "note"});
-    let sent = rest.post("/api/publish", &body).await.expect(201);
+    let sent = rest.post("/publish", &body).await.expect(201);
     assert_eq!(sent["reached"], 1);
     nobody.until("note").await;
 }
