@@ -31,6 +31,7 @@ _COMMAND = re.compile(r"^[a-z_]+:[a-z_:]+$")
 """Types that are commands: they take an idempotency key."""
 _KEYS = ("idempotencyKey", "clientMutationId", "mutationId", "requestId", "operationId")
 _GREETING_S = 10.0
+_FIRST_PING = "boardcast-python-first"
 _MAX_MESSAGE = 128 * 1024 * 1024
 
 
@@ -296,6 +297,8 @@ class BoardcastSocket:
 
     async def _serve(self, socket: ClientConnection) -> None:
         """Reads until the connection ends."""
+        if self._format.asks_for_greeting:
+            await socket.send(self._format.write("ping", {}, _FIRST_PING))
         async with asyncio.timeout(_GREETING_S):
             while not self._greeted.is_set():
                 await self._receive(await socket.recv())
@@ -350,6 +353,8 @@ class BoardcastSocket:
 
     def _take(self, message: Message) -> None:
         answered = self._format.answers(message)
+        if answered == _FIRST_PING:
+            return
         if answered is not None and self._outbox.settle(answered, message):
             self._history.received(message, is_kept=not self._is_overfull)
             return

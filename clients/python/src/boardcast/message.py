@@ -35,6 +35,8 @@ class Flat:
     """`{"type", "timestamp", "data", …}`"""
 
     greeting = "connection"
+    asks_for_greeting = True
+    """The server may wait a moment for the first message of a client whose address says nothing."""
 
     def write(self, kind: str, data: Json, message_id: str | None) -> str:
         """A message to the server."""
@@ -59,7 +61,7 @@ class Flat:
 
     def answers(self, message: Message) -> str | None:
         """The id of the message that this one answers."""
-        is_answer = message.type in ("ack", "error", "subscribed", "unsubscribed")
+        is_answer = message.type in ("ack", "error", "pong", "subscribed", "unsubscribed")
         return message.id if is_answer else None
 
     def said(self, message: Message) -> Mapping[str, Any]:
@@ -75,6 +77,7 @@ class Envelope:
     """`{"id", "type", "timestamp", "data", "metadata"}`"""
 
     greeting = "connect"
+    asks_for_greeting = False
 
     def __init__(self, source: str = "boardcast-python") -> None:
         self._source = source

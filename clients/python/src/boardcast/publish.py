@@ -9,20 +9,21 @@ import uuid
 from collections.abc import Iterable, Mapping
 from http.client import HTTPException
 from typing import Any, cast
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from .address import http_url
 from .backoff import Backoff
-from .errors import AuthenticationError, RefusedError
+from .errors import AuthenticationError, RefusedError, UnconfirmedError
 from .message import Json
 
 
 class Publisher:
     """Publishes events on channels.
 
-    Each call has one effect: it is repeated with the same idempotency key while the server cannot be reached, or says that
-    it is busy.
+    A call is repeated while the server cannot be reached, or says that it is busy, and has one effect: with the same
+    idempotency key. What goes to clients that are connected now (`broadcast`, `client:<id>`) is not kept and has no key: it
+    is repeated only if it has not had its effect.
 
     Args:
         url: the server, such as `http://localhost:8002`.
@@ -54,24 +55,30 @@ class Publisher:
         Raises:
             RefusedError: the server has refused the event.
             AuthenticationError: the server does not accept the token.
+            UnconfirmedError: the connection ended before the answer came, and the event has no key.
             TimeoutError: the server was not reached in time.
         """
-        return self._post({**_event(channel, type, data, idempotency_key), **more})
+        event = _event(channel, type, data, idempotency_key)
+        return self._post({**event, **more}, is_repeatable="idempotencyKey" in event)
 
     def publish_many(self, events: Iterable[Mapping[str, Json]]) -> list[Mapping[str, Any]]:
         """Publishes up to 100 events, each with `channel`, `type` and `data`; answers what became of each."""
-        keyed = [{"idempotencyKey": uuid.uuid4().hex, **event} for event in events]
-        results: list[Mapping[str, Any]] = self._post({"events": keyed})["results"]
+        keyed = [{**_key(str(event.get("channel"))), **event} for event in events]
+        is_repeatable = all("idempotencyKey" in event for event in keyed)
+        results: list[Mapping[str, Any]] = self._post({"events": keyed}, is_repeatable=is_repeatable)["results"]
         return results
 
     async def publish_async(
         self, channel: str, type: str, data: Json = None, *, idempotency_key: str | None = None, **more: Json
     ) -> Mapping[str, Any]:
         """Does what `publish` does, in a thread."""
-        event = {**_event(channel, type, data, idempotency_key), **more}
-        return await asyncio.to_thread(self._post, event)
 
-    def _post(self, body: Mapping[str, Json]) -> Mapping[str, Any]:
+        def work() -> Mapping[str, Any]:
+            return self.publish(channel, type, data, idempotency_key=idempotency_key, **more)
+
+        return await asyncio.to_thread(work)
+
+    def _post(self, body: Mapping[str, Json], *, is_repeatable: bool) -> Mapping[str, Any]:
         headers = {"Content-Type": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -88,13 +95,28 @@ class Publisher:
                     return cast("Mapping[str, Any]", json.load(response))
             except HTTPError as error:
                 wait = max(_wait(error), backoff.next())
-            except (OSError, HTTPException):
+            except (OSError, HTTPException) as error:
+                if not is_repeatable and not _is_refused(error):
+                    raise UnconfirmedError(f"the connection ended before the answer came: {error}") from error
                 wait = backoff.next()
             time.sleep(max(0.0, min(wait, deadline - time.monotonic())))
 
 
 def _event(channel: str, type: str, data: Json, key: str | None) -> dict[str, Json]:
-    return {"channel": channel, "type": type, "data": data, "idempotencyKey": key or uuid.uuid4().hex}
+    keyed = _key(channel) if key is None else {"idempotencyKey": key}
+    return {"channel": channel, "type": type, "data": data, **keyed}
+
+
+def _key(channel: str) -> dict[str, Json]:
+    is_kept = channel != "broadcast" and not channel.startswith("client:")
+    return {"idempotencyKey": uuid.uuid4().hex} if is_kept else {}
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether there was no connection at all."""
+    return isinstance(error, ConnectionRefusedError) or (
+        isinstance(error, URLError) and isinstance(error.reason, ConnectionRefusedError)
+    )
 
 
 def _wait(error: HTTPError) -> float:
