@@ -136,7 +136,7 @@ async fn broadcast_reaches_every_plain_connection_and_others_that_subscribe() {
         (&data, &json!("broadcast"))
     );
     assert_eq!(envelope.next().await["data"], data);
-    let got = socket.next().await;
+    let got = socket.next_signal().await;
     assert_eq!(
         (got.name.as_str(), &got.args[0]),
         ("messageReceived", &data)
@@ -146,7 +146,7 @@ async fn broadcast_reaches_every_plain_connection_and_others_that_subscribe() {
     assert_eq!(got["channel"], "broadcast");
     assert_eq!(got["message"]["data"], data, "{got}");
     assert_eq!(picky.try_next(SILENCE).await, None, "its types are others");
-    assert!(deaf.try_next(SILENCE).await.is_none());
+    assert!(deaf.try_signal("messageReceived", SILENCE).await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
