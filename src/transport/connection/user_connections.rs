@@ -90,7 +90,12 @@ mod tests {
         let connections: Vec<_> = (0..4).map(|_| Arc::<Known>::default()).collect();
         let ids: Vec<_> = connections.iter().map(add).collect();
         users.remove("ann", ids[0]);
-        let replaced = || connections.iter().map(|known| *known.0.lock()).collect::<Vec<_>>();
+        let replaced = || {
+            connections
+                .iter()
+                .map(|known| *known.0.lock())
+                .collect::<Vec<_>>()
+        };
         assert!(users.replace_oldest("ann") && !users.replace_oldest("bob"));
         assert_eq!(replaced(), [0, 1, 0, 0]);
         assert!(users.replace_oldest("ann") && users.replace_oldest("ann"));

@@ -141,8 +141,8 @@ impl WebSocketConnection {
             None => self.door.user_id.as_deref(),
         };
         let caller = Caller::new(self.id, self.client, name);
-        let admitted = Admitted::new(app, &self.registry.users, caller, identity)
-            .map_err(rate_limited)?;
+        let admitted =
+            Admitted::new(app, &self.registry.users, caller, identity).map_err(rate_limited)?;
         // Closed first: what it is told until then is in its cursor.
         let before = self.subscriber().map(|before| {
             before.session.rooms.close();

@@ -202,7 +202,10 @@ async fn newest_connection_of_a_user_takes_the_place_of_the_oldest_by_setting() 
     let mut other = Ws::connect(&server.address, &path("bob")).await;
     let third = Ws::connect(&server.address, &path("ann")).await;
     let told = first.next().await;
-    assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("conflict")));
+    assert_eq!(
+        (&told["type"], &told["code"]),
+        (&json!("error"), &json!("conflict"))
+    );
     assert_eq!(first.closed().await, (4409, "replaced".to_owned()));
     // Over Socket.IO as well, in the order in which they came.
     let auth = json!({"token": of("ann")});
@@ -215,7 +218,10 @@ async fn newest_connection_of_a_user_takes_the_place_of_the_oldest_by_setting() 
     let _fourth = Ws::connect(&server.address, &path("ann")).await;
     let _fifth = Ws::connect(&server.address, &path("ann")).await;
     let told = socket.next().await;
-    assert_eq!((told.name.as_str(), &told.args[0]["code"]), ("error", &json!("conflict")));
+    assert_eq!(
+        (told.name.as_str(), &told.args[0]["code"]),
+        ("error", &json!("conflict"))
+    );
     server
         .health_becomes("there are two of ann and one of bob", |health| {
             health["connections"] == 3
