@@ -27,10 +27,17 @@ pub use secret::Secret;
 pub(crate) use secret::is_same;
 pub use value::Retention;
 pub(crate) use value::lifetime;
-use value::{bytes, count, duration, ingress_channel, pause, retention};
+use value::{bytes, channel, count, duration, ingress_channel, pause, retention};
 
 /// Channels on which backends may be heard.
 const MAX_INGRESS_CHANNELS: usize = 100;
+/// What `GET /api/events` tells of besides what backends publish, if nothing else is set.
+const EVENT_CHANNELS: [&str; 4] = [
+    "ui:activity",
+    "ai:jobs:status",
+    "sse:progress:scraper",
+    "memory:new-items",
+];
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -94,6 +101,15 @@ pub struct Config {
         value_name = "CHANNELS", global = true
     )]
     pub ingress_channels: Vec<ChannelName>,
+
+    /// Channels that `GET /api/events` tells of if it names none, separated by commas; who may not hear one of them hears the
+    /// others. Without it those of `INGRESS_CHANNELS`, and ui:activity, ai:jobs:status, sse:progress:scraper and
+    /// memory:new-items.
+    #[arg(
+        long, env = "EVENT_CHANNELS", value_delimiter = ',', value_parser = channel,
+        value_name = "CHANNELS", global = true
+    )]
+    pub event_channels: Vec<ChannelName>,
 
     /// How long somebody whose connection ended still counts as present: long enough to come back.
     #[arg(
@@ -367,6 +383,23 @@ impl Config {
         self.ping_timeout / 2
     }
 
+    /// What `GET /api/events` tells of if it names no channel: no more than one connection may hear.
+    #[must_use]
+    pub fn channels_of_events(&self) -> Vec<ChannelName> {
+        if !self.event_channels.is_empty() {
+            return self.event_channels.clone();
+        }
+        let usual = EVENT_CHANNELS.map(ChannelName::restore);
+        let mut channels: Vec<ChannelName> = Vec::new();
+        for channel in self.ingress_channels.iter().chain(&usual) {
+            if !channels.contains(channel) {
+                channels.push(channel.clone());
+            }
+        }
+        channels.truncate(self.limits.max_rooms);
+        channels
+    }
+
     /// Checks what only several settings together can get wrong.
     ///
     /// # Errors
@@ -387,6 +420,12 @@ impl Config {
             );
         }
         self.validate_ingress()?;
+        let most = self.limits.max_rooms;
+        if self.event_channels.len() > most {
+            return Err(format!(
+                "EVENT_CHANNELS may name at most {most} channels, as many as one connection may hear (MAX_ROOMS)"
+            ));
+        }
         // A commit that got no answer is looked for in the log.
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {

@@ -18,10 +18,15 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     network.ok_or_else(|| "an address such as 10.1.2.3, or a network such as 10.0.0.0/8".to_owned())
 }
 
+/// A channel that can be heard.
+pub(super) fn channel(text: &str) -> Result<ChannelName, String> {
+    let channel = ChannelName::parse(text.trim());
+    channel.map_err(|error| format!("the name of a channel {error}"))
+}
+
 /// A channel on which backends publish.
 pub(super) fn ingress_channel(text: &str) -> Result<ChannelName, String> {
-    let channel = ChannelName::parse(text.trim());
-    let channel = channel.map_err(|error| format!("the name of a channel {error}"))?;
+    let channel = channel(text)?;
     if channel.is_of_all() {
         return Err("a channel is named in full: patterns are not understood".to_owned());
     }
