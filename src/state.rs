@@ -128,8 +128,13 @@ impl AppState {
             &instance,
             &lifecycle,
         );
-        let channels = &config.ingress_channels;
-        let ingress = broker.listen_to_backends(channels, &lifecycle);
+        let broker = if config.database_url.is_embedded() {
+            broker.alone()
+        } else {
+            broker
+        };
+        let sources = config.backend_sources();
+        let ingress = broker.listen_to_backends(&sources, &lifecycle);
         let hub = Hub::new(
             store.clone(),
             broker.clone(),

@@ -124,6 +124,26 @@ async fn who_comes_too_often_is_told_when_to_come_again() {
     again.id_after("").await;
 }
 
+/// As with the nginx that sets nothing but `X-Real-IP`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_behind_a_proxy_that_names_it_in_x_real_ip_counts_by_itself() {
+    let settings = [
+        ("MAX_CONNECTIONS_PER_IP", "1"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let open = async |client: &str| {
+        let real = format!("X-Real-IP: {client}\r\n");
+        let opened = EventStream::open_with(&server.address, "/api/events", None, &real).await;
+        opened.expect("it is answered")
+    };
+    let mut first = open("192.0.2.1").await;
+    first.id_after("").await;
+    let mut other = open("192.0.2.2").await;
+    other.id_after("").await;
+    assert!(open("192.0.2.1").await.ended().await, "it has one already");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_other_origins_are_refused() {
     let settings = [("CORS_ORIGINS", "https://ours.example")];
