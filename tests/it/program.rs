@@ -153,8 +153,8 @@ async fn names_of_other_pages_are_understood() {
     ];
     let server = Server::start_with("sqlite::memory:", &settings).await;
     for path in ["/realtime", "/realtime/", "/ws"] {
-        let mut socket = Ws::connect(&server.address, path).await;
-        assert_eq!(socket.next().await["type"], "connection", "{path}");
+        let (_socket, greeting) = Ws::greeted(&server.address, path).await;
+        assert_eq!(greeting["type"], "connection", "{path}");
     }
     let running = http::get(&server.address, "/api/socketio").await;
     assert_eq!(running, (200, "WebSocket server running".to_owned()));
