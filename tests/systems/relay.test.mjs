@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { Server } from '../clients/server.mjs';
 import { eventually, within } from '../clients/wait.mjs';
-import { Application, installed } from './snippets.mjs';
+import { pending } from './pending.mjs';
+import { Application, installed, snippet } from './snippets.mjs';
 
 const { io } = installed('socket.io-client');
 
@@ -89,4 +90,11 @@ test('whoever hears the page\'s server hears the same of Boardcast', async (t) =
   }
   assert.deepEqual(ours.outsider.filter(([name]) => !ADDED.test(name)), relay.outsider);
   assert.deepEqual([ours.health.status, ours.health.connections], [relay.health.status, relay.health.connections]);
+});
+
+test('option 1: visited once, it says that it runs', pending('sse'), async (t) => {
+  const server = await Server.start(t);
+  const [, text, status] = snippet('socketio-service/01-next-route.ts').match(/new Response\('([^']+)', \{ status: (\d+) \}\)/);
+  const response = await fetch(`${server.url}/api/socketio`);
+  assert.deepEqual([response.status, await response.text()], [Number(status), text]);
 });
