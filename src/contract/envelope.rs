@@ -70,7 +70,7 @@ const FLAG: Rule = (
     "must be true or false",
 );
 
-impl<'a> EnvelopeMembers<'a> {
+impl EnvelopeMembers<'_> {
     /// Reads what is to be kept: one JSON object of at most 1.2 kB, or nothing if nothing was sent. `null` counts as not
     /// sent.
     ///
