@@ -311,8 +311,8 @@ async fn post_event(address: &str, event: &Value) -> (u16, String) {
 async fn envelope_of_a_sender_is_kept_live_and_in_replay() {
     let server = start(&[]).await;
     let mut watcher = Ws::connect(&server.address, "/ws/v1").await;
-    let watched = json!({"resource": "agent:*", "since": 0});
-    subscribe(&mut watcher, watched.clone()).await;
+    let wish = json!({"resource": "agent:*", "since": 0});
+    subscribe(&mut watcher, wish.clone()).await;
     let mut agent = Ws::connect(&server.address, "/ws/v1").await;
     let data = json!({"agentId": "coder-001", "status": "busy"});
     let sent = json!({"id": "evt-123", "type": "agent_status", "timestamp": 1_703_775_135_000_i64, "data": data,
@@ -328,7 +328,7 @@ async fn envelope_of_a_sender_is_kept_live_and_in_replay() {
         json!({"id": 7, "timestamp": 1, "data": data, "version": "1.0", "source": "http", "correlationId": null}),
     ];
     let mut late = Ws::connect(&server.address, "/ws/v1").await;
-    subscribe(&mut late, watched).await;
+    subscribe(&mut late, wish).await;
     for ws in [&mut watcher, &mut late] {
         let first = ws.until("agent_status").await;
         assert_eq!(said(&first), expected[0]);
