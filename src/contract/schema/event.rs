@@ -286,6 +286,8 @@ pub enum RevokedReason {
     Removed,
     /// A newer token gives no role any more.
     Token,
+    /// What the client has shown does not allow it.
+    Forbidden,
 }
 
 impl RevokedReason {
@@ -295,6 +297,7 @@ impl RevokedReason {
         match self {
             Self::Removed => "removed",
             Self::Token => "token",
+            Self::Forbidden => "forbidden",
         }
     }
 }
