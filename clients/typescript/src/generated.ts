@@ -249,6 +249,11 @@ export interface ChannelEvent {
   channel: string;
   /** What its publisher said, as it was sent. */
   data: unknown;
+  /**
+   * What its publisher said of it beside the data, if anything: `id`, `timestamp`, `version`, `source`,
+   * `correlationId`. Nobody vouches for it.
+   */
+  envelope?: Envelope;
   /** Its own id, a `UUIDv7`. */
   id: string;
   /** 1, 2, 3…: its place in the channel. */
@@ -881,6 +886,20 @@ export interface EditingTold {
 
 /** Any entity. */
 export type Entity = Task | Epic | Sprint | Member | Comment | Project | OtherEntity;
+
+/** What a publisher says of an event beside its data. */
+export interface Envelope {
+  /** What it belongs to. */
+  correlationId?: unknown;
+  /** The sender's own id. */
+  id?: unknown;
+  /** Where it comes from. */
+  source?: string;
+  /** When it happened, in milliseconds. */
+  timestamp?: number;
+  /** Of the format. */
+  version?: unknown;
+}
 
 /** An epic. Clients may add any field. */
 export interface Epic {
