@@ -16,6 +16,7 @@ mod data_schema;
 pub mod dialect;
 mod direct_message;
 mod direct_options;
+mod envelope;
 mod error_code;
 mod event_style;
 mod field;
@@ -53,6 +54,7 @@ pub use cursor::{
 pub use data_schema::{DATA_SCHEMAS, check_data};
 pub use direct_message::DirectMessage;
 pub use direct_options::DirectOptions;
+pub use envelope::{EnvelopeFlaw, EnvelopeMembers};
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use import_item::ImportItem;

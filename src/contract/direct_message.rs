@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::json_object::json_text;
@@ -23,6 +25,8 @@ pub struct DirectMessage {
     pub message_type: EventType,
     /// The data, as it was sent.
     pub payload: Arc<RawValue>,
+    /// What the sender says of it beside the data, see [`EnvelopeMembers`](super::EnvelopeMembers).
+    pub envelope: Option<Box<RawValue>>,
     /// What ties it to the message that it answers.
     pub correlation_id: Option<String>,
     /// Who sent it.
@@ -48,15 +52,18 @@ impl DirectMessage {
             channel,
             event_type,
             payload,
+            envelope,
             direct,
             ..
         } = publication;
+        let correlation_id = direct.correlation_id;
         Self {
             id: EventId::generate(),
             channel,
             message_type: event_type,
             payload: Arc::from(payload),
-            correlation_id: direct.correlation_id,
+            correlation_id: correlation_id.or_else(|| correlated(envelope.as_deref()?)),
+            envelope,
             actor,
             at,
             origin,
@@ -95,5 +102,19 @@ impl DirectMessage {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.payload.get().len() + self.message_type.as_str().len()
+    }
+}
+
+/// What ties an enveloped message to what it answers: a text, or a number as text.
+fn correlated(envelope: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Said {
+        correlation_id: Option<Value>,
+    }
+    let said: Said = serde_json::from_str(envelope.get()).ok()?;
+    match said.correlation_id? {
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
     }
 }

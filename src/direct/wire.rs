@@ -31,6 +31,8 @@ struct Sent<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<ConnectionId>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    envelope: Option<&'a RawValue>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     correlation: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     r#where: Option<Cow<'a, Fields>>,
@@ -68,6 +70,7 @@ pub(super) fn encode(message: &DirectMessage, request: u64, from: &InstanceId) -
         actor: message.actor.as_str().into(),
         at: message.at.as_millis(),
         origin: message.origin,
+        envelope: message.envelope.as_deref(),
         correlation: message.correlation_id.as_deref().map(Into::into),
         r#where: condition.map(|condition| Cow::Borrowed(condition.fields())),
         payload: &message.payload,
@@ -100,6 +103,7 @@ pub(super) fn decode(message: &[u8]) -> Option<Heard> {
             channel: ChannelName::restore(&*sent.channel),
             message_type: EventType::restore(sent.r#type.into_owned()),
             payload: Arc::from(sent.payload.to_owned()),
+            envelope: sent.envelope.map(ToOwned::to_owned),
             correlation_id: sent.correlation.map(Cow::into_owned),
             actor: Actor::new(&sent.actor),
             at: Timestamp::from_millis(sent.at),
@@ -123,6 +127,7 @@ mod tests {
             payload: Arc::from(
                 RawValue::from_string(r#"{"a" : 1.50, "b":"é"}"#.to_owned()).unwrap(),
             ),
+            envelope: Some(RawValue::from_string(r#"{"id":"m"}"#.to_owned()).unwrap()),
             correlation_id: Some("c-\"1".to_owned()),
             actor: Actor::new("ann"),
             at: Timestamp::from_millis(1_700_000_000_123),

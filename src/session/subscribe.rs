@@ -312,11 +312,7 @@ impl Session {
 
     /// Sends a message to clients that are connected now.
     fn send(&self, publication: Publication) -> Result<Pending, Reply> {
-        if publication.key.is_some() {
-            let what = "is not possible here: what is published on broadcast and client:<id> is not kept, so nothing \
-                        could tell a repetition";
-            return Err(Reply::invalid("idempotencyKey", what));
-        }
+        publication.check_key()?;
         let (actor, origin) = (self.caller.actor.clone(), self.caller.connection);
         let bytes = publication.bytes();
         let message = DirectMessage::new(publication, actor, Some(origin), Clock.now());

@@ -104,12 +104,19 @@ impl Format {
         self.wrap(word.as_str(), now, answers, &fields[1..])
     }
 
-    /// The answer to a message that carried an id. It is the same in both formats but for the time.
+    /// The answer to a message that carried an id, and carries the same. What it says stands beside that, and in the envelope
+    /// under `data`.
     pub(super) fn ack(self, now: Timestamp, id: &RawValue, reply: &RawValue) -> String {
         let mut message = "{".to_owned();
         put(&mut message, "type", &quoted(ServerWord::Ack.as_str()));
         put(&mut message, "id", id.get());
         put(&mut message, "timestamp", &self.time(now));
+        if self == Self::Envelope {
+            put(&mut message, "data", reply.get());
+            put(&mut message, "metadata", &metadata(SOURCE, Some(id.get())));
+            message.push('}');
+            return message;
+        }
         let reply = RawObject::read(reply.get()).unwrap_or_default();
         for (key, raw) in &reply.0 {
             match &**key {
@@ -118,12 +125,6 @@ impl Format {
                 "id" => put(&mut message, "eventId", raw.get()),
                 key => put(&mut message, key, raw.get()),
             }
-        }
-        if self == Self::Envelope {
-            if reply.get("data").is_none() {
-                put(&mut message, "data", "{}");
-            }
-            put(&mut message, "metadata", &metadata(SOURCE, Some(id.get())));
         }
         message.push('}');
         message
@@ -160,18 +161,59 @@ impl Format {
                 lift(&mut message, payload, of_the_server(&event.event_type));
             }
             Self::Envelope => {
-                put(&mut message, "id", &quoted(&event.id.0.to_string()));
-                put(&mut message, "type", &quoted(name));
-                put(&mut message, "timestamp", &self.time(event.created_at));
-                put(&mut message, "data", payload);
-                let mut metadata = metadata(event.actor.as_str(), None);
-                metadata.pop();
-                put_place(&mut metadata, event);
-                put(&mut message, "metadata", &metadata);
+                let said = Enveloped {
+                    envelope: event.envelope.as_deref(),
+                    correlation_id: None,
+                    id: event.id,
+                    at: event.created_at,
+                    actor: event.actor.as_str(),
+                    payload,
+                };
+                let place = |metadata: &mut String| put_place(metadata, event);
+                self.put_enveloped(&mut message, name, &said, place);
             }
         }
         message.push_str(",\"cursor\":\"");
         message
+    }
+
+    /// What the sender says of an event, as it was sent, and what it does not say as we know it. Our own word stands beside
+    /// it, in `metadata`, which the caller ends.
+    fn put_enveloped(
+        self,
+        message: &mut String,
+        name: &str,
+        enveloped: &Enveloped<'_>,
+        put_place: impl FnOnce(&mut String),
+    ) {
+        let said = enveloped.envelope.map_or("{}", RawValue::get);
+        let said = RawObject::read(said).unwrap_or_default();
+        let of = |key: &str, ours: String| match said.get(key) {
+            Some(raw) => raw.get().to_owned(),
+            None => ours,
+        };
+        let (id, actor) = (quoted(&enveloped.id.0.to_string()), quoted(enveloped.actor));
+        let correlation = enveloped.correlation_id.map(quoted);
+        let correlation = correlation.unwrap_or_else(|| of("correlationId", "null".to_owned()));
+        put(message, "id", &of("id", id.clone()));
+        put(message, "type", &quoted(name));
+        let at = self.time(enveloped.at);
+        put(message, "timestamp", &of("timestamp", at.clone()));
+        put(message, "data", enveloped.payload.get());
+        let mut metadata = "{".to_owned();
+        for (key, raw) in [
+            ("version", of("version", quoted(VERSION))),
+            ("source", of("source", actor.clone())),
+            ("correlationId", correlation),
+            ("compressed", "false".to_owned()),
+            ("eventId", id),
+            ("publishedAt", at),
+            ("actor", actor),
+        ] {
+            put(&mut metadata, key, &raw);
+        }
+        put_place(&mut metadata);
+        put(message, "metadata", &metadata);
     }
 
     /// The event as one receiver gets it. Nothing in a cursor has to be escaped.
@@ -211,33 +253,33 @@ impl Format {
 
     /// A message to clients that are connected now: like an event, but it has no place in a log.
     pub(super) fn direct(self, name: &str, direct: &DirectMessage) -> String {
-        let payload = direct.payload.get();
-        let (id, at) = (quoted(&direct.id.0.to_string()), self.time(direct.at));
+        let payload = &*direct.payload;
         let channel = quoted(direct.channel.as_str());
-        let mut message = String::with_capacity(2 * payload.len() + 256);
+        let mut message = String::with_capacity(2 * payload.get().len() + 256);
         message.push('{');
         match self {
             Self::Flat => {
                 put(&mut message, "type", &quoted(name));
-                put(&mut message, "timestamp", &at);
+                put(&mut message, "timestamp", &self.time(direct.at));
                 put(&mut message, "channel", &channel);
                 if let Some(id) = &direct.correlation_id {
                     put(&mut message, "correlationId", &quoted(id));
                 }
-                put(&mut message, "data", payload);
-                lift(&mut message, payload, &[]);
+                put(&mut message, "data", payload.get());
+                lift(&mut message, payload.get(), &[]);
             }
             Self::Envelope => {
-                put(&mut message, "id", &id);
-                put(&mut message, "type", &quoted(name));
-                put(&mut message, "timestamp", &at);
-                put(&mut message, "data", payload);
-                let correlation = direct.correlation_id.as_deref().map(quoted);
-                let mut metadata = metadata(direct.actor.as_str(), correlation.as_deref());
-                metadata.pop();
-                put(&mut metadata, "channel", &channel);
-                metadata.push('}');
-                put(&mut message, "metadata", &metadata);
+                let said = Enveloped {
+                    envelope: direct.envelope.as_deref(),
+                    correlation_id: direct.correlation_id.as_deref(),
+                    id: direct.id,
+                    at: direct.at,
+                    actor: direct.actor.as_str(),
+                    payload,
+                };
+                let place = |metadata: &mut String| put(metadata, "channel", &channel);
+                self.put_enveloped(&mut message, name, &said, place);
+                message.push('}');
             }
         }
         message.push('}');
@@ -315,6 +357,18 @@ impl Format {
             Self::Envelope => at.as_millis().to_string(),
         }
     }
+}
+
+/// What stands in an envelope besides a type.
+struct Enveloped<'a> {
+    /// What the sender says beside the data.
+    envelope: Option<&'a RawValue>,
+    /// What ties it to what it answers, if that is not in the envelope.
+    correlation_id: Option<&'a str>,
+    id: EventId,
+    at: Timestamp,
+    actor: &'a str,
+    payload: &'a RawValue,
 }
 
 /// Where an event stands: what it is about, and its place among the events of what was subscribed to.

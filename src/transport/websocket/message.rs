@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 
 use super::format::Format;
 use super::raw_object::{RawObject, put};
-use crate::contract::{Arguments, DirectOptions, EventClass, EventName, Publication, Reply};
+use crate::contract::{
+    Arguments, DirectOptions, EnvelopeFlaw, EnvelopeMembers, EventClass, EventName, Publication,
+    Reply,
+};
 use crate::domain::ChannelName;
 
 /// Longest type that is looked at, in bytes. Names of commands are shorter in every format.
@@ -42,6 +45,8 @@ pub(super) struct Message {
     pub(super) correlation_id: Option<Box<RawValue>>,
     /// Which of the connected clients are meant.
     pub(super) condition: Option<Box<RawValue>>,
+    /// What else the client says of it, which is kept with what it publishes; or what is wrong with that.
+    pub(super) envelope: Result<Option<Box<RawValue>>, EnvelopeFlaw>,
 }
 
 /// What a message's type means in its format.
@@ -119,18 +124,25 @@ impl Message {
             let id = id.map(ToOwned::to_owned);
             return Err(Unreadable { id });
         };
-        let metadata = members
-            .get("metadata")
-            .filter(|_| format == Format::Envelope);
+        let envelope = match format {
+            Format::Flat => EnvelopeMembers::default(),
+            Format::Envelope => EnvelopeMembers {
+                id: members.get("id"),
+                timestamp: members.get("timestamp"),
+                metadata: members.get("metadata"),
+            },
+        };
+        let metadata = envelope.metadata;
         let metadata = metadata.and_then(|metadata| RawObject::read(metadata.get()));
         // Of a flat message, too, they are no data if it says that it is for connected clients.
         let direct = direct_channel(format, &members);
-        let about = match (&metadata, &direct) {
-            (Some(metadata), _) => Some(metadata),
-            (None, Some(_)) => Some(&members),
-            (None, None) => None,
+        let beside = |key| direct.as_ref().and_then(|_| members.get(key));
+        let condition = match &metadata {
+            Some(metadata) => metadata.get(WHERE),
+            None => beside(WHERE),
         };
-        let about = |key| about.and_then(|about| about.get(key).map(ToOwned::to_owned));
+        let (condition, correlation_id) =
+            (condition.map(ToOwned::to_owned), beside(CORRELATION_ID));
         let data = match format {
             Format::Flat => flat_data(&members, direct.is_some()),
             Format::Envelope => sent(&members, "data").map(Cow::Borrowed),
@@ -138,13 +150,14 @@ impl Message {
         let data = data.map_or_else(|| empty().to_owned(), Cow::into_owned);
         Ok(Self {
             session: members.id("sessionId"),
-            correlation_id: about(CORRELATION_ID),
-            condition: about(WHERE),
+            correlation_id: correlation_id.map(ToOwned::to_owned),
+            condition,
             resource: match &metadata {
                 Some(metadata) => metadata.text("resource"),
                 None => direct,
             },
             meaning: Meaning::of(format, &name),
+            envelope: envelope.read(),
             name,
             id: id.map(ToOwned::to_owned),
             data,
@@ -179,6 +192,7 @@ impl Message {
         empty().clone_into(&mut self.data);
         (self.session, self.resource) = (None, None);
         (self.correlation_id, self.condition) = (None, None);
+        self.envelope = Ok(None);
     }
 
     /// About what it takes up in memory.
@@ -186,6 +200,7 @@ impl Message {
         let id = self.id.as_ref().map_or(0, |id| id.get().len());
         let names = self.session.iter().chain(&self.resource);
         let raws = self.correlation_id.iter().chain(&self.condition);
+        let raws = raws.chain(self.envelope.iter().flatten());
         let more = raws.map(|raw| raw.get().len()).sum::<usize>();
         let names = names.map(String::len).sum::<usize>();
         self.name.len() + self.data.get().len() + id + names + more
@@ -306,6 +321,9 @@ mod tests {
         assert_eq!(message.data.get(), r#"{"resource":"a"}"#);
         assert_eq!(message.id.unwrap().get(), "\"m1\"");
         assert_eq!(message.resource.as_deref(), Some("agent:a"));
+        let envelope = message.envelope.unwrap().unwrap();
+        let expected = r#"{"id":"m1","timestamp":1,"version":"1.0","source":"t"}"#;
+        assert_eq!(envelope.get(), expected);
     }
 
     #[test]
