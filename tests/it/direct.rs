@@ -179,7 +179,7 @@ async fn clients_publish_as_backends_do_and_do_not_hear_their_own_broadcasts() {
             "id": "m", "type": "note", "data": {"channel": "broadcast"}, "metadata": metadata,
         });
         envelope.send(said).await;
-        assert_eq!(envelope.until("ack").await["reached"], reached);
+        assert_eq!(envelope.until("ack").await["data"]["reached"], reached);
     }
     assert_eq!(other.next().await["correlationId"], "q-2");
 }

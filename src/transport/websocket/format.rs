@@ -167,7 +167,7 @@ impl Format {
                     id: event.id,
                     at: event.created_at,
                     actor: event.actor.as_str(),
-                    payload,
+                    payload: &event.payload,
                 };
                 let place = |metadata: &mut String| put_place(metadata, event);
                 self.put_enveloped(&mut message, name, &said, place);
