@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::ChannelName;
+use crate::domain::{ChannelName, Family};
 
 /// Longest time for which events are kept and not for ever.
 const MAX_RETENTION: Duration = Duration::from_hours(3650 * 24);
@@ -32,6 +32,16 @@ pub(super) fn ingress_channel(text: &str) -> Result<ChannelName, String> {
         );
     }
     Ok(channel)
+}
+
+/// A channel on which a worker listens: a free name, because a family such as `session:` has clients of its own.
+pub(super) fn worker_channel(text: &str) -> Result<ChannelName, String> {
+    let channel = ChannelName::parse(text.trim());
+    let channel = channel.map_err(|error| format!("the name of a channel {error}"))?;
+    match channel.family() {
+        Family::Free => Ok(channel),
+        _ => Err("a worker has a channel of its own, such as ai:worker".to_owned()),
+    }
 }
 
 /// How long something is kept.

@@ -195,6 +195,8 @@ const SETTINGS: [&str; 54] = [
     "LOG_LEVEL",
     "LOG_FORMAT",
     "WEBSOCKET_PING_INTERVAL",
+    "GREETING_DELAY",
+    "WORKER_CHANNEL",
 ];
 
 #[test]
