@@ -11,10 +11,10 @@ use crate::support::client::Client;
 use crate::support::server::Server;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_whatever_dialect_it_is_asked_the_server_answers_in_types() {
+async fn whatever_spelling_was_sent_the_answers_have_the_described_types() {
     let server = Server::start("sqlite::memory:").await;
     let witnesses = EventStyle::ALL.map(|style| (style, Witness::of(style)));
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dialects");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/payloads");
     let mut heard = 0;
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();

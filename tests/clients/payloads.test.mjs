@@ -1,4 +1,4 @@
-// Every file in fixtures/dialects, end to end: a real client takes the fixture's steps, and hears what the fixture says
+// Every file in fixtures/payloads, end to end: a real client takes the fixture's steps, and hears what the fixture says
 // and nothing more. A second client only listens: it must hear the same changes, each once and in order.
 // fixtures/README.md describes the format.
 
@@ -9,7 +9,7 @@ import { Client, LATEST } from './clients.mjs';
 import { assertMatches, withBound } from './match.mjs';
 import { Server } from './server.mjs';
 
-const FOLDER = new URL('../../fixtures/dialects/', import.meta.url);
+const FOLDER = new URL('../../fixtures/payloads/', import.meta.url);
 const FIXTURE_KEYS = ['name', 'description', 'projects', 'joined', 'eventStyle', 'steps'];
 const SIGNALS = ['typing', 'task:editing']; // they are not in the log
 const STEP_KEYS = ['emit', 'ack', 'events'];
@@ -50,10 +50,10 @@ function checkListener(projects, listened, heard) {
 }
 
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
-assert.notEqual(files.length, 0, 'no dialect fixtures found');
+assert.notEqual(files.length, 0, 'no fixtures of payloads found');
 
 for (const file of files) {
-  test(`dialect ${file}`, async (t) => {
+  test(`payload ${file}`, async (t) => {
     const fixture = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8'));
     checkKeys(fixture, FIXTURE_KEYS);
     const { projects = [], joined = true, eventStyle, steps } = fixture;
