@@ -29,8 +29,8 @@ impl WebSocketConnection {
             let raw = data.as_ref()?.get(key)?.get();
             serde_json::from_str(raw).ok()
         };
-        self.note_client_info(ClientInfo::read(&said));
-        let shown = Credential::in_auth(&said);
+        self.note_client_info(ClientInfo::read(said));
+        let shown = Credential::in_auth(said);
         if let (Some(subscriber), None) = (self.subscriber(), &shown) {
             // Who is known need not show it again.
             let id = message.id.as_deref();
@@ -39,7 +39,7 @@ impl WebSocketConnection {
         let identity = self.identify(shown.as_ref()).await;
         let introduced = match identity {
             Ok(identity) => self.meet(message, shown.as_ref(), identity).await,
-            Err(refusal) => Err(self.in_words_of_format(refusal, &said)),
+            Err(refusal) => Err(self.in_words_of_format(refusal, said)),
         };
         if let Err(refusal) = introduced {
             self.turn_away(Some(message), &refusal).await;
