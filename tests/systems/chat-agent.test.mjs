@@ -111,7 +111,8 @@ test('reconnection example: back after the server was killed', async (t) => {
 
 test('/api/websocket/status: the documented shape', async (t) => {
   const server = await Server.start(t);
-  await client(t, server);
+  const { calls } = await client(t, server);
+  await eventually(() => calls.of('log').some(([, type]) => type === 'connection'), 'a greeting');
   const shape = example(page('27-status.json'));
   const status = await get(server, '/api/websocket/status');
   assertShown(status, shape, ['clients', 'uptime', 'messageCount']);

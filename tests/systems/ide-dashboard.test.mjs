@@ -58,7 +58,7 @@ test('handshake authentication: an invalid API key is answered as the page says,
 });
 
 test('Redis to EventSource example: the page hears what a job has published', pending('sse'), async (t) => {
-  const server = await Server.start(t, { REDIS_URL });
+  const server = await Server.start(t, { REDIS_URL, INGRESS_CHANNELS: 'ui:activity,ai:jobs:status' });
   const redis = await RedisClient.connect(t, REDIS_URL);
   const [publishes, hears] = snippet(page('03-redis-to-eventsource.js')).split(/^\/\/ UI .*$/m);
   const browser = await Browser.start(t);
@@ -154,13 +154,4 @@ test('nginx configuration: WebSockets and events pass through it at once', async
   });
   await eventually(() => text.includes('job_123'), 'an event through nginx');
   assert.deepEqual((await plain.next('job')).data, { jobId: 'job_123' });
-});
-
-test('code context example: the messages have the documented shapes', pending('ide'), async (t) => {
-  const server = await Server.start(t, { WORKER_CHANNEL: 'ide:work' });
-  const [asked, answer] = [0, 1].map((index) => shown(page('02-code-context-and-suggestions.js'), index));
-  assert.deepEqual([asked.type, answer.type], ['codeContext', 'suggestions']);
-  const ide = Plain.open(t, server, '/ws');
-  await ide.next('connection');
-  ide.send(asked);
 });
