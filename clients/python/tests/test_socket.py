@@ -176,7 +176,6 @@ def test_subscriptions_outlive_a_database_that_was_lost(server: Any) -> None:
     run(work())
 
 
-@pytest.mark.skip(reason="not built yet: closed with 1008, refused with 401")
 @pytest.mark.parametrize("server", [SECRET], indirect=True)
 @pytest.mark.parametrize("path", PATHS)
 def test_a_credential_that_is_refused_is_not_tried_again(server: Any, path: str) -> None:

@@ -6,30 +6,26 @@ import asyncio
 import contextlib
 import json
 import logging
-import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from .address import Address, Token
 from .backoff import Backoff
 from .dispatcher import Dispatcher, Handler, Unsubscribe
-from .errors import AuthenticationError, BoardcastError, ClosedError, RefusedError
+from .errors import BoardcastError, ClosedError, RefusedError
 from .history import History
+from .keys import with_key
 from .message import Envelope, Flat, Format, Json, Message
 from .outbox import Entry, Outbox
+from .refusal import refusal
 
 _log = logging.getLogger("boardcast")
 
-_REFUSED = (1008, 4401, 4403)
-"""Numbers with which the server ends the connection of a client that may not connect."""
-_COMMAND = re.compile(r"^[a-z_]+:[a-z_:]+$")
-"""Types that are commands: they take an idempotency key."""
-_KEYS = ("idempotencyKey", "clientMutationId", "mutationId", "requestId", "operationId")
 _GREETING_S = 10.0
 _FIRST_PING = "boardcast-python-first"
 _MAX_MESSAGE = 128 * 1024 * 1024
@@ -202,17 +198,8 @@ class BoardcastSocket:
             QueueFullError: too many messages wait.
             TimeoutError: the answer did not come in time.
         """
-        data = {} if data is None else data
-        is_keyed = False
-        if isinstance(data, dict):
-            members = dict(cast("dict[str, Json]", data))
-            if idempotency_key is None and _COMMAND.match(kind) and not any(key in members for key in _KEYS):
-                idempotency_key = uuid.uuid4().hex
-            if idempotency_key is not None:
-                members["idempotencyKey"] = idempotency_key
-            is_keyed = any(isinstance(members.get(key), str) for key in _KEYS)
-            data = members
-        return await self._ask(kind, data, repeatable=is_keyed, timeout=timeout)
+        keyed, is_keyed = with_key(kind, {} if data is None else data, idempotency_key)
+        return await self._ask(kind, keyed, repeatable=is_keyed, timeout=timeout)
 
     def post(self, kind: str, data: Json = None) -> None:
         """Sends a message without waiting for an answer, once there is a connection.
@@ -256,7 +243,7 @@ class BoardcastSocket:
             try:
                 await self._run_once()
             except (OSError, TimeoutError, EOFError, InvalidHandshake, ConnectionClosed) as error:
-                fatal = self._fatal(error)
+                fatal = refusal(error, may_get_fresh_token=self._address.may_get_fresh_token())
                 if fatal is not None:
                     self._end(fatal)
                     return
@@ -265,18 +252,6 @@ class BoardcastSocket:
                 # Such as a message that is no JSON, or a function for tokens that fails: the next attempt may succeed.
                 _log.exception("the connection has failed")
             await asyncio.sleep(self._backoff.next())
-
-    def _fatal(self, error: Exception) -> BoardcastError | None:
-        """What ends the client for good, if the connection has ended with that."""
-        if isinstance(error, InvalidStatus):
-            status = error.response.status_code
-            if status == 401:
-                return None if self._address.may_get_fresh_token() else AuthenticationError(str(error))
-            if status < 500 and status not in (408, 425, 429):
-                return RefusedError({"code": "forbidden" if status == 403 else "validation_failed", "error": str(error)})
-        if isinstance(error, ConnectionClosed) and error.rcvd is not None and error.rcvd.code in _REFUSED:
-            return None if self._address.may_get_fresh_token() else AuthenticationError(str(error))
-        return None
 
     async def _run_once(self) -> None:
         headers = await self._address.credentials()
