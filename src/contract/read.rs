@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::names::Name;
 use super::{
-    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, bulk, signal,
+    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, bulk, list, signal,
     subscribe,
 };
 use crate::domain::Fields;
@@ -55,6 +55,11 @@ impl Request {
             Name::Snapshot => Self::Read(ReadRequest::Snapshot {
                 project: subscribe::project(first()?, *limits)?,
             }),
+            Name::List(kind) => Self::Read(ReadRequest::List(Box::new(list::list(
+                kind,
+                first()?,
+                *limits,
+            )?))),
             Name::Sync => Self::Read(subscribe::sync(first()?, *limits)?),
             Name::Subscribe => Self::Subscribe(subscribe::channels(first()?, *limits)?),
             Name::Unsubscribe => Self::Unsubscribe {
