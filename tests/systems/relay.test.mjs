@@ -1,0 +1,92 @@
+// socketio-service.md: the relay. The page's own server runs beside Boardcast, and its clients cannot tell them apart.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { Server } from '../clients/server.mjs';
+import { eventually, within } from '../clients/wait.mjs';
+import { Application, installed } from './snippets.mjs';
+
+const { io } = installed('socket.io-client');
+
+/** As much of express as the page's server uses. */
+function express() {
+  const routes = new Map();
+  const app = (request, response) => {
+    response.json = (body) => response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+    (routes.get(`${request.method} ${request.url}`) ?? (() => response.writeHead(404).end()))(request, response);
+  };
+  return Object.assign(app, { use() {}, get: (path, handle) => routes.set(`GET ${path}`, handle) });
+}
+
+/** Starts the server of the page's second option. */
+async function pageServer(t) {
+  const packages = {
+    'socket.io': installed('socket.io'),
+    express: { default: express },
+    http: { createServer },
+    cors: { default: () => {} },
+  };
+  const globals = { process: { env: { PORT: '0' } } };
+  const page = new Application(t, { url: 'http://127.0.0.1', port: 0 }, { packages, globals });
+  page.run('socketio-service/03-service.ts');
+  t.after(() => page.evaluate('io.close()'));
+  await eventually(() => page.calls.first('log').some((line) => line.includes('running on port')), 'the page\'s server');
+  return `http://127.0.0.1:${page.evaluate('httpServer.address().port')}`;
+}
+
+async function connect(t, url) {
+  const socket = io(url, { forceNew: true });
+  t.after(() => socket.close());
+  const heard = [];
+  socket.onAny((name, payload) => heard.push([name, payload]));
+  await within(new Promise((resolve) => socket.on('connect', resolve)), 'a connection');
+  return { socket, heard };
+}
+
+const SENT = [
+  ['task:create', { projectId: '123', id: '456', title: 'Paint' }],
+  ['task:update', { projectId: '123', taskId: '456', status: 'completed' }],
+  ['epic:update', { projectId: '123', epicId: 'e', name: 'Spring' }],
+  ['task:update', { projectId: '123', taskId: '456', anything: { at: ['all'] } }],
+];
+
+/** Events that Boardcast says besides; clients of the page do not listen to them. */
+const ADDED = /^(session:cursor|presence:.*|task:status_changed)$/;
+
+/** What a client in the room and one outside hear of `SENT`. */
+async function play(t, url, last) {
+  const [sender, mate, outsider] = await Promise.all([1, 2, 3].map(() => connect(t, url)));
+  const health = await (await fetch(`${url}/health`)).json();
+  mate.socket.emit('join:project', '123');
+  sender.socket.emit('join:project', '123');
+  // The page's server answers nothing, so that both are in the room is only known by what they hear.
+  const probe = { projectId: '123', taskId: 'probe', title: 'probe' };
+  const inRoom = ({ heard }) => heard.some(([, { taskId }]) => taskId === 'probe');
+  await eventually(() => {
+    sender.socket.emit('task:update', probe);
+    return inRoom(mate) && inRoom(sender);
+  }, 'both in the room');
+  for (const [name, payload] of SENT) sender.socket.emit(name, payload);
+  await eventually(() => [mate, sender].every(({ heard }) => heard.some(([, payload]) => last(payload))), 'the last event');
+  const without = ({ heard }) => heard.filter(([, { taskId }]) => taskId !== 'probe');
+  return { health, mate: without(mate), sender: without(sender), outsider: without(outsider) };
+}
+
+test('whoever hears the page\'s server hears the same of Boardcast', async (t) => {
+  const server = await Server.start(t);
+  const last = ({ anything }) => anything !== undefined;
+  const relay = await play(t, await pageServer(t), last);
+  const ours = await play(t, server.url, last);
+  assert.deepEqual(relay.mate.map(([name]) => name), ['task:created', 'task:updated', 'epic:updated', 'task:updated']);
+  for (const who of ['mate', 'sender']) {
+    const events = ours[who].filter(([name]) => !ADDED.test(name));
+    assert.deepEqual(events.map(([name]) => name), relay[who].map(([name]) => name));
+    for (const [index, [name, payload]] of relay[who].entries()) {
+      const same = Object.fromEntries(Object.keys(payload).map((key) => [key, events[index][1][key]]));
+      assert.deepEqual(same, payload, `${name} for the ${who}`);
+    }
+  }
+  assert.deepEqual(ours.outsider.filter(([name]) => !ADDED.test(name)), relay.outsider);
+  assert.deepEqual([ours.health.status, ours.health.connections], [relay.health.status, relay.health.connections]);
+});
