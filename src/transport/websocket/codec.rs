@@ -81,7 +81,7 @@ impl Door for WebSocketDoor {
         let Ok(message) = &message.0 else {
             return false;
         };
-        if message.meaning != Meaning::Own(Own::Ping) {
+        if message.meaning != Meaning::Own(Own::Ping) || message.envelope.is_err() {
             return false;
         }
         let mut out = queue.intake();

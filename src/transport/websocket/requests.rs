@@ -9,7 +9,7 @@ use super::message::{Meaning, Message, Own, Received, Unreadable};
 use super::routing;
 use crate::clock::Clock;
 use crate::contract::{
-    ErrorCode, EventClass, EventName, Limits, Publication, Reply, Request, ServerWord,
+    EnvelopeFlaw, ErrorCode, EventClass, EventName, Limits, Publication, Reply, Request, ServerWord,
 };
 use crate::hub::Offer;
 use crate::transport::connection::Close;
@@ -45,6 +45,15 @@ pub(super) async fn serve(
         Ok(message) => message,
         Err(Unreadable { id }) => return refuse_unreadable(requests, id, refused).await,
     };
+    if let (Err(flaw), None) = (&message.envelope, &refused) {
+        requests.settle_all().await;
+        let refusal = flaw.refusal();
+        let connection = &requests.connection;
+        return match message.meaning {
+            Meaning::Own(_) => connection.refuse(&message, &refusal).await,
+            _ => connection.answer(asked(message), &refusal).await,
+        };
+    }
     match (message.meaning, refused) {
         (Meaning::Own(_), Some(refused)) => {
             requests.settle_all().await;
@@ -133,7 +142,10 @@ impl WebSocketConnection {
         }
         let session = self.door.session_id();
         let channel = routing::channel(self.door.format, message, session.as_deref())?;
-        Publication::new(channel, &message.name, Some(&message.data), limits)
+        let mut publication =
+            Publication::new(channel, &message.name, Some(&message.data), limits)?;
+        publication.envelope = message.envelope.clone().map_err(EnvelopeFlaw::refusal)?;
+        Ok(publication)
     }
 
     /// Sends a message that must not get lost, once there is room for it.
