@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from .compression import decompress
+
 Json: TypeAlias = Any
 """A JSON value."""
 
@@ -100,6 +102,8 @@ class Envelope:
         channel: str | None = metadata.get("channel")
         cursor: str | None = metadata.get("cursor")
         data: Json = raw.get("data")
+        if metadata.get("compressed") is True:
+            data = decompress(data)
         if channel is None and isinstance(data, dict) and raw["type"] != "ack":
             # The server's own messages have their cursor where they have everything else; that of an ack is of the
             # command's project alone.
