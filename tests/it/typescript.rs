@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use boardcast::contract::EventStyle;
 use boardcast::contract::schema::answer::Refused;
-use boardcast::contract::schema::event::DirectAbout;
+use boardcast::contract::schema::event::{DirectAbout, WorkerMessage};
 use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
 use boardcast::contract::schema::http::{
     Problem, Published, Replay, Sent, SocketStats, SocketStatus,
@@ -29,7 +29,7 @@ const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 12] = [
+const MORE: [Describe; 13] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,
@@ -42,6 +42,7 @@ const MORE: [Describe; 12] = [
     of::<StreamData<'static>>,
     of::<StreamRevoked>,
     of::<FlatServerMessage>,
+    of::<WorkerMessage<'static>>,
 ];
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

@@ -9,6 +9,7 @@ mod recovery;
 mod slow;
 mod status;
 mod status_told;
+mod worker;
 
 use serde_json::{Value, json};
 

@@ -65,10 +65,14 @@ impl<D: Door> Connection<D> {
 
     fn fulfils(&self, subscriber: &SessionSubscriber<D>, condition: &Condition) -> bool {
         let hears = |channel| subscriber.session.rooms.hears(channel) == Some(true);
-        let caller = &subscriber.session.caller;
-        // No door knows yet which program its clients are.
-        condition.client_types.is_empty()
-            && condition.versions.is_none()
+        let (caller, info) = (&subscriber.session.caller, self.client_info());
+        let is_of = |name: &String| info.client_type.as_deref() == Some(name);
+        let version = info.version.as_deref();
+        (condition.client_types.is_empty() || condition.client_types.iter().any(is_of))
+            && condition
+                .versions
+                .as_ref()
+                .is_none_or(|range| version.is_some_and(|version| range.contains(version)))
             && (condition.subscribed.is_empty() || condition.subscribed.iter().any(hears))
             && condition.session.as_ref().is_none_or(hears)
             && condition

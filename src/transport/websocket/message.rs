@@ -37,6 +37,8 @@ pub(super) struct Message {
     pub(super) id: Option<Box<RawValue>>,
     /// The data; an empty object if there is none.
     pub(super) data: Box<RawValue>,
+    /// Whether there is any.
+    pub(super) has_data: bool,
     /// The session that the message is of, if it says so.
     pub(super) session: Option<String>,
     /// The channel that the message is about, if its metadata says so; of a flat one, the clients that it is for.
@@ -147,6 +149,7 @@ impl Message {
             Format::Flat => flat_data(&members, direct.is_some()),
             Format::Envelope => sent(&members, "data").map(Cow::Borrowed),
         };
+        let has_data = data.is_some() || members.get("data").is_some();
         let data = data.map_or_else(|| empty().to_owned(), Cow::into_owned);
         Ok(Self {
             session: members.id("sessionId"),
@@ -157,6 +160,7 @@ impl Message {
                 None => direct,
             },
             meaning: Meaning::of(format, &name),
+            has_data,
             envelope: envelope.read(),
             name,
             id: id.map(ToOwned::to_owned),
