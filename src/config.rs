@@ -3,6 +3,7 @@
 mod auth;
 mod client_files;
 mod limits;
+mod notices;
 mod origin;
 mod secret;
 mod value;
@@ -21,6 +22,7 @@ use crate::store::DatabaseUrl;
 pub use auth::AuthConfig;
 pub use client_files::{ClientFile, ClientFiles};
 pub use limits::{LimitsConfig, Rate, RateError, UserConnectionsFull};
+pub use notices::NoticesConfig;
 use origin::origin;
 pub use origin::{Origin, is_own};
 pub use secret::Secret;
@@ -202,15 +204,9 @@ pub struct Config {
     )]
     pub websocket_ping_interval: Duration,
 
-    /// Sends `heartbeat` to every plain WebSocket with each ping, unless its address says `heartbeat=false`. Without it, to
-    /// those alone whose address says `heartbeat=true`.
-    #[arg(long, env = "WEBSOCKET_HEARTBEAT", global = true)]
-    pub websocket_heartbeat: bool,
-
-    /// Tells every plain WebSocket how the server is: `connectionStatus` when it connects, and `connectionStateChanged` when
-    /// other instances cannot be reached, can be again, or the server shuts down.
-    #[arg(long, env = "CONNECTION_STATUS", global = true)]
-    pub connection_status: bool,
+    /// What plain WebSockets are told without asking.
+    #[command(flatten)]
+    pub notices: NoticesConfig,
 
     /// How long the greeting on `/ws` waits for a first message, if the address shows nothing: who begins with a `handshake`
     /// is answered with `welcome` alone. 0s greets at once.

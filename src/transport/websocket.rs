@@ -69,7 +69,7 @@ impl Server {
             let fall_due = |found: &Weak<WebSocketConnection>| found.upgrade()?.fall_due();
             timed.timers.run(fall_due).await;
         });
-        if app.config().connection_status {
+        if app.config().notices.connection_status {
             let watched = Arc::clone(registry);
             app.lifecycle()
                 .spawn_service(connection_status::watch(watched));

@@ -295,7 +295,7 @@ wire! {
 #[serde(untagged)]
 pub enum PublishRequest {
     /// One.
-    One(Publish),
+    One(Box<Publish>),
     /// Several; each is answered by itself.
     Many(#[schemars(length(min = 1, max = 100))] Vec<Publish>),
     /// The same.

@@ -26,7 +26,8 @@ const AT_ONCE: usize = 256;
 impl WebSocketConnection {
     /// Tells a client how the server is, once it is known who it is.
     pub(super) async fn say_status(&self) {
-        let is_wanted = self.app().config().connection_status && self.subscriber().is_some();
+        let is_wanted =
+            self.app().config().notices.connection_status && self.subscriber().is_some();
         if !is_wanted || self.door.was_told_status.swap(true, Ordering::Relaxed) {
             return;
         }

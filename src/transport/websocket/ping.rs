@@ -48,7 +48,7 @@ impl WebSocketConnection {
         let door = &self.door;
         door.ping_due.notify_one();
         let mut out = self.queue.intake();
-        let by_setting = self.app().config().websocket_heartbeat;
+        let by_setting = self.app().config().notices.websocket_heartbeat;
         if door.params.heartbeat.unwrap_or(by_setting) && out.has_room(Kind::Signal, 0) {
             out.push(Packet::other(door.format.beat(Clock.now())));
         }
