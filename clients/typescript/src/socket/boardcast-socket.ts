@@ -5,6 +5,7 @@ import { isCommand, isRead } from '../commands.js';
 import { ClosedError, ConnectionLostError } from '../errors.js';
 import { Listeners, type Unsubscribe } from '../listeners.js';
 import { addressOf, optionsIn, serverUrl } from './address.js';
+import { packed } from './compression.js';
 import type { Ending } from './connection.js';
 import { bareType, formatOf, type Format, type Incoming } from './format.js';
 import { Inbox } from './inbox.js';
@@ -35,8 +36,10 @@ export class BoardcastSocket {
   readonly #resets = new Listeners<[Reset]>();
   readonly #drops = new Listeners<[Dropped]>();
   readonly #errors = new Listeners<[Error]>();
-  readonly #prefix = Math.random().toString(36).slice(2, 8);
+  /** Of the ids of messages, which other clients may see. */
+  readonly #prefix = [Math.random(), Math.random()].map((part) => part.toString(36).slice(2, 10)).join('');
   #ids = 0;
+  #packing: Promise<unknown> = Promise.resolve();
   #session: string | undefined;
   #clientId: string | undefined;
   #opening: { promise: Promise<void>; resolve(): void; reject(error: Error): void } | undefined;
@@ -202,9 +205,18 @@ export class BoardcastSocket {
     if (OWN.has(message.type)) return this.#sendPlain(message);
     const isChange = isCommand(message.type);
     const id = message.id ?? `${this.#prefix}-${(this.#ids += 1)}`;
-    const answer = await this.#outbox.add(String(id), isChange ? withKey(message, `${this.#prefix}-${id}`) : message, isChange || isRead(message.type));
+    const whole = isChange ? withKey(message, `${this.#prefix}-${id}`) : message;
+    const isPacked = this.#options.compressed === true && this.#format.name === 'envelope';
+    const answer = await this.#outbox.add(String(id), isPacked ? await this.#packed(whole) : whole, isChange || isRead(message.type));
     this.#followed(message.type, answer);
     return answer;
+  }
+
+  /** The message as it is sent, in the order of the calls. */
+  #packed(message: OutgoingMessage): Promise<OutgoingMessage> {
+    const whole = this.#packing.then(() => packed(message));
+    this.#packing = whole.catch(() => {});
+    return whole;
   }
 
   /** A project that was joined or left by a command is heard after a reset as well, or no longer. */
