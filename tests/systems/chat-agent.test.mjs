@@ -198,7 +198,8 @@ test('WebSocketManager examples: its figures are those of the server', async (t)
   const [code] = snippet(page('15-health-status.js')).split('// Result');
   application.evaluate(code);
   const shape = example(page('27-status.json')).data;
-  await eventually(() => application.evaluate('webSocketManager.getHealthStatus().clients') === 1, 'the figures');
+  const figures = 'webSocketManager.getHealthStatus().clients === 1 && webSocketManager.getHealthStatus().lastActivity';
+  await eventually(() => application.evaluate(figures), 'the figures');
   assertShown(application.evaluate('webSocketManager.getHealthStatus()'), shape, ['clients', 'uptime', 'messageCount']);
   application.run(page('17-cleanup.js'));
   await eventually(() => application.evaluate('webSocketManager.getActiveClients()[0]?.id') === clientId, 'who is connected');
