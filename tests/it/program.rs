@@ -197,6 +197,7 @@ const SETTINGS: [&str; 54] = [
     "WEBSOCKET_PING_INTERVAL",
     "GREETING_DELAY",
     "WORKER_CHANNEL",
+    "WEBSOCKET_MAX_MESSAGE",
 ];
 
 #[test]
