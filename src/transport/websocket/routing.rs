@@ -16,14 +16,32 @@ const BY_TYPE: [(&str, &str); 6] = [
     ("coverage_", "tdd"),
 ];
 
+/// On which channel a message is published.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// On the one that it names, or to which its type or its session belongs.
+    Channel(ChannelName),
+    /// On the worker's, because it names none.
+    Worker(ChannelName),
+}
+
+impl Route {
+    /// The channel.
+    pub(super) fn channel(self) -> ChannelName {
+        match self {
+            Self::Channel(channel) | Self::Worker(channel) => channel,
+        }
+    }
+}
+
 /// The channel on which a message is published; `session` is the one that its sender is in. What names no channel is
 /// published on that of the `worker`, if there is one.
-pub(super) fn channel(
+pub(super) fn route(
     format: Format,
     message: &Message,
     session: Option<&str>,
     worker: Option<&ChannelName>,
-) -> Result<ChannelName, Reply> {
+) -> Result<Route, Reply> {
     let session = message.session.as_deref().or(session);
     let session = session.map(|id| format!("session:{id}"));
     let found = match format {
@@ -31,12 +49,13 @@ pub(super) fn channel(
         Format::Envelope => envelope(message, session),
     };
     if let (Err(NO_SESSION | NO_CHANNEL), Some(worker)) = (&found, worker) {
-        return Ok(worker.clone());
+        return Ok(Route::Worker(worker.clone()));
     }
     let (field, name) = found
         .map(|name| ("channel", name))
         .map_err(|(field, what)| Reply::invalid(field, what))?;
-    ChannelName::parse(&name).map_err(|error| Reply::invalid(field, error))
+    let channel = ChannelName::parse(&name).map_err(|error| Reply::invalid(field, error))?;
+    Ok(Route::Channel(channel))
 }
 
 /// A field, and what is wrong with it.
@@ -85,7 +104,7 @@ mod tests {
 
     fn channel_of(format: Format, text: &str, session: Option<&str>) -> Result<String, String> {
         let message = Message::read(format, text).unwrap();
-        let channel = channel(format, &message, session, None);
+        let channel = route(format, &message, session, None).map(Route::channel);
         let field = |reply: Reply| reply.field().unwrap_or_default().to_owned();
         channel.map(|channel| channel.to_string()).map_err(field)
     }
@@ -143,12 +162,12 @@ mod tests {
             (Format::Envelope, r#"{"type":"agent_log"}"#, None, None),
         ] {
             let message = Message::read(format, text).unwrap();
-            let found = channel(format, &message, session, Some(&worker));
-            assert_eq!(
-                found.ok().as_ref().map(ChannelName::as_str),
-                expected,
-                "{text}"
-            );
+            let found = route(format, &message, session, Some(&worker)).ok();
+            let expected = expected.map(|name| match name {
+                "ai:worker" => Route::Worker(worker.clone()),
+                name => Route::Channel(ChannelName::restore(name)),
+            });
+            assert_eq!(found, expected, "{text}");
         }
     }
 

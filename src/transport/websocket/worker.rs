@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::door::WebSocketConnection;
 use super::message::Message;
 use super::raw_object::RawObject;
-use super::routing;
+use super::routing::{self, Route};
 use crate::contract::schema::event::WorkerMessage;
 use crate::contract::schema::types::Nullable;
 use crate::contract::{Limits, Publication, Reply, Request, ServerWord, json_text};
@@ -26,13 +26,15 @@ impl WebSocketConnection {
         if ServerWord::is_meant(&message.name) {
             return Err(ServerWord::refusal(&message.name));
         }
-        let channel = self.channel_of(message)?;
-        let is_for_worker = self.worker_channel() == Some(&channel);
-        let publication = Publication::new(channel, &message.name, Some(&message.data), limits)?;
-        Ok(if is_for_worker {
-            Request::ToWorker(self.for_worker(message, publication))
-        } else {
-            Request::Publish(publication)
+        let data = Some(&*message.data);
+        Ok(match self.route(message)? {
+            Route::Channel(channel) => {
+                Request::Publish(Publication::new(channel, &message.name, data, limits)?)
+            }
+            Route::Worker(channel) => {
+                let publication = Publication::new(channel, &message.name, data, limits)?;
+                Request::ToWorker(self.for_worker(message, publication))
+            }
         })
     }
 
@@ -44,7 +46,9 @@ impl WebSocketConnection {
         limits: &Limits,
     ) -> Option<Publication> {
         let worker = self.worker_channel()?;
-        let channel = self.channel_of(message).ok()?;
+        let Ok(Route::Channel(channel)) = self.route(message) else {
+            return None;
+        };
         if !matches!(channel.family(), Family::Session(_)) || ServerWord::is_meant(&message.name) {
             return None;
         }
@@ -60,10 +64,10 @@ impl WebSocketConnection {
         self.app().config().worker_channel.as_ref()
     }
 
-    fn channel_of(&self, message: &Message) -> Result<ChannelName, Reply> {
+    fn route(&self, message: &Message) -> Result<Route, Reply> {
         let session = self.door.session_id();
         let worker = self.worker_channel();
-        routing::channel(self.door.format, message, session.as_deref(), worker)
+        routing::route(self.door.format, message, session.as_deref(), worker)
     }
 
     /// The same with who sent it. The data was checked by itself.
