@@ -140,7 +140,7 @@ async fn variables_of_other_servers_count_or_are_warned_of() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 56] = [
+const SETTINGS: [&str; 57] = [
     "HOST",
     "PORT",
     "DATABASE_URL",

@@ -179,6 +179,9 @@ fn receive(connection: &Arc<WebSocketConnection>, text: &str) -> Option<Duration
     connection.door.shared.note_message();
     let format = connection.door.format;
     let message = beside_runtime(text.len(), || ClientMessage::read(format, text));
+    if let Ok(message) = &message {
+        tracing::debug!(client.id = %connection.client, event = message.name, "message received");
+    }
     // The inbox has room: that was waited for.
     let (pause, _) = connection.receive(Received(message));
     pause
