@@ -25,15 +25,6 @@ pub(super) enum Route {
     Worker(ChannelName),
 }
 
-impl Route {
-    /// The channel.
-    pub(super) fn channel(self) -> ChannelName {
-        match self {
-            Self::Channel(channel) | Self::Worker(channel) => channel,
-        }
-    }
-}
-
 /// The channel on which a message is published; `session` is the one that its sender is in. What names no channel is
 /// published on that of the `worker`, if there is one.
 pub(super) fn route(
@@ -104,7 +95,9 @@ mod tests {
 
     fn channel_of(format: Format, text: &str, session: Option<&str>) -> Result<String, String> {
         let message = Message::read(format, text).unwrap();
-        let channel = route(format, &message, session, None).map(Route::channel);
+        let channel = route(format, &message, session, None).map(|route| match route {
+            Route::Channel(channel) | Route::Worker(channel) => channel,
+        });
         let field = |reply: Reply| reply.field().unwrap_or_default().to_owned();
         channel.map(|channel| channel.to_string()).map_err(field)
     }
