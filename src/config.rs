@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use crate::broker::RedisUrl;
 use crate::contract::EventStyle;
 use crate::contract::dialect::CustomEvents;
-use crate::domain::ChannelName;
+use crate::domain::{BackendSource, ChannelName};
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
@@ -28,11 +28,19 @@ pub(crate) use secret::is_same;
 pub use value::Retention;
 pub(crate) use value::lifetime;
 use value::{
-    bytes, count, duration, ingress_channel, large_bytes, pause, retention, worker_channel,
+    bytes, channel, count, duration, envelope_channel, ingress_channel, large_bytes, pause,
+    retention, websocket_path, worker_channel,
 };
 
 /// Channels on which backends may be heard.
 const MAX_INGRESS_CHANNELS: usize = 100;
+/// What `GET /api/events` tells of besides what backends publish, if nothing else is set.
+const EVENT_CHANNELS: [&str; 4] = [
+    "ui:activity",
+    "ai:jobs:status",
+    "sse:progress:scraper",
+    "memory:new-items",
+];
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -69,7 +77,7 @@ pub struct Config {
     pub database_url: DatabaseUrl,
 
     /// Redis that carries events between instances: `redis://user:password@host:6379/0`, or `rediss://` for TLS.
-    /// Without it there is one instance.
+    /// Without it there is one instance. On SQLite there is one with it, too, which hears what backends publish.
     #[arg(
         long,
         env = "REDIS_URL",
@@ -90,12 +98,34 @@ pub struct Config {
     pub redis_prefix: String,
 
     /// Redis channels whose messages become events on the channels of the same names, separated by commas: what backends
-    /// publish there reaches every subscriber, once.
+    /// publish there reaches every subscriber, once. A name that ends in * stands for all that begin so, such as agent:*.
     #[arg(
         long, env = "INGRESS_CHANNELS", value_delimiter = ',', value_parser = ingress_channel,
         value_name = "CHANNELS", global = true
     )]
-    pub ingress_channels: Vec<ChannelName>,
+    pub ingress_channels: Vec<BackendSource>,
+
+    /// Redis channels whose messages are `{channel, type, data}`, separated by commas: each becomes an event on the channel
+    /// that it names. Whoever may publish there may publish on every channel.
+    #[arg(
+        long, env = "INGRESS_ENVELOPE_CHANNELS", value_delimiter = ',', value_parser = envelope_channel,
+        value_name = "CHANNELS", global = true
+    )]
+    pub ingress_envelope_channels: Vec<BackendSource>,
+
+    /// Channels that `GET /api/events` tells of if it names none, separated by commas; who may not hear one of them hears the
+    /// others. Without it those of `INGRESS_CHANNELS`, and ui:activity, ai:jobs:status, sse:progress:scraper and
+    /// memory:new-items.
+    #[arg(
+        long, env = "EVENT_CHANNELS", value_delimiter = ',', value_parser = channel,
+        value_name = "CHANNELS", global = true
+    )]
+    pub event_channels: Vec<ChannelName>,
+
+    /// Publish the server's figures in Redis, once a second, on the channel `metrics:websocket`, and keep the latest under the
+    /// key of that name.
+    #[arg(long, env = "ENABLE_METRICS", global = true)]
+    pub enable_metrics: bool,
 
     /// Channel on which a worker hears what clients of plain `WebSockets` send that means nothing to the server. Without it that
     /// goes to the others of a session, and nowhere without one.
@@ -157,6 +187,13 @@ pub struct Config {
         value_name = "DURATION", global = true
     )]
     pub ping_timeout: Duration,
+
+    /// Path at which plain `WebSocket` connections with flat messages are served as well as at /ws.
+    #[arg(
+        long = "ws-path", env = "WS_PATH", default_value = "/ws", value_parser = websocket_path,
+        value_name = "PATH", global = true
+    )]
+    pub websocket_path: String,
 
     /// How often plain `WebSocket` connections are checked.
     #[arg(
@@ -391,6 +428,45 @@ impl Config {
         self.ping_timeout / 2
     }
 
+    /// What `GET /api/events` tells of if it names no channel: no more than one connection may hear.
+    #[must_use]
+    pub fn channels_of_events(&self) -> Vec<ChannelName> {
+        if !self.event_channels.is_empty() {
+            return self.event_channels.clone();
+        }
+        let heard = self.ingress_channels.iter().filter_map(|source| {
+            let pattern = source.pattern();
+            // Of patterns there are only those channels that tell of a whole family.
+            ChannelName::parse(pattern.as_deref().unwrap_or(source.begin())).ok()
+        });
+        let usual = EVENT_CHANNELS.map(ChannelName::restore);
+        let mut channels: Vec<ChannelName> = Vec::new();
+        for channel in heard.chain(usual) {
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        channels.truncate(self.limits.max_rooms);
+        channels
+    }
+
+    /// Warns of settings that have no effect, because others are not set.
+    pub(crate) fn warn_of_idle_settings(&self) {
+        if self.enable_metrics && self.redis_url.is_none() {
+            tracing::warn!(
+                "ENABLE_METRICS has no effect without REDIS_URL: that is where the figures are published"
+            );
+        }
+    }
+
+    /// Where backends are heard.
+    #[must_use]
+    pub fn backend_sources(&self) -> Vec<BackendSource> {
+        let envelopes = &self.ingress_envelope_channels;
+        let sources = self.ingress_channels.iter().chain(envelopes);
+        sources.cloned().collect()
+    }
+
     /// Checks what only several settings together can get wrong.
     ///
     /// # Errors
@@ -403,15 +479,14 @@ impl Config {
                 self.max_message, self.max_payload
             ));
         }
-        if self.redis_url.is_some() && self.database_url.is_embedded() {
-            return Err(
-                "REDIS_URL is for several instances, which share one database: they need Postgres, and DATABASE_URL \
-                 names SQLite, which serves one process only"
-                    .to_owned(),
-            );
-        }
         self.validate_large_messages()?;
         self.validate_ingress()?;
+        let most = self.limits.max_rooms;
+        if self.event_channels.len() > most {
+            return Err(format!(
+                "EVENT_CHANNELS may name at most {most} channels, as many as one connection may hear (MAX_ROOMS)"
+            ));
+        }
         // A commit that got no answer is looked for in the log.
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
@@ -461,26 +536,32 @@ impl Config {
     }
 
     fn validate_ingress(&self) -> Result<(), String> {
-        let channels = &self.ingress_channels;
-        if !channels.is_empty() && self.redis_url.is_none() {
+        let sources = self.backend_sources();
+        if !sources.is_empty() && self.redis_url.is_none() {
             return Err(
-                "INGRESS_CHANNELS needs REDIS_URL: that is where backends publish".to_owned(),
+                "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS need REDIS_URL: that is where backends publish"
+                    .to_owned(),
             );
         }
-        if channels.len() > MAX_INGRESS_CHANNELS {
+        if sources.len() > MAX_INGRESS_CHANNELS {
             return Err(format!(
-                "INGRESS_CHANNELS may name at most {MAX_INGRESS_CHANNELS} channels"
+                "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS may name at most {MAX_INGRESS_CHANNELS} channels and patterns"
             ));
         }
         let ours = format!("{}:", self.redis_prefix);
-        for (number, channel) in channels.iter().enumerate() {
-            if channel.as_str().starts_with(&ours) {
+        for (number, source) in sources.iter().enumerate() {
+            let begin = source.begin();
+            if begin.starts_with(&ours) || source.covers(&ours) {
                 return Err(format!(
-                    "INGRESS_CHANNELS names {channel}: what begins with REDIS_PREFIX is the server's own"
+                    "INGRESS_CHANNELS names {source}: what begins with REDIS_PREFIX is the server's own"
                 ));
             }
-            if channels[..number].contains(channel) {
-                return Err(format!("INGRESS_CHANNELS names {channel} twice"));
+            let mut before = sources[..number].iter();
+            if let Some(other) = before.find(|other| other.overlaps(source)) {
+                return Err(format!(
+                    "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS name {other} and {source}, so that messages would be heard \
+                     twice; name one of them"
+                ));
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ mod control;
 mod cursor;
 mod data_schema;
 pub mod dialect;
+mod envelope;
 mod error_code;
 mod event_style;
 mod field;
@@ -46,6 +47,7 @@ pub use cursor::{
     MAX_CURSOR_TYPES_BYTES, Position, UNKNOWN_CHANNELS,
 };
 pub use data_schema::{DATA_SCHEMAS, check_data};
+pub use envelope::{EnvelopeFlaw, EnvelopeMembers};
 pub use error_code::ErrorCode;
 pub use event_style::{EventStyle, UnknownStyle};
 pub use import_item::ImportItem;

@@ -154,8 +154,9 @@ impl Limits {
         &self,
         peer: IpAddr,
         forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
+        real: Option<&[u8]>,
     ) -> ClientAddress {
-        address::client(peer, forwarded, &self.0.trusted)
+        address::client(peer, forwarded, real, &self.0.trusted)
     }
 
     /// Whether what this peer says of its clients is believed.

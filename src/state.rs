@@ -97,6 +97,22 @@ fn topic_prefix(prefix: &str, epoch: &Epoch) -> String {
     format!("{prefix}:{}", epoch.as_str())
 }
 
+/// The way to the other instances. On SQLite there are none, and through Redis backends are heard.
+fn start_broker(
+    config: &Config,
+    epoch: &Epoch,
+    instance: &InstanceId,
+    lifecycle: &Lifecycle,
+) -> Broker {
+    let prefix = topic_prefix(&config.redis_prefix, epoch);
+    let broker = Broker::start(config.redis_url.as_ref(), &prefix, instance, lifecycle);
+    if config.database_url.is_embedded() {
+        broker.alone()
+    } else {
+        broker
+    }
+}
+
 fn writer_options(config: &Config, store: &Store) -> WriterOptions {
     WriterOptions {
         queue: config.command_queue,
@@ -122,14 +138,9 @@ impl AppState {
         let lifecycle = Lifecycle::new();
         let auth = Authenticator::start(&config.auth, &store, &lifecycle).await?;
         let instance = InstanceId::generate();
-        let broker = Broker::start(
-            config.redis_url.as_ref(),
-            &topic_prefix(&config.redis_prefix, &epoch),
-            &instance,
-            &lifecycle,
-        );
-        let channels = &config.ingress_channels;
-        let ingress = broker.listen_to_backends(channels, &lifecycle);
+        let broker = start_broker(&config, &epoch, &instance, &lifecycle);
+        let sources = config.backend_sources();
+        let ingress = broker.listen_to_backends(&sources, &lifecycle);
         let hub = Hub::new(
             store.clone(),
             broker.clone(),

@@ -91,7 +91,8 @@ pub(super) fn endpoint() -> Endpoint {
 async fn health(State(app): State<AppState>) -> Json<Health> {
     let store = store(&app).await;
     let is_heard = app.ingress().is_none_or(Ingress::is_listening);
-    let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down && is_heard;
+    let well =
+        store.error.is_none() && app.broker().redis_status() != BrokerStatus::Down && is_heard;
     Json(Health {
         status: if well {
             Wellbeing::Healthy
@@ -131,7 +132,7 @@ async fn store(app: &AppState) -> Part {
 fn broker(app: &AppState) -> Part {
     Part {
         kind: app.broker().name(),
-        status: match app.broker().status() {
+        status: match app.broker().redis_status() {
             BrokerStatus::Alone => "alone",
             BrokerStatus::Up => "available",
             BrokerStatus::Down => "unavailable",

@@ -90,6 +90,11 @@ pub(super) fn check_published(name: &str, data: &RawValue) -> Result<(), Reply> 
     check_data(name, data)
 }
 
+/// Whether what is published under this type is held to a schema.
+pub(super) fn has_schema(name: &str) -> bool {
+    VALIDATORS.contains_key(name) && !NO_EVENTS.contains(&name)
+}
+
 /// Checks the data of a message, if there is a schema for its type. It must be known to be of modest size and depth.
 ///
 /// # Errors

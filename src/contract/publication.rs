@@ -4,7 +4,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::data_schema::check_published;
+use super::data_schema::{check_published, has_schema};
+use super::envelope::{EnvelopeFlaw, EnvelopeMembers};
 use super::fingerprint::Fingerprint;
 use super::{Arguments, Limits, Reply, ServerWord, idempotency};
 use crate::domain::{ChannelName, EventType};
@@ -25,6 +26,8 @@ pub struct Publication {
     pub event_type: EventType,
     /// The data, as it was sent.
     pub payload: Box<RawValue>,
+    /// What the sender says of it beside the data: see [`EnvelopeMembers`].
+    pub envelope: Option<Box<RawValue>>,
     /// The idempotency key.
     pub key: Option<String>,
 }
@@ -32,11 +35,12 @@ pub struct Publication {
 impl PartialEq for Publication {
     fn eq(&self, other: &Self) -> bool {
         let parts = |of: &Self| {
-            let payload = of.payload.get().to_owned();
+            let text = |json: &RawValue| json.get().to_owned();
             (
                 of.channel.clone(),
                 of.event_type.clone(),
-                payload,
+                text(&of.payload),
+                of.envelope.as_deref().map(text),
                 of.key.clone(),
             )
         };
@@ -56,6 +60,12 @@ struct Asked<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     idempotency_key: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
 }
 
 /// What backends say of what they publish.
@@ -64,6 +74,12 @@ struct Said<'a> {
     r#type: String,
     #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
 }
 
 /// The payload if no data is sent.
@@ -108,6 +124,7 @@ impl Publication {
             event_type: event_type_of(&channel, event_type)?,
             channel,
             payload: data.map_or_else(no_data, ToOwned::to_owned),
+            envelope: None,
             key: None,
         })
     }
@@ -141,6 +158,7 @@ impl Publication {
             channel,
             event_type,
             payload,
+            envelope: None,
             key: None,
         })
     }
@@ -169,7 +187,13 @@ impl Publication {
             ChannelName::parse(&channel).map_err(|error| Reply::invalid("channel", error))?;
         let event_type = text("type", asked.r#type)?;
         // The data was checked with all of the text.
+        let envelope = EnvelopeMembers {
+            id: asked.id,
+            timestamp: asked.timestamp,
+            metadata: asked.metadata,
+        };
         let publication = Self::unchecked(channel, &event_type, asked.data)?.fitting()?;
+        let publication = publication.with_envelope(envelope)?;
         match asked.idempotency_key {
             None | Some(serde_json::Value::Null) => Ok(publication),
             key => publication.with_key(&text("idempotencyKey", key)?),
@@ -199,9 +223,31 @@ impl Publication {
         // A name that no event can have says nothing about what happened.
         let said = said.filter(|said| event_type_of(&channel, &said.r#type).is_ok());
         match said {
-            Some(said) => Self::new(channel, &said.r#type, said.data.or(Some(json)), limits),
+            // Without data all of it is the data.
+            Some(said) if said.data.is_none() => {
+                Self::new(channel, &said.r#type, Some(json), limits)
+            }
+            Some(said) => {
+                let envelope = EnvelopeMembers {
+                    id: said.id,
+                    timestamp: said.timestamp,
+                    metadata: said.metadata,
+                };
+                Self::new(channel, &said.r#type, said.data, limits)?.with_envelope(envelope)
+            }
             None => Self::new(channel, MESSAGE, Some(json), limits),
         }
+    }
+
+    /// The same in an envelope. That of a type that has a schema has to be what the schema says; of any other type, what
+    /// fits is kept.
+    fn with_envelope(mut self, members: EnvelopeMembers<'_>) -> Result<Self, Reply> {
+        self.envelope = if has_schema(self.event_type.as_str()) {
+            members.read().map_err(EnvelopeFlaw::refusal)?
+        } else {
+            members.read_leniently()
+        };
+        Ok(self)
     }
 
     /// The same under an idempotency key.
@@ -218,10 +264,12 @@ impl Publication {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let key = self.key.as_ref().map_or(0, String::len);
-        self.payload.get().len() + self.event_type.as_str().len() + key
+        let envelope = self.envelope.as_ref().map_or(0, |said| said.get().len());
+        self.payload.get().len() + self.event_type.as_str().len() + envelope + key
     }
 
-    /// Tells whether two publications with the same key are the same.
+    /// Tells whether two publications with the same key are the same, whatever their envelopes say: who repeats one may
+    /// number it anew.
     #[must_use]
     pub fn fingerprint(&self) -> i64 {
         let mut hash = Fingerprint::new();
@@ -291,6 +339,33 @@ mod tests {
         );
         let null = read(r#"{"channel":"c","type":"t","data":null}"#).unwrap();
         assert_eq!(null.payload.get(), "null");
+    }
+
+    #[test]
+    fn envelope_is_kept_and_that_of_a_known_type_must_fit() {
+        let kept = |read: Result<Publication, Reply>| {
+            let envelope = read.unwrap().envelope;
+            envelope.map(|said| said.get().to_owned())
+        };
+        let said = r#""id":"e","timestamp":1.50,"metadata":{"source":"s","x":1}"#;
+        let expected = r#"{"id":"e","timestamp":1.50,"source":"s"}"#;
+        let text = format!(r#"{{"channel":"c","type":"t",{said}}}"#);
+        assert_eq!(kept(read(&text)).as_deref(), Some(expected));
+        let heard = |text: &str| {
+            Publication::from_text(ChannelName::restore("c"), text, &Limits::default())
+        };
+        let text = format!(r#"{{"type":"t","data":1,{said}}}"#);
+        assert_eq!(kept(heard(&text)).as_deref(), Some(expected));
+        assert_eq!(kept(heard(r#"{"type":"t","id":"e"}"#)), None, "it is data");
+        // A backend of its own ways is heard all the same.
+        let other = r#"{"channel":"c","type":"t","data":1,"id":7,"timestamp":"2026-01-01"}"#;
+        assert_eq!(kept(read(other)).as_deref(), Some(r#"{"id":7}"#));
+        assert_eq!(kept(heard(other)).as_deref(), Some(r#"{"id":7}"#));
+        let known =
+            r#"{"channel":"c","type":"system_alert","data":{"message":"x"},"timestamp":"x"}"#;
+        for refused in [read(known), heard(known)] {
+            assert_eq!(refused.unwrap_err().field(), Some("timestamp"));
+        }
     }
 
     #[test]

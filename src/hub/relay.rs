@@ -52,6 +52,8 @@ struct RelayedEvent<'a> {
     origin: Option<ConnectionId>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     source: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    envelope: Option<&'a RawValue>,
     #[serde(borrow)]
     payload: &'a RawValue,
 }
@@ -74,6 +76,7 @@ pub(super) fn events(events: &[Arc<Event>]) -> Vec<Bytes> {
             let mut bytes = 0;
             let fitting = rest.iter().take_while(|event| {
                 bytes += event.payload.get().len();
+                bytes += event.envelope.as_ref().map_or(0, |said| said.get().len());
                 bytes <= MESSAGE_BYTES
             });
             let (these, later) = rest.split_at(fitting.count().max(1));
@@ -127,6 +130,7 @@ impl<'a> RelayedEvent<'a> {
             at: event.created_at.as_millis(),
             origin: event.origin,
             source: event.source.as_ref().map(|source| source.as_str().into()),
+            envelope: event.envelope.as_deref(),
             payload: &event.payload,
         }
     }
@@ -144,6 +148,7 @@ impl RelayedEvent<'_> {
             id: self.id,
             event_type: EventType::restore(self.r#type.into_owned()),
             payload: Arc::from(self.payload.to_owned()),
+            envelope: self.envelope.map(|said| Arc::from(said.to_owned())),
             actor: Actor::new(&self.actor),
             created_at: Timestamp::from_millis(self.at),
             origin: self.origin,
@@ -281,6 +286,9 @@ mod tests {
             id: EventId::generate(),
             event_type: EventType::known("task.updated"),
             payload: Arc::from(RawValue::from_string(payload.to_owned()).unwrap()),
+            envelope: Some(Arc::from(
+                RawValue::from_string(r#"{"id" : "e"}"#.to_owned()).unwrap(),
+            )),
             actor: Actor::new("ann"),
             created_at: Timestamp::from_millis(1_700_000_000_123),
             origin: Some(ConnectionId::generate()),

@@ -102,6 +102,7 @@ pub(super) fn weight(event: &Event) -> usize {
         + event.event_type.as_str().len()
         + event.actor.as_str().len()
         + event.channel.as_str().len()
+        + event.envelope.as_ref().map_or(0, |said| said.get().len())
         + event
             .source
             .as_ref()

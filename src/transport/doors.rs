@@ -71,6 +71,7 @@ impl Doors {
     pub(crate) fn endpoints(&self) -> Vec<rest::Endpoint> {
         let mut endpoints = self.websocket.endpoints();
         endpoints.push(self.sse.endpoint());
+        endpoints.push(socketio::endpoint());
         endpoints
     }
 

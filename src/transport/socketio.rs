@@ -27,6 +27,7 @@ mod pid;
 mod poll_tracker;
 mod polling_body;
 mod probe;
+mod running;
 mod send_queue;
 mod send_window;
 mod takeover;
@@ -55,6 +56,7 @@ use connect::{WeakSocket, Welcome, enter};
 use engine::Engine;
 use namespaces::DEFAULT;
 pub(crate) use paths::Paths;
+pub(crate) use running::endpoint;
 
 /// Packets that socketioxide may hold for a socket. The send window stays below, so that pings always fit.
 const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;

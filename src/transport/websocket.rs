@@ -47,6 +47,9 @@ pub(crate) use door::WebSocketDoor;
 use door::{Shared, WebSocketConnection};
 use format::Format;
 
+/// Paths at which something is served whatever `WS_PATH` says.
+const TAKEN: [&str; 4] = ["/", "/ws", "/ws/v1", "/socket.io"];
+
 /// The server for plain WebSockets.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -81,11 +84,19 @@ impl Server {
             let connector = self.connector.clone();
             move |request: Request| connector.serve(format, request)
         };
-        Router::new()
+        let routes = Router::new()
             .route("/", get(serve(Format::Flat)))
             .route("/ws", any(serve(Format::Flat)))
             .route("/ws/", any(serve(Format::Flat)))
-            .route("/ws/v1", any(serve(Format::Envelope)))
+            .route("/ws/v1", any(serve(Format::Envelope)));
+        let path = self.connector.registry.app.config().websocket_path.clone();
+        if TAKEN.contains(&&*path) {
+            return routes;
+        }
+        let with_slash = format!("{path}/");
+        routes
+            .route(&path, any(serve(Format::Flat)))
+            .route(&with_slash, any(serve(Format::Flat)))
     }
 
     /// How the connections are, and what their messages look like, over HTTP.

@@ -20,7 +20,7 @@ use boardcast::domain::EventType;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-const FILE: &str = "clients/typescript/boardcast.d.ts";
+const FILE: &str = "clients/typescript/src/generated.ts";
 const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 
 /// What does not follow from single types.

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Server } from '../clients/server.mjs';
 import { Plain } from '../clients/sockets.mjs';
+import { within } from '../clients/wait.mjs';
 import { get } from './backend.mjs';
 import { assertShown } from './match.mjs';
 import { pending } from './pending.mjs';
@@ -39,6 +40,7 @@ test('event examples: taken as they stand, and heard with their id and timestamp
 test('message format: everything that the server says has the documented members', pending('agents'), async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws/v1');
+  await within(new Promise((resolve) => plain.on('open', resolve)), 'a connection');
   const ask = (type, data) => plain.send({ id: `q-${type}`, type, timestamp: Date.now(), data });
   ask('ping', {});
   ask('auth_request', { token: 'any' });

@@ -12,7 +12,7 @@ import { eventually } from '../clients/wait.mjs';
 import { get, publish } from './backend.mjs';
 import { assertShown } from './match.mjs';
 import { pending } from './pending.mjs';
-import { Application, example, shown, snippet } from './snippets.mjs';
+import { Application, example, ours, shown, snippet } from './snippets.mjs';
 
 const page = (name) => `b-chat-agent/${name}`;
 const HANDLERS = 'displayMessage updateIDEStatus updateConnectionStatus updateUserApp updateWorkspace'.split(' ');
@@ -111,7 +111,8 @@ test('reconnection example: back after the server was killed', async (t) => {
 
 test('/api/websocket/status: the documented shape', async (t) => {
   const server = await Server.start(t);
-  await client(t, server);
+  const { calls } = await client(t, server);
+  await eventually(() => calls.of('log').some(([, type]) => type === 'connection'), 'a greeting');
   const shape = example(page('27-status.json'));
   const status = await get(server, '/api/websocket/status');
   assertShown(status, shape, ['clients', 'uptime', 'messageCount']);
@@ -148,4 +149,99 @@ test('validation example: a message of another shape is answered with an error',
     plain.send(message);
     await plain.next('error');
   }
+});
+
+/** The page's own bus of events. */
+class EventBus {
+  #handlers = new Map();
+  subscribe = (name, handler) => this.#handlers.set(name, handler);
+  publish = (name, data) => this.#handlers.get(name)?.(data);
+}
+
+/** The page's backend: its bus and its manager. */
+function backend(t, server, globals = {}) {
+  const packages = {
+    './src/presentation/websocket/WebSocketManager': ours('node').WebSocketManager,
+    './src/infrastructure/messaging/EventBus': EventBus,
+  };
+  const application = new Application(t, server, { packages, globals: { server: server.url, ...globals } });
+  application.run(page('02-event-bus.js'));
+  application.run(page('01-websocket-manager.js'));
+  t.after(() => application.evaluate('webSocketManager.close(0)'));
+  return application;
+}
+
+test('WebSocketManager examples: clients are told of what the backend broadcasts', pending('typescript'), async (t) => {
+  const server = await Server.start(t);
+  const [one, other] = [Plain.open(t, server, '/'), Plain.open(t, server, '/')];
+  const { clientId } = await one.next('connection');
+  await other.next('connection');
+  const application = backend(t, server, { clientId, data: { port: 9222 } });
+  application.run(page('08-message-events.js'));
+  assertShown((await one.next('messageReceived')).data, { id: 'msg-123', content: 'Hello, Cursor!', timestamp: '2024-01-01T12:00:00.000Z' });
+  await application.run(page('12-broadcast-to-clients.js'));
+  for (const plain of [one, other]) {
+    await eventually(() => plain.heard.some(({ data }) => data?.content === 'Hello, everyone!'), 'a broadcast');
+  }
+  await application.run(page('13-send-to-client.js'));
+  assert.deepEqual((await one.next('privateMessage')).data, { content: 'Private message for you' });
+  // Nobody has said that it is subscribed to the IDE.
+  const { reached } = await application.run(page('14-conditional-broadcast.js'));
+  assert.equal(reached, 0);
+  assert.deepEqual(other.heard.filter(({ type }) => ['privateMessage', 'ideStatusChanged'].includes(type)), []);
+});
+
+test('WebSocketManager examples: its figures are those of the server', pending('typescript'), async (t) => {
+  const server = await Server.start(t);
+  const application = backend(t, server);
+  const { clientId } = await Plain.open(t, server, '/').next('connection');
+  const [code] = snippet(page('15-health-status.js')).split('// Result');
+  application.evaluate(code);
+  const shape = example(page('27-status.json')).data;
+  await eventually(() => application.evaluate('webSocketManager.getHealthStatus().clients') === 1, 'the figures');
+  assertShown(application.evaluate('webSocketManager.getHealthStatus()'), shape, ['clients', 'uptime', 'messageCount']);
+  application.run(page('17-cleanup.js'));
+  await eventually(() => application.evaluate('webSocketManager.getActiveClients()[0]?.id') === clientId, 'who is connected');
+});
+
+test('connection state and batching examples: everybody is told', pending('typescript'), async (t) => {
+  const server = await Server.start(t);
+  const plain = Plain.open(t, server, '/');
+  const inBatches = Plain.open(t, server, '/?batch=200');
+  await Promise.all([plain, inBatches].map((each) => each.next('connection')));
+  const application = backend(t, server);
+  application.run(page('22-connection-state.js'));
+  application.evaluate('updateConnectionState({ connected: true })');
+  assertShown((await plain.next('connectionStateChanged')).data, { connected: true, reconnecting: false, reconnectAttempts: 0 });
+  application.run(page('23-message-batching.js'));
+  application.evaluate('for (const n of [1, 2, 3]) queueMessage("ideStatusChanged", { n })');
+  const numbers = (heard) => heard.flatMap((each) => each.messages ?? [each]).filter(({ type }) => type === 'ideStatusChanged');
+  for (const { heard } of [plain, inBatches]) {
+    await eventually(() => numbers(heard).length === 3, 'what was queued');
+    assert.deepEqual(numbers(heard).map(({ data }) => data.n), [1, 2, 3]);
+  }
+});
+
+test('connection pool example: the eleventh connection closes the first', async (t) => {
+  const server = await Server.start(t);
+  const application = new Application(t, server);
+  application.run(page('24-connection-pool.js'));
+  application.evaluate(`
+    var pool = new ConnectionPool();
+    var closed = [];
+    for (let id = 1; id <= 11; id += 1) {
+      const ws = new WebSocket('ws://127.0.0.1:${server.port}');
+      ws.onclose = () => closed.push(id);
+      ws.onopen = () => pool.addConnection(id, ws);
+    }`);
+  await eventually(() => application.evaluate('closed.length') === 1, 'the first one closed');
+  assert.equal(application.evaluate('pool.connections.size'), 10);
+  await eventually(async () => (await get(server, '/api/ws/stats')).activeConnections === 10, 'ten connections');
+});
+
+test('rate limit example: a hundred messages pass, the next one does not', async (t) => {
+  const application = new Application(t, { url: 'http://127.0.0.1', port: 0 });
+  application.run(page('26-rate-limit.js'));
+  const passed = application.evaluate('Array.from({ length: 150 }, () => checkRateLimit("c")).filter(Boolean).length');
+  assert.equal(passed, 100);
 });

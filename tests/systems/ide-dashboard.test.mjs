@@ -1,10 +1,12 @@
 // a-ide-dashboard.md: extensions of IDEs, a dashboard, and jobs that publish through Redis.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Browser } from '../clients/browser.mjs';
 import { Daemon } from '../clients/daemon.mjs';
 import { Server } from '../clients/server.mjs';
@@ -58,7 +60,7 @@ test('handshake authentication: an invalid API key is answered as the page says,
 });
 
 test('Redis to EventSource example: the page hears what a job has published', pending('sse'), async (t) => {
-  const server = await Server.start(t, { REDIS_URL });
+  const server = await Server.start(t, { REDIS_URL, INGRESS_CHANNELS: 'ui:activity,ai:jobs:status' });
   const redis = await RedisClient.connect(t, REDIS_URL);
   const [publishes, hears] = snippet(page('03-redis-to-eventsource.js')).split(/^\/\/ UI .*$/m);
   const browser = await Browser.start(t);
@@ -156,11 +158,23 @@ test('nginx configuration: WebSockets and events pass through it at once', async
   assert.deepEqual((await plain.next('job')).data, { jobId: 'job_123' });
 });
 
-test('code context example: the messages have the documented shapes', pending('ide'), async (t) => {
-  const server = await Server.start(t, { WORKER_CHANNEL: 'ide:work' });
+test('code context example: answered with the suggestions of the page', pending('ide'), async (t) => {
+  const server = await Server.start(t, { WORKER_CHANNEL: 'ai:worker' });
+  await startWorker(t, server);
   const [asked, answer] = [0, 1].map((index) => shown(page('02-code-context-and-suggestions.js'), index));
-  assert.deepEqual([asked.type, answer.type], ['codeContext', 'suggestions']);
   const ide = Plain.open(t, server, '/ws');
   await ide.next('connection');
   ide.send(asked);
+  assertShown(await ide.next('suggestions'), answer, ['id']);
 });
+
+/** Starts the worker of the examples, which stands for the page's own. */
+async function startWorker(t, server) {
+  const main = fileURLToPath(new URL('../../examples/worker/src/main.mjs', import.meta.url));
+  const env = { PATH: process.env.PATH, BOARDCAST_URL: server.url, WORKER_CHANNEL: 'ai:worker', PORT: '0' };
+  const worker = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => worker.kill());
+  let said = '';
+  worker.stdout.setEncoding('utf8').on('data', (text) => (said += text));
+  await eventually(() => said.includes('worker listens'), 'the worker');
+}

@@ -5,7 +5,9 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { Server } from '../clients/server.mjs';
 import { eventually, within } from '../clients/wait.mjs';
-import { Application, installed } from './snippets.mjs';
+import { assertShown } from './match.mjs';
+import { pending } from './pending.mjs';
+import { Application, installed, ours, snippet } from './snippets.mjs';
 
 const { io } = installed('socket.io-client');
 
@@ -89,4 +91,31 @@ test('whoever hears the page\'s server hears the same of Boardcast', async (t) =
   }
   assert.deepEqual(ours.outsider.filter(([name]) => !ADDED.test(name)), relay.outsider);
   assert.deepEqual([ours.health.status, ours.health.connections], [relay.health.status, relay.health.connections]);
+});
+
+test('option 1: visited once, it says that it runs', pending('sse'), async (t) => {
+  const server = await Server.start(t);
+  const [, text, status] = snippet('socketio-service/01-next-route.ts').match(/new Response\('([^']+)', \{ status: (\d+) \}\)/);
+  const response = await fetch(`${server.url}/api/socketio`);
+  assert.deepEqual([response.status, await response.text()], [Number(status), text]);
+});
+
+test('WebSocketService example: what it sends comes back as an event', pending('typescript'), async (t) => {
+  const server = await Server.start(t);
+  const { WebSocketService } = ours('typescript');
+  // Host and port apart.
+  class Service extends WebSocketService {
+    constructor() {
+      super(server.url);
+    }
+  }
+  const packages = { '@/services/websocket.service': { WebSocketService: Service } };
+  const application = new Application(t, server, { packages });
+  application.run('socketio-service/04-use-service.ts');
+  t.after(() => application.evaluate('ws.disconnect()'));
+  const { calls } = application;
+  await eventually(() => calls.of('log').length, 'the event');
+  const [text, task] = calls.of('log')[0];
+  assert.equal(text, 'Task updated:');
+  assertShown(task, { projectId: '123', taskId: '456', status: 'completed' });
 });

@@ -12,6 +12,12 @@ const HOSTS = /\b(?:localhost|127\.0\.0\.1):(?:3000|3001|8002)\b/g;
 /** Resolves what `tests/clients` has installed. */
 export const installed = createRequire(new URL('../clients/package.json', import.meta.url));
 
+/** One of our packages, built, by its folder below `clients/`. */
+export function ours(folder) {
+  const require = createRequire(new URL(`../../clients/${folder}/package.json`, import.meta.url));
+  return require('./dist/cjs/index.js');
+}
+
 /** The text of a snippet such as `b-chat-agent/04-connection.js`, for a server in place of the page's own. */
 export function snippet(name, server) {
   const text = readFileSync(new URL(name, HERE), 'utf8');

@@ -11,7 +11,7 @@ export function Activity({ url, channels }: { url: string; channels: readonly st
       <ol aria-label="activity">
         {messages.map((message, index) => (
           <li key={message.id ?? `notice ${index}`}>
-            <b>{message.type}</b> on {message.channel} <code>{JSON.stringify(message.data)}</code>
+            <b>{message.type}</b> on {message.channel} <code>{JSON.stringify(message.message)}</code>
           </li>
         ))}
       </ol>

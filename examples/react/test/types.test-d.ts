@@ -114,6 +114,6 @@ export function spells() {
 
 export function reads(message: FlatServerMessage, data: StreamData) {
   if (message.type === 'pong') return message.timestamp;
-  // @ts-expect-error: data is whatever its publisher said
-  return data.message.data.title;
+  // @ts-expect-error: the message is whatever its publisher said
+  return data.message.title;
 }

@@ -276,6 +276,25 @@ wire! {
         /// What its publisher said, as it was sent.
         #[schemars(with = "Value")]
         data: &'a RawValue,
+        /// What its publisher said of it beside the data, if anything: `id`, `timestamp`, `version`, `source`,
+        /// `correlationId`. Nobody vouches for it.
+        #[schemars(with = "Option<Envelope>")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        envelope: Option<&'a RawValue>,
+    }
+
+    /// What a publisher says of an event beside its data.
+    Envelope {
+        /// The sender's own id.
+        id: Option<Value>,
+        /// When it happened, in milliseconds.
+        timestamp: Option<f64>,
+        /// Of the format.
+        version: Option<Value>,
+        /// Where it comes from.
+        source: Option<String>,
+        /// What it belongs to.
+        correlation_id: Option<Value>,
     }
 }
 
@@ -287,6 +306,8 @@ pub enum RevokedReason {
     Removed,
     /// A newer token gives no role any more.
     Token,
+    /// What the client has shown does not allow it.
+    Forbidden,
 }
 
 impl RevokedReason {
@@ -296,6 +317,7 @@ impl RevokedReason {
         match self {
             Self::Removed => "removed",
             Self::Token => "token",
+            Self::Forbidden => "forbidden",
         }
     }
 }

@@ -32,8 +32,8 @@ const REVOKED: ServerWord = ServerWord::AccessRevoked;
 /// See the module's description.
 pub(crate) struct SseDoor {
     manner: Manner,
-    /// The channels that were asked for.
-    channels: Vec<ChannelName>,
+    /// The channels that the client has named, if it has named any.
+    channels: Option<Vec<ChannelName>>,
     abort: Option<AbortHandle>,
 }
 
@@ -53,7 +53,7 @@ impl Message for Infallible {
 impl SseDoor {
     pub(super) fn new(
         manner: Manner,
-        channels: Vec<ChannelName>,
+        channels: Option<Vec<ChannelName>>,
         abort: Option<AbortHandle>,
     ) -> Self {
         Self {
@@ -148,9 +148,12 @@ impl Door for SseDoor {
         self.manner.signals
     }
 
-    /// A browser whose stream ends comes back, is refused, and stops.
+    /// A browser whose stream ends comes back, is refused, and stops. Who has named no channel is never refused.
     fn is_over(&self, session: &Session) -> bool {
-        let mut channels = self.channels.iter();
+        let Some(channels) = &self.channels else {
+            return false;
+        };
+        let mut channels = channels.iter();
         !channels.any(|channel| session.rooms.contains(channel))
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::contract::schema::stream::{StreamData, StreamMessage};
+use crate::contract::schema::stream::StreamData;
 use crate::contract::schema::types::Time;
 use crate::contract::{EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, EventType, Signal};
@@ -33,14 +33,12 @@ impl Form {
         let name = self.style.name(&event.event_type);
         let told = StreamData {
             channel: Some(event.subject().as_str()),
-            message: StreamMessage {
-                event_type: &name,
-                seq: Some(event.seq),
-                id: Some(event.id.0.to_string()),
-                timestamp: Some(Time(event.created_at)),
-                actor: Some(event.actor.as_str()),
-                data: &event.payload,
-            },
+            id: Some(event.id.0.to_string()),
+            seq: Some(event.seq),
+            event_type: &name,
+            timestamp: Some(Time(event.created_at)),
+            actor: Some(event.actor.as_str()),
+            message: &event.payload,
         };
         self.write(&told, Some(cursor))
     }
@@ -75,22 +73,19 @@ impl Form {
         let name = self.style.name(event_type);
         let told = StreamData {
             channel,
-            message: StreamMessage {
-                event_type: &name,
-                seq: None,
-                id: None,
-                timestamp: None,
-                actor: None,
-                data,
-            },
+            id: None,
+            seq: None,
+            event_type: &name,
+            timestamp: None,
+            actor: None,
+            message: data,
         };
         self.write(&told, cursor)
     }
 
     fn write(self, told: &StreamData<'_>, cursor: Option<&str>) -> Bytes {
-        let name = Some(told.message.event_type)
-            .filter(|name| self.named && !ServerWord::is_spelled(name));
-        let bytes = told.message.data.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
+        let name = Some(told.event_type).filter(|name| self.named && !ServerWord::is_spelled(name));
+        let bytes = told.message.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
         let mut frame = Frame::new(bytes);
         frame.fields(name, cursor);
         frame.data(told);

@@ -89,7 +89,8 @@ impl Door for WebSocketDoor {
         };
         // Before the greeting there is no answer.
         let is_held = self.is_greeting_held.load(Ordering::Relaxed);
-        if is_held || message.meaning != Meaning::Own(Own::Ping) {
+        let is_ping = message.meaning == Meaning::Own(Own::Ping) && message.envelope.is_ok();
+        if is_held || !is_ping {
             return false;
         }
         let mut out = queue.intake();

@@ -85,12 +85,19 @@ impl Format {
         self.wrap(word.as_str(), now, answers, &fields[1..])
     }
 
-    /// The answer to a message that carried an id. It is the same in both formats but for the time.
+    /// The answer to a message that carried an id, and carries the same. What it says stands beside that, and in the envelope
+    /// under `data`.
     pub(super) fn ack(self, now: Timestamp, id: &RawValue, reply: &RawValue) -> String {
         let mut message = "{".to_owned();
         put(&mut message, "type", &quoted(ServerWord::Ack.as_str()));
         put(&mut message, "id", id.get());
         put(&mut message, "timestamp", &self.time(now));
+        if self == Self::Envelope {
+            put(&mut message, "data", reply.get());
+            put(&mut message, "metadata", &metadata(SOURCE, Some(id)));
+            message.push('}');
+            return message;
+        }
         let reply = RawObject::read(reply.get()).unwrap_or_default();
         for (key, raw) in &reply.0 {
             match &**key {
@@ -99,12 +106,6 @@ impl Format {
                 "id" => put(&mut message, "eventId", raw.get()),
                 key => put(&mut message, key, raw.get()),
             }
-        }
-        if self == Self::Envelope {
-            if reply.get("data").is_none() {
-                put(&mut message, "data", "{}");
-            }
-            put(&mut message, "metadata", &metadata(SOURCE, Some(id)));
         }
         message.push('}');
         message
@@ -141,18 +142,45 @@ impl Format {
                 lift(&mut message, payload, of_the_server(&event.event_type));
             }
             Self::Envelope => {
-                put(&mut message, "id", &quoted(&event.id.0.to_string()));
-                put(&mut message, "type", &quoted(name));
-                put(&mut message, "timestamp", &self.time(event.created_at));
-                put(&mut message, "data", payload);
-                let mut metadata = metadata(event.actor.as_str(), None);
-                metadata.pop();
-                put_place(&mut metadata, event);
-                put(&mut message, "metadata", &metadata);
+                self.put_enveloped(&mut message, name, event);
             }
         }
         message.push_str(",\"cursor\":\"");
         message
+    }
+
+    /// What the sender says of an event, as it was sent, and what it does not say as we know it. Our own word stands beside
+    /// it, in `metadata`.
+    fn put_enveloped(self, message: &mut String, name: &str, event: &Event) {
+        let said = event.envelope.as_deref().map_or("{}", RawValue::get);
+        let said = RawObject::read(said).unwrap_or_default();
+        let of = |key: &str, ours: String| match said.get(key) {
+            Some(raw) => raw.get().to_owned(),
+            None => ours,
+        };
+        let (id, actor) = (
+            quoted(&event.id.0.to_string()),
+            quoted(event.actor.as_str()),
+        );
+        put(message, "id", &of("id", id.clone()));
+        put(message, "type", &quoted(name));
+        let at = self.time(event.created_at);
+        put(message, "timestamp", &of("timestamp", at.clone()));
+        put(message, "data", event.payload.get());
+        let mut metadata = "{".to_owned();
+        for (key, raw) in [
+            ("version", of("version", quoted(VERSION))),
+            ("source", of("source", actor.clone())),
+            ("correlationId", of("correlationId", "null".to_owned())),
+            ("compressed", "false".to_owned()),
+            ("eventId", id),
+            ("publishedAt", at),
+            ("actor", actor),
+        ] {
+            put(&mut metadata, key, &raw);
+        }
+        put_place(&mut metadata, event);
+        put(message, "metadata", &metadata);
     }
 
     /// The event as one receiver gets it. Nothing in a cursor has to be escaped.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::format::Format;
 use super::raw_object::{RawObject, put};
-use crate::contract::{Arguments, EventClass, EventName};
+use crate::contract::{Arguments, EnvelopeFlaw, EnvelopeMembers, EventClass, EventName};
 
 /// Longest type that is looked at, in bytes. Names of commands are shorter in every format.
 const MAX_TYPE: usize = 64;
@@ -32,6 +32,8 @@ pub(super) struct Message {
     pub(super) session: Option<String>,
     /// The channel that the message is about, if its metadata says so.
     pub(super) resource: Option<String>,
+    /// What else the client says of it, which is kept with what it publishes; or what is wrong with that.
+    pub(super) envelope: Result<Option<Box<RawValue>>, EnvelopeFlaw>,
 }
 
 /// What a message's type means in its format.
@@ -109,9 +111,15 @@ impl Message {
             let id = id.map(ToOwned::to_owned);
             return Err(Unreadable { id });
         };
-        let metadata = members
-            .get("metadata")
-            .filter(|_| format == Format::Envelope);
+        let envelope = match format {
+            Format::Flat => EnvelopeMembers::default(),
+            Format::Envelope => EnvelopeMembers {
+                id: members.get("id"),
+                timestamp: members.get("timestamp"),
+                metadata: members.get("metadata"),
+            },
+        };
+        let metadata = envelope.metadata;
         let metadata = metadata.and_then(|metadata| RawObject::read(metadata.get()));
         let data = match format {
             Format::Flat => flat_data(&members),
@@ -122,6 +130,7 @@ impl Message {
             session: members.id("sessionId"),
             resource: metadata.and_then(|metadata| metadata.text("resource")),
             meaning: Meaning::of(format, &name),
+            envelope: envelope.read(),
             name,
             id: id.map(ToOwned::to_owned),
             data,
@@ -137,13 +146,20 @@ impl Message {
     pub(super) fn forget_data(&mut self) {
         empty().clone_into(&mut self.data);
         (self.session, self.resource) = (None, None);
+        self.envelope = Ok(None);
     }
 
     /// About what it takes up in memory.
     pub(super) fn bytes(&self) -> usize {
         let id = self.id.as_ref().map_or(0, |id| id.get().len());
         let names = self.session.iter().chain(&self.resource);
-        self.name.len() + self.data.get().len() + id + names.map(String::len).sum::<usize>()
+        let envelope = self.envelope.iter().flatten();
+        let envelope = envelope.map(|said| said.get().len()).sum::<usize>();
+        self.name.len()
+            + self.data.get().len()
+            + id
+            + envelope
+            + names.map(String::len).sum::<usize>()
     }
 }
 
@@ -239,6 +255,9 @@ mod tests {
         assert_eq!(message.data.get(), r#"{"resource":"a"}"#);
         assert_eq!(message.id.unwrap().get(), "\"m1\"");
         assert_eq!(message.resource.as_deref(), Some("agent:a"));
+        let envelope = message.envelope.unwrap().unwrap();
+        let expected = r#"{"id":"m1","timestamp":1,"version":"1.0","source":"t"}"#;
+        assert_eq!(envelope.get(), expected);
     }
 
     #[test]

@@ -43,6 +43,15 @@ pub(super) async fn serve(
         Ok(message) => message,
         Err(Unreadable { id }) => return refuse_unreadable(requests, id, refused).await,
     };
+    if let (Err(flaw), None) = (&message.envelope, &refused) {
+        requests.settle_all().await;
+        let refusal = flaw.refusal();
+        let connection = &requests.connection;
+        return match message.meaning {
+            Meaning::Own(_) => connection.refuse(&message, &refusal).await,
+            _ => connection.answer(asked(message), &refusal).await,
+        };
+    }
     match (message.meaning, refused) {
         (Meaning::Own(_), Some(refused)) => {
             requests.settle_all().await;

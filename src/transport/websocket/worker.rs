@@ -9,7 +9,7 @@ use super::raw_object::RawObject;
 use super::routing::{self, Route};
 use crate::contract::schema::event::WorkerMessage;
 use crate::contract::schema::types::Nullable;
-use crate::contract::{Limits, Publication, Reply, Request, ServerWord, json_text};
+use crate::contract::{EnvelopeFlaw, Limits, Publication, Reply, Request, ServerWord, json_text};
 use crate::domain::{ChannelName, EventId, Family};
 
 /// Where the data may name what ties an answer to it, if the message has no id.
@@ -26,13 +26,10 @@ impl WebSocketConnection {
         if ServerWord::is_meant(&message.name) {
             return Err(ServerWord::refusal(&message.name));
         }
-        let data = Some(&*message.data);
         Ok(match self.route(message)? {
-            Route::Channel(channel) => {
-                Request::Publish(Publication::new(channel, &message.name, data, limits)?)
-            }
+            Route::Channel(channel) => Request::Publish(publication(channel, message, limits)?),
             Route::Worker(channel) => {
-                let publication = Publication::new(channel, &message.name, data, limits)?;
+                let publication = publication(channel, message, limits)?;
                 Request::ToWorker(self.for_worker(message, publication))
             }
         })
@@ -55,8 +52,7 @@ impl WebSocketConnection {
         if self.subscriber()?.session.rooms.contains(worker) {
             return None;
         }
-        let data = Some(&*message.data);
-        let publication = Publication::new(worker.clone(), &message.name, data, limits).ok()?;
+        let publication = publication(worker.clone(), message, limits).ok()?;
         Some(self.for_worker(message, publication))
     }
 
@@ -91,6 +87,20 @@ impl WebSocketConnection {
             ..publication
         }
     }
+}
+
+/// A message as it is published.
+fn publication(
+    channel: ChannelName,
+    message: &Message,
+    limits: &Limits,
+) -> Result<Publication, Reply> {
+    let publication = Publication::new(channel, &message.name, Some(&message.data), limits)?;
+    let envelope = message.envelope.clone().map_err(EnvelopeFlaw::refusal)?;
+    Ok(Publication {
+        envelope,
+        ..publication
+    })
 }
 
 /// What ties the answer to a message: its id, or what its data says, or else something that is like nothing else.

@@ -1,11 +1,9 @@
-import type { StreamData, StreamMessage, StreamRevoked, Subscribed } from 'boardcast';
+import type { StreamData, StreamRevoked, Subscribed } from 'boardcast';
 import { useEffect, useState } from 'react';
 
 export type StreamState = 'connecting' | 'open' | 'closed';
 
-export interface ChannelMessage extends StreamMessage {
-  readonly channel: string;
-}
+export type ChannelMessage = StreamData;
 
 export interface ChannelOptions {
   /** Hear events of these types alone, each under its own name. All of them if it is missing. */
@@ -43,20 +41,17 @@ export function useChannel(
     const source = new EventSource(`${url}/api/events?${query}`);
     const read = <T>(event: MessageEvent<string>): T => JSON.parse(event.data) as T;
     const add = (message: ChannelMessage) => setMessages((known) => [message, ...known].slice(0, keep));
-    const onMessage = (event: MessageEvent<string>) => {
-      const { channel, message } = read<StreamData>(event);
-      add({ channel, ...message });
-    };
+    const onMessage = (event: MessageEvent<string>) => add(read<StreamData>(event));
     if (named) for (const name of named.split(',')) source.addEventListener(name, onMessage);
     else source.onmessage = onMessage;
     // What was missed is not kept any more: the list begins anew.
     source.addEventListener('reset', (event: MessageEvent<string>) => {
       const { channel, reason } = read<Subscribed>(event);
-      setMessages([{ channel, type: 'reset', data: { reason } }]);
+      setMessages([{ channel, type: 'reset', message: { reason } }]);
     });
     source.addEventListener('access_revoked', (event: MessageEvent<string>) => {
       const { channel, reason } = read<StreamRevoked>(event);
-      add({ channel, type: 'access_revoked', data: { reason } });
+      add({ channel, type: 'access_revoked', message: { reason } });
     });
     source.onopen = () => setState('open');
     source.onerror = () => setState(source.readyState === EventSource.CLOSED ? 'closed' : 'connecting');

@@ -18,7 +18,7 @@ pub(crate) async fn malformed_request_is_refused_with_code_and_field(door: Door)
     };
     let paths = match door {
         Door::Sse => [
-            ("/api/events?channels=", "channels"),
+            ("/api/events?channels=a%20b", "channel"),
             ("/api/events?channels=c&types=a%20b", "types"),
         ],
         Door::LongPoll => [

@@ -249,6 +249,11 @@ export interface ChannelEvent {
   channel: string;
   /** What its publisher said, as it was sent. */
   data: unknown;
+  /**
+   * What its publisher said of it beside the data, if anything: `id`, `timestamp`, `version`, `source`,
+   * `correlationId`. Nobody vouches for it.
+   */
+  envelope?: Envelope;
   /** Its own id, a `UUIDv7`. */
   id: string;
   /** 1, 2, 3…: its place in the channel. */
@@ -881,6 +886,20 @@ export interface EditingTold {
 
 /** Any entity. */
 export type Entity = Task | Epic | Sprint | Member | Comment | Project | OtherEntity;
+
+/** What a publisher says of an event beside its data. */
+export interface Envelope {
+  /** What it belongs to. */
+  correlationId?: unknown;
+  /** The sender's own id. */
+  id?: unknown;
+  /** Where it comes from. */
+  source?: string;
+  /** When it happened, in milliseconds. */
+  timestamp?: number;
+  /** Of the format. */
+  version?: unknown;
+}
 
 /** An epic. Clients may add any field. */
 export interface Epic {
@@ -1933,7 +1952,7 @@ export interface ResetAnswer {
 }
 
 /** Why somebody cannot see a project any more. */
-export type RevokedReason = 'removed' | 'token';
+export type RevokedReason = 'removed' | 'token' | 'forbidden';
 
 /** A role in a project. Each may do what those before it may. */
 export type Role = 'viewer' | 'member' | 'admin' | 'owner';
@@ -2276,27 +2295,24 @@ export interface SprintUpdate {
   [field: string]: unknown;
 }
 
-/** The data of a message: an event of a channel, or a signal. */
+/** The data of a message: an event of a channel, or a signal, which has only a channel, a type and a message. */
 export interface StreamData {
-  /** The channel that it is about. */
-  channel: string;
-  /** What happened. */
-  message: StreamMessage;
-}
-
-/** What happened in a channel. A signal has only a type and data. */
-export interface StreamMessage {
   /** Who did it. */
   actor?: string;
-  /** What its publisher said, as it was sent; of a project's event, what others hear as its payload. */
-  data: unknown;
+  /** The channel that it is about. */
+  channel: string;
   /** Its own id, a `UUIDv7`. */
   id?: string;
+  /** What was published, as it was sent; of a project's event, what others hear as its payload. */
+  message: unknown;
   /** 1, 2, 3…: its place in the channel. */
   seq?: number;
   /** When it was committed. */
   timestamp?: string;
-  /** As its publisher named it, or the name under which a project's event is heard: `task:updated`. */
+  /**
+   * As its publisher named it, `message` if it has no name, or the name under which a project's event is heard:
+   * `task:updated`.
+   */
   type: string;
 }
 

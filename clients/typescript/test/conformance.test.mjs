@@ -1,0 +1,86 @@
+// Cut 50 times, the server killed among them: clients hear every event once and in order, and what they send has one
+// effect. `IT_SEED` repeats the moments of a run.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { seeded } from '../../../tests/clients/random.mjs';
+import { eventually, open, Proxy, publish, Server } from './support.mjs';
+
+const CUTS = 50;
+const KILLS = 3;
+const PAUSE_MS = 40;
+const numbers = (count) => Array.from({ length: count }, (_, index) => index + 1);
+
+/** Publishes 1, 2, 3… on channels in turn until it is stopped, each number once, whatever becomes of the server. */
+function stream(server, channels) {
+  let isStopped = false;
+  const counts = Object.fromEntries(channels.map((name) => [name, 0]));
+  const once = async (channel, number) => {
+    const key = randomUUID();
+    const published = () => publish(server, channel, 'step', { number }, { 'Idempotency-Key': key }).catch(() => null);
+    await eventually(published, `${number} is published on ${channel}`);
+    counts[channel] = number;
+  };
+  const done = Promise.all(
+    channels.map(async (channel) => {
+      for (let number = 1; !isStopped; number += 1) await once(channel, number);
+    }),
+  );
+  return { stop: async () => ((isStopped = true), await done, counts) };
+}
+
+/** Cuts a client's connections one after the other, and kills the server in between. */
+async function cutAll(random, proxy, server, isConnected) {
+  for (let cut = 1; cut <= CUTS; cut += 1) {
+    // Now while it is there, now while it is on its way back.
+    if (random.fraction() < 0.7) await eventually(isConnected, 'the client is back');
+    await delay(random.fraction() * PAUSE_MS);
+    if (cut % Math.floor(CUTS / KILLS) === 0) {
+      await server.stop('SIGKILL');
+      await server.start();
+    }
+    proxy.cut();
+  }
+}
+
+for (const path of ['/ws', '/ws/v1']) {
+  test(`${path}: cut ${CUTS} times, every event comes once and in order, and every command has one effect`, (t) =>
+    seeded(t, async (random) => {
+      const server = await Server.start(t);
+      const proxy = await Proxy.start(t, server);
+      const { socket, of } = open(t, proxy, `${path}?sessionId=s`, { userId: 'ann' });
+      const resets = [];
+      let connections = 0;
+      socket.onReset((reset) => resets.push(reset));
+      socket.onState(({ state }) => (connections += state === 'open' ? 1 : 0));
+      await socket.connect();
+      await socket.subscribe(['news', 'jobs']);
+      await socket.subscribe({ channel: 'agent:*', types: ['step'] });
+      const channels = ['news', 'jobs', 'agent:a', 'session:s', 'user:ann'];
+      const published = stream(server, channels);
+      const acks = [];
+      const sent = (async () => {
+        for (let number = 1; number <= CUTS; number += 1) {
+          acks.push(await socket.send('task:create', { projectId: 'p', id: `t${number}` }));
+        }
+      })();
+      await cutAll(random, proxy, server, () => socket.isConnected);
+      const counts = await published.stop();
+      await sent;
+
+      const place = (message) => message.channel ?? message.metadata.channel;
+      const heard = (channel) => of('step').filter((message) => place(message) === channel).map(({ data }) => data.number);
+      for (const channel of channels) {
+        assert.ok(counts[channel] > 5, 'something was published');
+        await eventually(() => heard(channel).length >= counts[channel], () => `${counts[channel]} on ${channel}: ${heard(channel)}`);
+        assert.deepEqual(heard(channel), numbers(counts[channel]), channel);
+      }
+      assert.deepEqual(resets, []);
+      assert.ok(connections > CUTS / 2, `${connections} connections`);
+      const log = await (await fetch(`${server.url}/api/channels/project:p/events?since=0&limit=500`)).json();
+      assert.deepEqual(log.events.map(({ data }) => data.id), numbers(CUTS).map((number) => `t${number}`));
+      assert.ok(acks.every(({ ok }) => ok));
+    }));
+}
