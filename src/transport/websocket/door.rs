@@ -114,6 +114,7 @@ impl Shared {
     pub(super) fn new(memory: &MemoryBudget) -> Arc<Self> {
         Arc::new(Self {
             encode_cache: EncodeCache::new(memory),
+            direct_cache: DirectCache::default(),
             timers: Timers::default(),
             opened: AtomicU64::default(),
             messages: AtomicU64::default(),
