@@ -57,6 +57,16 @@ wire! {
         duplicate: Option<True>,
     }
 
+    /// What becomes of a webhook of which nothing is published.
+    #[derive(Default, Serialize)]
+    WebhookAnswer {
+        ..done: Done,
+        /// The answer to a ping.
+        pong: Option<True>,
+        /// What happened, which is nothing that is published.
+        ignored: Option<String>,
+    }
+
     /// Answers to several, in their order.
     #[schemars(rename = "{T}Results")]
     Results<T> {

@@ -1,5 +1,7 @@
 //! Plain WebSockets as a door: JSON text messages, in one of two formats.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketDoor};
@@ -30,7 +32,9 @@ impl Door for WebSocketDoor {
     };
 
     fn event(&self, out: &mut Out<'_>, style: EventStyle, event: &Event, cursor: &str) -> Offer {
-        let text = self.shared.encode_cache.get(self.format, style, event);
+        let compresses = self.compresses.load(Ordering::Relaxed);
+        let cache = &self.shared.encode_cache;
+        let text = cache.get(self.format, style, event, compresses);
         out.push(Packet::event(self.format.with_cursor(&text, cursor)));
         Offer::Taken
     }
@@ -44,7 +48,7 @@ impl Door for WebSocketDoor {
     ) -> Offer {
         let name = style.name(&signal.signal_type);
         let text = self.format.signal(&name, Clock.now(), channel, signal);
-        out.push(Packet::other(text));
+        out.push(Packet::signal(text));
         Offer::Taken
     }
 

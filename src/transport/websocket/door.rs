@@ -1,12 +1,13 @@
 //! A connection of a plain WebSocket: its format, its subscriptions, and what all of them share.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
+use super::compression;
 use super::encode_cache::EncodeCache;
 use super::format::Format;
 use super::heartbeat::Heartbeat;
@@ -29,6 +30,8 @@ pub(crate) struct Packet {
     pub(super) text: String,
     /// Whether it may wait for others of its kind.
     pub(super) is_event: bool,
+    /// Whether it is for this client alone, so that its data is compressed for it.
+    is_own: bool,
 }
 
 impl Packet {
@@ -36,6 +39,7 @@ impl Packet {
         Self {
             text,
             is_event: true,
+            is_own: false,
         }
     }
 
@@ -43,6 +47,16 @@ impl Packet {
         Self {
             text,
             is_event: false,
+            is_own: true,
+        }
+    }
+
+    /// What many are told at once, and is not kept.
+    pub(super) fn signal(text: String) -> Self {
+        Self {
+            text,
+            is_event: false,
+            is_own: false,
         }
     }
 }
@@ -95,6 +109,8 @@ pub(crate) struct WebSocketDoor {
     /// Guards the sessions that the client is in, in the order in which it subscribed.
     session_ids: Mutex<Vec<String>>,
     pub(super) heartbeat: Heartbeat,
+    /// Whether the client wants large data compressed.
+    pub(super) compresses: AtomicBool,
     /// Which program the client is.
     pub(super) program: learn::Client,
     /// Tells the writer that a ping is due.
@@ -120,6 +136,7 @@ impl WebSocketDoor {
             subscriptions: Mutex::default(),
             session_ids: Mutex::new(params.session_id.iter().cloned().collect()),
             heartbeat: Heartbeat::default(),
+            compresses: AtomicBool::new(params.compressed && format == Format::Envelope),
             program,
             ping_due: Notify::new(),
             was_cut: Notify::new(),
@@ -146,6 +163,14 @@ impl WebSocketDoor {
 }
 
 impl WebSocketDoor {
+    /// The text of a packet as the client wants it.
+    pub(super) fn packed(&self, packet: Packet) -> String {
+        if packet.is_own && self.compresses.load(Ordering::Relaxed) {
+            return compression::whole(packet.text);
+        }
+        packet.text
+    }
+
     pub(super) fn pong(&self, id: Option<&RawValue>) -> Packet {
         Packet::other(self.format.say(ServerWord::Pong, Clock.now(), id, &[]))
     }

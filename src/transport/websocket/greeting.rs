@@ -35,11 +35,23 @@ struct Begun {
     refused: Vec<Reply>,
 }
 
+/// What was shown with the request.
+pub(super) enum Shown {
+    /// It was looked at, and counts.
+    Verified(Option<Identity>),
+    /// It is to be looked at.
+    Unverified(Option<Credential>),
+}
+
 impl WebSocketConnection {
     /// Finds out who has come, by what was shown with the request, and says hello. Who has to show more has some time for
     /// it.
-    pub(super) async fn greet(self: &Arc<Self>, shown: Option<Credential>) {
-        match self.identify(shown.as_ref()).await {
+    pub(super) async fn greet(self: &Arc<Self>, shown: Shown) {
+        let (identity, has_shown) = match shown {
+            Shown::Verified(identity) => (Ok(identity), true),
+            Shown::Unverified(shown) => (self.identify(shown.as_ref()).await, shown.is_some()),
+        };
+        match identity {
             Ok(identity) => match self.begin_session(identity).await {
                 Ok((subscriber, begun)) => {
                     self.say_hello(&subscriber, &begun).await;
@@ -49,7 +61,7 @@ impl WebSocketConnection {
             },
             Err(reply) if reply.code() == Some(ErrorCode::Unauthenticated) => {
                 self.say_connected(false, None).await;
-                if shown.is_some() {
+                if has_shown {
                     self.note_refused("connection", &reply);
                     self.say_refused("connection", None, &reply).await;
                 }

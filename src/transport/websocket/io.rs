@@ -175,7 +175,11 @@ where
 /// Takes a text in; for how long nothing more is to be read.
 fn receive(connection: &Arc<WebSocketConnection>, text: &str) -> Option<Duration> {
     connection.door.shared.note_message();
-    let message = ClientMessage::read(connection.door.format, text);
+    let mut message = ClientMessage::read(connection.door.format, text);
+    if let Ok(message) = &mut message {
+        // What it is then is what counts as received, and waits.
+        message.inflate(connection.app().payload_limits().max_payload_bytes);
+    }
     // The inbox has room: that was waited for.
     let (pause, _) = connection.receive(Received(message));
     pause
@@ -220,12 +224,12 @@ where
             };
             packet = after;
         }
-        feed(connection, outgoing, packet.text).await?;
+        feed(connection, outgoing, connection.door.packed(packet)).await?;
         // Of those who want batches events wait for the next one.
         while connection.door.params.batch.is_none()
             && let Some(packet) = queue.try_next(WRITE_BUFFER)
         {
-            feed(connection, outgoing, packet.text).await?;
+            feed(connection, outgoing, connection.door.packed(packet)).await?;
         }
         outgoing.flush().await?;
     }
