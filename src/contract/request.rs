@@ -7,8 +7,8 @@ use super::build::build;
 use super::field::{PROJECT_ID, is_stamp};
 use super::names::Name;
 use super::{
-    Arguments, EventName, Limits, Publication, Reply, SignalRequest, Types, idempotency,
-    payload_limits,
+    Arguments, EventName, Limits, ListRequest, Publication, Reply, SignalRequest, Types,
+    idempotency, payload_limits,
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Stamp,
@@ -94,6 +94,8 @@ pub enum ReadRequest {
         /// Most events of the answer.
         limit: usize,
     },
+    /// A page of a list.
+    List(Box<ListRequest>),
 }
 
 /// A wish to hear of a project's events.

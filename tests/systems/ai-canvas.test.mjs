@@ -186,7 +186,7 @@ function backend(t, server) {
   return application;
 }
 
-test('WebSocketManager example: session and user are told', pending('typescript'), async (t) => {
+test('WebSocketManager example: session and user are told', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?userId=user_123&sessionId=session_123');
   await plain.next('connection');
@@ -208,7 +208,7 @@ test('WebSocketManager example: session and user are told', pending('typescript'
   assert.deepEqual(JSON.parse(application.evaluate('JSON.stringify(metrics)')), metrics);
 });
 
-test('summary example: the backend completes what a session waits for', pending('typescript'), async (t) => {
+test('summary example: the backend completes what a session waits for', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?sessionId=session_123');
   await plain.next('connection');
@@ -219,7 +219,7 @@ test('summary example: the backend completes what a session waits for', pending(
   await eventually(() => plain.heard.some(({ type, result }) => type === 'ai_complete' && result.mode === 'edit'), 'the result');
 });
 
-test('message batching example: who asks for batches hears one', pending('typescript'), async (t) => {
+test('message batching example: who asks for batches hears one', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?sessionId=session_123&batch=200');
   await plain.next('connection');

@@ -100,7 +100,7 @@ test('option 1: visited once, it says that it runs', pending('sse'), async (t) =
   assert.deepEqual([response.status, await response.text()], [Number(status), text]);
 });
 
-test('WebSocketService example: what it sends comes back as an event', pending('typescript'), async (t) => {
+test('WebSocketService example: what it sends comes back as an event', async (t) => {
   const server = await Server.start(t);
   const { WebSocketService } = ours('typescript');
   // Host and port apart.

@@ -58,6 +58,36 @@ export interface ServerToClientEvents {
   'member:updated': (payload: MemberEvent, cursor?: string) => void;
   /** Somebody was removed from a project. */
   'member:removed': (payload: MemberRemoved, cursor?: string) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'project:listed': (payload: ProjectListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'task:listed': (payload: TaskListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'epic:listed': (payload: EpicListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'sprint:listed': (payload: SprintListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'member:listed': (payload: MemberListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'comment:listed': (payload: CommentListed) => void;
   /** An event of a channel, whatever its type. */
   'event': (payload: ChannelEvent, cursor?: string) => void;
   /** The connection cannot see a project any more, and has left its room. */
@@ -135,6 +165,12 @@ export interface ClientToServerEvents {
   'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
   'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
   'comment:delete': (payload: Id | CommentRef, ack?: Ack<DeletedCommentAccepted>) => void;
+  'member:list': (payload: Id | MemberList, ack?: Ack<MemberPage>) => void;
+  'project:list': (payload: ListedProjects, ack?: Ack<ProjectPage>) => void;
+  'task:list': (payload: Id | TaskList, ack?: Ack<TaskPage>) => void;
+  'epic:list': (payload: Id | PlanList, ack?: Ack<EpicPage>) => void;
+  'sprint:list': (payload: Id | PlanList, ack?: Ack<SprintPage>) => void;
+  'comment:list': (payload: Id | CommentList, ack?: Ack<CommentPage>) => void;
   'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
   'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
   'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
@@ -422,6 +458,65 @@ export interface CommentEvent {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `comment:list`; a bare id is that of a task. */
+export interface CommentList {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Only those of this epic. */
+  epicId?: Id;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** Only those below this one. */
+  parentId?: Id;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+  /** Only those of this sprint. */
+  sprintId?: Id;
+  /** Only those with this status. */
+  status?: string;
+  /** Only those of this task. */
+  taskId?: Id;
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface CommentListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Comment[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface CommentPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Comment[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `comment:delete`, `comment:restore` */
@@ -1026,6 +1121,43 @@ export interface EpicEvent {
   [field: string]: unknown;
 }
 
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface EpicListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Epic[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface EpicPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Epic[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
+}
+
 /** `epic:delete`, `epic:restore` */
 export interface EpicRef {
   /** The epic. */
@@ -1369,6 +1501,16 @@ export interface ListedEvent {
   seq: number;
 }
 
+/** `project:list` */
+export interface ListedProjects {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** Only what has this text in its title or description. */
+  q?: string;
+}
+
 /** Somebody who belongs to a project. Clients may add any field. */
 export interface Member {
   /** When it was made. */
@@ -1460,6 +1602,55 @@ export interface MemberEvent {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `member:list` */
+export interface MemberList {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface MemberListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Member[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface MemberPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Member[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `member:remove` */
@@ -1558,6 +1749,20 @@ export interface Person {
   userId: string;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `epic:list`, `sprint:list` */
+export interface PlanList {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+  /** Only those with this status. */
+  status?: string;
 }
 
 /** Somebody's last connection left a project. */
@@ -1743,6 +1948,43 @@ export interface ProjectList {
   since?: Since;
   /** Only events of these types. */
   types?: string[];
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface ProjectListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Project[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface ProjectPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Project[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `leave:project`, `project:snapshot` */
@@ -2217,12 +2459,49 @@ export interface SprintEvent {
   [field: string]: unknown;
 }
 
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface SprintListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Sprint[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
 /** Where one task of a completed sprint goes. */
 export interface SprintMove {
   /** `backlog`, `next`, or the id of a sprint. */
   target: Id;
   /** The task. */
   taskId: Id;
+}
+
+/** A page of a list. */
+export interface SprintPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Sprint[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `sprint:delete`, `sprint:restore` */
@@ -2602,6 +2881,43 @@ export interface TaskEvent {
   [field: string]: unknown;
 }
 
+/** `task:list` */
+export interface TaskList {
+  /** Only those of this person: by `assignee`, `assigneeId` or `assignedTo`. */
+  assignee?: Id;
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Only those of this epic. */
+  epicId?: Id;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+  /** Only those in this sprint. */
+  sprintId?: Id;
+  /** Only those with this status. */
+  status?: string;
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface TaskListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Task[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
 /** `task:move` */
 export interface TaskMove {
   /** Directly after this task. */
@@ -2636,6 +2952,26 @@ export interface TaskMove {
   taskId: Id;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface TaskPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Task[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `task:delete`, `task:restore` */

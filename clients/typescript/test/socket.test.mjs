@@ -208,6 +208,30 @@ test('a session of the address is heard at once, and a message enters another on
   assert.equal(of('step').length, 1);
 });
 
+for (const path of PATHS) {
+  test(`${path}: another client goes on from a cursor, with what that covers`, async (t) => {
+    const server = await Server.start(t);
+    const { socket } = open(t, server, path);
+    await socket.connect();
+    await socket.subscribe({ channel: 'news', types: ['step'] });
+    const { cursor } = socket;
+    socket.close();
+    await publish(server, 'news', 'step', { number: 1 });
+    await publish(server, 'news', 'other', {});
+    const proxy = await Proxy.start(t, server);
+    const later = open(t, proxy, path, { cursor });
+    await later.socket.connect();
+    await eventually(() => later.of('step').length === 1, 'what was missed');
+    proxy.cut();
+    await publish(server, 'news', 'step', { number: 2 });
+    await eventually(() => later.of('step').length === 2, 'what came after a cut');
+    assert.equal(later.of('other').length, 0);
+    await later.socket.subscribe('news');
+    await publish(server, 'news', 'other', {});
+    await eventually(() => later.of('other').length === 1, 'another type');
+  });
+}
+
 test('a burst comes as one, and is delivered one by one', async (t) => {
   const server = await Server.start(t);
   const { socket, heard } = open(t, server, '/ws?batch=50');

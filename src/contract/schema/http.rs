@@ -10,20 +10,6 @@ use super::event::ChannelEvent;
 use super::types::{Fields, Id, Nullable, Time, True, wire};
 
 wire! {
-    /// A page of a list.
-    #[schemars(rename = "{T}Page")]
-    Page<T> {
-        ..done: Done,
-        /// Of the project's last event that is in it; not in a list of projects.
-        seq: Option<i64>,
-        /// After it.
-        cursor: Option<String>,
-        /// What is on it.
-        items: Vec<T>,
-        /// The `cursor` of the next page; null on the last one.
-        next_cursor: Nullable<String>,
-    }
-
     /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
     #[derive(Serialize)]
     Problem<'a> {

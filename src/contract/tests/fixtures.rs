@@ -81,7 +81,7 @@ impl DryServer {
                 | Request::Publish(_)
                 | Request::Relay(_)
                 | Request::Bulk(_)
-                | Request::Read(ReadRequest::Replay { .. }),
+                | Request::Read(ReadRequest::Replay { .. } | ReadRequest::List(_)),
             ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,

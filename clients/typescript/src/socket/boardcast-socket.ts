@@ -1,6 +1,7 @@
 // A plain WebSocket to Boardcast that comes back by itself and misses nothing. What it hears it delivers once and in
 // order; what it wants to hear, and what it says while there is no connection, it keeps until there is one.
 
+import { isCommand, isRead } from '../commands.js';
 import { ClosedError, ConnectionLostError, RefusedError } from '../errors.js';
 import { Listeners, type Unsubscribe } from '../listeners.js';
 import { addressOf, optionsIn, serverUrl } from './address.js';
@@ -15,9 +16,6 @@ import type {
   Dropped, OutgoingMessage, Reset, SocketAnswer, SocketMessage, SocketOptions, SocketState, StateChange, Subscription, SubscriptionRequest,
 } from './types.js';
 
-/** Commands take a key under which they have one effect; whatever else is sent is passed on as it is. */
-const COMMAND =
-  /^(?:project|task|epic|sprint|comment|member)s?[:._-]?(?:create|update|delete|restore|status|statuschange|status_change|move|start|complete|add|remove|role|bulk|bulkCreate)$/i;
 /** Messages about the connection itself. They have no ack, and are of no session. */
 const OWN = new Set(['ping', 'pong', 'heartbeat', 'ack', 'error', 'handshake', 'auth_request', 'connect', 'disconnect']);
 
@@ -42,6 +40,7 @@ export class BoardcastSocket {
   #cursor: string | undefined;
   #session: string | undefined;
   #clientId: string | undefined;
+  #isFirst = true;
   #opening: { promise: Promise<void>; resolve(): void; reject(error: Error): void } | undefined;
 
   /** A client of the server at `url`, such as `ws://localhost:8002/ws`. It connects when it is told to. */
@@ -198,9 +197,9 @@ export class BoardcastSocket {
     if (message.type === 'subscribe') return this.#enter(message, asked);
     if (message.type === 'unsubscribe') return this.#leave(asked);
     if (OWN.has(message.type)) return this.#sendPlain(message);
-    const isCommand = COMMAND.test(message.type);
+    const isChange = isCommand(message.type);
     const id = message.id ?? `${this.#prefix}-${(this.#ids += 1)}`;
-    return this.#outbox.add(String(id), isCommand ? withKey(message, `${this.#prefix}-${id}`) : message, isCommand);
+    return this.#outbox.add(String(id), isChange ? withKey(message, `${this.#prefix}-${id}`) : message, isChange || isRead(message.type));
   }
 
   /** What is about the connection alone is not kept for another one. */
@@ -259,7 +258,11 @@ export class BoardcastSocket {
     if (typeof clientId === 'string') this.#clientId = clientId;
     this.#moveTo(greeting.cursor);
     this.#deliver(greeting);
-    this.#restorer.connected(Array.isArray(channels) ? (channels as string[]) : []);
+    const heard = Array.isArray(channels) ? (channels as string[]) : [];
+    // Whoever gave the cursor wants what it covers.
+    if (this.#isFirst) this.#subscriptions.adopt(heard);
+    this.#isFirst = false;
+    this.#restorer.connected(heard);
     this.#outbox.flush();
     this.#opening?.resolve();
     this.#opening = undefined;

@@ -8,8 +8,8 @@ import type { SocketMessage, SocketOptions, SocketState, StateChange, WebSocketC
 
 /** Close codes after which another token may help. */
 const UNAUTHENTICATED = new Set([1008, 4401]);
-/** Close codes after which nothing helps. */
-const FORBIDDEN = new Set([4403]);
+/** Close codes after which nothing helps: forbidden, and replaced by a newer connection of the same user. */
+const FINAL = new Set([4403, 4409]);
 /** The server is there and takes nobody now: a greeting before is no success. */
 const BUSY = new Set([1011, 1013, 4429, 4503]);
 const BUSY_FOR_MS = 5_000;
@@ -220,7 +220,7 @@ export class Link {
   }
 
   #uselessToComeBack({ code, reason }: Ending): string | undefined {
-    if (FORBIDDEN.has(code)) return `forbidden: ${reason}`;
+    if (FINAL.has(code)) return `the server ended the connection for good: ${reason || code}`;
     if (!UNAUTHENTICATED.has(code)) return undefined;
     this.#refusedTokens += 1;
     const mayHaveFresh = typeof this.#options.token === 'function' && this.#refusedTokens < 2;

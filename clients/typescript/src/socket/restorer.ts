@@ -56,7 +56,7 @@ export class Restorer {
     const known = new Set(heard);
     this.#subscriptions.reconnected(known);
     for (const channel of this.#subscriptions.channels.values()) {
-      if (known.has(channel.name) && channel.confirmed === undefined && channel.since === undefined) {
+      if (known.has(channel.name) && !channel.isAdopted && channel.confirmed === undefined && channel.since === undefined) {
         // From the address: everything of it.
         if (channel.types.length === 0) channel.confirm([]);
       }
