@@ -18,6 +18,7 @@ pub struct GithubConfig {
     #[arg(
         long,
         env = "GITHUB_WEBHOOK_SECRET",
+        allow_hyphen_values = true,
         hide_env_values = true,
         value_name = "SECRET",
         global = true
