@@ -14,6 +14,7 @@ mod format;
 #[cfg(test)]
 mod fuzz;
 mod greeting;
+mod handshake;
 mod heartbeat;
 mod io;
 mod message;
@@ -29,6 +30,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod worker;
 
 use std::sync::{Arc, Weak};
 

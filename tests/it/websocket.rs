@@ -9,6 +9,7 @@ mod limits;
 mod recovery;
 mod slow;
 mod status;
+mod worker;
 
 use serde_json::{Value, json};
 

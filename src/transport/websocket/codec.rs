@@ -85,7 +85,10 @@ impl Door for WebSocketDoor {
         let Ok(message) = &message.0 else {
             return false;
         };
-        if message.meaning != Meaning::Own(Own::Ping) || message.envelope.is_err() {
+        // Before the greeting there is no answer.
+        let is_held = self.is_greeting_held.load(Ordering::Relaxed);
+        let is_ping = message.meaning == Meaning::Own(Own::Ping) && message.envelope.is_ok();
+        if is_held || !is_ping {
             return false;
         }
         let mut out = queue.intake();

@@ -13,8 +13,9 @@ use super::format::Format;
 use super::greeting::Shown;
 use super::io;
 use super::params::Params;
+use crate::clock::Clock;
 use crate::contract::Reply;
-use crate::domain::{ClientId, ConnectionId, PrivateId};
+use crate::domain::{ClientId, ConnectionId};
 use crate::transport::admission::{self, Admission};
 use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::connection::plain_queue::PlainQueue;
@@ -68,7 +69,10 @@ impl Connector {
         let shown = self.heads.find(request.headers(), query);
         let shown = shown.or_else(|| Credential::in_query(query));
         let params = Params::read(query)?;
-        let ids = (ConnectionId::generate(), PrivateId::generate().client());
+        let ids = (
+            ConnectionId::generate(),
+            ClientId::of_connection(Clock.now()),
+        );
         let shown = match shown {
             // Of agents a credential is verified before the connection is made.
             Some(shown) if format == Format::Envelope => {
@@ -103,6 +107,10 @@ impl Connector {
         let queue = PlainQueue::new(self.registry.app.send_memory());
         let style = door.params.event_style;
         let connection = WebSocketConnection::new(&self.registry, ids, door, queue, style);
+        let is_held = connection.may_hold_greeting(&shown);
+        let held = &connection.door.is_greeting_held;
+        held.store(is_held, Ordering::Relaxed);
+        connection.note_client_info(connection.door.params.client_info.clone());
         self.registry.insert(&connection);
         self.shared.opened.fetch_add(1, Ordering::Relaxed);
         let first = connection.fall_due().unwrap_or_else(Instant::now);
