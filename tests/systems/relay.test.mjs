@@ -93,7 +93,7 @@ test('whoever hears the page\'s server hears the same of Boardcast', async (t) =
   assert.deepEqual([ours.health.status, ours.health.connections], [relay.health.status, relay.health.connections]);
 });
 
-test('option 1: visited once, it says that it runs', pending('sse'), async (t) => {
+test('option 1: visited once, it says that it runs', async (t) => {
   const server = await Server.start(t);
   const [, text, status] = snippet('socketio-service/01-next-route.ts').match(/new Response\('([^']+)', \{ status: (\d+) \}\)/);
   const response = await fetch(`${server.url}/api/socketio`);
