@@ -48,8 +48,10 @@ wire! {
     WebhookAnswer {
         ..done: Done,
         /// The answer to a ping.
+        #[serde(skip_serializing_if = "Option::is_none")]
         pong: Option<True>,
         /// What happened, which is nothing that is published.
+        #[serde(skip_serializing_if = "Option::is_none")]
         ignored: Option<String>,
     }
 
