@@ -16,6 +16,8 @@ use super::{ErrorCode, Reply};
 
 /// Longest sentence of a refusal, in characters: it may repeat what was sent.
 const MAX_SENTENCE: usize = 200;
+/// Errors that are looked at, of data in which there are several.
+const MAX_ERRORS: usize = 32;
 /// Where the data stands.
 const DATA: &str = "data";
 
@@ -109,7 +111,21 @@ pub fn check_data(name: &str, data: &RawValue) -> Result<(), Reply> {
     };
     let data: Value =
         serde_json::from_str(data.get()).map_err(|_| Reply::invalid(DATA, "is not valid JSON"))?;
-    validator.validate(&data).map_err(|error| refusal(&error))
+    if validator.is_valid(&data) {
+        return Ok(());
+    }
+    let errors = validator.iter_errors(&data).take(MAX_ERRORS);
+    let first = errors.min_by_key(rank);
+    first.map_or(Ok(()), |error| Err(refusal(&error)))
+}
+
+/// Which of several errors is told: a wrong value first, and of what is missing what decides where the message goes.
+fn rank(error: &ValidationError<'_>) -> u8 {
+    match error.kind() {
+        ValidationErrorKind::AnyOf { .. } => 1,
+        ValidationErrorKind::Required { .. } => 2,
+        _ => 0,
+    }
 }
 
 fn refusal(error: &ValidationError<'_>) -> Reply {
