@@ -3165,18 +3165,6 @@ export interface UnsubscribeAnswer {
   success: true;
 }
 
-/** What becomes of a webhook of which nothing is published. */
-export interface WebhookAnswer {
-  /** What happened, which is nothing that is published. */
-  ignored?: string;
-  /** Always. */
-  ok: true;
-  /** The answer to a ping. */
-  pong?: true;
-  /** The same. */
-  success: true;
-}
-
 /** What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event. */
 export interface WorkerMessage {
   /** The client. What is published on `client:<this>` reaches it. */
