@@ -162,7 +162,7 @@ async fn names_of_other_pages_are_understood() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 64] = [
+const SETTINGS: [&str; 65] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -227,6 +227,7 @@ const SETTINGS: [&str; 64] = [
     "WEBSOCKET_PING_INTERVAL",
     "GREETING_DELAY",
     "WORKER_CHANNEL",
+    "WEBSOCKET_MAX_MESSAGE",
 ];
 
 #[test]

@@ -5,6 +5,7 @@ mod agents;
 mod ends;
 mod envelope;
 mod flat;
+mod large;
 mod limits;
 mod recovery;
 mod slow;

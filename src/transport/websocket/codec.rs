@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketDoor};
+use super::encode_cache::Encoded;
 use super::message::{Meaning, Own, Received};
 use super::requests;
 use crate::clock::Clock;
@@ -32,10 +33,16 @@ impl Door for WebSocketDoor {
     };
 
     fn event(&self, out: &mut Out<'_>, style: EventStyle, event: &Event, cursor: &str) -> Offer {
+        let format = self.format;
         let compresses = self.compresses.load(Ordering::Relaxed);
-        let cache = &self.shared.encode_cache;
-        let text = cache.get(self.format, style, event, compresses);
-        out.push(Packet::event(self.format.with_cursor(&text, cursor)));
+        let encoded = self
+            .shared
+            .encode_cache
+            .get(format, style, event, compresses);
+        out.push(match encoded {
+            Encoded::Small(text) => Packet::event(format.with_cursor(&text, cursor)),
+            Encoded::Large(head) => Packet::large_event(head, format.with_cursor("", cursor)),
+        });
         Offer::Taken
     }
 
