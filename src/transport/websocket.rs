@@ -5,11 +5,13 @@
 
 mod close;
 mod codec;
+mod compression;
 mod connect;
 mod connection_status;
 mod direct_cache;
 mod door;
 mod encode_cache;
+mod event_names;
 mod format;
 #[cfg(test)]
 mod fuzz;

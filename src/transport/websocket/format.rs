@@ -5,6 +5,7 @@ mod tests;
 
 use serde_json::value::RawValue;
 
+use super::compression;
 use super::raw_object::{RawObject, put, quoted};
 use crate::contract::{DirectMessage, ServerWord};
 use crate::domain::{ChannelName, Event, EventId, EventType, Family, Signal, Timestamp};
@@ -147,8 +148,9 @@ impl Format {
         self.say(ServerWord::Error, now, None, &error)
     }
 
-    /// An event without its end, which is the receiver's: see [`Format::with_cursor`].
-    pub(super) fn event(self, name: &str, event: &Event) -> String {
+    /// An event without its end, which is the receiver's: see [`Format::with_cursor`]. In the envelope its data may be
+    /// compressed.
+    pub(super) fn event(self, name: &str, event: &Event, may_compress: bool) -> String {
         let payload = event.payload.get();
         let mut message = String::with_capacity(2 * payload.len() + 256);
         message.push('{');
@@ -161,13 +163,17 @@ impl Format {
                 lift(&mut message, payload, of_the_server(&event.event_type));
             }
             Self::Envelope => {
+                let packed = may_compress
+                    .then(|| compression::compressed(payload))
+                    .flatten();
                 let said = Enveloped {
                     envelope: event.envelope.as_deref(),
                     correlation_id: None,
                     id: event.id,
                     at: event.created_at,
                     actor: event.actor.as_str(),
-                    payload: &event.payload,
+                    payload: packed.as_deref().unwrap_or(payload),
+                    is_packed: packed.is_some(),
                 };
                 let place = |metadata: &mut String| put_place(metadata, event);
                 self.put_enveloped(&mut message, name, &said, place);
@@ -199,13 +205,13 @@ impl Format {
         put(message, "type", &quoted(name));
         let at = self.time(enveloped.at);
         put(message, "timestamp", &of("timestamp", at.clone()));
-        put(message, "data", enveloped.payload.get());
+        put(message, "data", enveloped.payload);
         let mut metadata = "{".to_owned();
         for (key, raw) in [
             ("version", of("version", quoted(VERSION))),
             ("source", of("source", actor.clone())),
             ("correlationId", correlation),
-            ("compressed", "false".to_owned()),
+            ("compressed", enveloped.is_packed.to_string()),
             ("eventId", id),
             ("publishedAt", at),
             ("actor", actor),
@@ -275,7 +281,8 @@ impl Format {
                     id: direct.id,
                     at: direct.at,
                     actor: direct.actor.as_str(),
-                    payload,
+                    payload: payload.get(),
+                    is_packed: false,
                 };
                 let place = |metadata: &mut String| put(metadata, "channel", &channel);
                 self.put_enveloped(&mut message, name, &said, place);
@@ -368,7 +375,10 @@ struct Enveloped<'a> {
     id: EventId,
     at: Timestamp,
     actor: &'a str,
-    payload: &'a RawValue,
+    /// The data as JSON.
+    payload: &'a str,
+    /// Whether that is compressed.
+    is_packed: bool,
 }
 
 /// Where an event stands: what it is about, and its place among the events of what was subscribed to.
