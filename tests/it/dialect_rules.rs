@@ -62,7 +62,10 @@ with = "$data"
     done(&ann, "task:update", json!({"id": "t", "title": "x"})).await;
     assert_eq!(ben.next().await.name, "task:updated");
     let again = done(&ann, "enter", json!("p")).await;
-    assert_eq!(again["presenceCount"], 1, "who comes back is not seen either");
+    assert_eq!(
+        again["presenceCount"], 1,
+        "who comes back is not seen either"
+    );
     let entered = done(&ben, "enter", json!("p")).await;
     assert_eq!(entered["presenceCount"], 2, "{entered}");
     assert_eq!(told(&ann, "presence:join").await[0]["userId"], "ben");
@@ -97,21 +100,34 @@ relay = { event = "columns:reordered", to = "all", data = "$data.order" }
     done(&ann, "project:create", json!({"projectId": "p"})).await;
     ann.join("p").await;
     for column in ["a", "b"] {
-        done(&ann, "column:create", json!({"projectId": "p", "columnId": column})).await;
+        done(
+            &ann,
+            "column:create",
+            json!({"projectId": "p", "columnId": column}),
+        )
+        .await;
     }
     let order = json!({"board": "p", "order": ["b", "a"], "key": "k"});
     let answer = done(&ann, "columns:reorder", order.clone()).await;
     let positions = |answer: &Value| {
         let results = answer["results"].as_array().unwrap().iter();
-        let positions = results.map(|one| (one["data"]["id"].clone(), one["data"]["position"].clone()));
+        let positions =
+            results.map(|one| (one["data"]["id"].clone(), one["data"]["position"].clone()));
         positions.collect::<Vec<_>>()
     };
-    assert_eq!(positions(&answer), [(json!("b"), json!(0)), (json!("a"), json!(1))]);
+    assert_eq!(
+        positions(&answer),
+        [(json!("b"), json!(0)), (json!("a"), json!(1))]
+    );
     assert_eq!(told(&ann, "columns:reordered").await, [json!(["b", "a"])]);
     let again = done(&ann, "columns:reorder", order.clone()).await;
     assert_eq!(again["results"][1]["duplicate"], true, "{again}");
     let many: Vec<_> = (0..101).collect();
-    for (list, why) in [(json!(many), "101"), (json!("b"), "no list"), (json!(null), "nothing")] {
+    for (list, why) in [
+        (json!(many), "101"),
+        (json!("b"), "no list"),
+        (json!(null), "nothing"),
+    ] {
         let payload = json!({"board": "p", "order": list});
         let refused = ann.call("columns:reorder", payload).await;
         assert_eq!(refused["code"], "validation_failed", "{why}: {refused}");
@@ -183,7 +199,9 @@ reply = { event = "newest", data = { "$list" = "$state.comments", "$each" = "$it
     done(&ann, "comment:create", other).await;
     ann.emit("comments", &[json!("t")]);
     let all = told(&ann, "comments").await[0].clone();
-    let expected: Vec<_> = (0..COMMENTS).map(|number| format!("c{number:02}")).collect();
+    let expected: Vec<_> = (0..COMMENTS)
+        .map(|number| format!("c{number:02}"))
+        .collect();
     assert_eq!(all, json!(expected));
     ann.emit("newest", &[]);
     let newest = told(&ann, "newest").await[0].clone();
@@ -199,7 +217,11 @@ async fn broadcast_reaches_clients_that_have_joined_nothing() {
     let heard = ben.next().await;
     assert_eq!(heard.name, "task:updated");
     assert_eq!(
-        (&heard.args[0]["taskId"], &heard.args[0]["status"], &heard.args[0]["projectId"]),
+        (
+            &heard.args[0]["taskId"],
+            &heard.args[0]["status"],
+            &heard.args[0]["projectId"]
+        ),
         (&json!("456"), &json!("completed"), &json!("main"))
     );
     ben.emit("task:update", &[json!({"taskId": "456", "title": "Sow"})]);
@@ -211,9 +233,17 @@ async fn broadcast_reaches_clients_that_have_joined_nothing() {
         assert_eq!(heard.args[0]["status"], "completed");
     }
     done(&ann, "join:project", json!("123")).await;
-    done(&ann, "project:create", json!({"projectId": "new", "title": "New"})).await;
+    done(
+        &ann,
+        "project:create",
+        json!({"projectId": "new", "title": "New"}),
+    )
+    .await;
     let heard = ben.next().await;
-    assert_eq!((&*heard.name, &heard.args[0]["projectId"]), ("project:created", &json!("new")));
+    assert_eq!(
+        (&*heard.name, &heard.args[0]["projectId"]),
+        ("project:created", &json!("new"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,9 +259,15 @@ async fn new_project_is_told_to_those_who_can_see_it_and_have_joined_nothing() {
     let ben = enter("ben", json!({})).await;
     done(&ann, "project:create", json!({"projectId": "p"})).await;
     let heard = admin.next().await;
-    assert_eq!((&*heard.name, &heard.args[0]["projectId"]), ("project:created", &json!("p")));
+    assert_eq!(
+        (&*heard.name, &heard.args[0]["projectId"]),
+        ("project:created", &json!("p"))
+    );
     let added = json!({"projectId": "p", "userId": "ben"});
     done(&ann, "member:add", added).await;
     let heard = ben.next().await;
-    assert_eq!(heard.name, "member:added", "nothing before that was ben's to hear");
+    assert_eq!(
+        heard.name, "member:added",
+        "nothing before that was ben's to hear"
+    );
 }

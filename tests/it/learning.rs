@@ -113,7 +113,12 @@ async fn namespace_that_there_is_not_is_counted() {
     })
     .await;
     assert_eq!(learned["instance"].as_str().map(str::is_empty), Some(false));
-    assert!(learned["scope"].as_str().unwrap().contains("this instance alone"));
+    assert!(
+        learned["scope"]
+            .as_str()
+            .unwrap()
+            .contains("this instance alone")
+    );
     let learned = learned.to_string();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("learned.json");
