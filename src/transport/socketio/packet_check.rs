@@ -65,6 +65,7 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
     let is_text = matches!(text, Cow::Borrowed(_));
     if text.starts_with('0') {
         // CONNECT may name any namespace.
+        counter.record_namespace(namespace_of(&text));
         return match without_query(&text, counter) {
             Some(connect) => Fate::Replace(connect),
             None if is_text => Fate::Pass,
@@ -95,6 +96,13 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
             Err(wrong) => Fate::Replace(packet.stand_in(&wrong)),
         },
     }
+}
+
+/// The namespace that a CONNECT names.
+fn namespace_of(connect: &str) -> &str {
+    let named = connect.get(1..).filter(|named| named.starts_with('/'));
+    let end = |named: &str| named.find([',', '?']).unwrap_or(named.len());
+    named.map_or(DEFAULT, |named| &named[..end(named)])
 }
 
 /// A CONNECT as socketioxide reads it, if it is of version 2 and has a query after its namespace, as in `0/board?token=x,`.
