@@ -38,12 +38,8 @@ pub struct Dialect {
     pub matching: Matching,
     /// The project that is meant where a message names none.
     pub default_room: Option<ProjectId>,
-    /// Whether every client is in it.
-    pub joins_default_room: bool,
-    /// Whether it is meant whatever project a message names.
-    pub is_only_room: bool,
-    /// Whether every client hears of all projects that it can see.
-    pub hears_projects: bool,
+    /// What is so for every client.
+    pub rooms: RoomRule,
     user: UserRule,
     /// What a client is told when it has connected.
     pub greetings: Vec<Said>,
@@ -57,6 +53,17 @@ pub struct Dialect {
     to_others: ByName<()>,
     tells_plainly: bool,
     cache: ToldCache,
+}
+
+/// The rooms in which every client is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RoomRule {
+    /// Whether every client is in the default one.
+    pub joins_default: bool,
+    /// Whether the default one is meant whatever project a message names.
+    pub has_only_default: bool,
+    /// Whether every client hears of all projects that it can see.
+    pub hears_projects: bool,
 }
 
 /// Who somebody is.
@@ -203,8 +210,8 @@ impl Dialect {
     /// Whether anything is to be done when a client has connected.
     #[must_use]
     pub fn greets(&self) -> bool {
-        self.joins_default_room
-            || self.hears_projects
+        self.rooms.joins_default
+            || self.rooms.hears_projects
             || self.user.has_room
             || !self.greetings.is_empty()
     }
@@ -219,7 +226,7 @@ impl Dialect {
     /// Whether a project is the one in which every client is.
     #[must_use]
     pub fn is_default_room(&self, project: &ProjectId) -> bool {
-        self.joins_default_room && self.default_room.as_ref() == Some(project)
+        self.rooms.joins_default && self.default_room.as_ref() == Some(project)
     }
 
     /// Whether a connection hears the channel of its user without asking.
@@ -254,12 +261,16 @@ impl Dialect {
             let mut kinds = self.kinds.iter();
             kinds.any(|rule| rule.kind == kind && !rule.fields.is_empty())
         });
-        is_renamed || (self.is_only_room && event.is_in_room())
+        is_renamed || (self.rooms.has_only_default && event.is_in_room())
     }
 
     /// Gives the fields of an event's first argument the names that are ours.
     pub fn rename(&self, event: EventName, argument: &mut Value) {
-        if let Some(only) = self.default_room.as_ref().filter(|_| self.is_only_room) {
+        if let Some(only) = self
+            .default_room
+            .as_ref()
+            .filter(|_| self.rooms.has_only_default)
+        {
             event.set_room(argument, only);
         }
         let Some(kind) = event.kind() else {

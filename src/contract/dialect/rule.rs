@@ -241,9 +241,10 @@ impl OnRule {
             when: template("when", COMING_IN)?,
             with: template("with", in_with)?,
             room: template("room", COMING_IN)?,
-            present: match hides {
-                true => None,
-                false => template("present", IN_A_ROOM)?,
+            present: if hides {
+                None
+            } else {
+                template("present", IN_A_ROOM)?
             },
             hides,
             each,

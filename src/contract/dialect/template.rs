@@ -254,16 +254,14 @@ impl Template {
             Part::Reference(reference) => reference.only_path(Root::It).cloned(),
             _ => None,
         };
-        match entries.iter().find(|(name, _)| name == key) {
-            Some((_, part)) => match path(part)?.as_slice() {
+        if let Some((_, part)) = entries.iter().find(|(name, _)| name == key) {
+            return match path(part)?.as_slice() {
                 [source] => Some(source.clone()),
                 _ => None,
-            },
-            None => {
-                let whole = path(spread.as_deref()?)?;
-                whole.is_empty().then(|| key.to_owned())
-            }
+            };
         }
+        let whole = path(spread.as_deref()?)?;
+        whole.is_empty().then(|| key.to_owned())
     }
 
     /// The roots that it refers to.

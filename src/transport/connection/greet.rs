@@ -79,10 +79,10 @@ impl<D: Door> SessionSubscriber<D> {
                 }
             }
         }
-        if dialect.joins_default_room {
+        if dialect.rooms.joins_default {
             self.join_quietly(dialect, since).await;
         }
-        if dialect.hears_projects {
+        if dialect.rooms.hears_projects {
             self.hear(ChannelName::list_of_projects()).await;
         }
         if dialect.has_user_room() {
