@@ -164,7 +164,9 @@ impl Session {
                 let project = command.project.as_ref()?;
                 Some(self.app.writer().queue_of(&project.channel()))
             }
-            Request::Publish(publication) | Request::Relay(publication) => {
+            Request::Publish(publication)
+            | Request::Relay(publication)
+            | Request::ToWorker(publication) => {
                 Some(self.app.writer().queue_of(&publication.channel))
             }
             _ => None,
@@ -181,6 +183,7 @@ impl Session {
                 return Box::pin(self.publish(publication)).await.into();
             }
             Request::Relay(publication) => return Box::pin(self.relay(publication)).await.into(),
+            Request::ToWorker(publication) => return self.publish_to_worker(publication).into(),
             Request::Refresh { token } => {
                 return Outcome::Refreshed(Box::pin(self.refresh(&token)).await);
             }

@@ -41,6 +41,8 @@ pub enum Request {
     Publish(Publication),
     /// To pass a message on to a room as it is, and keep it.
     Relay(Publication),
+    /// To have a worker do something.
+    ToWorker(Publication),
     /// To go on with a new token, or API key.
     Refresh {
         /// As it was sent.

@@ -10,6 +10,7 @@ use std::{env, fs};
 
 use boardcast::contract::EventStyle;
 use boardcast::contract::schema::answer::Refused;
+use boardcast::contract::schema::event::WorkerMessage;
 use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
 use boardcast::contract::schema::http::{Problem, Published, Replay, SocketStats, SocketStatus};
 use boardcast::contract::schema::stream::{StreamData, StreamRevoked};
@@ -26,7 +27,7 @@ const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 10] = [
+const MORE: [Describe; 11] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,
@@ -37,6 +38,7 @@ const MORE: [Describe; 10] = [
     of::<StreamData<'static>>,
     of::<StreamRevoked>,
     of::<FlatServerMessage>,
+    of::<WorkerMessage<'static>>,
 ];
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

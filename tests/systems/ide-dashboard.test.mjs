@@ -38,7 +38,7 @@ const connectClient = (t, server) => async () => {
   };
 };
 
-test('unit test example: a handshake is answered with welcome first', pending('ide'), async (t) => {
+test('unit test example: a handshake is answered with welcome first', async (t) => {
   const server = await Server.start(t);
   const { tests, globals } = runner();
   const application = new Application(t, server, { globals: { ...globals, connectClient: connectClient(t, server) } });
@@ -47,7 +47,7 @@ test('unit test example: a handshake is answered with welcome first', pending('i
   await tests['should handle handshake']();
 });
 
-test('handshake authentication: an invalid API key is answered as the page says, and the connection closed', pending('ide'), async (t) => {
+test('handshake authentication: an invalid API key is answered as the page says, and the connection closed', async (t) => {
   const server = await Server.start(t, { AUTH_REQUIRED: 'true', AUTH_SECRET: 'a secret of thirty-two characters' });
   const [, error] = snippet(page('05-handshake-authentication.ts')).match(/sendError\(client, '([^']+)'\)/);
   for (const data of [{ apiKey: 'nonsense' }, {}]) {
@@ -59,7 +59,7 @@ test('handshake authentication: an invalid API key is answered as the page says,
   }
 });
 
-test('Redis to EventSource example: the page hears what a job has published', pending('sse'), async (t) => {
+test('Redis to EventSource example: the page hears what a job has published', async (t) => {
   const server = await Server.start(t, { REDIS_URL, INGRESS_CHANNELS: 'ui:activity,ai:jobs:status' });
   const redis = await RedisClient.connect(t, REDIS_URL);
   const [publishes, hears] = snippet(page('03-redis-to-eventsource.js')).split(/^\/\/ UI .*$/m);
@@ -104,7 +104,7 @@ test('load test example: 100 clients, and the metrics count them', pending('sse'
   await eventually(counted, '100 connections in the metrics');
 });
 
-test('environment file: the server starts with it, and obeys it', pending('sse'), async (t) => {
+test('environment file: the server starts with it, and obeys it', async (t) => {
   const lines = snippet(page('15-env.production.env')).split('\n').filter((line) => /^\w+=/.test(line));
   const env = Object.fromEntries(lines.map((line) => line.split(/=(.*)/).slice(0, 2)));
   assert.equal(env.WS_PORT, '3000');
@@ -158,7 +158,7 @@ test('nginx configuration: WebSockets and events pass through it at once', async
   assert.deepEqual((await plain.next('job')).data, { jobId: 'job_123' });
 });
 
-test('code context example: answered with the suggestions of the page', pending('ide'), async (t) => {
+test('code context example: answered with the suggestions of the page', pending('broadcast'), async (t) => {
   const server = await Server.start(t, { WORKER_CHANNEL: 'ai:worker' });
   await startWorker(t, server);
   const [asked, answer] = [0, 1].map((index) => shown(page('02-code-context-and-suggestions.js'), index));

@@ -23,6 +23,14 @@ def test_compressed_data_is_read() -> None:
             Envelope().read({"type": "x", "data": broken, "metadata": metadata})
 
 
+def test_large_data_is_sent_compressed_where_that_was_asked_for() -> None:
+    large = {"text": "x" * 5000}
+    for compressed, data, is_packed in [(True, large, True), (True, {"text": "x"}, False), (False, large, False)]:
+        message = json.loads(Envelope(compressed=compressed).write("agent_log", data, "1"))
+        assert isinstance(message["data"], str) == is_packed == message["metadata"].get("compressed", False)
+        assert Envelope().read(message).data == data
+
+
 def test_the_cursor_of_an_ack_is_not_where_the_client_is() -> None:
     assert Flat().read({"type": "ack", "id": "1", "cursor": "c"}).cursor is None
     assert Flat().read({"type": "subscribed", "id": "1", "cursor": "c"}).cursor == "c"

@@ -2249,12 +2249,28 @@ export interface SocketClient {
   id: string;
   /** Whether it has answered the last ping. */
   isAlive: boolean;
+  /** When it sent its last message, or connected. */
+  lastActivity: string;
   /** The session that it listens to. */
   sessionId: string | null;
-  /** How the connection is. */
-  state: string;
+  /** How the connection is, as a `WebSocket`'s `readyState` says it: 0 connecting, 1 open, 2 closing, 3 closed. */
+  state: number;
+  /** Which program it says it is. */
+  type: string | null;
   /** Whose it is. */
   userId: string | null;
+  /** Of what version. */
+  version: string | null;
+}
+
+/** How many WebSockets there are of a type and version. */
+export interface SocketClientVersion {
+  /** How many. */
+  clients: number;
+  /** Which program they say they are. */
+  type: string | null;
+  /** Of what version. */
+  version: string | null;
 }
 
 /** Figures of the WebSockets of an instance. */
@@ -2275,8 +2291,12 @@ export interface SocketFigures {
 export interface SocketStats {
   /** Now. */
   activeConnections: number;
+  /** How many of them there are of each type and version, as they say, the most common first; at most 100. */
+  clientVersions: SocketClientVersion[];
   /** Who is connected; for administrators alone, once there is authentication. */
   clients?: SocketClient[];
+  /** How many others there are. */
+  otherVersions: number;
   /** Since the start. */
   totalConnections: number;
 }
@@ -3143,4 +3163,22 @@ export interface UnsubscribeAnswer {
   ok: true;
   /** The same. */
   success: true;
+}
+
+/** What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event. */
+export interface WorkerMessage {
+  /** The client. What is published on `client:<this>` reaches it. */
+  clientId: string;
+  /** Which program the client says it is. */
+  clientType: string | null;
+  /** Ties the answer to the message: the message's `id`, or its `correlationId`, or else one that the server made. */
+  correlationId: string;
+  /** The message's data, as it was sent. */
+  data: unknown;
+  /** The session that the client is in. */
+  sessionId: string | null;
+  /** Whose client it is, if that is known. */
+  userId: string | null;
+  /** Of what version. */
+  version: string | null;
 }

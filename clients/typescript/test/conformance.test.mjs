@@ -49,14 +49,14 @@ async function cutAll(random, proxy, server, isConnected) {
 /** What a command did, in its order. */
 async function created({ url }) {
   const log = await (await fetch(`${url}/api/channels/project:p/events?since=0&limit=500`)).json();
-  return log.events.map(({ data }) => data.id);
+  return log.events.map(({ data }) => data.title);
 }
 
-/** Sends so many commands, each when the one before was answered. */
+/** Sends so many commands, each when the one before was answered. A second time each would make another task. */
 async function command(send) {
-  const ids = numbers(CUTS).map((number) => `t${number}`);
-  for (const id of ids) assert.equal((await send('task:create', { projectId: 'p', id })).ok, true);
-  return ids;
+  const titles = numbers(CUTS).map((number) => `t${number}`);
+  for (const title of titles) assert.equal((await send('task:create', { projectId: 'p', title })).ok, true);
+  return titles;
 }
 
 for (const path of ['/ws', '/ws/v1']) {
@@ -77,7 +77,7 @@ for (const path of ['/ws', '/ws/v1']) {
       const sent = command((type, data) => socket.send(type, data));
       await cutAll(random, proxy, server, () => socket.isConnected);
       const counts = await published.stop();
-      const ids = await sent;
+      const titles = await sent;
 
       const place = (message) => message.channel ?? message.metadata.channel;
       const heard = (channel) => of('step').filter((message) => place(message) === channel).map(({ data }) => data.number);
@@ -88,7 +88,7 @@ for (const path of ['/ws', '/ws/v1']) {
       }
       assert.deepEqual(resets, []);
       assert.ok(connections > CUTS / 4, `${connections} connections`);
-      assert.deepEqual(await created(server), ids);
+      assert.deepEqual(await created(server), titles);
     }));
 }
 
@@ -105,7 +105,7 @@ for (const transports of [['websocket'], ['polling', 'websocket']]) {
       let connections = 0;
       client.on('event', ({ channel, data }) => heard.events.push(`${channel} ${data.number}`));
       client.on('step', ({ channel, number }) => heard.channels.push(`${channel} ${number}`));
-      client.on('task:created', ({ taskId }) => heard.tasks.push(taskId));
+      client.on('task:created', ({ title }) => heard.tasks.push(title));
       client.onReset((reset) => resets.push(reset));
       client.onState(({ state }) => (connections += state === 'open' ? 1 : 0));
       await client.join('p');
@@ -115,7 +115,7 @@ for (const transports of [['websocket'], ['polling', 'websocket']]) {
       const sent = command((type, data) => client.emit(type, data));
       await cutAll(random, proxy, server, () => client.isConnected);
       const counts = await published.stop();
-      const ids = await sent;
+      const titles = await sent;
 
       const of = (list, channel) => list.filter((each) => each.startsWith(`${channel} `)).map((each) => Number(each.split(' ')[1]));
       for (const channel of channels) {
@@ -127,8 +127,8 @@ for (const transports of [['websocket'], ['polling', 'websocket']]) {
       }
       assert.deepEqual(resets, []);
       assert.ok(connections > CUTS / 4, `${connections} connections`);
-      await eventually(() => heard.tasks.length >= ids.length, 'every task is heard');
-      assert.deepEqual(heard.tasks, ids);
-      assert.deepEqual(await created(server), ids);
+      await eventually(() => heard.tasks.length >= titles.length, 'every task is heard');
+      assert.deepEqual(heard.tasks, titles);
+      assert.deepEqual(await created(server), titles);
     }));
 }

@@ -232,6 +232,74 @@ for (const path of PATHS) {
   });
 }
 
+test('a project that was joined by a command is heard after a cut, and not after it was left', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, server);
+  const { socket, of } = open(t, proxy);
+  await socket.connect();
+  assert.equal((await socket.send('join:project', { projectId: 'p' })).room, 'project:p');
+  proxy.cut();
+  await socket.send('task:create', { projectId: 'p', id: '1' });
+  await eventually(() => of('task:created').length === 1, 'the task');
+  await socket.send('leave:project', { projectId: 'p' });
+  proxy.cut();
+  await socket.send('task:create', { projectId: 'p', id: '2' });
+  await socket.subscribe({ channel: 'project:p', since: 0 });
+  await eventually(() => of('task:created').length === 3, 'both once more');
+  assert.deepEqual(of('task:created').map(({ taskId }) => taskId), ['1', '1', '2']);
+});
+
+test('what was left without a connection is not heard on the next one', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, server);
+  const { socket, of } = open(t, proxy);
+  await socket.connect();
+  await socket.subscribe('news');
+  await publish(server, 'news', 'step', { number: 1 });
+  await eventually(() => of('step').length === 1, 'the first step');
+  proxy.block();
+  await eventually(() => !socket.isConnected, 'the cut');
+  await publish(server, 'news', 'step', { number: 2 });
+  await socket.unsubscribe({ channel: 'news' });
+  proxy.open();
+  await socket.subscribe('fence');
+  await publish(server, 'news', 'step', { number: 3 });
+  await publish(server, 'fence', 'fenced', {});
+  await eventually(() => of('fenced').length === 1, 'the fence');
+  assert.deepEqual(of('step').map(({ number }) => number), [1]);
+});
+
+test('a command that is refused for the moment is sent again, and what follows waits for it', async (t) => {
+  const sent = [];
+  let said = 0;
+  /** A server that refuses the first command once. */
+  class Busy {
+    readyState = 1;
+    constructor() {
+      queueMicrotask(() => this.#say({ type: 'connection', clientId: 'c' }));
+    }
+    send(text) {
+      const { id, data } = JSON.parse(text);
+      sent.push([data.number, data.idempotencyKey]);
+      const busy = { code: 'rate_limited', error: 'later', retryable: true, retryAfterMs: 50 };
+      this.#say({ type: 'ack', id, ...(sent.length === 1 ? { ok: false, ...busy } : { ok: true }) });
+    }
+    close() {}
+    #say(message) {
+      setImmediate(() => (this.onmessage({ data: JSON.stringify(message) }), (said += 1)));
+    }
+  }
+  const socket = new BoardcastSocket('ws://127.0.0.1:1/ws', { WebSocket: Busy });
+  t.after(() => socket.close());
+  await socket.connect();
+  const command = (number) => socket.send('task:create', { projectId: 'p', number });
+  const first = command(1);
+  await eventually(() => said === 2, 'the refusal');
+  await Promise.all([first, command(2), command(3)]);
+  assert.deepEqual(sent.map(([number]) => number), [1, 1, 2, 3]);
+  assert.equal(sent[0][1], sent[1][1]);
+});
+
 test('a burst comes as one, and is delivered one by one', async (t) => {
   const server = await Server.start(t);
   const { socket, heard } = open(t, server, '/ws?batch=50');

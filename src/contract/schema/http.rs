@@ -182,6 +182,22 @@ wire! {
         active_connections: u64,
         /// Who is connected; for administrators alone, once there is authentication.
         clients: Option<Vec<SocketClient>>,
+        /// How many of them there are of each type and version, as they say, the most common first; at most 100.
+        client_versions: Vec<SocketClientVersion>,
+        /// How many others there are.
+        other_versions: u64,
+    }
+
+    /// How many WebSockets there are of a type and version.
+    #[derive(Debug, Serialize)]
+    SocketClientVersion {
+        /// Which program they say they are.
+        #[serde(rename = "type")]
+        client_type: Nullable<String>,
+        /// Of what version.
+        version: Nullable<String>,
+        /// How many.
+        clients: u64,
     }
 
     /// A WebSocket.
@@ -189,15 +205,22 @@ wire! {
     SocketClient {
         /// A public id of the connection.
         id: String,
+        /// Which program it says it is.
+        #[serde(rename = "type")]
+        client_type: Nullable<String>,
+        /// Of what version.
+        version: Nullable<String>,
         /// Whose it is.
         user_id: Nullable<String>,
         /// The session that it listens to.
         session_id: Nullable<String>,
         /// Whether it has answered the last ping.
         is_alive: bool,
-        /// How the connection is.
-        #[schemars(with = "String")]
-        state: &'static str,
+        /// When it sent its last message, or connected.
+        last_activity: Time,
+        /// How the connection is, as a `WebSocket`'s `readyState` says it: 0 connecting, 1 open, 2 closing, 3 closed.
+        #[schemars(range(max = 3))]
+        state: u8,
     }
 
     /// How the WebSockets of an instance are.

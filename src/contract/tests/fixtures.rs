@@ -79,6 +79,7 @@ impl DryServer {
                 | Request::Subscribe(_)
                 | Request::Unsubscribe { .. }
                 | Request::Publish(_)
+                | Request::ToWorker(_)
                 | Request::Relay(_)
                 | Request::Bulk(_)
                 | Request::Read(ReadRequest::Replay { .. } | ReadRequest::List(_)),

@@ -117,7 +117,8 @@ impl<D: Door> RequestLoop<D> {
         }
     }
 
-    pub(super) async fn run(
+    /// Serves a request.
+    pub(crate) async fn run(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
         asked: Asked<D>,

@@ -2,6 +2,7 @@
 
 import { Backoff } from '../backoff.js';
 import { ClosedError } from '../errors.js';
+import { unpacked } from './compression.js';
 import { Connection, type Ending } from './connection.js';
 import type { Format, Incoming } from './format.js';
 import type { SocketMessage, SocketOptions, SocketState, StateChange, WebSocketConstructor } from './types.js';
@@ -167,8 +168,8 @@ export class Link {
     const before = this.#unpacking ?? Promise.resolve();
     const done: Promise<void> = before
       .then(async () => {
-        const unpacked = isPacked ? { ...message, data: JSON.parse(await gunzip(message.data)) } : message;
-        if (attempt === this.#attempt) this.#take(unpacked);
+        const whole = isPacked ? { ...message, data: await unpacked(message.data as string) } : message;
+        if (attempt === this.#attempt) this.#take(whole);
       })
       .catch((error: Error) => this.#connection?.abandon(`a compressed message cannot be read: ${error.message}`))
       .finally(() => {
@@ -244,11 +245,4 @@ export class Link {
     this.#state = change.state;
     this.#owner.onState({ ...change, attempts: change.state === 'open' ? 0 : this.#backoff.attempts });
   }
-}
-
-/** Unpacks base64 of gzip. */
-async function gunzip(packed: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return await new Response(stream).text();
 }
