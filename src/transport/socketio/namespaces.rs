@@ -152,6 +152,15 @@ impl Namespaces {
         });
     }
 
+    /// Whether this query is kept for a namespace.
+    pub(super) fn keeps_query(&self, namespace: &str, query: &str) -> bool {
+        self.look(|others| {
+            let mut queries = others.queries.iter();
+            queries.any(|(name, kept)| **name == *namespace && **kept == *query)
+        })
+        .unwrap_or_default()
+    }
+
     /// The query with which the client asks to enter a namespace, if it came with one.
     pub(super) fn take_query(&self, namespace: &str) -> Option<Box<str>> {
         if !self.has_others.load(Ordering::Acquire) {

@@ -65,7 +65,11 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
     let is_text = matches!(text, Cow::Borrowed(_));
     if text.starts_with('0') {
         // CONNECT may name any namespace.
-        counter.record_namespace(namespace_of(&text));
+        let (namespace, query) = namespace_of(&text);
+        // A packet that is replaced is looked at twice.
+        if query.is_none_or(|query| !counter.namespaces.keeps_query(namespace, query)) {
+            counter.record_namespace(namespace);
+        }
         return match without_query(&text, counter) {
             Some(connect) => Fate::Replace(connect),
             None if is_text => Fate::Pass,
@@ -98,11 +102,16 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
     }
 }
 
-/// The namespace that a CONNECT names.
-fn namespace_of(connect: &str) -> &str {
+/// The namespace that a CONNECT names, and the query behind it.
+fn namespace_of(connect: &str) -> (&str, Option<&str>) {
     let named = connect.get(1..).filter(|named| named.starts_with('/'));
-    let end = |named: &str| named.find([',', '?']).unwrap_or(named.len());
-    named.map_or(DEFAULT, |named| &named[..end(named)])
+    let Some(named) = named.and_then(|named| named.split(',').next()) else {
+        return (DEFAULT, None);
+    };
+    match named.split_once('?') {
+        Some((namespace, query)) => (namespace, Some(query)),
+        None => (named, None),
+    }
 }
 
 /// A CONNECT as socketioxide reads it, if it is of version 2 and has a query after its namespace, as in `0/board?token=x,`.
