@@ -37,6 +37,7 @@ mod reply;
 mod request;
 pub mod schema;
 mod server_word;
+mod several;
 mod signal;
 mod signal_kind;
 mod subscribe;
@@ -48,6 +49,7 @@ mod types;
 mod version;
 mod vocabulary;
 
+pub use bulk::MAX_COMMANDS;
 pub use condition::Condition;
 pub use cursor::{
     ChannelRef, Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES,
@@ -71,6 +73,7 @@ pub use publication::Publication;
 pub use reply::{Accepted, Reply};
 pub use request::{CommandRequest, Join, ReadRequest, Request, Since, Subscribe};
 pub use server_word::ServerWord;
+pub use several::{Several, pack, unpack};
 pub use signal::SignalRequest;
 pub use signal_kind::SignalKind;
 pub use types::{MAX_TYPES, Types};

@@ -27,6 +27,7 @@ pub(crate) mod request_loop;
 mod resets;
 pub(crate) mod send_queue;
 pub(crate) mod subscriber;
+mod template_state;
 pub(crate) mod user_connections;
 
 use std::borrow::Cow;
