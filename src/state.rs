@@ -21,6 +21,7 @@ use crate::learn::Recorder;
 use crate::limits::Limits;
 use crate::membership_lookup::MembershipLookup;
 use crate::memory::MemoryBudget;
+use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retention;
 use crate::shutdown::Lifecycle;
@@ -71,6 +72,7 @@ struct Parts {
     connections: ConnectionCount,
     limits: Limits,
     recorder: Arc<Recorder>,
+    metrics: Metrics,
     send_memory: MemoryBudget,
     receive_memory: MemoryBudget,
     lifecycle: Lifecycle,
@@ -161,6 +163,7 @@ impl AppState {
         let app = Self(Arc::new(Parts {
             limits: Limits::new(&config.limits, config.max_message),
             recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
+            metrics: Metrics::default(),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
@@ -330,6 +333,12 @@ impl AppState {
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.0.recorder
+    }
+
+    /// What passes through the doors.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// How much a client may send at once.

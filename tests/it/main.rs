@@ -33,6 +33,7 @@ mod limits;
 mod malformed;
 mod matrix;
 mod membership;
+mod metrics;
 mod operations;
 mod outage;
 mod plan;

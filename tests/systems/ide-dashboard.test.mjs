@@ -59,7 +59,7 @@ test('handshake authentication: an invalid API key is answered as the page says,
   }
 });
 
-test('Redis to EventSource example: the page hears what a job has published', pending('sse'), async (t) => {
+test('Redis to EventSource example: the page hears what a job has published', async (t) => {
   const server = await Server.start(t, { REDIS_URL, INGRESS_CHANNELS: 'ui:activity,ai:jobs:status' });
   const redis = await RedisClient.connect(t, REDIS_URL);
   const [publishes, hears] = snippet(page('03-redis-to-eventsource.js')).split(/^\/\/ UI .*$/m);
@@ -79,7 +79,7 @@ test('Redis to EventSource example: the page hears what a job has published', pe
   assertShown(message, { jobId: 'job_123', status: 'completed', result: { suggestions: 5 } });
 });
 
-test('metrics: published and kept in Redis in the documented shape', pending('sse'), async (t) => {
+test('metrics: published and kept in Redis in the documented shape', async (t) => {
   const server = await Server.start(t, { REDIS_URL, ENABLE_METRICS: 'true' });
   const listener = await RedisClient.connect(t, REDIS_URL);
   await listener.subscribe('metrics:websocket');
@@ -91,7 +91,7 @@ test('metrics: published and kept in Redis in the documented shape', pending('ss
   assertShown(await eventually(withConnection, 'metrics'), shape, [...numbers, 'latency']);
 });
 
-test('load test example: 100 clients, and the metrics count them', pending('sse'), async (t) => {
+test('load test example: 100 clients, and the metrics count them', async (t) => {
   const server = await Server.start(t, { REDIS_URL, ENABLE_METRICS: 'true' });
   const redis = await RedisClient.connect(t, REDIS_URL);
   // The page's worker is its own; it opens a connection.
@@ -104,7 +104,7 @@ test('load test example: 100 clients, and the metrics count them', pending('sse'
   await eventually(counted, '100 connections in the metrics');
 });
 
-test('environment file: the server starts with it, and obeys it', pending('sse'), async (t) => {
+test('environment file: the server starts with it, and obeys it', async (t) => {
   const lines = snippet(page('15-env.production.env')).split('\n').filter((line) => /^\w+=/.test(line));
   const env = Object.fromEntries(lines.map((line) => line.split(/=(.*)/).slice(0, 2)));
   assert.equal(env.WS_PORT, '3000');

@@ -78,6 +78,7 @@ impl<D: Door> Connection<D> {
         mut message: D::Message,
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
+        self.registry.traffic.received.count();
         let (pause, refused) = match self.spend(message.class()) {
             Ok(wait) => (
                 wait,

@@ -304,6 +304,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
             return Offer::Taken;
         }
         let told = door.event(&mut out, style, event, &cursor);
+        self.connection.note_sent(told);
         match told {
             Offer::Full => self.session.rooms.not_told(event),
             Offer::Taken if !door.shows_cursors() => {
@@ -338,7 +339,9 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if !self.session.rooms.wants(channel, &signal.signal_type) {
             return Offer::Taken;
         }
-        door.signal(&mut out, self.session.style, channel, signal)
+        let told = door.signal(&mut out, self.session.style, channel, signal);
+        self.connection.note_sent(told);
+        told
     }
 
     fn taken(&self) -> u64 {

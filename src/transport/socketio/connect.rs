@@ -93,6 +93,7 @@ pub(super) async fn enter(
     let visit = Visit { app, counter };
     let admitted = admit(&sockets, socket, weak, auth, &visit).await;
     if admitted.is_err() {
+        sockets.traffic.failed.count();
         visit.over();
     }
     admitted
@@ -140,6 +141,9 @@ async fn admit(
     let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
+    if handshake.cursor.is_some() {
+        sockets.traffic.resumed.count();
+    }
     let missed = match &handshake.cursor {
         // Boxed, because it is large, and most connections do not need it.
         Some(cursor) => Box::pin(resume(&subscriber, cursor, counter)).await?,

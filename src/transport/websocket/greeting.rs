@@ -50,6 +50,7 @@ impl WebSocketConnection {
             Err(reply) if reply.code() == Some(ErrorCode::Unauthenticated) => {
                 self.say_connected(false, None).await;
                 if shown.is_some() {
+                    self.registry.traffic.failed.count();
                     self.note_refused("connection", &reply);
                     self.say_refused("connection", None, &reply).await;
                 }
@@ -166,6 +167,7 @@ impl WebSocketConnection {
             None => self.door.params.clone(),
         };
         if let Some(cursor) = before.or_else(|| params.cursor.clone()) {
+            self.registry.traffic.resumed.count();
             let resumed = subscriber.resume(&cursor).await.map_err(|error| {
                 tracing::debug!(error = %causes(&error), "a client cannot go on now");
                 unavailable()
@@ -314,6 +316,7 @@ impl WebSocketConnection {
 
     /// Says why a client cannot stay, and ends the connection.
     async fn turn_away(&self, asked: Option<&Message>, reply: &Reply) {
+        self.registry.traffic.failed.count();
         let code = reply.code().unwrap_or(ErrorCode::Internal);
         let name = asked.map_or("connection", |message| &message.name);
         let id = asked.and_then(|message| message.id.as_deref());
