@@ -29,7 +29,7 @@ pub use value::Retention;
 pub(crate) use value::lifetime;
 use value::{
     bytes, channel, count, duration, envelope_channel, ingress_channel, pause, retention,
-    websocket_path,
+    websocket_path, worker_channel,
 };
 
 /// Channels on which backends may be heard.
@@ -130,6 +130,13 @@ pub struct Config {
     #[arg(long, env = "ENABLE_METRICS", global = true)]
     pub enable_metrics: bool,
 
+    /// Channel on which a worker hears what clients of plain `WebSockets` send that means nothing to the server. Without it that
+    /// goes to the others of a session, and nowhere without one.
+    #[arg(
+        long, env = "WORKER_CHANNEL", value_parser = worker_channel, value_name = "CHANNEL", global = true
+    )]
+    pub worker_channel: Option<ChannelName>,
+
     /// How long somebody whose connection ended still counts as present: long enough to come back.
     #[arg(
         long, env = "PRESENCE_GRACE", default_value = "5s", value_parser = duration,
@@ -197,6 +204,14 @@ pub struct Config {
         value_name = "DURATION", global = true
     )]
     pub websocket_ping_interval: Duration,
+
+    /// How long the greeting on `/ws` waits for a first message, if the address shows nothing: who begins with a `handshake`
+    /// is answered with `welcome` alone. 0s greets at once.
+    #[arg(
+        long, env = "GREETING_DELAY", default_value = "250ms", value_parser = pause,
+        value_name = "DURATION", global = true
+    )]
+    pub greeting_delay: Duration,
 
     /// How long a client may take to join the namespace after connecting, or to show who it is.
     #[arg(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{BackendSource, ChannelName};
+use crate::domain::{BackendSource, ChannelName, Family};
 
 /// Bytes of the name of a channel whose messages name others: it is a part of their idempotency keys.
 const MAX_ENVELOPE_BYTES: usize = 48;
@@ -93,6 +93,16 @@ pub(super) fn websocket_path(text: &str) -> Result<String, String> {
     }
     let path = if first == SOCKET_IO { first } else { path };
     Ok(format!("/{path}"))
+}
+
+/// A channel on which a worker listens: a free name, because a family such as `session:` has clients of its own.
+pub(super) fn worker_channel(text: &str) -> Result<ChannelName, String> {
+    let channel = ChannelName::parse(text.trim());
+    let channel = channel.map_err(|error| format!("the name of a channel {error}"))?;
+    match channel.family() {
+        Family::Free => Ok(channel),
+        _ => Err("a worker has a channel of its own, such as ai:worker".to_owned()),
+    }
 }
 
 /// How long something is kept.

@@ -20,6 +20,8 @@ pub(super) enum Name {
     LeaveList,
     Snapshot,
     Sync,
+    /// A page of the entities of a kind.
+    List(Kind),
     Subscribe,
     Unsubscribe,
     /// To go on with a new token.
@@ -54,6 +56,9 @@ impl Name {
             _ => {
                 let (kind, verb) = name.split_once(':')?;
                 let kind: Kind = kind.parse().ok()?;
+                if verb == "list" {
+                    return Some(Self::List(kind));
+                }
                 Self::Command(kind, Verb::of(kind, verb)?)
             }
         })
@@ -111,6 +116,7 @@ impl EventName {
             | Name::LeaveList
             | Name::Snapshot
             | Name::Sync
+            | Name::List(_)
             | Name::Subscribe
             | Name::Unsubscribe
             | Name::Refresh => EventClass::Read,
@@ -133,7 +139,7 @@ impl EventName {
     #[must_use]
     pub fn noun(self) -> Option<(Kind, &'static str)> {
         let kind = match self.entry.name {
-            Name::Command(kind, _) => kind,
+            Name::Command(kind, _) | Name::List(kind) => kind,
             _ => Kind::Project,
         };
         self.noun.map(|noun| (kind, noun))

@@ -307,6 +307,21 @@ impl Session {
         Err(Reply::refused(ErrorCode::Forbidden, message).with_field("type"))
     }
 
+    /// Hands a client's message to the writer that is for the worker. Every client that is served may send one: the operator has
+    /// named the channel, and the server says in the message who sent it.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of the writer, whose queue is full.
+    pub fn publish_to_worker(&self, publication: Publication) -> Result<Pending, Reply> {
+        let (channel, writer) = (publication.channel.clone(), self.app.writer());
+        Ok(Pending {
+            queue: writer.queue_of(&channel),
+            bytes: publication.bytes(),
+            answer: writer.publish(channel, vec![publication], &self.caller, None)?,
+        })
+    }
+
     pub(super) async fn publish_as_member(
         &self,
         publication: Publication,

@@ -25,6 +25,7 @@ use crate::state::AppState;
 use crate::telemetry::causes;
 use crate::transport::admission::{Admission, rate_limited, retiring};
 use crate::transport::connection::Close;
+use crate::transport::connection::client_info::ClientInfo;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
@@ -152,6 +153,7 @@ impl Server {
         let door = SseDoor::new(wish.manner, channels, abort);
         let queue = PlainQueue::new(self.app.send_memory());
         let connection = SseConnection::new(&self.streams, (id, client), door, queue, wish.style);
+        connection.note_client_info(ClientInfo::in_query(request.uri.query()));
         let subscriber = connection.attach(admitted);
         self.streams.insert(&connection);
         let stay = Stay {

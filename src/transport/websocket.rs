@@ -12,6 +12,7 @@ mod format;
 #[cfg(test)]
 mod fuzz;
 mod greeting;
+mod handshake;
 mod heartbeat;
 mod io;
 mod message;
@@ -27,6 +28,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod worker;
 
 use std::sync::{Arc, Weak};
 

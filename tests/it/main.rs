@@ -30,6 +30,7 @@ mod keys;
 mod kinds;
 mod learning;
 mod limits;
+mod lists;
 mod malformed;
 mod matrix;
 mod membership;

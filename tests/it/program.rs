@@ -162,7 +162,7 @@ async fn names_of_other_pages_are_understood() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 58] = [
+const SETTINGS: [&str; 60] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -221,6 +221,8 @@ const SETTINGS: [&str; 58] = [
     "LOG_LEVEL",
     "LOG_FORMAT",
     "WEBSOCKET_PING_INTERVAL",
+    "GREETING_DELAY",
+    "WORKER_CHANNEL",
 ];
 
 #[test]

@@ -10,6 +10,7 @@ use std::{env, fs};
 
 use boardcast::contract::EventStyle;
 use boardcast::contract::schema::answer::Refused;
+use boardcast::contract::schema::event::WorkerMessage;
 use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
 use boardcast::contract::schema::http::{Problem, Published, Replay, SocketStats, SocketStatus};
 use boardcast::contract::schema::metrics::WebSocketMetrics;
@@ -39,6 +40,7 @@ const MORE: [Describe; 11] = [
     of::<StreamRevoked>,
     of::<WebSocketMetrics>,
     of::<FlatServerMessage>,
+    of::<WorkerMessage<'static>>,
 ];
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

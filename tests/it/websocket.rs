@@ -8,6 +8,7 @@ mod limits;
 mod recovery;
 mod slow;
 mod status;
+mod worker;
 
 use serde_json::{Value, json};
 

@@ -23,7 +23,7 @@ function notify(server, name, sessionId) {
 
 const opened = (application) => eventually(() => application.evaluate('ws.readyState === 1'), 'an open connection');
 
-test('connection example: greeted in the documented shape', pending('ide'), async (t) => {
+test('connection example: greeted in the documented shape', async (t) => {
   const server = await Server.start(t);
   const application = new Application(t, server);
   application.run(page('04-connection.ts'));
@@ -114,7 +114,7 @@ test('background task example: its end is heard', async (t) => {
   assert.deepEqual(asked, [['/api/agent/generate', 'POST', task]]);
 });
 
-test('JavaScript testing example: connects, pings, subscribes', pending('ide'), async (t) => {
+test('JavaScript testing example: connects, pings, subscribes', async (t) => {
   const server = await Server.start(t);
   const application = new Application(t, server);
   application.run(page('31-test-web-socket.ts'));
@@ -138,7 +138,7 @@ test('wscat dialogue: answered line by line', async (t) => {
   }
 });
 
-test('token example: a valid token connects, an invalid one is closed with 1008', pending('ide'), async (t) => {
+test('token example: a valid token connects, an invalid one is closed with 1008', async (t) => {
   const server = await Server.start(t, REQUIRED);
   const application = new Application(t, server, { globals: { localStorage: { getItem: () => tokenOf('ann') } } });
   application.run(page('26-token.ts'));
@@ -153,7 +153,7 @@ test('token example: a valid token connects, an invalid one is closed with 1008'
   assert.equal(refused.evaluate('ended.reason'), snippet(page('27-token-validation.ts')).match(/close\(1008, '(\w+)'\)/)[1]);
 });
 
-test('subscribe: replaces the session before it', pending('ide'), async (t) => {
+test('subscribe: replaces the session before it', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?sessionId=first');
   await plain.next('connection');
@@ -165,7 +165,7 @@ test('subscribe: replaces the session before it', pending('ide'), async (t) => {
   assert.deepEqual(plain.heard.filter(({ type }) => type.startsWith('ai_')), []);
 });
 
-test('/api/ws/stats: the documented shape', pending('broadcast'), async (t) => {
+test('/api/ws/stats: the documented shape', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?userId=user_123&sessionId=session_456');
   const { clientId } = await plain.next('connection');
@@ -186,7 +186,7 @@ function backend(t, server) {
   return application;
 }
 
-test('WebSocketManager example: session and user are told', pending('typescript'), async (t) => {
+test('WebSocketManager example: session and user are told', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?userId=user_123&sessionId=session_123');
   await plain.next('connection');
@@ -208,7 +208,7 @@ test('WebSocketManager example: session and user are told', pending('typescript'
   assert.deepEqual(JSON.parse(application.evaluate('JSON.stringify(metrics)')), metrics);
 });
 
-test('summary example: the backend completes what a session waits for', pending('typescript'), async (t) => {
+test('summary example: the backend completes what a session waits for', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?sessionId=session_123');
   await plain.next('connection');
@@ -219,7 +219,7 @@ test('summary example: the backend completes what a session waits for', pending(
   await eventually(() => plain.heard.some(({ type, result }) => type === 'ai_complete' && result.mode === 'edit'), 'the result');
 });
 
-test('message batching example: who asks for batches hears one', pending('typescript'), async (t) => {
+test('message batching example: who asks for batches hears one', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/ws?sessionId=session_123&batch=200');
   await plain.next('connection');

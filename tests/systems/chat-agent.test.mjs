@@ -137,7 +137,7 @@ test('simple client of the troubleshooting: prints what it hears', async (t) => 
   assert.equal(JSON.parse(stdout.match(/^Received: (.*)$/m)[1]).type, 'connection');
 });
 
-test('validation example: a message of another shape is answered with an error', pending('ide'), async (t) => {
+test('validation example: a message of another shape is answered with an error', pending('python'), async (t) => {
   const server = await Server.start(t);
   const application = new Application(t, server);
   application.run(page('25-validate-message.js'));
@@ -171,7 +171,7 @@ function backend(t, server, globals = {}) {
   return application;
 }
 
-test('WebSocketManager examples: clients are told of what the backend broadcasts', pending('typescript'), async (t) => {
+test('WebSocketManager examples: clients are told of what the backend broadcasts', pending('broadcast'), async (t) => {
   const server = await Server.start(t);
   const [one, other] = [Plain.open(t, server, '/'), Plain.open(t, server, '/')];
   const { clientId } = await one.next('connection');
@@ -191,7 +191,7 @@ test('WebSocketManager examples: clients are told of what the backend broadcasts
   assert.deepEqual(other.heard.filter(({ type }) => ['privateMessage', 'ideStatusChanged'].includes(type)), []);
 });
 
-test('WebSocketManager examples: its figures are those of the server', pending('typescript'), async (t) => {
+test('WebSocketManager examples: its figures are those of the server', async (t) => {
   const server = await Server.start(t);
   const application = backend(t, server);
   const { clientId } = await Plain.open(t, server, '/').next('connection');
@@ -204,7 +204,7 @@ test('WebSocketManager examples: its figures are those of the server', pending('
   await eventually(() => application.evaluate('webSocketManager.getActiveClients()[0]?.id') === clientId, 'who is connected');
 });
 
-test('connection state and batching examples: everybody is told', pending('typescript'), async (t) => {
+test('connection state and batching examples: everybody is told', pending('broadcast'), async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/');
   const inBatches = Plain.open(t, server, '/?batch=200');

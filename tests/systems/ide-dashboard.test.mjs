@@ -38,7 +38,7 @@ const connectClient = (t, server) => async () => {
   };
 };
 
-test('unit test example: a handshake is answered with welcome first', pending('ide'), async (t) => {
+test('unit test example: a handshake is answered with welcome first', async (t) => {
   const server = await Server.start(t);
   const { tests, globals } = runner();
   const application = new Application(t, server, { globals: { ...globals, connectClient: connectClient(t, server) } });
@@ -47,7 +47,7 @@ test('unit test example: a handshake is answered with welcome first', pending('i
   await tests['should handle handshake']();
 });
 
-test('handshake authentication: an invalid API key is answered as the page says, and the connection closed', pending('ide'), async (t) => {
+test('handshake authentication: an invalid API key is answered as the page says, and the connection closed', async (t) => {
   const server = await Server.start(t, { AUTH_REQUIRED: 'true', AUTH_SECRET: 'a secret of thirty-two characters' });
   const [, error] = snippet(page('05-handshake-authentication.ts')).match(/sendError\(client, '([^']+)'\)/);
   for (const data of [{ apiKey: 'nonsense' }, {}]) {
@@ -60,7 +60,7 @@ test('handshake authentication: an invalid API key is answered as the page says,
 });
 
 test('Redis to EventSource example: the page hears what a job has published', async (t) => {
-  const server = await Server.start(t, { REDIS_URL, INGRESS_CHANNELS: 'ui:activity,ai:jobs:status' });
+  const server = await Server.start(t, { REDIS_URL });
   const redis = await RedisClient.connect(t, REDIS_URL);
   const [publishes, hears] = snippet(page('03-redis-to-eventsource.js')).split(/^\/\/ UI .*$/m);
   const browser = await Browser.start(t);
@@ -158,7 +158,7 @@ test('nginx configuration: WebSockets and events pass through it at once', async
   assert.deepEqual((await plain.next('job')).data, { jobId: 'job_123' });
 });
 
-test('code context example: answered with the suggestions of the page', pending('ide'), async (t) => {
+test('code context example: answered with the suggestions of the page', pending('broadcast'), async (t) => {
   const server = await Server.start(t, { WORKER_CHANNEL: 'ai:worker' });
   await startWorker(t, server);
   const [asked, answer] = [0, 1].map((index) => shown(page('02-code-context-and-suggestions.js'), index));

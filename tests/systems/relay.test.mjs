@@ -93,14 +93,14 @@ test('whoever hears the page\'s server hears the same of Boardcast', async (t) =
   assert.deepEqual([ours.health.status, ours.health.connections], [relay.health.status, relay.health.connections]);
 });
 
-test('option 1: visited once, it says that it runs', pending('sse'), async (t) => {
+test('option 1: visited once, it says that it runs', async (t) => {
   const server = await Server.start(t);
   const [, text, status] = snippet('socketio-service/01-next-route.ts').match(/new Response\('([^']+)', \{ status: (\d+) \}\)/);
   const response = await fetch(`${server.url}/api/socketio`);
   assert.deepEqual([response.status, await response.text()], [Number(status), text]);
 });
 
-test('WebSocketService example: what it sends comes back as an event', pending('typescript'), async (t) => {
+test('WebSocketService example: what it sends comes back as an event', async (t) => {
   const server = await Server.start(t);
   const { WebSocketService } = ours('typescript');
   // Host and port apart.

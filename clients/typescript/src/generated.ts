@@ -58,6 +58,36 @@ export interface ServerToClientEvents {
   'member:updated': (payload: MemberEvent, cursor?: string) => void;
   /** Somebody was removed from a project. */
   'member:removed': (payload: MemberRemoved, cursor?: string) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'project:listed': (payload: ProjectListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'task:listed': (payload: TaskListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'epic:listed': (payload: EpicListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'sprint:listed': (payload: SprintListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'member:listed': (payload: MemberListed) => void;
+  /**
+   * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+   * page.
+   */
+  'comment:listed': (payload: CommentListed) => void;
   /** An event of a channel, whatever its type. */
   'event': (payload: ChannelEvent, cursor?: string) => void;
   /** The connection cannot see a project any more, and has left its room. */
@@ -135,6 +165,12 @@ export interface ClientToServerEvents {
   'epic:delete': (payload: Id | EpicRef, ack?: Ack<DeletedEpicAccepted>) => void;
   'sprint:delete': (payload: Id | SprintRef, ack?: Ack<DeletedSprintAccepted>) => void;
   'comment:delete': (payload: Id | CommentRef, ack?: Ack<DeletedCommentAccepted>) => void;
+  'member:list': (payload: Id | MemberList, ack?: Ack<MemberPage>) => void;
+  'project:list': (payload: ListedProjects, ack?: Ack<ProjectPage>) => void;
+  'task:list': (payload: Id | TaskList, ack?: Ack<TaskPage>) => void;
+  'epic:list': (payload: Id | PlanList, ack?: Ack<EpicPage>) => void;
+  'sprint:list': (payload: Id | PlanList, ack?: Ack<SprintPage>) => void;
+  'comment:list': (payload: Id | CommentList, ack?: Ack<CommentPage>) => void;
   'project:restore': (payload: Id | ProjectDelete, ack?: Ack<ProjectAccepted>) => void;
   'task:restore': (payload: Id | TaskRef, ack?: Ack<TaskAccepted>) => void;
   'epic:restore': (payload: Id | EpicRef, ack?: Ack<EpicAccepted>) => void;
@@ -422,6 +458,65 @@ export interface CommentEvent {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `comment:list`; a bare id is that of a task. */
+export interface CommentList {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Only those of this epic. */
+  epicId?: Id;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** Only those below this one. */
+  parentId?: Id;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+  /** Only those of this sprint. */
+  sprintId?: Id;
+  /** Only those with this status. */
+  status?: string;
+  /** Only those of this task. */
+  taskId?: Id;
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface CommentListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Comment[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface CommentPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Comment[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `comment:delete`, `comment:restore` */
@@ -1036,6 +1131,43 @@ export interface EpicEvent {
   [field: string]: unknown;
 }
 
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface EpicListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Epic[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface EpicPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Epic[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
+}
+
 /** `epic:delete`, `epic:restore` */
 export interface EpicRef {
   /** The epic. */
@@ -1379,16 +1511,14 @@ export interface ListedEvent {
   seq: number;
 }
 
-/** A refusal. */
-export interface LoggedError {
-  /** As in an answer. */
-  code?: string;
-  /** Of which message. */
-  event: string;
-  /** For a person. */
-  message: string;
-  /** When. */
-  timestamp: string;
+/** `project:list` */
+export interface ListedProjects {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** Only what has this text in its title or description. */
+  q?: string;
 }
 
 /** Somebody who belongs to a project. Clients may add any field. */
@@ -1482,6 +1612,55 @@ export interface MemberEvent {
   version: number;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `member:list` */
+export interface MemberList {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface MemberListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Member[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface MemberPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Member[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `member:remove` */
@@ -1590,6 +1769,20 @@ export interface Person {
   userId: string;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `epic:list`, `sprint:list` */
+export interface PlanList {
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+  /** Only those with this status. */
+  status?: string;
 }
 
 /** Somebody's last connection left a project. */
@@ -1775,6 +1968,43 @@ export interface ProjectList {
   since?: Since;
   /** Only events of these types. */
   types?: string[];
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface ProjectListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Project[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface ProjectPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Project[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `leave:project`, `project:snapshot` */
@@ -2039,12 +2269,28 @@ export interface SocketClient {
   id: string;
   /** Whether it has answered the last ping. */
   isAlive: boolean;
+  /** When it sent its last message, or connected. */
+  lastActivity: string;
   /** The session that it listens to. */
   sessionId: string | null;
-  /** How the connection is. */
-  state: string;
+  /** How the connection is, as a `WebSocket`'s `readyState` says it: 0 connecting, 1 open, 2 closing, 3 closed. */
+  state: number;
+  /** Which program it says it is. */
+  type: string | null;
   /** Whose it is. */
   userId: string | null;
+  /** Of what version. */
+  version: string | null;
+}
+
+/** How many WebSockets there are of a type and version. */
+export interface SocketClientVersion {
+  /** How many. */
+  clients: number;
+  /** Which program they say they are. */
+  type: string | null;
+  /** Of what version. */
+  version: string | null;
 }
 
 /** Figures of the WebSockets of an instance. */
@@ -2065,16 +2311,12 @@ export interface SocketFigures {
 export interface SocketStats {
   /** Now. */
   activeConnections: number;
-  /** Mean of the latest answers, in milliseconds. */
-  averageLatency: number;
+  /** How many of them there are of each type and version, as they say, the most common first; at most 100. */
+  clientVersions: SocketClientVersion[];
   /** Who is connected; for administrators alone, once there is authentication. */
   clients?: SocketClient[];
-  /** Messages of clients since the start. */
-  messagesReceived: number;
-  /** Messages to clients since the start. */
-  messagesSent: number;
-  /** Connections since the start whose clients said where to go on. */
-  reconnects: number;
+  /** How many others there are. */
+  otherVersions: number;
   /** Since the start. */
   totalConnections: number;
 }
@@ -2257,12 +2499,49 @@ export interface SprintEvent {
   [field: string]: unknown;
 }
 
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface SprintListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Sprint[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
 /** Where one task of a completed sprint goes. */
 export interface SprintMove {
   /** `backlog`, `next`, or the id of a sprint. */
   target: Id;
   /** The task. */
   taskId: Id;
+}
+
+/** A page of a list. */
+export interface SprintPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Sprint[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `sprint:delete`, `sprint:restore` */
@@ -2656,6 +2935,43 @@ export interface TaskEvent {
   [field: string]: unknown;
 }
 
+/** `task:list` */
+export interface TaskList {
+  /** Only those of this person: by `assignee`, `assigneeId` or `assignedTo`. */
+  assignee?: Id;
+  /** The `nextCursor` of the page before; the first page without it. */
+  cursor?: string;
+  /** Only those of this epic. */
+  epicId?: Id;
+  /** Most items: 100, or up to 500. */
+  limit?: number;
+  /** The project. */
+  projectId?: Id;
+  /** Only what has this text in its title or description. */
+  q?: string;
+  /** Only those in this sprint. */
+  sprintId?: Id;
+  /** Only those with this status. */
+  status?: string;
+}
+
+/**
+ * A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+ * page.
+ */
+export interface TaskListed {
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Task[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Any field. */
+  [field: string]: unknown;
+}
+
 /** `task:move` */
 export interface TaskMove {
   /** Directly after this task. */
@@ -2690,6 +3006,26 @@ export interface TaskMove {
   taskId: Id;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** A page of a list. */
+export interface TaskPage {
+  /** After it. */
+  cursor?: string;
+  /** Keys that were sent and have no effect. */
+  ignored?: string[];
+  /** What is on it: tasks by rank, all others from the oldest. */
+  items: Task[];
+  /** The `cursor` of the next page; null on the last one. */
+  nextCursor: string | null;
+  /** Always. */
+  ok: true;
+  /** The project; not in a list of projects. */
+  projectId?: Id;
+  /** Of the project's last event that is in it; not in a list of projects. */
+  seq?: number;
+  /** The same. */
+  success: true;
 }
 
 /** `task:delete`, `task:restore` */
@@ -2863,28 +3199,20 @@ export interface UnsubscribeAnswer {
   success: true;
 }
 
-/** What is published on `metrics:websocket`: the figures of all instances together, since their start. */
-export interface WebSocketMetrics {
-  /** The mean of these. */
-  averageLatency: number;
-  /** Connections of Socket.IO and plain WebSockets. */
-  connections: ConnectionMetrics;
-  /** The latest messages that were refused, at most 20, the latest last. */
-  errors: LoggedError[];
-  /** How many instances these are the figures of. */
-  instances: number;
-  /** How long the latest answers took, in milliseconds; at most 100, the latest last. */
-  latency: number[];
-  /** What went over them. */
-  messages: MessageMetrics;
-  /** Commands that wait for the database. */
-  queueSize: number;
-  /** Connections whose clients had been connected before, and said where to go on. */
-  reconnects: number;
-  /** Event streams. */
-  sse: StreamMetrics;
-  /** Messages in both directions per second, in the last second. */
-  throughput: number;
-  /** When these were the figures. */
-  timestamp: string;
+/** What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event. */
+export interface WorkerMessage {
+  /** The client. What is published on `client:<this>` reaches it. */
+  clientId: string;
+  /** Which program the client says it is. */
+  clientType: string | null;
+  /** Ties the answer to the message: the message's `id`, or its `correlationId`, or else one that the server made. */
+  correlationId: string;
+  /** The message's data, as it was sent. */
+  data: unknown;
+  /** The session that the client is in. */
+  sessionId: string | null;
+  /** Whose client it is, if that is known. */
+  userId: string | null;
+  /** Of what version. */
+  version: string | null;
 }

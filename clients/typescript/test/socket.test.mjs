@@ -208,6 +208,98 @@ test('a session of the address is heard at once, and a message enters another on
   assert.equal(of('step').length, 1);
 });
 
+for (const path of PATHS) {
+  test(`${path}: another client goes on from a cursor, with what that covers`, async (t) => {
+    const server = await Server.start(t);
+    const { socket } = open(t, server, path);
+    await socket.connect();
+    await socket.subscribe({ channel: 'news', types: ['step'] });
+    const { cursor } = socket;
+    socket.close();
+    await publish(server, 'news', 'step', { number: 1 });
+    await publish(server, 'news', 'other', {});
+    const proxy = await Proxy.start(t, server);
+    const later = open(t, proxy, path, { cursor });
+    await later.socket.connect();
+    await eventually(() => later.of('step').length === 1, 'what was missed');
+    proxy.cut();
+    await publish(server, 'news', 'step', { number: 2 });
+    await eventually(() => later.of('step').length === 2, 'what came after a cut');
+    assert.equal(later.of('other').length, 0);
+    await later.socket.subscribe('news');
+    await publish(server, 'news', 'other', {});
+    await eventually(() => later.of('other').length === 1, 'another type');
+  });
+}
+
+test('a project that was joined by a command is heard after a cut, and not after it was left', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, server);
+  const { socket, of } = open(t, proxy);
+  await socket.connect();
+  assert.equal((await socket.send('join:project', { projectId: 'p' })).room, 'project:p');
+  proxy.cut();
+  await socket.send('task:create', { projectId: 'p', id: '1' });
+  await eventually(() => of('task:created').length === 1, 'the task');
+  await socket.send('leave:project', { projectId: 'p' });
+  proxy.cut();
+  await socket.send('task:create', { projectId: 'p', id: '2' });
+  await socket.subscribe({ channel: 'project:p', since: 0 });
+  await eventually(() => of('task:created').length === 3, 'both once more');
+  assert.deepEqual(of('task:created').map(({ taskId }) => taskId), ['1', '1', '2']);
+});
+
+test('what was left without a connection is not heard on the next one', async (t) => {
+  const server = await Server.start(t);
+  const proxy = await Proxy.start(t, server);
+  const { socket, of } = open(t, proxy);
+  await socket.connect();
+  await socket.subscribe('news');
+  await publish(server, 'news', 'step', { number: 1 });
+  await eventually(() => of('step').length === 1, 'the first step');
+  proxy.block();
+  await eventually(() => !socket.isConnected, 'the cut');
+  await publish(server, 'news', 'step', { number: 2 });
+  await socket.unsubscribe({ channel: 'news' });
+  proxy.open();
+  await socket.subscribe('fence');
+  await publish(server, 'news', 'step', { number: 3 });
+  await publish(server, 'fence', 'fenced', {});
+  await eventually(() => of('fenced').length === 1, 'the fence');
+  assert.deepEqual(of('step').map(({ number }) => number), [1]);
+});
+
+test('a command that is refused for the moment is sent again, and what follows waits for it', async (t) => {
+  const sent = [];
+  let said = 0;
+  /** A server that refuses the first command once. */
+  class Busy {
+    readyState = 1;
+    constructor() {
+      queueMicrotask(() => this.#say({ type: 'connection', clientId: 'c' }));
+    }
+    send(text) {
+      const { id, data } = JSON.parse(text);
+      sent.push([data.number, data.idempotencyKey]);
+      const busy = { code: 'rate_limited', error: 'later', retryable: true, retryAfterMs: 50 };
+      this.#say({ type: 'ack', id, ...(sent.length === 1 ? { ok: false, ...busy } : { ok: true }) });
+    }
+    close() {}
+    #say(message) {
+      setImmediate(() => (this.onmessage({ data: JSON.stringify(message) }), (said += 1)));
+    }
+  }
+  const socket = new BoardcastSocket('ws://127.0.0.1:1/ws', { WebSocket: Busy });
+  t.after(() => socket.close());
+  await socket.connect();
+  const command = (number) => socket.send('task:create', { projectId: 'p', number });
+  const first = command(1);
+  await eventually(() => said === 2, 'the refusal');
+  await Promise.all([first, command(2), command(3)]);
+  assert.deepEqual(sent.map(([number]) => number), [1, 1, 2, 3]);
+  assert.equal(sent[0][1], sent[1][1]);
+});
+
 test('a burst comes as one, and is delivered one by one', async (t) => {
   const server = await Server.start(t);
   const { socket, heard } = open(t, server, '/ws?batch=50');

@@ -123,6 +123,9 @@ impl Nouns {
     }
 }
 
+/// The end of the type of an event that carries a list.
+const LISTED: &str = ".listed";
+
 /// Something that happened, and is to be told.
 pub struct Happened<'a> {
     /// What happened.
@@ -188,7 +191,7 @@ impl Dialect {
         };
         let data = happened.named();
         let shaped = || match kind {
-            Some(kind) => self.shaped(kind, data.clone()),
+            Some(kind) => self.shaped_in(happened.event_type, kind, data.clone()),
             None => data.clone(),
         };
         let scope = happened.scope(rules, &data, &shaped);
@@ -215,11 +218,24 @@ impl Dialect {
         let is_named = happened.event_type.is_ours() && !happened.nouns.are_ours();
         match kind {
             Some(kind) if is_named || self.shapes(kind) => {
-                json_text(&self.shaped(kind, happened.named())).into()
+                json_text(&self.shaped_in(happened.event_type, kind, happened.named())).into()
             }
             None if is_named => json_text(&happened.named()).into(),
             _ => Arc::clone(happened.payload),
         }
+    }
+
+    /// What an event carries, in the frontend's shape: the entity, or each one of a list.
+    fn shaped_in(&self, event_type: &EventType, kind: Kind, mut data: Value) -> Value {
+        if !event_type.as_str().ends_with(LISTED) {
+            return self.shaped(kind, data);
+        }
+        if let Some(Value::Array(items)) = data.get_mut("items") {
+            for item in items {
+                *item = self.shaped(kind, item.take());
+            }
+        }
+        data
     }
 
     fn shapes(&self, kind: Kind) -> bool {

@@ -88,6 +88,76 @@ wire! {
         limit: Option<u64>,
     }
 
+    /// Which part of a list.
+    ListPart {
+        /// The `nextCursor` of the page before; the first page without it.
+        cursor: Option<String>,
+        /// Most items: 100, or up to 500.
+        #[schemars(range(min = 1, max = 500))]
+        limit: Option<u64>,
+        /// Only what has this text in its title or description.
+        q: Option<String>,
+    }
+
+    /// `project:list`
+    ListedProjects {
+        ..part: ListPart,
+    }
+
+    /// `task:list`
+    TaskList {
+        ..place: Where,
+        /// Only those with this status.
+        status: Option<String>,
+        /// Only those in this sprint.
+        sprint_id: Option<Id>,
+        /// Only those of this epic.
+        epic_id: Option<Id>,
+        /// Only those of this person: by `assignee`, `assigneeId` or `assignedTo`.
+        assignee: Option<Id>,
+        ..part: ListPart,
+    }
+
+    /// `epic:list`, `sprint:list`
+    PlanList {
+        ..place: Where,
+        /// Only those with this status.
+        status: Option<String>,
+        ..part: ListPart,
+    }
+
+    /// `member:list`
+    MemberList {
+        ..place: Where,
+        ..part: ListPart,
+    }
+
+    /// What entities that belong to others are listed by.
+    BelongingList {
+        ..place: Where,
+        /// Only those of this task.
+        task_id: Option<Id>,
+        /// Only those of this epic.
+        epic_id: Option<Id>,
+        /// Only those of this sprint.
+        sprint_id: Option<Id>,
+        /// Only those below this one.
+        parent_id: Option<Id>,
+        /// Only those with this status.
+        status: Option<String>,
+        ..part: ListPart,
+    }
+
+    /// `comment:list`; a bare id is that of a task.
+    CommentList {
+        ..belonging: BelongingList,
+    }
+
+    /// The list of a declared kind, such as `subtask:list`.
+    OtherList {
+        ..belonging: BelongingList,
+    }
+
     /// `auth:refresh`
     Refresh {
         /// A new token of the same user.

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{Person, Present, ProjectRestart, Refused};
 use super::entity::Task;
-use super::types::{Fields, Id, Time, True, Usually, wire};
+use super::types::{Fields, Id, Nullable, Time, True, Usually, wire};
 
 wire! {
     /// Something became of an entity: every top-level key that the sender sent, over it the entity now.
@@ -235,6 +235,26 @@ wire! {
         event: String,
         /// The same as `error`: pages look for it where an `Error` has its message.
         message: String,
+    }
+
+    /// What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event.
+    #[derive(Serialize)]
+    WorkerMessage<'a> {
+        /// The client. What is published on `client:<this>` reaches it.
+        client_id: &'a str,
+        /// Ties the answer to the message: the message's `id`, or its `correlationId`, or else one that the server made.
+        correlation_id: &'a str,
+        /// Whose client it is, if that is known.
+        user_id: Nullable<&'a str>,
+        /// The session that the client is in.
+        session_id: Nullable<&'a str>,
+        /// Which program the client says it is.
+        client_type: Nullable<&'a str>,
+        /// Of what version.
+        version: Nullable<&'a str>,
+        /// The message's data, as it was sent.
+        #[schemars(with = "Value")]
+        data: &'a RawValue,
     }
 
     /// An event of a channel, whatever its type.

@@ -10,20 +10,6 @@ use super::event::ChannelEvent;
 use super::types::{Fields, Id, Nullable, Time, True, wire};
 
 wire! {
-    /// A page of a list.
-    #[schemars(rename = "{T}Page")]
-    Page<T> {
-        ..done: Done,
-        /// Of the project's last event that is in it; not in a list of projects.
-        seq: Option<i64>,
-        /// After it.
-        cursor: Option<String>,
-        /// What is on it.
-        items: Vec<T>,
-        /// The `cursor` of the next page; null on the last one.
-        next_cursor: Nullable<String>,
-    }
-
     /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
     #[derive(Serialize)]
     Problem<'a> {
@@ -204,6 +190,22 @@ wire! {
         average_latency: f64,
         /// Who is connected; for administrators alone, once there is authentication.
         clients: Option<Vec<SocketClient>>,
+        /// How many of them there are of each type and version, as they say, the most common first; at most 100.
+        client_versions: Vec<SocketClientVersion>,
+        /// How many others there are.
+        other_versions: u64,
+    }
+
+    /// How many WebSockets there are of a type and version.
+    #[derive(Debug, Serialize)]
+    SocketClientVersion {
+        /// Which program they say they are.
+        #[serde(rename = "type")]
+        client_type: Nullable<String>,
+        /// Of what version.
+        version: Nullable<String>,
+        /// How many.
+        clients: u64,
     }
 
     /// A WebSocket.
@@ -211,15 +213,22 @@ wire! {
     SocketClient {
         /// A public id of the connection.
         id: String,
+        /// Which program it says it is.
+        #[serde(rename = "type")]
+        client_type: Nullable<String>,
+        /// Of what version.
+        version: Nullable<String>,
         /// Whose it is.
         user_id: Nullable<String>,
         /// The session that it listens to.
         session_id: Nullable<String>,
         /// Whether it has answered the last ping.
         is_alive: bool,
-        /// How the connection is.
-        #[schemars(with = "String")]
-        state: &'static str,
+        /// When it sent its last message, or connected.
+        last_activity: Time,
+        /// How the connection is, as a `WebSocket`'s `readyState` says it: 0 connecting, 1 open, 2 closing, 3 closed.
+        #[schemars(range(max = 3))]
+        state: u8,
     }
 
     /// How the WebSockets of an instance are.

@@ -79,9 +79,10 @@ impl DryServer {
                 | Request::Subscribe(_)
                 | Request::Unsubscribe { .. }
                 | Request::Publish(_)
+                | Request::ToWorker(_)
                 | Request::Relay(_)
                 | Request::Bulk(_)
-                | Request::Read(ReadRequest::Replay { .. }),
+                | Request::Read(ReadRequest::Replay { .. } | ReadRequest::List(_)),
             ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,

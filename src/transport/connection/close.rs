@@ -145,7 +145,7 @@ impl<D: Door> Connection<D> {
         self.ending.get_or_init(|| (Close::Normal, reason.into()));
         let was_gone = self.is_gone.swap(true, Ordering::AcqRel);
         self.queue.close();
-        self.registry.remove(self);
+        let total = self.registry.remove(self);
         let actor = self
             .subscriber()
             .map(|one| one.session.caller.actor.clone());
@@ -158,6 +158,8 @@ impl<D: Door> Connection<D> {
             tracing::info!(
                 door = D::NAME,
                 connection.id = %self.id,
+                client.id = %self.client,
+                total,
                 actor = actor.as_ref().map(Actor::as_str),
                 close = ?close,
                 reason,

@@ -91,6 +91,17 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
         signal: &Signal,
     ) -> Offer;
 
+    /// Writes a list that only this client is told.
+    fn list(
+        &self,
+        out: &mut Out<'_, Self>,
+        style: EventStyle,
+        channel: &ChannelName,
+        list: &Signal,
+    ) -> Offer {
+        self.signal(out, style, channel, list)
+    }
+
     /// Writes something that the server tells of its own accord.
     fn notice(
         &self,

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::door::{Door, InboxLimits, Incoming, Message};
 use super::{Connection, Service, request_loop};
+use crate::clock::Clock;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
@@ -79,6 +82,8 @@ impl<D: Door> Connection<D> {
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
         self.registry.traffic.received.count();
+        let now = Clock.now().as_millis();
+        self.last_activity.fetch_max(now, Ordering::Relaxed);
         let (pause, refused) = match self.spend(message.class()) {
             Ok(wait) => (
                 wait,
@@ -197,6 +202,31 @@ impl<D: Door> Connection<D> {
     /// Keeps messages waiting until [`Connection::start_requests`], which must follow.
     pub(crate) fn begin_greeting(&self) {
         self.inbox.lock().service = Service::Greeting;
+    }
+
+    /// Waits for the first message of a client that is not served yet, for so long at most. What it says is looked at, and
+    /// it stays where it is.
+    pub(crate) async fn first_message<T>(
+        &self,
+        patience: Duration,
+        look: impl Fn(&D::Message) -> T,
+    ) -> Option<T> {
+        let waiting = async {
+            loop {
+                let arrived = self.arrived.notified();
+                let first = self
+                    .inbox
+                    .lock()
+                    .messages
+                    .front()
+                    .map(|first| look(&first.message));
+                match first {
+                    Some(seen) => return seen,
+                    None => arrived.await,
+                }
+            }
+        };
+        timeout(patience, waiting).await.ok()
     }
 
     /// Serves what has arrived while the client was being greeted.

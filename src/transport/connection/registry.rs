@@ -77,9 +77,17 @@ impl<D: Door> Registry<D> {
             connections.retain(|_, found| found.strong_count() > 0);
         }
         connections.insert(connection.client, Arc::downgrade(connection));
+        let total = connections.len();
         drop(connections);
         self.traffic.opened.count();
         connection.was_let_in.store(true, Ordering::Relaxed);
+        tracing::info!(
+            door = D::NAME,
+            connection.id = %connection.id,
+            client.id = %connection.client,
+            total,
+            "connection opened"
+        );
         // A client may also leave and enter again on one transport.
         if let Some(before) = before
             && !before.door.shares_transport(&connection.door)
@@ -89,13 +97,14 @@ impl<D: Door> Registry<D> {
         true
     }
 
-    /// Removes a connection, unless its client has another one by now.
-    pub(super) fn remove(&self, connection: &Connection<D>) {
+    /// Removes a connection, unless its client has another one by now. How many are left.
+    pub(super) fn remove(&self, connection: &Connection<D>) -> usize {
         let mut connections = self.connections.lock();
         let found = connections.get(&connection.client);
         if found.is_some_and(|found| std::ptr::eq(found.as_ptr(), connection)) {
             connections.remove(&connection.client);
         }
+        connections.len()
     }
 
     /// Frees the place that a client's lost connection has among those of its user: it may not be known to be lost.

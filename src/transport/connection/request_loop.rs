@@ -16,9 +16,11 @@ use super::in_flight::InFlightBytes;
 use super::obey::Obeyed;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::contract::{Arguments, ErrorCode, EventName, Limits, Reply, Request, json_text};
+use crate::contract::{
+    Arguments, ErrorCode, EventName, Limits, ListRequest, ReadRequest, Reply, Request, json_text,
+};
 use crate::domain::{Action, ChannelName, Kind, ProjectId};
-use crate::session::{Outcome, Pending, unseen};
+use crate::session::{Outcome, Pending, Refreshed, unseen};
 
 /// A command that is on its way through the writer.
 struct InFlight<D: Door> {
@@ -47,6 +49,11 @@ impl<D: Door> Asked<D> {
             obeyed: None,
             since: Instant::now(),
         }
+    }
+
+    /// Whether nothing says what became of it if it succeeds.
+    fn is_unanswered(&self) -> bool {
+        self.ack.is_none() && self.obeyed.is_none()
     }
 }
 
@@ -116,7 +123,8 @@ impl<D: Door> RequestLoop<D> {
         }
     }
 
-    pub(super) async fn run(
+    /// Serves a request.
+    pub(crate) async fn run(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
         asked: Asked<D>,
@@ -126,12 +134,10 @@ impl<D: Door> RequestLoop<D> {
         if let Request::Command(command) = &mut request {
             session.own(command);
         }
-        if let Request::Bulk(commands) = &request {
-            // The first was paid for when it came in.
-            self.settle_all().await;
-            if let Err(refusal) = self.connection.spend_more(commands.len() - 1).await {
-                return self.connection.answer(asked, &refusal).await;
-            }
+        if let Request::Bulk(commands) = &request
+            && let Err(refusal) = self.pay_for(commands.len()).await
+        {
+            return self.connection.answer(asked, &refusal).await;
         }
         let queue = session.queue_of(&request);
         if queue.is_none() || queue != self.queue {
@@ -142,6 +148,7 @@ impl<D: Door> RequestLoop<D> {
             self.connection.queue.room_for_answer().await;
         }
         let channels = channels_of(&request);
+        let wish = listing(&request, &asked);
         let founded = founded(&request).map(|project| (project, Arc::clone(subscriber)));
         let joins = matches!(request, Request::Join(_));
         let holds_events = matches!(request, Request::Subscribe(_));
@@ -155,6 +162,9 @@ impl<D: Door> RequestLoop<D> {
                 self.settle_all().await;
                 session.charge_read(reply.text_bytes());
                 self.connection.record_refused_later(&asked.name, &reply);
+                if let Some(wish) = wish.filter(|_| reply.is_ok()) {
+                    return subscriber.tell_list(&wish, &reply).await;
+                }
                 if channels.is_empty() {
                     self.connection.answer(asked, &reply).await;
                 } else {
@@ -164,12 +174,7 @@ impl<D: Door> RequestLoop<D> {
                 }
             }
             Outcome::Refreshed(refreshed) => {
-                self.settle_all().await;
-                if refreshed.reply.is_ok() {
-                    self.connection.watch_credential();
-                }
-                subscriber.tell_lost(&refreshed.lost).await;
-                self.connection.answer(asked, &refreshed.reply).await;
+                self.refreshed(subscriber, asked, &refreshed).await;
             }
             Outcome::Pending(pending) => {
                 self.queue = Some(pending.queue);
@@ -184,6 +189,26 @@ impl<D: Door> RequestLoop<D> {
         if holds_events {
             subscriber.open();
         }
+    }
+
+    async fn refreshed(
+        &mut self,
+        subscriber: &SessionSubscriber<D>,
+        asked: Asked<D>,
+        refreshed: &Refreshed,
+    ) {
+        self.settle_all().await;
+        if refreshed.reply.is_ok() {
+            self.connection.watch_credential();
+        }
+        subscriber.tell_lost(&refreshed.lost).await;
+        self.connection.answer(asked, &refreshed.reply).await;
+    }
+
+    /// Takes the price of several commands in one message. The first was paid for when it came in.
+    async fn pay_for(&mut self, commands: usize) -> Result<(), Reply> {
+        self.settle_all().await;
+        self.connection.spend_more(commands - 1).await
     }
 
     /// Waits for all commands in flight, and answers them.
@@ -362,6 +387,14 @@ fn founded(request: &Request) -> Option<ProjectId> {
             } => Some(ProjectId(id.0.clone())),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// A list that is told in an event, because its sender waits for no answer.
+fn listing<D: Door>(request: &Request, asked: &Asked<D>) -> Option<Box<ListRequest>> {
+    match request {
+        Request::Read(ReadRequest::List(wish)) if asked.is_unanswered() => Some(wish.clone()),
         _ => None,
     }
 }

@@ -14,9 +14,9 @@ use super::door::{Door, Out};
 use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
 use super::{Close, Connection};
-use crate::contract::{ErrorCode, Reply, Request, Subscribe};
+use crate::contract::{ErrorCode, JsonObject, ListRequest, Reply, Request, Subscribe};
 use crate::domain::{
-    ChannelName, ConnectionId, Event, Identity, ProjectId, Signal, Target, Timestamp,
+    ChannelName, ConnectionId, Event, Id, Identity, ProjectId, Signal, Target, Timestamp,
 };
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
@@ -81,6 +81,9 @@ impl Admitted {
         })
     }
 }
+
+/// What the answer to a request for a list says and the event does not: only events of the log have a seq.
+const ONLY_IN_ANSWERS: [&str; 2] = ["seq", "cursor"];
 
 impl<D: Door> SessionSubscriber<D> {
     pub(super) fn new(connection: &Arc<Connection<D>>, admitted: Admitted) -> Arc<Self> {
@@ -181,6 +184,30 @@ impl<D: Door> SessionSubscriber<D> {
             let cursor = self.session.rooms.cursor();
             door.event(out, self.session.style, &event, &cursor)
         });
+        told.await;
+    }
+
+    /// Tells the client a page of a list for which it has asked: over what it sent stands what there is.
+    pub(super) async fn tell_list(&self, wish: &ListRequest, reply: &Reply) {
+        let mut said = JsonObject::from(wish.echo.clone());
+        said.extend(&reply.object().without(&ONLY_IN_ANSWERS));
+        let payload = said.to_raw();
+        let project = reply.get("projectId").and_then(|id| Id::from_json(id).ok());
+        let channel = match project {
+            Some(id) => ProjectId(id).channel(),
+            None => ChannelName::list_of_projects(),
+        };
+        let bytes = payload.get().len();
+        let list = Signal {
+            signal_type: wish.event_type(),
+            payload: payload.into(),
+            origin: None,
+            lasting: None,
+        };
+        let (door, style) = (&self.connection.door, self.session.style);
+        let told = self
+            .connection
+            .push(bytes, |out| door.list(out, style, &channel, &list));
         told.await;
     }
 

@@ -175,6 +175,20 @@ impl Door for SocketDoor {
         self.emit_alone(out, &name, &signal.payload)
     }
 
+    fn list(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        channel: &ChannelName,
+        list: &Signal,
+    ) -> Offer {
+        if self.hears_plainly() {
+            return self.signal(out, style, channel, list);
+        }
+        let told = self.render_signal(style, channel, list);
+        self.emit_all(out, &told)
+    }
+
     fn notice(
         &self,
         out: &mut SocketIntake<'_>,
@@ -421,7 +435,11 @@ impl SocketDoor {
         if !out.has_room(Kind::Signal, all) {
             return Offer::Full;
         }
-        for told in told.iter() {
+        self.emit_all(out, &told)
+    }
+
+    fn emit_all(&self, out: &mut SocketIntake<'_>, told: &[Told]) -> Offer {
+        for told in told {
             let emitted = self.emit_alone(out, &told.name, &told.payload);
             if emitted != Offer::Taken {
                 return emitted;

@@ -139,6 +139,8 @@ async fn admit(
     let speaking = (dialect, introduction);
     let door = door(app, &socket, connection, (&handshake, speaking), counter);
     let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
+    let said = handshake.client_info.clone();
+    subscriber.connection.note_client_info(said);
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
     if handshake.cursor.is_some() {

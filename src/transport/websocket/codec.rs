@@ -1,5 +1,7 @@
 //! Plain WebSockets as a door: JSON text messages, in one of two formats.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketDoor};
@@ -81,7 +83,10 @@ impl Door for WebSocketDoor {
         let Ok(message) = &message.0 else {
             return false;
         };
-        if message.meaning != Meaning::Own(Own::Ping) || message.envelope.is_err() {
+        // Before the greeting there is no answer.
+        let is_held = self.is_greeting_held.load(Ordering::Relaxed);
+        let is_ping = message.meaning == Meaning::Own(Own::Ping) && message.envelope.is_ok();
+        if is_held || !is_ping {
             return false;
         }
         let mut out = queue.intake();

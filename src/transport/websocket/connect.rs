@@ -12,8 +12,9 @@ use super::door::{Shared, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
 use super::io;
 use super::params::Params;
+use crate::clock::Clock;
 use crate::contract::Reply;
-use crate::domain::{ConnectionId, PrivateId};
+use crate::domain::{ClientId, ConnectionId};
 use crate::transport::admission::{self, Admission};
 use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::connection::plain_queue::PlainQueue;
@@ -89,10 +90,17 @@ impl Connector {
 
     /// Takes a client in, and greets it.
     fn open(&self, door: WebSocketDoor, shown: Option<Credential>) -> Arc<WebSocketConnection> {
-        let ids = (ConnectionId::generate(), PrivateId::generate().client());
+        let ids = (
+            ConnectionId::generate(),
+            ClientId::of_connection(Clock.now()),
+        );
         let queue = PlainQueue::new(self.registry.app.send_memory());
         let style = door.params.event_style;
         let connection = WebSocketConnection::new(&self.registry, ids, door, queue, style);
+        let is_held = connection.may_hold_greeting(shown.as_ref());
+        let held = &connection.door.is_greeting_held;
+        held.store(is_held, Ordering::Relaxed);
+        connection.note_client_info(connection.door.params.client_info.clone());
         self.registry.insert(&connection);
         self.shared.opened.fetch_add(1, Ordering::Relaxed);
         let first = connection.fall_due().unwrap_or_else(Instant::now);

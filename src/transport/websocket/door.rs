@@ -1,6 +1,6 @@
 //! A connection of a plain WebSocket: its format, its subscriptions, and what all of them share.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
@@ -92,9 +92,11 @@ pub(crate) struct WebSocketDoor {
     pub(super) address: Option<ClientAddress>,
     /// Guards the subscriptions of clients that give them names.
     pub(super) subscriptions: Mutex<Subscriptions>,
-    /// Guards the sessions that the client is in, in the order in which it subscribed.
-    session_ids: Mutex<Vec<String>>,
+    /// Guards the session that the client is in.
+    session_id: Mutex<Option<String>>,
     pub(super) heartbeat: Heartbeat,
+    /// Whether the greeting waits for the first message: a `handshake` is answered with nothing before its `welcome`.
+    pub(super) is_greeting_held: AtomicBool,
     /// Which program the client is.
     pub(super) program: learn::Client,
     /// Tells the writer that a ping is due.
@@ -118,8 +120,9 @@ impl WebSocketDoor {
             user_id,
             address,
             subscriptions: Mutex::default(),
-            session_ids: Mutex::new(params.session_id.iter().cloned().collect()),
+            session_id: Mutex::new(params.session_id.clone()),
             heartbeat: Heartbeat::default(),
+            is_greeting_held: AtomicBool::new(false),
             program,
             ping_due: Notify::new(),
             was_cut: Notify::new(),
@@ -127,21 +130,20 @@ impl WebSocketDoor {
         }
     }
 
-    /// The session that the client is in: of those that it is subscribed to, the last one.
+    /// The session that the client is in: the one that its address or its last `subscribe` names by `sessionId`.
     pub(super) fn session_id(&self) -> Option<String> {
-        self.session_ids.lock().last().cloned()
+        self.session_id.lock().clone()
     }
 
-    /// Notes that the client has subscribed to a session.
-    pub(super) fn enter_session(&self, id: &str) {
-        let mut ids = self.session_ids.lock();
-        ids.retain(|known| known != id);
-        ids.push(id.to_owned());
+    /// Notes that the client is in a session now. The one that it was in before, if that is another one.
+    pub(super) fn enter_session(&self, id: &str) -> Option<String> {
+        let before = self.session_id.lock().replace(id.to_owned());
+        before.filter(|before| before != id)
     }
 
-    /// Notes that the client has unsubscribed from a session.
+    /// Notes that the client has left a session.
     pub(super) fn leave_session(&self, id: &str) {
-        self.session_ids.lock().retain(|known| known != id);
+        self.session_id.lock().take_if(|known| known == id);
     }
 }
 

@@ -22,7 +22,7 @@ fn reading_costs_little(text: &str) {
     for format in [Format::Flat, Format::Envelope] {
         let measured = measured(|| {
             let message = Message::read(format, text).ok()?;
-            let channel = routing::channel(format, &message, Some("s"));
+            let channel = routing::route(format, &message, Some("s"), None);
             Some((message, channel))
         });
         let start: String = text.chars().take(100).collect();

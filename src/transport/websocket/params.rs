@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::{EventStyle, Reply};
+use crate::transport::connection::client_info::ClientInfo;
 use crate::transport::query::from_query;
 
 /// How long events may wait for others at least, and at most.
@@ -27,6 +28,8 @@ pub(super) struct Params {
     pub(super) event_style: Option<EventStyle>,
     /// Whether it does not want to hear its own changes.
     pub(super) is_deaf_to_itself: bool,
+    /// Which program it says it is.
+    pub(super) client_info: ClientInfo,
 }
 
 impl Params {
@@ -62,7 +65,16 @@ impl Params {
             batch,
             event_style,
             is_deaf_to_itself: said("echo").is_some_and(|value| value == "false"),
+            client_info: ClientInfo::in_query(query),
         })
+    }
+
+    /// Whether nothing tells for what the client has come.
+    pub(super) fn is_bare(&self) -> bool {
+        self.user_id.is_none()
+            && self.session_id.is_none()
+            && self.channels.is_empty()
+            && self.cursor.is_none()
     }
 
     /// The channels of which it wants to hear from the start.
@@ -90,7 +102,7 @@ mod tests {
     #[test]
     fn everything_is_found() {
         let query = "userId=Ann%20B&sessionId=s1&channels=agent:*,%20ai:jobs,&cursor=e.1:2&heartbeat=1&batch=100\
-                     &eventStyle=snake&echo=false&token=t";
+                     &eventStyle=snake&echo=false&token=t&clientType=vscode&version=1.2";
         let params = Params::read(Some(query)).unwrap();
         let expected = Params {
             user_id: Some("Ann B".to_owned()),
@@ -101,6 +113,10 @@ mod tests {
             batch: Some(Duration::from_millis(100)),
             event_style: Some(EventStyle::Snake),
             is_deaf_to_itself: true,
+            client_info: ClientInfo {
+                client_type: Some("vscode".into()),
+                version: Some("1.2".into()),
+            },
         };
         assert_eq!(params, expected);
         let channels = ["user:Ann B", "session:s1", "agent:*", "ai:jobs"];

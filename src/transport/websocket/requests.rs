@@ -6,11 +6,8 @@ use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketConnection, WebSocketDoor};
 use super::message::{Meaning, Message, Own, Received, Unreadable};
-use super::routing;
 use crate::clock::Clock;
-use crate::contract::{
-    EnvelopeFlaw, ErrorCode, EventClass, EventName, Limits, Publication, Reply, Request, ServerWord,
-};
+use crate::contract::{ErrorCode, EventClass, EventName, Reply, Request, ServerWord};
 use crate::hub::Offer;
 use crate::transport::connection::Close;
 use crate::transport::connection::door::{self, Incoming};
@@ -83,13 +80,19 @@ async fn serve_request(
     let asked = Asked::new(message.name.clone(), message.id.clone());
     let read = |_: &str, limits: &_| match event {
         Some(event) => Request::read(event, message.arguments(), limits),
-        None => connection
-            .publication(&message, limits)
-            .map(Request::Publish),
+        None => connection.read_unknown(&message, limits),
     };
     requests
         .serve(&subscriber, asked, message.arguments(), read)
         .await;
+    if event.is_none()
+        && let Some(copy) = connection.copy_for_worker(&message, &connection.app().payload_limits())
+    {
+        let unasked = Asked::new(message.name.clone(), None);
+        requests
+            .run(&subscriber, unasked, Request::ToWorker(copy))
+            .await;
+    }
 }
 
 /// Says that a text is no message.
@@ -133,19 +136,6 @@ impl WebSocketConnection {
                 Box::pin(self.change_subscriptions(&subscriber, message, begins)).await;
             }
         }
-    }
-
-    /// What a message publishes, and on which channel.
-    fn publication(&self, message: &Message, limits: &Limits) -> Result<Publication, Reply> {
-        if ServerWord::is_meant(&message.name) {
-            return Err(ServerWord::refusal(&message.name));
-        }
-        let session = self.door.session_id();
-        let channel = routing::channel(self.door.format, message, session.as_deref())?;
-        let mut publication =
-            Publication::new(channel, &message.name, Some(&message.data), limits)?;
-        publication.envelope = message.envelope.clone().map_err(EnvelopeFlaw::refusal)?;
-        Ok(publication)
     }
 
     /// Sends a message that must not get lost, once there is room for it.

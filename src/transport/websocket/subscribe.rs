@@ -123,7 +123,7 @@ impl WebSocketConnection {
         let channels = wish.channels.clone();
         let reply = self.subscribe(subscriber, wish).await?;
         if let Some(session) = &wanted.session {
-            self.door.enter_session(session);
+            self.change_session(subscriber, session, &channels).await;
         }
         let said = RawObject::read(reply.get())
             .and_then(|reply| reply.get("channels").map(RawValue::get).map(str::to_owned));
@@ -132,6 +132,18 @@ impl WebSocketConnection {
         self.say_flat(subscriber, (word, message), &wanted, said.as_deref())
             .await;
         Ok(())
+    }
+
+    /// Enters a session in the place of the one that the client was in, which is not heard any more unless it was asked for
+    /// just now.
+    async fn change_session(&self, subscriber: &Subscriber, session: &str, wanted: &[ChannelName]) {
+        let Some(before) = self.door.enter_session(session) else {
+            return;
+        };
+        let before = ChannelName::parse(&format!("session:{before}")).ok();
+        if let Some(before) = before.filter(|before| !wanted.contains(before)) {
+            subscriber.session.unsubscribe_all(&[before]).await;
+        }
     }
 
     async fn unsubscribe_flat(
@@ -146,9 +158,12 @@ impl WebSocketConnection {
             let session = wanted.session.iter().map(|id| format!("session:{id}"));
             wanted.channels.extend(session);
         }
-        let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
-        self.queue.room_for_answer().await;
-        subscriber.session.unsubscribe_all(&channels).await;
+        // Who is in no session has left it.
+        if !wanted.channels.is_empty() {
+            let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
+            self.queue.room_for_answer().await;
+            subscriber.session.unsubscribe_all(&channels).await;
+        }
         if let Some(session) = &wanted.session {
             self.door.leave_session(session);
         }

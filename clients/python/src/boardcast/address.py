@@ -26,6 +26,7 @@ class Address:
     session_id: str | None = None
     channels: Iterable[str] = ()
     headers: dict[str, str] = field(default_factory=lambda: dict[str, str]())
+    compressed: bool = False
 
     def is_envelope(self) -> bool:
         """Whether the address is that of enveloped messages."""
@@ -37,6 +38,7 @@ class Address:
             "userId": self.user_id,
             "sessionId": self.session_id,
             "channels": ",".join(self.channels) or None,
+            "compressed": "1" if self.compressed else None,
             "cursor": cursor,
         }
         parts = urlsplit(self.url)

@@ -47,6 +47,7 @@ class BoardcastSocket:
         channels: subscribes to these.
         cursor: goes on after it, such as one that a former process has kept.
         headers: sent with each request to connect.
+        compressed: at `/ws/v1`, data of more than 1 kB is compressed, in both directions.
         max_queue: the most messages that wait for their answers.
         answer_timeout: how long to wait for an answer, in seconds, while the connection is there or not.
         backoff: how long to wait before the next attempt to connect.
@@ -63,15 +64,17 @@ class BoardcastSocket:
         channels: Iterable[str] = (),
         cursor: str | None = None,
         headers: Mapping[str, str] | None = None,
+        compressed: bool = False,
         max_queue: int = 1000,
         max_queue_chars: int = 8 * 1024 * 1024,
         handler_queue: int = 1024,
         answer_timeout: float = 30.0,
         backoff: Backoff | None = None,
     ) -> None:
-        self._address = Address(url, token, api_key, user_id, session_id, tuple(channels), dict(headers or {}))
+        said = (token, api_key, user_id, session_id, tuple(channels), dict(headers or {}), compressed)
+        self._address = Address(url, *said)
         self._address.websocket(None)  # a bad one is told at once
-        self._format: Format = Envelope() if self._address.is_envelope() else Flat()
+        self._format: Format = Envelope(compressed=compressed) if self._address.is_envelope() else Flat()
         self._history = History(cursor=cursor, handled=cursor)
         self._outbox = Outbox(max_queue, max_queue_chars)
         self._dispatcher: Dispatcher[Message] = Dispatcher(handler_queue)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from .compression import compress, decompress
+
 Json: TypeAlias = Any
 """A JSON value."""
 
@@ -79,8 +81,9 @@ class Envelope:
     greeting = "connect"
     asks_for_greeting = False
 
-    def __init__(self, source: str = "boardcast-python") -> None:
+    def __init__(self, source: str = "boardcast-python", *, compressed: bool = False) -> None:
         self._source = source
+        self._compressed = compressed
 
     def write(self, kind: str, data: Json, message_id: str | None) -> str:
         """A message to the server."""
@@ -90,6 +93,10 @@ class Envelope:
             "data": data,
             "metadata": {"version": "1.0", "source": self._source},
         }
+        packed = compress(data) if self._compressed else None
+        if packed is not None:
+            message["data"] = packed
+            message["metadata"]["compressed"] = True
         if message_id is not None:
             message["id"] = message_id
         return json.dumps(message, separators=(",", ":"), allow_nan=False)
@@ -100,6 +107,8 @@ class Envelope:
         channel: str | None = metadata.get("channel")
         cursor: str | None = metadata.get("cursor")
         data: Json = raw.get("data")
+        if metadata.get("compressed") is True:
+            data = decompress(data)
         if channel is None and isinstance(data, dict) and raw["type"] != "ack":
             # The server's own messages have their cursor where they have everything else; that of an ack is of the
             # command's project alone.

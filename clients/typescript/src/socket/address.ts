@@ -43,6 +43,7 @@ export function addressOf(server: URL, options: SocketOptions, arrival: Arrival)
     if (value !== undefined && value !== '') url.searchParams.set(key, String(value));
   };
   for (const [key, value] of Object.entries(options.query ?? {})) set(key, value);
+  if (options.compressed) set('compressed', 1);
   set('userId', options.userId);
   set('sessionId', arrival.sessionId);
   set('channels', arrival.channels.join(','));

@@ -1,23 +1,22 @@
 // A plain WebSocket to Boardcast that comes back by itself and misses nothing. What it hears it delivers once and in
 // order; what it wants to hear, and what it says while there is no connection, it keeps until there is one.
 
-import { ClosedError, ConnectionLostError, RefusedError } from '../errors.js';
+import { isCommand, isRead } from '../commands.js';
+import { ClosedError, ConnectionLostError } from '../errors.js';
 import { Listeners, type Unsubscribe } from '../listeners.js';
 import { addressOf, optionsIn, serverUrl } from './address.js';
+import { packed } from './compression.js';
 import type { Ending } from './connection.js';
 import { bareType, formatOf, type Format, type Incoming } from './format.js';
+import { Inbox } from './inbox.js';
 import { Link } from './link.js';
 import { Outbox } from './outbox.js';
-import { Positions } from './positions.js';
 import { Restorer } from './restorer.js';
 import { Subscriptions, wishOf, type Wish } from './subscriptions.js';
 import type {
   Dropped, OutgoingMessage, Reset, SocketAnswer, SocketMessage, SocketOptions, SocketState, StateChange, Subscription, SubscriptionRequest,
 } from './types.js';
 
-/** Commands take a key under which they have one effect; whatever else is sent is passed on as it is. */
-const COMMAND =
-  /^(?:project|task|epic|sprint|comment|member)s?[:._-]?(?:create|update|delete|restore|status|statuschange|status_change|move|start|complete|add|remove|role|bulk|bulkCreate)$/i;
 /** Messages about the connection itself. They have no ack, and are of no session. */
 const OWN = new Set(['ping', 'pong', 'heartbeat', 'ack', 'error', 'handshake', 'auth_request', 'connect', 'disconnect']);
 
@@ -31,15 +30,16 @@ export class BoardcastSocket {
   readonly #outbox: Outbox;
   readonly #subscriptions = new Subscriptions();
   readonly #restorer: Restorer;
-  readonly #positions = new Positions();
+  readonly #inbox: Inbox;
   readonly #messages = new Listeners<[SocketMessage]>();
   readonly #states = new Listeners<[StateChange]>();
   readonly #resets = new Listeners<[Reset]>();
   readonly #drops = new Listeners<[Dropped]>();
   readonly #errors = new Listeners<[Error]>();
-  readonly #prefix = Math.random().toString(36).slice(2, 8);
+  /** Of the ids of messages, which other clients may see. */
+  readonly #prefix = [Math.random(), Math.random()].map((part) => part.toString(36).slice(2, 10)).join('');
   #ids = 0;
-  #cursor: string | undefined;
+  #packing: Promise<unknown> = Promise.resolve();
   #session: string | undefined;
   #clientId: string | undefined;
   #opening: { promise: Promise<void>; resolve(): void; reject(error: Error): void } | undefined;
@@ -49,12 +49,11 @@ export class BoardcastSocket {
     this.#server = serverUrl(url);
     this.#options = { ...options, ...optionsIn(this.#server) };
     this.#format = formatOf(this.#server, options.format);
-    this.#cursor = this.#options.cursor;
     this.#link = new Link(this.#options, this.#format, {
       address: (token) => this.#address(token),
       onState: (change) => this.#states.emit('', change),
       onGreeted: (greeting) => this.#greeted(greeting),
-      onIncoming: (incoming) => this.#take(incoming),
+      onIncoming: (incoming) => this.#inbox.take(incoming),
       onLost: (ending) => this.#lost(ending),
       onError: (error) => this.#failed(error),
       onClosed: (error) => this.#ended(error),
@@ -63,9 +62,15 @@ export class BoardcastSocket {
     this.#outbox = new Outbox(this.#options.queue ?? {}, this.#options.ackTimeoutMs ?? 30_000, transmit);
     this.#restorer = new Restorer(this.#subscriptions, this.#format, {
       send: (message, id) => this.#link.send(this.#format.encode(message, id, undefined)),
-      cursor: () => this.#cursor,
-      onReset: (reset) => this.#reset(reset),
+      cursor: () => this.#inbox.cursor,
+      onReset: (reset) => this.#inbox.reset(reset),
       onError: (error) => this.#failed(error),
+    });
+    this.#inbox = new Inbox(this.#options.cursor, this.#format, this.#subscriptions, this.#restorer, {
+      deliver: (type, message) => this.#messages.emit(type, message),
+      answered: (incoming, id) => this.#answered(incoming, id),
+      onReset: (reset) => this.#resets.emit('', reset),
+      onExpiring: () => void this.#refresh(),
     });
     const { sessionId, channels } = this.#options;
     if (sessionId !== undefined) this.#want(wishOf({ sessionId }));
@@ -74,7 +79,7 @@ export class BoardcastSocket {
 
   /** Where the client stands in all that it hears. Another client goes on there if it gets it as its option `cursor`. */
   get cursor(): string | undefined {
-    return this.#cursor;
+    return this.#inbox.cursor;
   }
 
   get state(): SocketState {
@@ -152,7 +157,7 @@ export class BoardcastSocket {
   /** Subscribes, now and after each reconnect. It is done when the server has confirmed it. */
   async subscribe(request: string | readonly string[] | SubscriptionRequest): Promise<Subscription> {
     const wish = wishOf(request);
-    if (wish.since !== undefined) for (const name of wish.channels) this.#positions.forget(name);
+    if (wish.since !== undefined) this.#inbox.forget(wish.channels);
     const id = this.#want(wish);
     try {
       await this.#restorer.cover(wish.channels, this.isConnected);
@@ -198,9 +203,28 @@ export class BoardcastSocket {
     if (message.type === 'subscribe') return this.#enter(message, asked);
     if (message.type === 'unsubscribe') return this.#leave(asked);
     if (OWN.has(message.type)) return this.#sendPlain(message);
-    const isCommand = COMMAND.test(message.type);
+    const isChange = isCommand(message.type);
     const id = message.id ?? `${this.#prefix}-${(this.#ids += 1)}`;
-    return this.#outbox.add(String(id), isCommand ? withKey(message, `${this.#prefix}-${id}`) : message, isCommand);
+    const whole = isChange ? withKey(message, `${this.#prefix}-${id}`) : message;
+    const isPacked = this.#options.compressed === true && this.#format.name === 'envelope';
+    const answer = await this.#outbox.add(String(id), isPacked ? await this.#packed(whole) : whole, isChange || isRead(message.type));
+    this.#followed(message.type, answer);
+    return answer;
+  }
+
+  /** The message as it is sent, in the order of the calls. */
+  #packed(message: OutgoingMessage): Promise<OutgoingMessage> {
+    const whole = this.#packing.then(() => packed(message));
+    this.#packing = whole.catch(() => {});
+    return whole;
+  }
+
+  /** A project that was joined or left by a command is heard after a reset as well, or no longer. */
+  #followed(type: string, { room }: SocketAnswer): void {
+    if (typeof room !== 'string') return;
+    const bare = bareType(type);
+    if (bare === 'joinproject') this.#subscriptions.adopt([room]);
+    if (bare === 'leaveproject') this.#subscriptions.drop(room, new ClosedError('it was left'));
   }
 
   /** What is about the connection alone is not kept for another one. */
@@ -251,14 +275,13 @@ export class BoardcastSocket {
     const isEntered = this.#session !== undefined && isWanted(`session:${this.#session}`);
     const channels = (this.#options.channels ?? []).filter((name) => isWanted(name) && !name.includes(','));
     const sessionId = isEntered ? this.#session : undefined;
-    return addressOf(this.#server, this.#options, { token, cursor: this.#cursor, sessionId, channels });
+    return addressOf(this.#server, this.#options, { token, cursor: this.#inbox.cursor, sessionId, channels });
   }
 
   #greeted(greeting: Incoming): void {
     const { clientId, channels } = greeting.body;
     if (typeof clientId === 'string') this.#clientId = clientId;
-    this.#moveTo(greeting.cursor);
-    this.#deliver(greeting);
+    this.#inbox.take(greeting);
     this.#restorer.connected(Array.isArray(channels) ? (channels as string[]) : []);
     this.#outbox.flush();
     this.#opening?.resolve();
@@ -277,74 +300,9 @@ export class BoardcastSocket {
     this.#restorer.close(error);
   }
 
-  #take(incoming: Incoming): void {
-    const { type, body, answers } = incoming;
-    const bare = bareType(type);
-    if (bare.endsWith('reset') && /^(?:session|channel|project)reset$/.test(bare)) return this.#takeReset(incoming, bare);
-    if (bare === 'channelaccessrevoked' || bare === 'projectaccessrevoked') this.#revoked(body);
-    if (bare === 'authexpiring') void this.#refresh();
-    if (answers !== undefined) {
-      if (this.#restorer.answered(answers, incoming)) return this.#deliverAt(incoming);
-      if (type === 'ack' || type === 'error') {
-        const isOk = type === 'ack' && body['ok'] !== false;
-        // An error that was raised by nobody's question is everybody's.
-        if (this.#outbox.answered(answers, isOk, body)) return;
-      }
-    }
-    if (incoming.log !== undefined && incoming.seq !== undefined && !this.#isNew(incoming)) return this.#moveTo(incoming.cursor);
-    this.#deliverAt(incoming);
-  }
-
-  #isNew({ type, log, seq }: Incoming): boolean {
-    const name = log as string;
-    if (this.#restorer.isLeft(name)) return false;
-    const channel = this.#subscriptions.channels.get(name);
-    if (channel && !channel.wants(type)) return false;
-    return this.#positions.advance(name, seq as number);
-  }
-
-  /** Delivers, and stands behind it from then on. */
-  #deliverAt(incoming: Incoming): void {
-    this.#deliver(incoming);
-    this.#moveTo(incoming.cursor);
-  }
-
-  #deliver({ type, message, body, log }: Incoming): void {
-    const gathered = type === 'batchUpdate' && log === undefined ? (body['messages'] as unknown) : undefined;
-    if (Array.isArray(gathered)) {
-      for (const each of gathered as SocketMessage[]) this.#take(this.#format.decode(each));
-      return this.#messages.emit(type, message);
-    }
-    this.#messages.emit(type, message);
-    if (type !== '*') this.#messages.emit('*', message);
-  }
-
-  #moveTo(cursor: string | undefined): void {
-    if (cursor !== undefined) this.#cursor = cursor;
-  }
-
-  #takeReset(incoming: Incoming, bare: string): void {
-    const { body, message } = incoming;
-    const said = body['data'] && typeof body['data'] === 'object' ? { ...body, ...body['data'] } : body;
-    const name = bare === 'projectreset' ? `project:${said['projectId']}` : (said['channel'] as string | undefined);
-    if (bare === 'sessionreset') this.#cursor = undefined;
-    this.#moveTo(incoming.cursor);
-    this.#deliver(incoming);
-    this.#reset({ ...(bare !== 'sessionreset' && name !== undefined && { channel: name }), reason: said['reason'], snapshot: said['snapshot'], message });
-    // It is not known what the client heard: everything is subscribed to once more.
-    if (bare === 'sessionreset') this.#restorer.connected([]);
-  }
-
-  #reset(reset: Reset): void {
-    if (reset.channel === undefined) this.#positions.forgetAll();
-    else this.#positions.forget(reset.channel);
-    this.#resets.emit('', reset);
-  }
-
-  #revoked(body: Readonly<Record<string, any>>): void {
-    const name = (body['channel'] as string | undefined) ?? `project:${body['projectId']}`;
-    const error = new RefusedError({ code: 'forbidden', error: `${name} may not be heard any more` });
-    this.#subscriptions.drop(name, error);
+  /** Whether a message is the answer to one of this client's own. */
+  #answered({ type, body }: Incoming, id: string): boolean {
+    return (type === 'ack' || type === 'error') && this.#outbox.answered(id, type === 'ack' && body['ok'] !== false, body);
   }
 
   /** Shows a newer token before the old one expires. */

@@ -2,14 +2,15 @@
 
 import { Backoff } from '../backoff.js';
 import { ClosedError } from '../errors.js';
+import { unpacked } from './compression.js';
 import { Connection, type Ending } from './connection.js';
 import type { Format, Incoming } from './format.js';
 import type { SocketMessage, SocketOptions, SocketState, StateChange, WebSocketConstructor } from './types.js';
 
 /** Close codes after which another token may help. */
 const UNAUTHENTICATED = new Set([1008, 4401]);
-/** Close codes after which nothing helps. */
-const FORBIDDEN = new Set([4403]);
+/** Close codes after which nothing helps: forbidden, and replaced by a newer connection of the same user. */
+const FINAL = new Set([4403, 4409]);
 /** The server is there and takes nobody now: a greeting before is no success. */
 const BUSY = new Set([1011, 1013, 4429, 4503]);
 const BUSY_FOR_MS = 5_000;
@@ -167,8 +168,8 @@ export class Link {
     const before = this.#unpacking ?? Promise.resolve();
     const done: Promise<void> = before
       .then(async () => {
-        const unpacked = isPacked ? { ...message, data: JSON.parse(await gunzip(message.data)) } : message;
-        if (attempt === this.#attempt) this.#take(unpacked);
+        const whole = isPacked ? { ...message, data: await unpacked(message.data as string) } : message;
+        if (attempt === this.#attempt) this.#take(whole);
       })
       .catch((error: Error) => this.#connection?.abandon(`a compressed message cannot be read: ${error.message}`))
       .finally(() => {
@@ -220,7 +221,7 @@ export class Link {
   }
 
   #uselessToComeBack({ code, reason }: Ending): string | undefined {
-    if (FORBIDDEN.has(code)) return `forbidden: ${reason}`;
+    if (FINAL.has(code)) return `the server ended the connection for good: ${reason || code}`;
     if (!UNAUTHENTICATED.has(code)) return undefined;
     this.#refusedTokens += 1;
     const mayHaveFresh = typeof this.#options.token === 'function' && this.#refusedTokens < 2;
@@ -244,11 +245,4 @@ export class Link {
     this.#state = change.state;
     this.#owner.onState({ ...change, attempts: change.state === 'open' ? 0 : this.#backoff.attempts });
   }
-}
-
-/** Unpacks base64 of gzip. */
-async function gunzip(packed: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return await new Response(stream).text();
 }

@@ -25,6 +25,8 @@ export class Outbox {
   readonly #ackTimeoutMs: number;
   readonly #transmit: (message: OutgoingMessage, id: string) => boolean;
   #size = 0;
+  /** What was refused for the moment and is sent again. */
+  readonly #repeated = new Set<Item>();
 
   constructor(
     { messages = 256, size = 1_048_576, whenFull = 'reject' }: QueueOptions,
@@ -76,6 +78,7 @@ export class Outbox {
    * server that ended the connection for what was sent is not sent it again.
    */
   disconnected(isOurFault: boolean): void {
+    this.#repeated.clear();
     for (const item of [...this.#items.values()]) {
       if (!item.isSent) continue;
       clearTimeout(item.timer);
@@ -104,6 +107,8 @@ export class Outbox {
   }
 
   #send(item: Item): void {
+    // Behind one that is to be sent again, so that it is not overtaken.
+    if (this.#repeated.size > 0 && !this.#repeated.has(item)) return;
     if (!this.#transmit(item.message, item.id)) return;
     item.isSent = true;
     item.timer = setTimeout(
@@ -114,6 +119,7 @@ export class Outbox {
 
   #repeat(item: Item, { retryAfterMs }: Refusal): void {
     item.retries += 1;
+    this.#repeated.add(item);
     clearTimeout(item.timer);
     const waitMs = retryAfterMs ?? Math.random() * RETRY_MS * 2 ** item.retries;
     // It still counts as sent: a reconnect in between sends it at once.
@@ -124,5 +130,6 @@ export class Outbox {
     clearTimeout(item.timer);
     if (this.#items.delete(item.id)) this.#size -= item.size;
     item.settle(outcome);
+    if (this.#repeated.delete(item) && this.#repeated.size === 0) this.flush();
   }
 }

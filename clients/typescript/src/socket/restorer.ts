@@ -50,21 +50,20 @@ export class Restorer {
   /** The server has greeted, and hears of these channels already. */
   connected(heard: readonly string[]): void {
     this.#asked.clear();
-    const left = new Set(this.#left);
+    const left = heard.filter((name) => this.#left.has(name));
     this.#left.clear();
+    // What is said to a user is heard without a subscription.
+    this.#subscriptions.adopt(heard.filter((name) => !left.includes(name) && !name.startsWith('user:')));
     // Types are in the cursor, so what is heard is heard as before.
     const known = new Set(heard);
     this.#subscriptions.reconnected(known);
     for (const channel of this.#subscriptions.channels.values()) {
-      if (known.has(channel.name) && channel.confirmed === undefined && channel.since === undefined) {
+      if (known.has(channel.name) && !channel.isAdopted && channel.confirmed === undefined && channel.since === undefined) {
         // From the address: everything of it.
         if (channel.types.length === 0) channel.confirm([]);
       }
     }
-    // What is said to a user is heard without a subscription.
-    const isOurs = (name: string) => left.has(name) || !name.startsWith('user:');
-    const unwanted = heard.filter((name) => !this.#subscriptions.channels.has(name) && isOurs(name));
-    if (unwanted.length > 0) void this.leave(unwanted);
+    if (left.length > 0) void this.leave(left);
     this.#ask();
   }
 

@@ -24,6 +24,8 @@ export class Channel {
   readonly wishes = new Map<string, Wish>();
   /** The types that the server was told, as a key; `undefined` before it has confirmed any. */
   confirmed: string | undefined;
+  /** A cursor brought it, with the types that it had: the server need not be asked until somebody wants it here, too. */
+  isAdopted = false;
   /** Where the first subscription to it is to begin. */
   since: string | number | undefined;
   readonly waiters: Waiter[] = [];
@@ -129,6 +131,7 @@ export class Subscriptions {
       const channel = this.channels.get(name) ?? new Channel(name);
       this.channels.set(name, channel);
       channel.wishes.set(id, wish);
+      channel.isAdopted = false;
       if (wish.since !== undefined) {
         channel.since = wish.since;
         channel.confirmed = undefined;
@@ -140,6 +143,13 @@ export class Subscriptions {
   has(id: string): boolean {
     for (const channel of this.channels.values()) if (channel.wishes.has(id)) return true;
     return false;
+  }
+
+  /** Takes over what a cursor brought of which nobody here knows. */
+  adopt(names: readonly string[]): void {
+    const unknown = names.filter((name) => !this.channels.has(name));
+    if (unknown.length > 0) this.add({ channels: unknown, types: undefined, since: undefined, session: undefined });
+    for (const name of unknown) (this.channels.get(name) as Channel).isAdopted = true;
   }
 
   /** Removes a wish; the channels that nobody wants any more. */
@@ -164,14 +174,18 @@ export class Subscriptions {
 
   /** On a new connection nothing is confirmed but what the server says that it sends. */
   reconnected(heard: ReadonlySet<string>): void {
-    for (const channel of this.channels.values()) if (!heard.has(channel.name)) channel.confirmed = undefined;
+    for (const channel of this.channels.values()) {
+      if (heard.has(channel.name)) continue;
+      channel.confirmed = undefined;
+      channel.isAdopted = false;
+    }
   }
 
   /** The channels for which the server is to be asked, those with the same types and the same beginning together. */
   open(): Channel[][] {
     const groups = new Map<string, Channel[]>();
     for (const channel of this.channels.values()) {
-      if (channel.isCovered) continue;
+      if (channel.isCovered || channel.isAdopted) continue;
       const key = JSON.stringify([channel.types, channel.since]);
       const group = groups.get(key) ?? [];
       groups.set(key, group);

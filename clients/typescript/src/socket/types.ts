@@ -52,6 +52,8 @@ export interface SocketOptions {
   readonly query?: Readonly<Record<string, string | number | boolean>>;
   /** The envelope, where the path does not tell: `/ws/v1` has `envelope`, every other path `flat`. */
   readonly format?: 'flat' | 'envelope';
+  /** Compress data of more than 1 kB, in both directions (`/ws/v1` only). */
+  readonly compressed?: boolean;
   /** The class of connections, where there is no global `WebSocket`. */
   readonly WebSocket?: WebSocketConstructor;
   /** How the client comes back; `false`: not at all. */
