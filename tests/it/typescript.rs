@@ -28,7 +28,7 @@ const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 11] = [
+const MORE: [Describe; 12] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,

@@ -1521,6 +1521,18 @@ export interface ListedProjects {
   q?: string;
 }
 
+/** A refusal. */
+export interface LoggedError {
+  /** As in an answer. */
+  code?: string;
+  /** Of which message. */
+  event: string;
+  /** For a person. */
+  message: string;
+  /** When. */
+  timestamp: string;
+}
+
 /** Somebody who belongs to a project. Clients may add any field. */
 export interface Member {
   /** When it was made. */
@@ -2311,12 +2323,20 @@ export interface SocketFigures {
 export interface SocketStats {
   /** Now. */
   activeConnections: number;
+  /** Mean of the latest answers, in milliseconds. */
+  averageLatency: number;
   /** How many of them there are of each type and version, as they say, the most common first; at most 100. */
   clientVersions: SocketClientVersion[];
   /** Who is connected; for administrators alone, once there is authentication. */
   clients?: SocketClient[];
+  /** Messages of clients since the start. */
+  messagesReceived: number;
+  /** Messages to clients since the start. */
+  messagesSent: number;
   /** How many others there are. */
   otherVersions: number;
+  /** Connections since the start whose clients said where to go on. */
+  reconnects: number;
   /** Since the start. */
   totalConnections: number;
 }
@@ -3197,6 +3217,32 @@ export interface UnsubscribeAnswer {
   ok: true;
   /** The same. */
   success: true;
+}
+
+/** What is published on `metrics:websocket`: the figures of all instances together, since their start. */
+export interface WebSocketMetrics {
+  /** The mean of these. */
+  averageLatency: number;
+  /** Connections of Socket.IO and plain WebSockets. */
+  connections: ConnectionMetrics;
+  /** The latest messages that were refused, at most 20, the latest last. */
+  errors: LoggedError[];
+  /** How many instances these are the figures of. */
+  instances: number;
+  /** How long the latest answers took, in milliseconds; at most 100, the latest last. */
+  latency: number[];
+  /** What went over them. */
+  messages: MessageMetrics;
+  /** Commands that wait for the database. */
+  queueSize: number;
+  /** Connections whose clients had been connected before, and said where to go on. */
+  reconnects: number;
+  /** Event streams. */
+  sse: StreamMetrics;
+  /** Messages in both directions per second, in the last second. */
+  throughput: number;
+  /** When these were the figures. */
+  timestamp: string;
 }
 
 /** What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event. */
