@@ -61,7 +61,7 @@ async fn figures_are_published_and_kept_in_redis_and_told_over_http() {
     stream.next().await;
 
     let found = figures(&redis, "everything is counted", |figures| {
-        figures["sse"]["sent"] == 1 && figures["connections"]["failed"] == 1
+        figures["sse"]["sent"].as_u64() >= Some(1) && figures["connections"]["failed"] == 1
     })
     .await;
     let connections = json!({"active": 2, "total": 2, "failed": 1});

@@ -67,7 +67,7 @@ pub struct StreamMetrics {
     pub total: u64,
     /// Requests for a stream that were refused since the start.
     pub failed: u64,
-    /// Messages since the start.
+    /// Messages since the start, the beginnings of streams included.
     pub sent: u64,
     /// The latest refusals.
     pub errors: Vec<LoggedError>,
@@ -129,7 +129,10 @@ fn interleaved(one: &[f64], other: &[f64]) -> Vec<f64> {
 /// The mean, 0 of nothing.
 #[must_use]
 pub fn mean(values: &[f64]) -> f64 {
-    let count = u32::try_from(values.len()).unwrap_or(u32::MAX).max(1);
+    if values.is_empty() {
+        return 0.0;
+    }
+    let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
     values.iter().sum::<f64>() / f64::from(count)
 }
 

@@ -157,6 +157,7 @@ impl<D: Door> SessionSubscriber<D> {
     ///
     /// Fails when it cannot be found out now what was missed.
     pub(crate) async fn resume(self: &Arc<Self>, cursor: &str) -> Result<Resumed, SubscribeError> {
+        self.connection.registry.traffic.resumed.count();
         let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
         let resumed = self.session.resume(cursor, &subscriber).await?;
         for channel in &resumed.channels {

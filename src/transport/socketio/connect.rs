@@ -143,9 +143,6 @@ async fn admit(
     subscriber.connection.note_client_info(said);
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
-    if handshake.cursor.is_some() {
-        sockets.traffic.resumed.count();
-    }
     let missed = match &handshake.cursor {
         // Boxed, because it is large, and most connections do not need it.
         Some(cursor) => Box::pin(resume(&subscriber, cursor, counter)).await?,

@@ -147,7 +147,6 @@ impl WebSocketConnection {
             None => self.door.params.clone(),
         };
         if let Some(cursor) = before.or_else(|| params.cursor.clone()) {
-            self.registry.traffic.resumed.count();
             let resumed = subscriber.resume(&cursor).await.map_err(|error| {
                 tracing::debug!(error = %causes(&error), "a client cannot go on now");
                 unavailable()
