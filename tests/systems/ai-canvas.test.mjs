@@ -231,3 +231,15 @@ test('message batching example: who asks for batches hears one', async (t) => {
   assert.deepEqual(types().filter((type) => ['a', 'b'].includes(type)), ['a', 'b']);
   await eventually(() => plain.heard.some(({ type }) => type === 'batchUpdate'), 'a batch');
 });
+
+test('server logs: clients that come and go, messages, how many were told', pending('ide'), async (t) => {
+  const server = await Server.start(t, { LOG_LEVEL: 'info,boardcast=debug' });
+  const plain = Plain.open(t, server, '/ws?sessionId=s');
+  const { clientId } = await plain.next('connection');
+  plain.send({ type: 'codeContext', data: {} });
+  plain.close(1000);
+  const lines = () => server.log.split('\n').filter((line) => line.includes(clientId));
+  await eventually(() => lines().some((line) => line.includes('connection closed')), 'the end in the log');
+  assert.ok(lines().some((line) => line.includes('connection opened') && /"total":\s*1/.test(line)), 'the beginning in the log');
+  assert.ok(lines().some((line) => line.includes('codeContext')), 'the message in the log');
+});

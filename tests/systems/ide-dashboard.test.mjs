@@ -13,6 +13,7 @@ import { Server } from '../clients/server.mjs';
 import { Redis } from '../clients/services.mjs';
 import { Plain } from '../clients/sockets.mjs';
 import { eventually, within } from '../clients/wait.mjs';
+import { publish } from './backend.mjs';
 import { assertShown } from './match.mjs';
 import { pending } from './pending.mjs';
 import { RedisClient } from './redis.mjs';
@@ -149,11 +150,7 @@ test('nginx configuration: WebSockets and events pass through it at once', async
   reading.catch(() => {});
   plain.send({ type: 'subscribe', channel: 'ai:jobs:status' });
   await plain.next('subscribed');
-  await fetch(`${server.url}/api/publish`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ channel: 'ai:jobs:status', type: 'job', data: { jobId: 'job_123' } }),
-  });
+  await publish(server, 'ai:jobs:status', 'job', { jobId: 'job_123' });
   await eventually(() => text.includes('job_123'), 'an event through nginx');
   assert.deepEqual((await plain.next('job')).data, { jobId: 'job_123' });
 });

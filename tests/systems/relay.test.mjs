@@ -1,7 +1,7 @@
 // socketio-service.md: the relay. The page's own server runs beside Boardcast, and its clients cannot tell them apart.
 
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, Server as HttpServer } from 'node:http';
 import { test } from 'node:test';
 import { Server } from '../clients/server.mjs';
 import { eventually, within } from '../clients/wait.mjs';
@@ -35,6 +35,22 @@ async function pageServer(t) {
   t.after(() => page.evaluate('io.close()'));
   await eventually(() => page.calls.first('log').some((line) => line.includes('running on port')), 'the page\'s server');
   return `http://127.0.0.1:${page.evaluate('httpServer.address().port')}`;
+}
+
+/** Starts the server of the page's first option: `GET` of its route makes one. */
+async function routeServer(t) {
+  let started;
+  const anyPort = () => {
+    started = createServer();
+    return Object.assign(started, { listen: () => HttpServer.prototype.listen.call(started, 0, '127.0.0.1') });
+  };
+  const packages = { 'socket.io': installed('socket.io'), http: { createServer: anyPort } };
+  const page = new Application(t, { url: 'http://127.0.0.1', port: 0 }, { packages, globals: { Response } });
+  page.run('socketio-service/01-next-route.ts');
+  assert.equal(await (await page.evaluate('exports.GET()')).text(), 'WebSocket server running');
+  t.after(() => page.evaluate('io.close()'));
+  await eventually(() => started.listening, 'the page\'s server');
+  return `http://127.0.0.1:${started.address().port}`;
 }
 
 async function connect(t, url) {
@@ -118,4 +134,24 @@ test('WebSocketService example: what it sends comes back as an event', async (t)
   const [text, task] = calls.of('log')[0];
   assert.equal(text, 'Task updated:');
   assertShown(task, { projectId: '123', taskId: '456', status: 'completed' });
+});
+
+/** What the others hear of `task:update` where nobody has joined anything. */
+async function withoutRooms(t, url) {
+  const [sender, one, other] = await Promise.all([1, 2, 3].map(() => connect(t, url)));
+  for (const [name, payload] of SENT.filter(([name]) => name === 'task:update')) sender.socket.emit(name, payload);
+  const events = ({ heard }) => heard.filter(([name]) => !ADDED.test(name));
+  await eventually(() => [one, other].every((client) => events(client).length === 2), 'both updates');
+  return events(one).map(([name, { taskId, status, anything }]) => [name, taskId, status, anything]);
+}
+
+test('option 1: whoever hears the page\'s server without rooms hears the same of the dialect broadcast', pending('lists'), async (t) => {
+  const server = await Server.start(t, { DIALECTS: 'broadcast' });
+  const relay = await withoutRooms(t, await routeServer(t));
+  assert.deepEqual(relay.map(([name]) => name), ['task:updated', 'task:updated']);
+  const ours = await withoutRooms(t, server.url);
+  // What was said of the task before is there, too.
+  for (const [index, said] of relay.entries()) {
+    said.forEach((value, at) => value === undefined || assert.deepEqual(ours[index][at], value));
+  }
 });

@@ -80,3 +80,14 @@ def test_a_publication_has_one_effect_and_waits_for_the_server(server: Any) -> N
 def test_a_publisher_without_a_token_is_told_so(server: Any) -> None:
     with pytest.raises(AuthenticationError):
         Publisher(server.url).publish("session:s", "n")
+
+
+def test_clients_that_are_connected_are_reached_without_a_key(server: Any) -> None:
+    heard: queue.Queue[Any] = queue.Queue()
+    with BoardcastSocket(server.url) as client:
+        client.on("n", lambda message: heard.put(message.data))
+        publisher = Publisher(server.url)
+        assert publisher.publish("broadcast", "n", 1)["reached"] == 1
+        assert publisher.publish(f"client:{client.client_id}", "n", 2)["reached"] == 1
+        assert publisher.publish("client:nobody", "n", 3)["reached"] == 0
+        assert [heard.get(timeout=DEADLINE_S) for _ in range(2)] == [1, 2]

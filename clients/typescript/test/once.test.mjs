@@ -1,9 +1,11 @@
-// What a server sends that says an event again: no real one does so on demand.
+// What servers say that no real one says on demand: an event again, a refusal without a word.
 
 import assert from 'node:assert/strict';
+import { once as onceEmitted } from 'node:events';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { BoardcastSocket } from '../dist/esm/index.js';
+import WebSocket, { WebSocketServer } from 'ws';
+import { BoardcastSocket, ClosedError } from '../dist/esm/index.js';
 import { Once } from '../dist/esm/socketio/once.js';
 import { eventually } from './support.mjs';
 
@@ -76,4 +78,32 @@ test('over Socket.IO an event of a joined project comes once, until the project 
   assert.deepEqual([isNew(1), isNew(1)], [true, false]);
   once.left('p');
   assert.equal(isNew(1), true);
+});
+
+test('a credential that is refused before there is a connection is shown in a message, which is answered', async (t) => {
+  const ways = [];
+  const verifyClient = ({ req }, done) => {
+    const isShown = req.url.includes('token=');
+    ways.push(isShown ? 'address' : 'message');
+    done(!isShown, 401);
+  };
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', verifyClient });
+  t.after(() => (server.clients.forEach((client) => client.terminate()), server.close()));
+  await onceEmitted(server, 'listening');
+  server.on('connection', (client) => {
+    client.send(JSON.stringify({ type: 'connect', data: { authenticated: false } }));
+    client.on('message', (text) => {
+      const { data } = JSON.parse(text);
+      const answer = data.token === 'good' ? { type: 'auth_success', data: {} } : { type: 'auth_failure', data: { code: 'unauthenticated', error: 'no' } };
+      client.send(JSON.stringify(answer));
+    });
+  });
+  const open = (token) => {
+    const socket = new BoardcastSocket(`ws://127.0.0.1:${server.address().port}/ws/v1`, { WebSocket, token, reconnect: { minDelayMs: 1 } });
+    t.after(() => socket.close());
+    return socket.connect();
+  };
+  await assert.rejects(open('bad'), ClosedError);
+  await open('good');
+  assert.deepEqual(ways, ['address', 'message', 'address', 'message']);
 });

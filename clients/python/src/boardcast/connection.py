@@ -153,7 +153,12 @@ class BoardcastSocket:
     def on_connection(self, watcher: Callable[[bool], None]) -> Unsubscribe:
         """Calls `watcher` with `True` when the client has connected, and with `False` when the connection has ended."""
         self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher)
+
+        def off() -> None:
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+
+        return off
 
     async def subscribe(
         self, channel: str, *, types: Iterable[str] = (), cursor: str | None = None

@@ -4,7 +4,9 @@ import type { SocketOptions } from './types.js';
 
 /** What changes from one connection to the next. */
 export interface Arrival {
+  /** Who comes, if the address is to show it. */
   readonly token: string | undefined;
+  readonly apiKey: string | undefined;
   readonly cursor: string | undefined;
   readonly sessionId: string | undefined;
   readonly channels: readonly string[];
@@ -48,9 +50,7 @@ export function addressOf(server: URL, options: SocketOptions, arrival: Arrival)
   set('sessionId', arrival.sessionId);
   set('channels', arrival.channels.join(','));
   set('cursor', arrival.cursor);
-  if (options.authenticate !== 'message') {
-    set('token', arrival.token);
-    set('apiKey', options.apiKey);
-  }
+  set('token', arrival.token);
+  set('apiKey', arrival.apiKey);
   return url.href;
 }

@@ -50,7 +50,7 @@ export class BoardcastSocket {
     this.#options = { ...options, ...optionsIn(this.#server) };
     this.#format = formatOf(this.#server, options.format);
     this.#link = new Link(this.#options, this.#format, {
-      address: (token) => this.#address(token),
+      address: (token, shows) => this.#address(shows ? token : undefined, shows ? this.#options.apiKey : undefined),
       onState: (change) => this.#states.emit('', change),
       onGreeted: (greeting) => this.#greeted(greeting),
       onIncoming: (incoming) => this.#inbox.take(incoming),
@@ -270,12 +270,12 @@ export class BoardcastSocket {
     return this.#format.encode(message, id, sessionId);
   }
 
-  #address(token: string | undefined): string {
+  #address(token: string | undefined, apiKey: string | undefined): string {
     const isWanted = (name: string) => this.#subscriptions.channels.get(name)?.types.length === 0;
     const isEntered = this.#session !== undefined && isWanted(`session:${this.#session}`);
     const channels = (this.#options.channels ?? []).filter((name) => isWanted(name) && !name.includes(','));
     const sessionId = isEntered ? this.#session : undefined;
-    return addressOf(this.#server, this.#options, { token, cursor: this.#inbox.cursor, sessionId, channels });
+    return addressOf(this.#server, this.#options, { token, apiKey, cursor: this.#inbox.cursor, sessionId, channels });
   }
 
   #greeted(greeting: Incoming): void {

@@ -16,8 +16,8 @@ const BUSY = new Set([1011, 1013, 4429, 4503]);
 const BUSY_FOR_MS = 5_000;
 
 interface Owner {
-  /** The address of the next connection, with that token. */
-  address(token: string | undefined): string;
+  /** The address of the next connection, with a token and an API key if it `shows` who comes. */
+  address(token: string | undefined, shows: boolean): string;
   onState(change: StateChange): void;
   /** The server has greeted: the connection can be used. */
   onGreeted(greeting: Incoming): void;
@@ -41,6 +41,8 @@ export class Link {
   #attempt = 0;
   #greetedAt = 0;
   #refusedTokens = 0;
+  /** The last attempt, which showed who comes in the address, ended without a word. */
+  #wasRefusedUnheard = false;
   /** A greeting that does not say whether the client is known. */
   #greeting: Incoming | undefined;
   #pings = 0;
@@ -91,12 +93,13 @@ export class Link {
       const owner = {
         onText: (text: string) => isCurrent() && this.#read(text, attempt),
         onEnd: (ending: Ending) => isCurrent() && this.#ended(ending),
-        onSilence: () => void this.send(this.#format.encode({ type: 'ping' }, `ping-${(this.#pings += 1)}`, undefined)),
+        onSilence: () => this.#askForLife(),
       };
       const { connectTimeoutMs = 10_000, pingIntervalMs = 25_000, pongTimeoutMs = 10_000 } = this.#options;
       const timeouts = { connectTimeoutMs, pingIntervalMs, pongTimeoutMs };
       const introduce = () => this.#introduce(token);
-      this.#connection = new Connection(this.#owner.address(token), this.#implementation(), owner, timeouts, introduce);
+      const address = this.#owner.address(token, !this.#saysWho);
+      this.#connection = new Connection(address, this.#implementation(), owner, timeouts, introduce);
     } catch (error) {
       if (!isCurrent()) return;
       this.#owner.onError(error instanceof Error ? error : new Error(String(error)));
@@ -111,16 +114,28 @@ export class Link {
     throw new TypeError('there is no WebSocket here: use Node 22, or give the class of the package ws as the option WebSocket');
   }
 
-  /** Whether the client shows itself in a message of its own, and is greeted for that. */
+  get #hasCredential(): boolean {
+    return (this.#options.token ?? this.#options.apiKey) !== undefined;
+  }
+
+  /** Whether the client shows who it is in a message, and not in the address. */
+  get #saysWho(): boolean {
+    return this.#hasCredential && (this.#options.authenticate === 'message' || this.#wasRefusedUnheard);
+  }
+
+  /** Whether the client sends a message about itself first, and is greeted for that. */
   get #introducesItself(): boolean {
-    const { authenticate, handshake, token, apiKey } = this.#options;
-    return handshake !== undefined || (authenticate === 'message' && (token ?? apiKey) !== undefined);
+    return this.#options.handshake !== undefined || this.#saysWho;
   }
 
   #introduce(token: string | undefined): void {
-    if (!this.#introducesItself) return;
-    const { apiKey, authenticate, handshake } = this.#options;
-    const shown = authenticate === 'message' ? { ...(token && { token }), ...(apiKey && { apiKey }) } : {};
+    if (!this.#introducesItself) {
+      // Whose address says nothing is greeted with the answer to its first message.
+      if (this.#format.name === 'flat' && !this.#hasCredential) this.#askForLife();
+      return;
+    }
+    const { apiKey, handshake } = this.#options;
+    const shown = this.#saysWho ? { ...(token && { token }), ...(apiKey && { apiKey }) } : {};
     const type = this.#format.name === 'flat' ? 'handshake' : 'auth_request';
     const message = this.#format.encode({ type, data: { ...handshake, ...shown } }, 'introduction', undefined);
     this.#connection?.send(JSON.stringify(message));
@@ -136,15 +151,18 @@ export class Link {
    * follows, or nothing.
    */
   #isKnown({ body, cursor }: Incoming): boolean {
-    const { apiKey, authenticate, token } = this.#options;
-    const isShown = authenticate !== 'message' && (token ?? apiKey) !== undefined;
-    return !isShown || this.#introducesItself || cursor !== undefined || body['authenticated'] === true;
+    return !this.#hasCredential || this.#introducesItself || cursor !== undefined || body['authenticated'] === true;
   }
 
   /** Asks for a sign of life, before which a refusal would come. */
   #probe(greeting: Incoming): void {
     this.#greeting = greeting;
-    this.#connection?.send(JSON.stringify(this.#format.encode({ type: 'ping' }, 'ping-0', undefined)));
+    this.#askForLife();
+  }
+
+  #askForLife(): void {
+    const ping = this.#format.encode({ type: 'ping' }, `ping-${(this.#pings += 1)}`, undefined);
+    this.#connection?.send(JSON.stringify(ping));
   }
 
   #greeted(greeting: Incoming): void {
@@ -202,6 +220,10 @@ export class Link {
 
   #ended(ending: Ending): void {
     const wasOpen = this.#state === 'open';
+    // `/ws/v1` refuses a bad credential before there is a connection, which looks as if nobody were there: what is said in
+    // a message instead is answered.
+    if (wasOpen) this.#wasRefusedUnheard = false;
+    else if (ending.code === 1006) this.#wasRefusedUnheard = this.#format.name === 'envelope' && !this.#wasRefusedUnheard;
     const isBusy = BUSY.has(ending.code) && Date.now() - this.#greetedAt < BUSY_FOR_MS;
     if (wasOpen && !isBusy) this.#backoff.reset();
     this.#attempt += 1;
