@@ -36,6 +36,7 @@ mod lists;
 mod malformed;
 mod matrix;
 mod membership;
+mod metrics;
 mod operations;
 mod outage;
 mod plan;

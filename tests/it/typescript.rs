@@ -15,6 +15,7 @@ use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
 use boardcast::contract::schema::http::{
     Problem, Published, Replay, Sent, SocketStats, SocketStatus,
 };
+use boardcast::contract::schema::metrics::WebSocketMetrics;
 use boardcast::contract::schema::stream::{StreamData, StreamRevoked};
 use boardcast::contract::schema::{self, ERROR, SERVER_EVENTS, client_events};
 use boardcast::contract::schema::{Describe, command::Publish};
@@ -29,7 +30,7 @@ const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 13] = [
+const MORE: [Describe; 14] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,
@@ -41,6 +42,7 @@ const MORE: [Describe; 13] = [
     of::<SocketStatus>,
     of::<StreamData<'static>>,
     of::<StreamRevoked>,
+    of::<WebSocketMetrics>,
     of::<FlatServerMessage>,
     of::<WorkerMessage<'static>>,
 ];

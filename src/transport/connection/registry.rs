@@ -17,6 +17,7 @@ use super::door::Door;
 use super::user_connections::UserConnections;
 use super::{Close, Connection};
 use crate::domain::{Actor, ClientId};
+use crate::metrics::Traffic;
 use crate::state::AppState;
 
 /// Why a connection ends whose client has another one.
@@ -29,6 +30,8 @@ pub(crate) struct Registry<D: Door> {
     pub(crate) app: AppState,
     pub(crate) expiry: CredentialExpiry,
     pub(crate) users: UserConnections,
+    /// What passes through the door.
+    pub(crate) traffic: Arc<Traffic>,
     /// Clients that are told of a reset at the same time, at all doors: after an outage it may be all of them, each with a
     /// copy of a whole project.
     pub(crate) reset_turns: Arc<Semaphore>,
@@ -53,6 +56,7 @@ impl<D: Door> Registry<D> {
     ) -> Arc<Self> {
         Arc::new(Self {
             app: app.clone(),
+            traffic: Arc::clone(app.metrics().of(D::NAME)),
             expiry,
             users,
             reset_turns,
@@ -78,6 +82,7 @@ impl<D: Door> Registry<D> {
         connections.insert(connection.client, Arc::downgrade(connection));
         let total = connections.len();
         drop(connections);
+        self.traffic.opened.count();
         connection.was_let_in.store(true, Ordering::Relaxed);
         tracing::info!(
             door = D::NAME,
@@ -131,6 +136,13 @@ impl<D: Door> Registry<D> {
     pub(crate) fn all(&self) -> Vec<Arc<Connection<D>>> {
         let connections = self.connections.lock();
         connections.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// How many connections are open now.
+    pub(crate) fn count(&self) -> usize {
+        let connections = self.connections.lock();
+        let open = connections.values();
+        open.filter(|found| found.strong_count() > 0).count()
     }
 
     /// The connections, with what waits for each.
