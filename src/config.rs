@@ -28,8 +28,8 @@ pub(crate) use secret::is_same;
 pub use value::Retention;
 pub(crate) use value::lifetime;
 use value::{
-    bytes, channel, count, duration, envelope_channel, ingress_channel, pause, retention,
-    websocket_path, worker_channel,
+    bytes, channel, count, duration, envelope_channel, ingress_channel, large_bytes, pause,
+    retention, websocket_path, worker_channel,
 };
 
 /// Channels on which backends may be heard.
@@ -230,6 +230,13 @@ pub struct Config {
         value_name = "BYTES", global = true
     )]
     pub max_message: usize,
+
+    /// Bytes that one message on a plain `WebSocket` may have if it is published or passed on, up to 104857600. Without it that is
+    /// `MAX_PAYLOAD`. `RECEIVE_MEMORY` must be at least as large, and `SEND_MEMORY` four times as large.
+    #[arg(
+        long, env = "WEBSOCKET_MAX_MESSAGE", value_parser = large_bytes, value_name = "BYTES", global = true
+    )]
+    pub websocket_max_message: Option<usize>,
 
     /// Commands that may wait for the database in one queue; more are refused as unavailable.
     #[arg(
@@ -472,6 +479,7 @@ impl Config {
                 self.max_message, self.max_payload
             ));
         }
+        self.validate_large_messages()?;
         self.validate_ingress()?;
         let most = self.limits.max_rooms;
         if self.event_channels.len() > most {
@@ -493,6 +501,36 @@ impl Config {
         }
         if self.cors_origins.contains(&Origin::Any) && self.cors_origins.len() > 1 {
             return Err("CORS_ORIGINS is either * or a list of origins, not both".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Bytes that a message on a plain `WebSocket` may have, whatever it is.
+    #[must_use]
+    pub fn max_websocket_message(&self) -> usize {
+        let large = self.websocket_max_message.unwrap_or_default();
+        self.max_message.max(large)
+    }
+
+    /// Bytes that may be published or passed on by one message on a plain `WebSocket`.
+    #[must_use]
+    pub fn max_websocket_publication(&self) -> usize {
+        let large = self.websocket_max_message.unwrap_or_default();
+        self.max_payload.max(large)
+    }
+
+    /// A large message must fit into what all clients may have sent, and what it becomes into what waits for them.
+    fn validate_large_messages(&self) -> Result<(), String> {
+        let large = self.websocket_max_message.unwrap_or_default();
+        for (name, memory, needed) in [
+            ("RECEIVE_MEMORY", self.limits.receive_memory, large),
+            ("SEND_MEMORY", self.limits.send_memory, 4 * large),
+        ] {
+            if memory < needed {
+                return Err(format!(
+                    "WEBSOCKET_MAX_MESSAGE of {large} bytes needs a {name} of at least {needed}, and it is {memory}"
+                ));
+            }
         }
         Ok(())
     }

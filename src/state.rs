@@ -159,7 +159,11 @@ impl AppState {
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
         let app = Self(Arc::new(Parts {
-            limits: Limits::new(&config.limits, config.max_message),
+            // Sixteen messages may come in at the same time, and of large ones two.
+            limits: Limits::new(
+                &config.limits,
+                config.max_message.max(config.max_websocket_message() / 8),
+            ),
             recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
@@ -338,6 +342,14 @@ impl AppState {
             max_payload_bytes: self.config().max_payload,
             max_depth: self.config().limits.max_depth,
             strict: self.config().strict,
+        }
+    }
+
+    /// How much a client of a plain `WebSocket` may publish, or pass on, at once.
+    pub(crate) fn publication_limits(&self) -> contract::Limits {
+        contract::Limits {
+            max_payload_bytes: self.config().max_websocket_publication(),
+            ..self.payload_limits()
         }
     }
 

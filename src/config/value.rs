@@ -191,6 +191,14 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "a number of bytes from 1024 to 67108864".to_owned())
 }
 
+/// Bytes of a message that is not only a command.
+pub(super) fn large_bytes(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|bytes| (1024..=100 * 1024 * 1024).contains(bytes))
+        .ok_or_else(|| "a number of bytes from 1024 to 104857600".to_owned())
+}
+
 /// Memory for all clients together.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     text.parse()

@@ -15,6 +15,7 @@ mod greeting;
 mod handshake;
 mod heartbeat;
 mod io;
+mod large;
 mod message;
 mod params;
 mod ping;
@@ -61,7 +62,7 @@ impl Server {
         registry: &Arc<Registry<WebSocketDoor>>,
         throttle: Option<Arc<ConnectThrottle>>,
     ) -> Self {
-        let (app, shared) = (&registry.app, Arc::<Shared>::default());
+        let (app, shared) = (&registry.app, Shared::new(registry.app.send_memory()));
         let timed = Arc::clone(&shared);
         app.lifecycle().spawn_service(async move {
             let fall_due = |found: &Weak<WebSocketConnection>| found.upgrade()?.fall_due();

@@ -162,7 +162,7 @@ async fn names_of_other_pages_are_understood() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 60] = [
+const SETTINGS: [&str; 61] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -223,6 +223,7 @@ const SETTINGS: [&str; 60] = [
     "WEBSOCKET_PING_INTERVAL",
     "GREETING_DELAY",
     "WORKER_CHANNEL",
+    "WEBSOCKET_MAX_MESSAGE",
 ];
 
 #[test]

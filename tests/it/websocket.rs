@@ -4,6 +4,7 @@ mod access;
 mod ends;
 mod envelope;
 mod flat;
+mod large;
 mod limits;
 mod recovery;
 mod slow;

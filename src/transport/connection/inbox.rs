@@ -90,6 +90,7 @@ impl<D: Door> Connection<D> {
             ),
             Err(exceeded) => (pause(message.sent_bytes()), Some(rate_limited(exceeded))),
         };
+        let refused = refused.or_else(|| self.refuse_if_crowded(message.sent_bytes()));
         if refused.is_some() {
             message.forget_payload();
         } else if self.door.answer_at_once(&self.queue, &message) {
@@ -130,6 +131,16 @@ impl<D: Door> Connection<D> {
             self.arrived.notify_one();
         }
         None
+    }
+
+    /// Refuses a message that is larger than most may be if all clients together have sent too much. What is smaller waits.
+    fn refuse_if_crowded(&self, bytes: usize) -> Option<Reply> {
+        let memory = self.app().receive_memory();
+        let is_large = bytes > self.app().config().max_message;
+        (is_large && memory.used() + bytes > memory.max()).then(|| {
+            let message = "too much is being received; try again in a moment";
+            Reply::refused(ErrorCode::Unavailable, message)
+        })
     }
 
     /// Takes a message out of what the client may send: for how long nothing more is to be read.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketDoor};
+use super::encode_cache::Encoded;
 use super::message::{Meaning, Own, Received};
 use super::requests;
 use crate::clock::Clock;
@@ -32,8 +33,11 @@ impl Door for WebSocketDoor {
     };
 
     fn event(&self, out: &mut Out<'_>, style: EventStyle, event: &Event, cursor: &str) -> Offer {
-        let text = self.shared.encode_cache.get(self.format, style, event);
-        out.push(Packet::event(self.format.with_cursor(&text, cursor)));
+        let format = self.format;
+        out.push(match self.shared.encode_cache.get(format, style, event) {
+            Encoded::Small(text) => Packet::event(format.with_cursor(&text, cursor)),
+            Encoded::Large(head) => Packet::large_event(head, format.with_cursor("", cursor)),
+        });
         Offer::Taken
     }
 

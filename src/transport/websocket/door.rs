@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 use super::encode_cache::EncodeCache;
 use super::format::Format;
 use super::heartbeat::Heartbeat;
+use super::large::LargeText;
 use super::params::Params;
 use super::subscriptions::Subscriptions;
 use super::timers::Timers;
@@ -18,7 +20,9 @@ use crate::contract::ServerWord;
 use crate::domain::Timestamp;
 use crate::learn;
 use crate::limits::ClientAddress;
+use crate::memory::MemoryBudget;
 use crate::transport::connection::Connection;
+use crate::transport::connection::plain_queue::Waiting;
 
 /// A connection of a plain WebSocket.
 pub(super) type WebSocketConnection = Connection<WebSocketDoor>;
@@ -26,14 +30,26 @@ pub(super) type WebSocketConnection = Connection<WebSocketDoor>;
 /// A message on its way out.
 #[derive(Debug)]
 pub(crate) struct Packet {
-    pub(super) text: String,
-    /// Whether it may wait for others of its kind.
-    pub(super) is_event: bool,
+    /// How it begins, if that is large and others send it as well.
+    head: Option<LargeText>,
+    /// What follows.
+    text: String,
+    /// Whether it is an event.
+    is_event: bool,
 }
 
 impl Packet {
     pub(super) fn event(text: String) -> Self {
         Self {
+            head: None,
+            text,
+            is_event: true,
+        }
+    }
+
+    pub(super) fn large_event(head: LargeText, text: String) -> Self {
+        Self {
+            head: Some(head),
             text,
             is_event: true,
         }
@@ -41,20 +57,45 @@ impl Packet {
 
     pub(super) fn other(text: String) -> Self {
         Self {
+            head: None,
             text,
             is_event: false,
         }
     }
+
+    /// Whether it may wait for others of its kind: a large one is copied nowhere.
+    pub(super) fn may_wait(&self) -> bool {
+        self.is_event && self.head.is_none()
+    }
+
+    /// The text of a message that is not large.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The bytes of its text.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How it begins, and what follows.
+    pub(super) fn into_parts(self) -> (Option<Bytes>, String) {
+        (self.head.map(LargeText::into_bytes), self.text)
+    }
 }
 
-impl AsRef<[u8]> for Packet {
-    fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
+impl Waiting for Packet {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.shared_bytes()
+    }
+
+    fn shared_bytes(&self) -> usize {
+        self.head.as_ref().map_or(0, |head| head.as_str().len())
     }
 }
 
 /// What all plain WebSockets of this instance share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) encode_cache: EncodeCache,
     pub(super) timers: Timers<Weak<WebSocketConnection>>,
@@ -67,6 +108,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Nothing has come or gone. What is sent by several connections counts in `memory`.
+    pub(super) fn new(memory: &MemoryBudget) -> Arc<Self> {
+        Arc::new(Self {
+            encode_cache: EncodeCache::new(memory),
+            timers: Timers::default(),
+            opened: AtomicU64::default(),
+            messages: AtomicU64::default(),
+            last_activity: AtomicI64::default(),
+        })
+    }
+
     /// Notes that a message has come in, or goes out.
     pub(super) fn note_message(&self) {
         self.messages.fetch_add(1, Ordering::Relaxed);

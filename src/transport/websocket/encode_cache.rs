@@ -5,12 +5,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::format::Format;
+use super::large::{LARGE, LargeText, WeakText};
 use crate::contract::EventStyle;
 use crate::domain::{ChannelNo, Event, Seq};
+use crate::memory::MemoryBudget;
 
 /// Texts that are kept.
 const SLOTS: usize = 256;
-/// Longest text that is kept, in bytes: so all together are never more than 8 MiB.
+/// Longest text that is kept, in bytes: so all together are never more than 8 MiB. Of a large one that is sent by somebody the place
+/// is kept, so that others need none of their own.
 const MAX_KEPT: usize = 32 * 1024;
 
 /// What a text is of.
@@ -18,33 +21,70 @@ type Key = (ChannelNo, Seq, Format, EventStyle);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct EncodeCache(Box<[Slot]>);
+pub(super) struct EncodeCache {
+    slots: Box<[Slot]>,
+    /// In which large texts count.
+    memory: MemoryBudget,
+}
 
 /// Guards one text.
-type Slot = Mutex<Option<(Key, Arc<str>)>>;
+type Slot = Mutex<Option<(Key, Kept)>>;
 
-impl Default for EncodeCache {
-    fn default() -> Self {
-        Self((0..SLOTS).map(|_| Slot::default()).collect())
+/// A text as it is kept.
+#[derive(Debug)]
+enum Kept {
+    Small(Arc<str>),
+    Large(WeakText),
+}
+
+/// A text as it is sent.
+#[derive(Debug, Clone)]
+pub(super) enum Encoded {
+    Small(Arc<str>),
+    Large(LargeText),
+}
+
+impl Kept {
+    fn encoded(&self) -> Option<Encoded> {
+        match self {
+            Self::Small(text) => Some(Encoded::Small(Arc::clone(text))),
+            Self::Large(text) => text.upgrade().map(Encoded::Large),
+        }
     }
 }
 
 impl EncodeCache {
+    /// An empty cache. Large texts count in `memory` as long as somebody sends them.
+    pub(super) fn new(memory: &MemoryBudget) -> Self {
+        Self {
+            slots: (0..SLOTS).map(|_| Slot::default()).collect(),
+            memory: memory.clone(),
+        }
+    }
+
     /// The text of an event without its end, see [`Format::with_cursor`].
-    pub(super) fn get(&self, format: Format, style: EventStyle, event: &Event) -> Arc<str> {
+    pub(super) fn get(&self, format: Format, style: EventStyle, event: &Event) -> Encoded {
         let key = (event.channel_no, event.seq, format, style);
+        // Whoever waits for a large text meanwhile would have to make one of its own.
         let mut slot = self.slot(&key).lock();
-        if let Some((known, text)) = &*slot
+        if let Some((known, kept)) = &*slot
             && *known == key
+            && let Some(encoded) = kept.encoded()
         {
-            return Arc::clone(text);
+            return encoded;
         }
         let name = style.name(&event.event_type);
-        let text: Arc<str> = format.event(&name, event).into();
-        if text.len() <= MAX_KEPT {
-            *slot = Some((key, Arc::clone(&text)));
+        let text = format.event(&name, event);
+        if text.len() >= LARGE {
+            let text = LargeText::new(text, &self.memory);
+            *slot = Some((key, Kept::Large(text.downgrade())));
+            return Encoded::Large(text);
         }
-        text
+        let text: Arc<str> = text.into();
+        if text.len() <= MAX_KEPT {
+            *slot = Some((key, Kept::Small(Arc::clone(&text))));
+        }
+        Encoded::Small(text)
     }
 
     /// Neighbours in a channel lie side by side.
@@ -54,7 +94,7 @@ impl EncodeCache {
             .wrapping_mul(8)
             .wrapping_add(*format as i64 * 4 + *style as i64);
         let place = usize::try_from(place.unsigned_abs()).unwrap_or_default();
-        &self.0[place % SLOTS]
+        &self.slots[place % SLOTS]
     }
 }
 
@@ -63,27 +103,59 @@ mod tests {
     use super::super::tests::event;
     use super::*;
 
+    fn cache() -> (EncodeCache, MemoryBudget) {
+        let memory = MemoryBudget::new(usize::MAX, usize::MAX);
+        (EncodeCache::new(&memory), memory)
+    }
+
+    fn small(encoded: Encoded) -> Arc<str> {
+        match encoded {
+            Encoded::Small(text) => text,
+            Encoded::Large(_) => panic!("it is small"),
+        }
+    }
+
     #[test]
     fn a_text_is_made_once_and_is_of_its_event() {
-        let encode_cache = EncodeCache::default();
-        let get = |event: &Event| encode_cache.get(Format::Flat, EventStyle::Colon, event);
+        let (encode_cache, _) = cache();
+        let get = |event: &Event| small(encode_cache.get(Format::Flat, EventStyle::Colon, event));
         let (first, other) = (
             event("session:s", 1, "{}"),
             event("session:s", 1 + i64::try_from(SLOTS).unwrap(), "{}"),
         );
         assert!(Arc::ptr_eq(&get(&first), &get(&first)));
         assert_ne!(get(&other), get(&first));
-        assert_ne!(
-            encode_cache.get(Format::Envelope, EventStyle::Colon, &first),
-            get(&first)
-        );
+        let envelope = encode_cache.get(Format::Envelope, EventStyle::Colon, &first);
+        assert_ne!(small(envelope), get(&first));
     }
 
     #[test]
-    fn large_texts_are_not_kept() {
-        let encode_cache = EncodeCache::default();
-        let large = event("session:s", 1, &format!("{:?}", "x".repeat(MAX_KEPT)));
-        let get = || encode_cache.get(Format::Flat, EventStyle::Colon, &large);
+    fn texts_of_moderate_size_are_not_kept() {
+        let (encode_cache, _) = cache();
+        let moderate = event("session:s", 1, &format!("{:?}", "x".repeat(MAX_KEPT)));
+        let get = || small(encode_cache.get(Format::Flat, EventStyle::Colon, &moderate));
         assert!(!Arc::ptr_eq(&get(), &get()));
+    }
+
+    #[test]
+    fn a_large_text_is_made_and_counted_once_as_long_as_somebody_has_it() {
+        let (encode_cache, memory) = cache();
+        let large = event("session:s", 1, &format!("{:?}", "x".repeat(LARGE)));
+        let get = || match encode_cache.get(Format::Flat, EventStyle::Colon, &large) {
+            Encoded::Large(text) => text,
+            Encoded::Small(_) => panic!("it is large"),
+        };
+        let all: Vec<_> = (0..10).map(|_| get()).collect();
+        assert!(
+            all.iter()
+                .all(|text| std::ptr::eq(text.as_str(), all[0].as_str()))
+        );
+        assert_eq!(memory.used(), all[0].as_str().len());
+        let bytes = all[0].clone().into_bytes();
+        drop(all);
+        assert!(memory.used() > LARGE, "it is being written");
+        drop(bytes);
+        assert_eq!(memory.used(), 0);
+        assert!(get().as_str().contains("xxx"));
     }
 }

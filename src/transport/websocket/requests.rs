@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketConnection, WebSocketDoor};
+use super::large::beside_runtime;
 use super::message::{Meaning, Message, Own, Received, Unreadable};
 use crate::clock::Clock;
 use crate::contract::{ErrorCode, EventClass, EventName, Reply, Request, ServerWord};
@@ -78,15 +79,18 @@ async fn serve_request(
         return connection.answer(asked(message), &unauthenticated()).await;
     };
     let asked = Asked::new(message.name.clone(), message.id.clone());
+    let published = connection.app().publication_limits();
     let read = |_: &str, limits: &_| match event {
         Some(event) => Request::read(event, message.arguments(), limits),
-        None => connection.read_unknown(&message, limits),
+        None => beside_runtime(message.bytes(), || {
+            connection.read_unknown(&message, &published)
+        }),
     };
     requests
         .serve(&subscriber, asked, message.arguments(), read)
         .await;
     if event.is_none()
-        && let Some(copy) = connection.copy_for_worker(&message, &connection.app().payload_limits())
+        && let Some(copy) = connection.copy_for_worker(&message, &published)
     {
         let unasked = Asked::new(message.name.clone(), None);
         requests
@@ -140,7 +144,7 @@ impl WebSocketConnection {
 
     /// Sends a message that must not get lost, once there is room for it.
     pub(super) async fn send(&self, packet: Packet) {
-        let bytes = packet.text.len();
+        let bytes = packet.text_bytes();
         let sent = self.push(bytes, |out| {
             out.push(packet);
             Offer::Taken
