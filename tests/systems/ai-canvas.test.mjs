@@ -232,7 +232,7 @@ test('message batching example: who asks for batches hears one', async (t) => {
   await eventually(() => plain.heard.some(({ type }) => type === 'batchUpdate'), 'a batch');
 });
 
-test('server logs: clients that come and go, messages, how many were told', pending('ide'), async (t) => {
+test('server logs: clients that come and go, messages, how many were told', async (t) => {
   const server = await Server.start(t, { LOG_LEVEL: 'info,boardcast=debug' });
   const plain = Plain.open(t, server, '/ws?sessionId=s');
   const { clientId } = await plain.next('connection');
