@@ -9,7 +9,6 @@ import { REQUIRED, tokenOf } from '../clients/tokens.mjs';
 import { eventually } from '../clients/wait.mjs';
 import { get, publish } from './backend.mjs';
 import { assertShown } from './match.mjs';
-import { pending } from './pending.mjs';
 import { Application, example, ours, snippet } from './snippets.mjs';
 
 const page = (name) => `c-ai-canvas/${name}`;
