@@ -26,6 +26,7 @@ pub(crate) mod request_loop;
 mod resets;
 pub(crate) mod send_queue;
 pub(crate) mod subscriber;
+mod template_state;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;

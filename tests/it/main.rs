@@ -18,6 +18,7 @@ mod conformance;
 mod connect_rate;
 mod crash;
 mod cursor_argument;
+mod dialect_rules;
 mod dialects;
 mod doors;
 mod draining;
