@@ -142,8 +142,11 @@ for (const path of PATHS) {
     await assert.rejects(refused.connect(), ClosedError);
     assert.equal(refused.state, 'failed');
     let stale = 0;
-    const again = open(t, server, path, { token: () => ((stale += 1), 'none') }).socket;
-    await assert.rejects(again.connect(), ClosedError);
+    const counted = () => ((stale += 1), 'none');
+    await assert.rejects(open(t, server, path, { token: counted, authenticate: 'message' }).socket.connect(), ClosedError);
+    assert.equal(stale, 2, 'a fresh token is tried once');
+    stale = 0;
+    await assert.rejects(open(t, server, path, { token: counted }).socket.connect(), ClosedError);
     // On `/ws/v1` the first one is shown twice: a refusal before there is a connection looks as if nobody were there.
     assert.ok(stale === 2 || (stale === 3 && path === '/ws/v1'), `a fresh token is tried once, not ${stale} times`);
   });

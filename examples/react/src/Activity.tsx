@@ -1,7 +1,7 @@
-import { useChannel } from './boardcast/useChannel';
+import { useChannel } from '@boardcast/react';
 
-export function Activity({ url, channels }: { url: string; channels: readonly string[] }) {
-  const { state, messages } = useChannel(url, channels);
+export function Activity({ channels }: { channels: readonly string[] }) {
+  const { state, messages } = useChannel(channels);
   return (
     <aside>
       <header>
@@ -11,7 +11,7 @@ export function Activity({ url, channels }: { url: string; channels: readonly st
       <ol aria-label="activity">
         {messages.map((message, index) => (
           <li key={message.id ?? `notice ${index}`}>
-            <b>{message.type}</b> on {message.channel} <code>{JSON.stringify(message.message)}</code>
+            <b>{message.type}</b> on {message.channel} <code>{JSON.stringify(message.data)}</code>
           </li>
         ))}
       </ol>

@@ -16,7 +16,7 @@ import type {
   StreamData,
   Styled,
   TaskAccepted,
-} from 'boardcast';
+} from '@boardcast/client';
 import type { Socket } from 'socket.io-client';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;

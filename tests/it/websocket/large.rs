@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::start;
 use crate::support::websocket::Ws;
@@ -45,6 +45,11 @@ async fn large_message_reaches_more_clients_than_fit_into_memory_by_themselves()
     for ws in &mut all {
         assert_eq!(ws.next().await["type"], "after", "nobody was cut off");
     }
+    assert_eq!(
+        canvas.settled().await,
+        [] as [Value; 0],
+        "nobody hears themselves"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -206,7 +206,7 @@ export class Link {
       const { code, event } = incoming.body as { code?: string; event?: string };
       const isAboutUs = incoming.answers === 'introduction' || event === 'connection' || incoming.type === 'auth_failure';
       if (code === 'unauthenticated' && isAboutUs) return this.#turnedAway(incoming);
-    } else this.#refusedTokens = 0;
+    } else if (this.#state === 'open') this.#refusedTokens = 0;
     // The answer to a question of ours about the connection alone.
     if (incoming.type !== 'pong' || !incoming.answers?.startsWith('ping-')) this.#owner.onIncoming(incoming);
   }

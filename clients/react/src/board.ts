@@ -1,7 +1,7 @@
-// The state of a project as this page knows it: a snapshot, and the events after it. Nothing here knows React or a
-// socket, so it is the part to take along into another frontend.
+// The state of a project as a component knows it: a snapshot, and the events after it. Nothing here knows React or a
+// socket.
 
-import type { Epic, Id, Member, Project, ProjectState, Sprint, Task } from 'boardcast';
+import type { Epic, Id, Member, Project, ProjectState, Sprint, Task } from '@boardcast/client';
 
 /** Ids are the same if their text is: 7 and "7". */
 export const keyOf = (id: Id): string => String(id);

@@ -1,12 +1,12 @@
-import type { Epic, Id, Member, Project, ServerToClientEvents, Sprint, Task } from 'boardcast';
-import { keyOf, type Change } from './project';
-import type { BoardSocket } from './socket';
+import type { Epic, Id, Member, Project, ServerToClientEvents, Sprint, Task } from '@boardcast/client';
+import { keyOf, type Change } from './board.js';
+import { listen, type BoardSocket } from './socket.js';
 
 type Told<T> = T & { readonly projectId: Id; readonly seq: number };
 type Gone = Told<{ readonly id: Id }>;
 
 /** Hears all changes of a project; returns how to stop. Names of events and payloads are checked by their types. */
-export function listen(socket: BoardSocket, projectId: Id, told: (change: Change) => void): () => void {
+export function listenToProject(socket: BoardSocket, projectId: Id, told: (change: Change) => void): () => void {
   const hear = (change: Change, of: Id) => {
     if (keyOf(of) === keyOf(projectId)) told(change);
   };
@@ -44,8 +44,5 @@ export function listen(socket: BoardSocket, projectId: Id, told: (change: Change
     'project:deleted': ({ seq, projectId: of }) => hear({ table: 'project', seq, row: null }, of),
   } satisfies Partial<ServerToClientEvents>;
 
-  // What the table says is checked above; TypeScript cannot follow a name and its listener through a loop.
-  const entries = Object.entries(heard) as Array<['task:created', (payload: Told<Task>) => void]>;
-  for (const [name, listener] of entries) socket.on(name, listener);
-  return () => entries.forEach(([name, listener]) => socket.off(name, listener));
+  return listen(socket, heard);
 }
