@@ -33,6 +33,7 @@ mod reply;
 mod request;
 pub mod schema;
 mod server_word;
+mod several;
 mod signal;
 mod signal_kind;
 mod subscribe;
@@ -43,6 +44,7 @@ mod toml_node;
 mod types;
 mod vocabulary;
 
+pub use bulk::MAX_COMMANDS;
 pub use cursor::{
     ChannelRef, Cursor, CursorError, MAX_CURSOR_BYTES, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES,
     MAX_CURSOR_TYPES_BYTES, Position, UNKNOWN_CHANNELS,
@@ -62,6 +64,7 @@ pub use publication::Publication;
 pub use reply::{Accepted, Reply};
 pub use request::{CommandRequest, Join, ReadRequest, Request, Since, Subscribe};
 pub use server_word::ServerWord;
+pub use several::{Several, pack, unpack};
 pub use signal::SignalRequest;
 pub use signal_kind::SignalKind;
 pub use types::{MAX_TYPES, Types};

@@ -76,6 +76,7 @@ where
         "listening"
     );
     warn_if_open(&app);
+    doors.publish_metrics(&app);
     tokio::select! {
         () = accept(&app, &listener, &router, &paths) => {}
         () = backlog::watch(app.send_memory(), || doors.backlogs()) => {}

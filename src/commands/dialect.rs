@@ -47,7 +47,7 @@ fn summary(dialect: &Dialect) -> Vec<String> {
         places => format!("spoken {}", places.join("; ")),
     });
     if let Some(room) = &dialect.default_room {
-        let joins = if dialect.joins_default_room {
+        let joins = if dialect.rooms.joins_default {
             ", in which every client is"
         } else {
             ""

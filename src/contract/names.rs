@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::field::PROJECT_ID;
 use super::reply::MAX_NAME_CHARS;
 use super::{ErrorCode, Reply, SignalKind};
-use crate::domain::{Fields, Kind};
+use crate::domain::{Fields, Kind, ProjectId};
 
 /// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,45 @@ impl EventName {
         match self.entry.name {
             Name::Command(kind, _) => Some(kind),
             _ => None,
+        }
+    }
+
+    /// Whether it is about a room, or about something in one.
+    #[must_use]
+    pub fn is_in_room(self) -> bool {
+        match self.entry.name {
+            Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Signal(..) => true,
+            Name::Command(kind, _) | Name::List(kind) => kind != Kind::Project,
+            Name::JoinList
+            | Name::LeaveList
+            | Name::Subscribe
+            | Name::Unsubscribe
+            | Name::Refresh => false,
+        }
+    }
+
+    /// Makes a message's first argument name this room, whatever room it names.
+    pub(super) fn set_room(self, argument: &mut Value, room: &ProjectId) {
+        if !self.is_in_room() {
+            return;
+        }
+        if let Value::Object(object) = argument {
+            let theirs = self.entry.project_ids.iter().map(String::as_str);
+            let keys = theirs.chain(PROJECT_ID).chain(ROOM_IDS);
+            for key in keys.chain(["project"]) {
+                if object.get(key).is_some_and(|value| !value.is_object()) {
+                    object.remove(key);
+                }
+            }
+            object.insert(PROJECT_ID[0].to_owned(), room.to_json());
+            return;
+        }
+        let names_room = matches!(
+            self.entry.name,
+            Name::Join | Name::Leave | Name::Snapshot | Name::Sync
+        );
+        if names_room {
+            *argument = room.to_json();
         }
     }
 

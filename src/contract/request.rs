@@ -111,6 +111,8 @@ pub struct Join {
     pub snapshot: bool,
     /// Whether the answer, and not the stream, should carry the events after `since`.
     pub events: bool,
+    /// Whether the client stays unseen by the others in the project.
+    pub is_unseen: bool,
 }
 
 /// A wish to hear of channels' events.

@@ -21,6 +21,7 @@ pub(super) fn join(argument: Option<Value>, limits: Limits) -> Result<Join, Repl
         since: since(&payload)?,
         snapshot: is_true(&payload, "snapshot"),
         events: is_true(&payload, "events"),
+        is_unseen: false,
     })
 }
 

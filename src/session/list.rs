@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::Session;
 use super::access::unseen;
+use super::read::seq_of;
 use super::unavailable;
 use crate::contract::{JsonObject, ListRequest, Reply, payload, write_page_token};
 use crate::domain::{
@@ -96,7 +97,7 @@ impl Session {
     }
 
     /// The entities of a kind of a project in which fields have certain values, as answers show them: the first tasks by rank, and
-    /// the newest of all others, from the oldest of these. The client hears of them if it can see the project.
+    /// the newest of all others, from the oldest of these; as of which seq. The client hears of them if it can see the project.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl Session {
         kind: Kind,
         fields: &[FieldFilter],
         limit: usize,
-    ) -> Result<Vec<Value>, Reply> {
+    ) -> Result<(Vec<Value>, Seq), Reply> {
         let (target, store) = (Target::project(project), self.app.store().clone());
         let (mut items, wanted, owned) = (Vec::new(), project.clone(), fields.to_vec());
         let read = async {
@@ -126,7 +127,10 @@ impl Session {
         };
         let reply = self.reading(&target, Box::pin(read)).await;
         let reply = reply.map_err(|error| unavailable(&error))?;
-        if reply.is_ok() { Ok(items) } else { Err(reply) }
+        if !reply.is_ok() {
+            return Err(reply);
+        }
+        Ok((items, seq_of(reply.object())))
     }
 
     /// A page of the projects that the client can see: `items`, and the mark of its end if there is more, as

@@ -10,13 +10,5 @@ export { useAIWebSocket, type AIError, type AIProgress, type AIResult, type AISt
 export { useWebSocket, type WebSocketOptions, type WebSocketView } from './useWebSocket.js';
 export type { Closing, Unsubscribe, WebSocketCallbacks, WebSocketConfig } from './webSocketStore.js';
 export type { Connection } from './membership.js';
-export {
-  useSSEMetrics,
-  useWebSocketAdmin,
-  useWebSocketMetrics,
-  type AdminClient,
-  type AdminView,
-  type StreamMetrics,
-  type WebSocketMetrics,
-} from './useMetrics.js';
+export { useWebSocketAdmin, useWebSocketMetrics, type AdminView, type WebSocketMetrics } from './useMetrics.js';
 export type { FigureError, FiguresOptions } from './figures.js';

@@ -1,16 +1,9 @@
 import type { SocketClient, SocketStats, SocketStatus } from '@boardcast/client';
 import { useFigures, type FigureError, type FiguresOptions } from './figures.js';
 
-/** A client of the server's WebSockets. */
-export type AdminClient = SocketClient & {
-  /** What it calls itself in its handshake. */
-  readonly type?: string | null;
-  readonly lastActivity?: string | null;
-};
-
 export interface AdminView {
   /** Who is connected. Where the server wants tokens, administrators alone are told. */
-  readonly clients: readonly AdminClient[];
+  readonly clients: readonly SocketClient[];
   readonly errors: readonly FigureError[];
 }
 
@@ -52,17 +45,4 @@ function throughput(before: Counted, after: Counted): number {
   const seconds = (after?.uptime ?? 0) - (before?.uptime ?? 0);
   if (!before || !after || seconds <= 0) return 0;
   return Math.max(0, after.messageCount - before.messageCount) / seconds;
-}
-
-export interface StreamMetrics {
-  /** Streams of server-sent events that are open now. */
-  readonly subscribers: number;
-  readonly errors: readonly FigureError[];
-}
-
-/** How the server's event streams are, every two seconds. */
-export function useSSEMetrics(options: FiguresOptions = {}): { readonly sseMetrics: StreamMetrics } {
-  const { value, errors } = useFigures<SocketStatus>('/api/websocket/status', options);
-  const figures = value?.data as { readonly sseSubscribers?: number } | undefined;
-  return { sseMetrics: { subscribers: figures?.sseSubscribers ?? 0, errors } };
 }

@@ -110,13 +110,17 @@ test('the event monitor of the page shows what is published', async (t) => {
   await page.shows('"jobId": "job_123"');
 });
 
-test('the inspector of the page shows clients, the monitor figures', async (t) => {
+test('the inspector of the page shows clients, and figures are asked for again', async (t) => {
   const { page } = await start(t);
-  await page.show([{ name: 'WebSocketInspector' }, { name: 'RealtimeMonitor' }, { name: 'ByUrl', props: { url: '/ws' } }]);
+  await page.show([{ name: 'WebSocketInspector' }, { name: 'Metrics' }, { name: 'ByUrl', props: { url: '/ws' } }]);
   await page.shows('Connected Clients: 1');
-  await page.shows('WebSocket Connections: 1 of 1');
-  await page.shows('Errors: none');
-  await page.shows('Latency: measured');
+  await page.shows('Last Activity: 20');
+  await page.shows('1 of 1, quiet, answered, 0 errors');
+  // Messages per second are those between two answers.
+  await eventually(async () => {
+    await page.click('Ping');
+    return (await page.text()).includes('busy');
+  }, 'messages are counted');
 });
 
 test('the task board of the relay\'s page hears its tasks until it is unmounted', async (t) => {

@@ -26,13 +26,12 @@ for (const [name, load] of Object.entries(BUILDS)) {
       shown.events = hooks.useEventSource('/api/events').events;
       shown.clients = hooks.useWebSocketAdmin().clients;
       shown.active = hooks.useWebSocketMetrics().wsMetrics.connections.active;
-      shown.subscribers = hooks.useSSEMetrics().sseMetrics.subscribers;
       return createElement('p', null, 'rendered');
     }
     const below = createElement(BoardcastProvider, { url: 'http://localhost:1' }, createElement(All));
     for (const element of [createElement(All), below]) assert.match(renderToString(element), /rendered/);
     assert.deepEqual(shown, {
-      project: 'connecting', presence: [], channel: 'connecting', socket: false, session: null, ai: 'idle', events: [], clients: [], active: 0, subscribers: 0,
+      project: 'connecting', presence: [], channel: 'connecting', socket: false, session: null, ai: 'idle', events: [], clients: [], active: 0,
     });
   });
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Dialect;
 use super::rule::TellRule;
 use super::template::{Root, Roots, Scope};
-use crate::contract::{EventStyle, json_text};
+use crate::contract::{EventStyle, json_text, unpack};
 use crate::domain::{EventType, Kind};
 
 /// An event, as it is told.
@@ -202,6 +202,7 @@ impl Dialect {
             }
             let payload: Arc<RawValue> = match &rule.data {
                 Some(data) => json_text(&data.render(&scope).unwrap_or_default()).into(),
+                None if unpack(happened.payload).is_some() => Arc::clone(happened.payload),
                 None => json_text(&shaped()).into(),
             };
             told.extend(rule.names.iter().map(|name| Told {
@@ -258,7 +259,10 @@ impl Happened<'_> {
 
     /// The payload with the ids that the client has names of its own for.
     fn named(&self) -> Value {
-        let mut data = serde_json::from_str(self.payload.get()).unwrap_or_default();
+        let arguments = unpack(self.payload);
+        let first = arguments.as_ref().and_then(|arguments| arguments.first());
+        let first = first.map_or(self.payload.get(), |first| first.get());
+        let mut data = serde_json::from_str(first).unwrap_or_default();
         if let Value::Object(object) = &mut data {
             for kind in [Kind::Task, Kind::Project] {
                 if let Some(noun) = self.nouns.of(kind)

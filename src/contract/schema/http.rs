@@ -180,6 +180,14 @@ wire! {
         total_connections: u64,
         /// Now.
         active_connections: u64,
+        /// Messages to clients since the start.
+        messages_sent: u64,
+        /// Messages of clients since the start.
+        messages_received: u64,
+        /// Connections since the start whose clients said where to go on.
+        reconnects: u64,
+        /// Mean of the latest answers, in milliseconds.
+        average_latency: f64,
         /// Who is connected; for administrators alone, once there is authentication.
         clients: Option<Vec<SocketClient>>,
         /// How many of them there are of each type and version, as they say, the most common first; at most 100.

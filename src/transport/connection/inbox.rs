@@ -81,6 +81,7 @@ impl<D: Door> Connection<D> {
         mut message: D::Message,
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
+        self.registry.traffic.received.count();
         let now = Clock.now().as_millis();
         self.last_activity.fetch_max(now, Ordering::Relaxed);
         let (pause, refused) = match self.spend(message.class()) {

@@ -13,8 +13,8 @@ use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns, Told};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
-    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
-    payload,
+    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, Several,
+    json_text, payload, unpack,
 };
 use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, ProjectId, Signal};
 use crate::hub::Offer;
@@ -375,6 +375,16 @@ impl SocketDoor {
     /// keeps them from that.
     fn emit_alone(&self, out: &mut SocketIntake<'_>, name: &str, payload: &RawValue) -> Offer {
         let bytes = payload.get().len();
+        if let Some(arguments) = unpack(payload) {
+            let last = arguments.last();
+            let several = Several {
+                ends_with_null: self.recoverable
+                    && last.is_some_and(|last| last.get().starts_with('"')),
+                arguments,
+                cursor: None,
+            };
+            return out.emit(bytes, name, &several);
+        }
         if self.recoverable && payload.get().starts_with('"') {
             out.emit(bytes, name, &(payload, ()))
         } else {
@@ -527,6 +537,14 @@ fn is_reserved(name: &str) -> bool {
 /// Emits a payload, and the cursor after it as a second argument.
 fn emit(out: &mut SocketIntake<'_>, name: &str, payload: &RawValue, cursor: Option<&str>) -> Offer {
     let bytes = payload.get().len() + cursor.map_or(0, str::len);
+    if let Some(arguments) = unpack(payload) {
+        let several = Several {
+            arguments,
+            cursor,
+            ends_with_null: false,
+        };
+        return out.emit(bytes, name, &several);
+    }
     match cursor {
         Some(cursor) => out.emit(bytes, name, &(payload, cursor)),
         None => out.emit(bytes, name, payload),

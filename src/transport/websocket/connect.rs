@@ -38,10 +38,14 @@ pub(super) struct Connector {
 impl Connector {
     /// Serves a request to go on as a WebSocket.
     pub(super) async fn serve(self, format: Format, request: Request) -> Response {
+        let traffic = Arc::clone(&self.registry.traffic);
         match upgrade::handshake(&request) {
             Ok(handshake) => {
                 let accepted = self.accept(format, request, handshake).await;
-                accepted.unwrap_or_else(refuse_connection)
+                accepted.unwrap_or_else(|refusal| {
+                    traffic.failed.count();
+                    refuse_connection(refusal)
+                })
             }
             Err(refusal) => refusal.into_response(),
         }

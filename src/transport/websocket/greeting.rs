@@ -64,6 +64,9 @@ impl WebSocketConnection {
 
     /// Greets a client that has to show who it is, and has shown nothing, or nothing that counts.
     async fn meet_unknown(&self, has_shown: bool, introduces_itself: bool, reply: &Reply) {
+        if has_shown {
+            self.registry.traffic.failed.count();
+        }
         if has_shown && self.door.format == Format::Flat {
             self.note_refused("connection", reply);
             self.say_refused("connection", None, &invalid("token or API key"))
@@ -292,6 +295,7 @@ impl WebSocketConnection {
 
     /// Says why a client cannot stay, and ends the connection.
     pub(super) async fn turn_away(&self, asked: Option<&Message>, reply: &Reply) {
+        self.registry.traffic.failed.count();
         let code = reply.code().unwrap_or(ErrorCode::Internal);
         let name = asked.map_or("connection", |message| &message.name);
         let id = asked.and_then(|message| message.id.as_deref());

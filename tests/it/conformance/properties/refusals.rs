@@ -60,6 +60,18 @@ async fn malformed_message(door: Door, address: &str) {
             json!("title"),
         ),
         (
+            "comment:update",
+            json!({"projectId": "p", "commentId": ""}),
+            "validation_failed",
+            json!("commentId"),
+        ),
+        (
+            "subtask:create",
+            json!({"projectId": "p", "title": "a\u{0}b"}),
+            "validation_failed",
+            json!("title"),
+        ),
+        (
             "subscribe",
             json!({"channel": "a b", "resource": "a b"}),
             "validation_failed",
