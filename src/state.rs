@@ -117,6 +117,12 @@ fn start_broker(
     }
 }
 
+/// Sixteen messages may come in at the same time, and of large ones two.
+fn limits_of(config: &Config) -> Limits {
+    let large = config.max_websocket_message() / 8;
+    Limits::new(&config.limits, config.max_message.max(large))
+}
+
 fn writer_options(config: &Config, store: &Store) -> WriterOptions {
     WriterOptions {
         queue: config.command_queue,
@@ -165,11 +171,7 @@ impl AppState {
         let direct = Direct::start(&instance, &broker, &presence, &lifecycle);
         let app = Self(Arc::new(Parts {
             direct,
-            // Sixteen messages may come in at the same time, and of large ones two.
-            limits: Limits::new(
-                &config.limits,
-                config.max_message.max(config.max_websocket_message() / 8),
-            ),
+            limits: limits_of(&config),
             recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
             metrics: Metrics::default(),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
