@@ -2,6 +2,7 @@
 
 mod auth;
 mod client_files;
+mod github;
 mod limits;
 mod origin;
 mod secret;
@@ -20,7 +21,8 @@ use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
 pub use client_files::{ClientFile, ClientFiles};
-pub use limits::{LimitsConfig, Rate, RateError};
+pub use github::{GithubConfig, RepositoryChannel};
+pub use limits::{LimitsConfig, Rate, RateError, TypeRates, TypeRatesError};
 use origin::origin;
 pub use origin::{Origin, is_own};
 pub use secret::Secret;
@@ -377,6 +379,10 @@ pub struct Config {
     #[command(flatten)]
     pub limits: LimitsConfig,
 
+    /// What GitHub may tell.
+    #[command(flatten)]
+    pub github: GithubConfig,
+
     /// What is logged: error, warn, info, debug, trace, or directives such as `info,boardcast=debug`.
     #[arg(
         long,
@@ -511,6 +517,7 @@ impl Config {
                 "EVENT_CHANNELS may name at most {most} channels, as many as one connection may hear (MAX_ROOMS)"
             ));
         }
+        self.github.validate()?;
         // A commit that got no answer is looked for in the log.
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {

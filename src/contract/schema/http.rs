@@ -43,6 +43,18 @@ wire! {
         duplicate: Option<True>,
     }
 
+    /// What becomes of a webhook of which nothing is published.
+    #[derive(Default, Serialize)]
+    WebhookAnswer {
+        ..done: Done,
+        /// The answer to a ping.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pong: Option<True>,
+        /// What happened, which is nothing that is published.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ignored: Option<String>,
+    }
+
     /// Answers to several, in their order.
     #[schemars(rename = "{T}Results")]
     Results<T> {
