@@ -100,6 +100,20 @@ impl Broker {
         }
     }
 
+    /// Publishes a value to whoever hears a channel of Redis that has this very name, and keeps it under the key of that name.
+    /// Never blocks; may be lost.
+    pub fn show(&self, name: &'static str, value: Bytes, kept: Duration) {
+        if let Some(redis) = self.redis() {
+            redis.show(name, value, kept);
+        }
+    }
+
+    /// Whether there is a Redis, whatever for.
+    #[must_use]
+    pub fn has_redis(&self) -> bool {
+        self.redis().is_some()
+    }
+
     /// Hears of what other instances publish on a topic, until the subscription is dropped. A topic has one
     /// handler; a new one takes the old one's place.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod auth;
 mod client_files;
+mod github;
 mod limits;
 mod origin;
 mod secret;
@@ -20,7 +21,8 @@ use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
 pub use client_files::{ClientFile, ClientFiles};
-pub use limits::{LimitsConfig, Rate, RateError};
+pub use github::{GithubConfig, RepositoryChannel};
+pub use limits::{LimitsConfig, Rate, RateError, TypeRates, TypeRatesError};
 use origin::origin;
 pub use origin::{Origin, is_own};
 pub use secret::Secret;
@@ -34,8 +36,10 @@ use value::{
 
 /// Channels on which backends may be heard.
 const MAX_INGRESS_CHANNELS: usize = 100;
-/// What `GET /api/events` tells of besides what backends publish, if nothing else is set.
-const EVENT_CHANNELS: [&str; 4] = [
+/// The value of `INGRESS_CHANNELS` that stands for no channel.
+const NO_CHANNELS: &str = "none";
+/// Where backends are heard, and what `GET /api/events` tells of, if nothing else is set.
+const USUAL_CHANNELS: [&str; 4] = [
     "ui:activity",
     "ai:jobs:status",
     "sse:progress:scraper",
@@ -99,6 +103,7 @@ pub struct Config {
 
     /// Redis channels whose messages become events on the channels of the same names, separated by commas: what backends
     /// publish there reaches every subscriber, once. A name that ends in * stands for all that begin so, such as agent:*.
+    /// Without it, and with `REDIS_URL`: ui:activity, ai:jobs:status, sse:progress:scraper and memory:new-items; `none` is none.
     #[arg(
         long, env = "INGRESS_CHANNELS", value_delimiter = ',', value_parser = ingress_channel,
         value_name = "CHANNELS", global = true
@@ -374,6 +379,10 @@ pub struct Config {
     #[command(flatten)]
     pub limits: LimitsConfig,
 
+    /// What GitHub may tell.
+    #[command(flatten)]
+    pub github: GithubConfig,
+
     /// What is logged: error, warn, info, debug, trace, or directives such as `info,boardcast=debug`.
     #[arg(
         long,
@@ -434,12 +443,13 @@ impl Config {
         if !self.event_channels.is_empty() {
             return self.event_channels.clone();
         }
-        let heard = self.ingress_channels.iter().filter_map(|source| {
+        let sources = self.ingress_sources();
+        let heard = sources.iter().filter_map(|source| {
             let pattern = source.pattern();
             // Of patterns there are only those channels that tell of a whole family.
             ChannelName::parse(pattern.as_deref().unwrap_or(source.begin())).ok()
         });
-        let usual = EVENT_CHANNELS.map(ChannelName::restore);
+        let usual = USUAL_CHANNELS.map(ChannelName::restore);
         let mut channels: Vec<ChannelName> = Vec::new();
         for channel in heard.chain(usual) {
             if !channels.contains(&channel) {
@@ -462,9 +472,29 @@ impl Config {
     /// Where backends are heard.
     #[must_use]
     pub fn backend_sources(&self) -> Vec<BackendSource> {
-        let envelopes = &self.ingress_envelope_channels;
-        let sources = self.ingress_channels.iter().chain(envelopes);
-        sources.cloned().collect()
+        let mut sources = self.ingress_sources();
+        sources.extend_from_slice(&self.ingress_envelope_channels);
+        sources
+    }
+
+    /// Those whose messages do not say which channel they are for.
+    fn ingress_sources(&self) -> Vec<BackendSource> {
+        match &self.ingress_channels[..] {
+            [] if self.redis_url.is_some() => {
+                let ours = self.own_topics();
+                let usual = USUAL_CHANNELS.into_iter();
+                let usual = usual.filter(|name| !name.starts_with(&ours));
+                let usual = usual.map(|name| BackendSource::Channel(ChannelName::restore(name)));
+                usual.collect()
+            }
+            [BackendSource::Channel(name)] if name.as_str() == NO_CHANNELS => Vec::new(),
+            listed => listed.to_vec(),
+        }
+    }
+
+    /// What the names of the server's own topics in Redis begin with.
+    fn own_topics(&self) -> String {
+        format!("{}:", self.redis_prefix)
     }
 
     /// Checks what only several settings together can get wrong.
@@ -487,6 +517,7 @@ impl Config {
                 "EVENT_CHANNELS may name at most {most} channels, as many as one connection may hear (MAX_ROOMS)"
             ));
         }
+        self.github.validate()?;
         // A commit that got no answer is looked for in the log.
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
@@ -548,7 +579,7 @@ impl Config {
                 "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS may name at most {MAX_INGRESS_CHANNELS} channels and patterns"
             ));
         }
-        let ours = format!("{}:", self.redis_prefix);
+        let ours = self.own_topics();
         for (number, source) in sources.iter().enumerate() {
             let begin = source.begin();
             if begin.starts_with(&ours) || source.covers(&ours) {

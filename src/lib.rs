@@ -38,6 +38,7 @@ pub mod learn;
 pub mod limits;
 mod membership_lookup;
 pub mod memory;
+pub mod metrics;
 pub mod presence;
 pub mod retention;
 pub mod server;

@@ -34,7 +34,7 @@ use crate::transport::answers;
 use crate::transport::connection::backlog;
 use crate::transport::doors::Doors;
 use crate::transport::problem::AckRefusal;
-use crate::transport::rest;
+use crate::transport::rest::{self, github};
 use crate::transport::socketio::Paths;
 
 /// How long an import may take.
@@ -76,6 +76,7 @@ where
         "listening"
     );
     warn_if_open(&app);
+    doors.publish_metrics(&app);
     tokio::select! {
         () = accept(&app, &listener, &router, &paths) => {}
         () = backlog::watch(app.send_memory(), || doors.backlogs()) => {}
@@ -258,6 +259,8 @@ fn prepare(
     let (patience, most) = if is_import(&request) {
         // It is worked on as it comes.
         (IMPORT_TIME, 0)
+    } else if request.uri().path() == github::PATH {
+        (app.config().max_silence(), github::MAX_BODY)
     } else {
         // No longer than a client may be silent.
         (app.config().max_silence(), app.config().max_message)

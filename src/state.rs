@@ -21,6 +21,7 @@ use crate::learn::Recorder;
 use crate::limits::Limits;
 use crate::membership_lookup::MembershipLookup;
 use crate::memory::MemoryBudget;
+use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retention;
 use crate::shutdown::Lifecycle;
@@ -71,6 +72,7 @@ struct Parts {
     connections: ConnectionCount,
     limits: Limits,
     recorder: Arc<Recorder>,
+    metrics: Metrics,
     send_memory: MemoryBudget,
     receive_memory: MemoryBudget,
     lifecycle: Lifecycle,
@@ -165,6 +167,7 @@ impl AppState {
                 config.max_message.max(config.max_websocket_message() / 8),
             ),
             recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
+            metrics: Metrics::default(),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
@@ -334,6 +337,12 @@ impl AppState {
     #[must_use]
     pub fn recorder(&self) -> &Recorder {
         &self.0.recorder
+    }
+
+    /// What passes through the doors.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// How much a client may send at once.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Reply;
+use super::{ErrorCode, Reply};
 
 /// Longest id, source or correlation id, in bytes of JSON.
 const MAX_TEXT: usize = 256;
@@ -41,15 +41,31 @@ struct Metadata<'a> {
 /// What is wrong with an envelope: the field, and what it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EnvelopeFlaw {
+    code: ErrorCode,
     field: &'static str,
     what: &'static str,
 }
 
 impl EnvelopeFlaw {
-    /// The answer, `validation_failed`, that names the field.
+    /// A field that is not what it must be.
+    #[must_use]
+    pub const fn new(field: &'static str, what: &'static str) -> Self {
+        let code = ErrorCode::ValidationFailed;
+        Self { code, field, what }
+    }
+
+    /// A field that has more in it than anybody may send.
+    #[must_use]
+    pub const fn too_large(field: &'static str) -> Self {
+        let (code, what) = (ErrorCode::PayloadTooLarge, "is too large");
+        Self { code, field, what }
+    }
+
+    /// The answer that names the field.
     #[must_use]
     pub fn refusal(self) -> Reply {
-        Reply::invalid(self.field, self.what)
+        let Self { code, field, what } = self;
+        Reply::refused(code, format!("{field} {what}")).with_field(field)
     }
 }
 
@@ -97,8 +113,7 @@ impl EnvelopeMembers<'_> {
                 let object = Some(text).filter(|text| text.starts_with('{'));
                 let read = object.and_then(|text| serde_json::from_str(text).ok());
                 if read.is_none() {
-                    let (field, what) = ("metadata", "must be an object");
-                    bad(EnvelopeFlaw { field, what })?;
+                    bad(EnvelopeFlaw::new("metadata", "must be an object"))?;
                 }
                 read.unwrap_or_default()
             }
@@ -122,7 +137,7 @@ impl EnvelopeMembers<'_> {
             };
             let (fits, what) = rule;
             if !fits(raw) {
-                bad(EnvelopeFlaw { field, what })?;
+                bad(EnvelopeFlaw::new(field, what))?;
             } else if !key.is_empty() {
                 let comma = if json.len() > 1 { "," } else { "" };
                 // Nothing fails that writes to a string.

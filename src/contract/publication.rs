@@ -139,7 +139,7 @@ impl Publication {
     ///
     /// # Errors
     ///
-    /// The refusal of a name that only the server says.
+    /// The refusal of a name that only the server says, or of data that is not of its type.
     pub fn relayed(
         channel: ChannelName,
         name: &str,
@@ -154,13 +154,14 @@ impl Publication {
                 format!("must have at most {MAX_RELAYED_BYTES} bytes, and no control characters");
             return Err(Reply::invalid("event", what));
         }
-        Ok(Self {
+        let publication = Self {
             channel,
             event_type,
             payload,
             envelope: None,
             key: None,
-        })
+        };
+        publication.fitting()
     }
 
     /// Reads `{channel, type, data, idempotencyKey}`.
@@ -410,7 +411,7 @@ mod tests {
             r#"{"channel":"c","type":"task:updated"}"#,
             r#"{"channel":"project:p","type":"task-created"}"#,
             r#"{"channel":"project:p","type":"task:comment_added"}"#,
-            r#"{"channel":"c","type":"agent_status","data":{"agentId":7,"mood":{}}}"#,
+            r#"{"channel":"c","type":"agent_status","data":{"agentId":7,"status":"idle","mood":{}}}"#,
             r#"{"channel":"c","type":"disconnect","data":7}"#,
         ] {
             assert!(read(fine).is_ok(), "{fine}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::rate::{Bucket, Pace};
+use super::type_rates::{TypeBudget, TypeRates};
 use crate::config::Rate;
 use crate::contract::EventClass;
 
@@ -38,7 +39,10 @@ const fn place(class: EventClass) -> usize {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Budget([Bucket; 3]);
+pub struct Budget {
+    classes: [Bucket; 3],
+    types: TypeBudget,
+}
 
 impl Budget {
     /// See [`Bucket::take`].
@@ -75,10 +79,21 @@ impl Budget {
     }
 
     pub(super) fn is_full(&self, now: u64) -> bool {
-        self.0.iter().all(|bucket| bucket.is_full(now))
+        let mut classes = self.classes.iter();
+        classes.all(|bucket| bucket.is_full(now)) && self.types.is_full(now)
+    }
+
+    /// See [`TypeBudget::take`].
+    pub(super) fn take_type(
+        &self,
+        name: &str,
+        rates: &TypeRates,
+        now: u64,
+    ) -> Result<(), Duration> {
+        self.types.take(name, rates, now)
     }
 
     fn bucket(&self, class: EventClass) -> &Bucket {
-        &self.0[place(class)]
+        &self.classes[place(class)]
     }
 }

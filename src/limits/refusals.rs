@@ -78,6 +78,8 @@ limits! {
     UserReads = "user_reads", "too many joins, reads or unknown events by this user, or from this address";
     /// `USER_SIGNAL_RATE`.
     UserSignals = "user_signals", "too many signals by this user, or from this address";
+    /// `TYPE_RATES`.
+    Types = "types", "too many messages of this type";
     /// Messages that wait.
     Inbox = "inbox", "too many messages at once; try again in a moment";
     /// A session on long-polling that takes nothing.

@@ -223,11 +223,19 @@ impl<D: Door> Connection<D> {
     {
         let _unsent = Unsent::new(&self.unsent, bytes);
         let sent = self.queue.push(Kind::Answer, bytes, write).await;
+        self.note_sent(sent);
         if sent == Offer::Full {
             // An answer is not left out in silence.
             self.abort(Close::TryAgain, "queue_full");
         }
         sent
+    }
+
+    /// Counts a message to the client.
+    pub(crate) fn note_sent(&self, sent: Offer) {
+        if sent == Offer::Taken {
+            self.registry.traffic.sent.count();
+        }
     }
 
     /// Starts a task of the connection's requests. One that panics ends the connection: messages would else wait for a

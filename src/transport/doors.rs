@@ -11,6 +11,7 @@ use super::connection::backlog::Backlog;
 use super::connection::credential_expiry::CredentialExpiry;
 use super::connection::operators::Operators;
 use super::connection::registry::Registry;
+use super::metrics::{self, Open};
 use super::socketio::SocketDoor;
 use super::sse::SseDoor;
 use super::websocket::WebSocketDoor;
@@ -60,6 +61,21 @@ impl Doors {
             websockets,
             streams,
         }
+    }
+
+    /// Publishes the figures of all doors, if they are wanted.
+    pub(crate) fn publish_metrics(&self, app: &AppState) {
+        if !app.config().enable_metrics || !app.broker().has_redis() {
+            return;
+        }
+        let (sockets, websockets) = (Arc::clone(&self.sockets), Arc::clone(&self.websockets));
+        let streams = Arc::clone(&self.streams);
+        let open = move || Open {
+            sockets: sockets.count() + websockets.count(),
+            streams: streams.count(),
+        };
+        let publishing = metrics::publish(app.clone(), open);
+        app.lifecycle().spawn_service(publishing);
     }
 
     /// What operators ask of the connections of all doors, on all instances.

@@ -88,16 +88,22 @@ impl Server {
         let (mut parts, _) = request.into_parts();
         let http_caller = match self.meet(&mut parts).await {
             Ok(http_caller) => http_caller,
-            Err(refusal) => return refused(refusal, &parts.headers),
+            Err(refusal) => return self.refuse(refusal, &parts.headers),
         };
         let actor = http_caller.caller.actor.clone();
         let mut response = match self.begin(&parts, http_caller).await {
             Ok(stream) => answer(Body::new(stream)),
-            Err(refusal) => refused(refusal, &parts.headers),
+            Err(refusal) => self.refuse(refusal, &parts.headers),
         };
         // For the line in the log.
         response.extensions_mut().insert(actor);
         response
+    }
+
+    fn refuse(&self, refusal: Reply, headers: &HeaderMap) -> Response {
+        self.streams.traffic.failed.count();
+        self.streams.traffic.refuse("events", &refusal);
+        refused(refusal, headers)
     }
 
     /// Finds out who asks for a stream.
@@ -113,6 +119,9 @@ impl Server {
         http_caller.spend(&self.app, EventClass::Read).await?;
         let wish = StreamParams::read(request.uri.query(), &request.headers, &self.defaults)?;
         let (stay, subscriber) = self.admit(request, http_caller, &wish)?;
+        if wish.returns {
+            self.streams.traffic.resumed.count();
+        }
         let missed = subscriber
             .subscribe_all(wish.subscribe, wish.choice, wish.returns)
             .await?;

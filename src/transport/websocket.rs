@@ -5,9 +5,11 @@
 
 mod close;
 mod codec;
+mod compression;
 mod connect;
 mod door;
 mod encode_cache;
+mod event_names;
 mod format;
 #[cfg(test)]
 mod fuzz;

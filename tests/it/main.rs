@@ -35,6 +35,7 @@ mod lists;
 mod malformed;
 mod matrix;
 mod membership;
+mod metrics;
 mod operations;
 mod outage;
 mod plan;

@@ -162,7 +162,7 @@ async fn names_of_other_pages_are_understood() {
 }
 
 /// Every setting.
-const SETTINGS: [&str; 61] = [
+const SETTINGS: [&str; 65] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
@@ -199,6 +199,10 @@ const SETTINGS: [&str; 61] = [
     "USER_SIGNAL_RATE",
     "MAX_ROOMS",
     "MAX_DEPTH",
+    "TYPE_RATES",
+    "GITHUB_WEBHOOK_SECRET",
+    "GITHUB_CHANNEL",
+    "GITHUB_REPOSITORIES",
     "SHUTDOWN_TIMEOUT",
     "STRICT",
     "EVENT_STYLE",

@@ -13,6 +13,7 @@ use boardcast::contract::schema::answer::Refused;
 use boardcast::contract::schema::event::WorkerMessage;
 use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
 use boardcast::contract::schema::http::{Problem, Published, Replay, SocketStats, SocketStatus};
+use boardcast::contract::schema::metrics::WebSocketMetrics;
 use boardcast::contract::schema::stream::{StreamData, StreamRevoked};
 use boardcast::contract::schema::{self, ERROR, SERVER_EVENTS, client_events};
 use boardcast::contract::schema::{Describe, command::Publish};
@@ -27,7 +28,7 @@ const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 11] = [
+const MORE: [Describe; 12] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,
@@ -37,6 +38,7 @@ const MORE: [Describe; 11] = [
     of::<SocketStatus>,
     of::<StreamData<'static>>,
     of::<StreamRevoked>,
+    of::<WebSocketMetrics>,
     of::<FlatServerMessage>,
     of::<WorkerMessage<'static>>,
 ];

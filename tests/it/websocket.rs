@@ -1,6 +1,7 @@
 //! The plain WebSocket, in both spellings of its envelope.
 
 mod access;
+mod agents;
 mod ends;
 mod envelope;
 mod flat;

@@ -9,7 +9,6 @@ import { REQUIRED, tokenOf } from '../clients/tokens.mjs';
 import { eventually } from '../clients/wait.mjs';
 import { get, publish } from './backend.mjs';
 import { assertShown } from './match.mjs';
-import { pending } from './pending.mjs';
 import { Application, example, ours, snippet } from './snippets.mjs';
 
 const page = (name) => `c-ai-canvas/${name}`;
@@ -232,7 +231,7 @@ test('message batching example: who asks for batches hears one', async (t) => {
   await eventually(() => plain.heard.some(({ type }) => type === 'batchUpdate'), 'a batch');
 });
 
-test('server logs: clients that come and go, messages, how many were told', pending('ide'), async (t) => {
+test('server logs: clients that come and go, messages, how many were told', async (t) => {
   const server = await Server.start(t, { LOG_LEVEL: 'info,boardcast=debug' });
   const plain = Plain.open(t, server, '/ws?sessionId=s');
   const { clientId } = await plain.next('connection');

@@ -61,7 +61,7 @@ test('handshake authentication: an invalid API key is answered as the page says,
 });
 
 test('Redis to EventSource example: the page hears what a job has published', async (t) => {
-  const server = await Server.start(t, { REDIS_URL, INGRESS_CHANNELS: 'ui:activity,ai:jobs:status' });
+  const server = await Server.start(t, { REDIS_URL });
   const redis = await RedisClient.connect(t, REDIS_URL);
   const [publishes, hears] = snippet(page('03-redis-to-eventsource.js')).split(/^\/\/ UI .*$/m);
   const browser = await Browser.start(t);
@@ -80,7 +80,7 @@ test('Redis to EventSource example: the page hears what a job has published', as
   assertShown(message, { jobId: 'job_123', status: 'completed', result: { suggestions: 5 } });
 });
 
-test('metrics: published and kept in Redis in the documented shape', pending('sse'), async (t) => {
+test('metrics: published and kept in Redis in the documented shape', async (t) => {
   const server = await Server.start(t, { REDIS_URL, ENABLE_METRICS: 'true' });
   const listener = await RedisClient.connect(t, REDIS_URL);
   await listener.subscribe('metrics:websocket');
@@ -92,7 +92,7 @@ test('metrics: published and kept in Redis in the documented shape', pending('ss
   assertShown(await eventually(withConnection, 'metrics'), shape, [...numbers, 'latency']);
 });
 
-test('load test example: 100 clients, and the metrics count them', pending('sse'), async (t) => {
+test('load test example: 100 clients, and the metrics count them', async (t) => {
   const server = await Server.start(t, { REDIS_URL, ENABLE_METRICS: 'true' });
   const redis = await RedisClient.connect(t, REDIS_URL);
   // The page's worker is its own; it opens a connection.

@@ -59,7 +59,7 @@ test('what is refused is an error, also for who awaits nothing', async (t) => {
     assert.deepEqual([error.code, error.status], ['validation_failed', 422]);
     return true;
   });
-  assert.equal(errors.length, 2);
+  await eventually(() => errors.length === 2, 'both are told');
   await ws.broadcastToClients('heartbeat', { timestamp: new Date().toISOString() });
   assert.match(errors.at(-1).message, /WEBSOCKET_HEARTBEAT/);
 });

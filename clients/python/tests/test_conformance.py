@@ -35,7 +35,7 @@ class Stream:
 
     def _run(self, server: Any) -> None:
         while not self._is_stopped.is_set():
-            data = {"number": self.count, "agentId": "a"}
+            data = {"number": self.count, "agentId": "a", "message": "x"}
             # A new one each time: a server that was killed comes back on the same port.
             publisher = Publisher(server.url, backoff=Backoff(**SOON))
             publisher.publish("session:s", "n", data)

@@ -567,6 +567,16 @@ export interface CommentUpdate {
   [field: string]: unknown;
 }
 
+/** Connections. */
+export interface ConnectionMetrics {
+  /** Now. */
+  active: number;
+  /** Clients that were refused since the start. */
+  failed: number;
+  /** Since the start. */
+  total: number;
+}
+
 /** An entity that has been deleted, as it was. */
 export interface DeletedComment {
   /** The same. */
@@ -1511,6 +1521,18 @@ export interface ListedProjects {
   q?: string;
 }
 
+/** A refusal. */
+export interface LoggedError {
+  /** As in an answer. */
+  code?: string;
+  /** Of which message. */
+  event: string;
+  /** For a person. */
+  message: string;
+  /** When. */
+  timestamp: string;
+}
+
 /** Somebody who belongs to a project. Clients may add any field. */
 export interface Member {
   /** When it was made. */
@@ -1697,6 +1719,16 @@ export interface MemberRole {
   userId: Id;
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** Messages since the start. */
+export interface MessageMetrics {
+  /** From clients, and refused. */
+  errors: number;
+  /** From clients. */
+  received: number;
+  /** Events, signals, notices and answers to clients. */
+  sent: number;
 }
 
 /** What an operator or a backend has to say. It is not logged. */
@@ -2291,12 +2323,20 @@ export interface SocketFigures {
 export interface SocketStats {
   /** Now. */
   activeConnections: number;
+  /** Mean of the latest answers, in milliseconds. */
+  averageLatency: number;
   /** How many of them there are of each type and version, as they say, the most common first; at most 100. */
   clientVersions: SocketClientVersion[];
   /** Who is connected; for administrators alone, once there is authentication. */
   clients?: SocketClient[];
+  /** Messages of clients since the start. */
+  messagesReceived: number;
+  /** Messages to clients since the start. */
+  messagesSent: number;
   /** How many others there are. */
   otherVersions: number;
+  /** Connections since the start whose clients said where to go on. */
+  reconnects: number;
   /** Since the start. */
   totalConnections: number;
 }
@@ -2593,6 +2633,20 @@ export interface StreamData {
    * `task:updated`.
    */
   type: string;
+}
+
+/** Event streams. */
+export interface StreamMetrics {
+  /** The latest refusals. */
+  errors: LoggedError[];
+  /** Requests for a stream that were refused since the start. */
+  failed: number;
+  /** Messages since the start. */
+  sent: number;
+  /** Streams that are open now. */
+  subscribers: number;
+  /** Streams since the start. */
+  total: number;
 }
 
 /** The data of a message named `access_revoked`: a channel may not be heard any more. */
@@ -3163,6 +3217,32 @@ export interface UnsubscribeAnswer {
   ok: true;
   /** The same. */
   success: true;
+}
+
+/** What is published on `metrics:websocket`: the figures of all instances together, since their start. */
+export interface WebSocketMetrics {
+  /** The mean of these. */
+  averageLatency: number;
+  /** Connections of Socket.IO and plain WebSockets. */
+  connections: ConnectionMetrics;
+  /** The latest messages that were refused, at most 20, the latest last. */
+  errors: LoggedError[];
+  /** How many instances these are the figures of. */
+  instances: number;
+  /** How long the latest answers took, in milliseconds; at most 100, the latest last. */
+  latency: number[];
+  /** What went over them. */
+  messages: MessageMetrics;
+  /** Commands that wait for the database. */
+  queueSize: number;
+  /** Connections whose clients had been connected before, and said where to go on. */
+  reconnects: number;
+  /** Event streams. */
+  sse: StreamMetrics;
+  /** Messages in both directions per second, in the last second. */
+  throughput: number;
+  /** When these were the figures. */
+  timestamp: string;
 }
 
 /** What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event. */

@@ -304,6 +304,28 @@ test('a command that is refused for the moment is sent again, and what follows w
   assert.equal(sent[0][1], sent[1][1]);
 });
 
+test('/ws/v1: large data is compressed in both directions, in order', async (t) => {
+  const server = await Server.start(t);
+  const packing = open(t, server, '/ws/v1', { compressed: true });
+  const plain = open(t, server, '/ws/v1');
+  await Promise.all([packing, plain].map(async ({ socket }) => (await socket.connect(), socket.subscribe('news'))));
+  const texts = ['x'.repeat(5_000), 'short', 'y'.repeat(3_000)];
+  try {
+    await Promise.all(texts.map((text) => packing.socket.send('step', { channel: 'news', text })));
+  } catch (error) {
+    if (error.field !== 'data.channel') throw error;
+    return t.skip('the server takes no compressed data');
+  }
+  for (const { of } of [packing, plain]) {
+    if (of === packing.of) await publish(server, 'news', 'step', { text: 'z'.repeat(2_000) });
+    await eventually(() => of('step').length >= (of === packing.of ? 1 : 4), 'what was sent');
+  }
+  assert.deepEqual(plain.of('step').map(({ data: { text } }) => text[0]), ['x', 's', 'y', 'z']);
+  assert.equal(plain.of('step')[0].metadata.compressed, false);
+  const [{ data, metadata }] = packing.of('step');
+  assert.deepEqual([data.text, metadata.compressed], ['z'.repeat(2_000), true]);
+});
+
 test('a burst comes as one, and is delivered one by one', async (t) => {
   const server = await Server.start(t);
   const { socket, heard } = open(t, server, '/ws?batch=50');

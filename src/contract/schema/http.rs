@@ -43,6 +43,18 @@ wire! {
         duplicate: Option<True>,
     }
 
+    /// What becomes of a webhook of which nothing is published.
+    #[derive(Default, Serialize)]
+    WebhookAnswer {
+        ..done: Done,
+        /// The answer to a ping.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pong: Option<True>,
+        /// What happened, which is nothing that is published.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ignored: Option<String>,
+    }
+
     /// Answers to several, in their order.
     #[schemars(rename = "{T}Results")]
     Results<T> {
@@ -180,6 +192,14 @@ wire! {
         total_connections: u64,
         /// Now.
         active_connections: u64,
+        /// Messages to clients since the start.
+        messages_sent: u64,
+        /// Messages of clients since the start.
+        messages_received: u64,
+        /// Connections since the start whose clients said where to go on.
+        reconnects: u64,
+        /// Mean of the latest answers, in milliseconds.
+        average_latency: f64,
         /// Who is connected; for administrators alone, once there is authentication.
         clients: Option<Vec<SocketClient>>,
         /// How many of them there are of each type and version, as they say, the most common first; at most 100.

@@ -23,6 +23,9 @@ pub(crate) trait Message: Send + 'static {
     /// What it counts as.
     fn class(&self) -> EventClass;
 
+    /// Its type, as the settings name it: a command's documented name, or else as it was sent. Nothing if it has none.
+    fn type_name(&self) -> Option<&str>;
+
     /// About the bytes that it takes up in memory.
     fn bytes(&self) -> usize;
 

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
-use crate::transport::admission::rate_limited;
+use crate::transport::admission::{rate_limited, type_limited};
 
 /// For how long nothing is read after a message that was too much, besides what its size adds.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -81,14 +81,17 @@ impl<D: Door> Connection<D> {
         mut message: D::Message,
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
+        self.registry.traffic.received.count();
         let now = Clock.now().as_millis();
         self.last_activity.fetch_max(now, Ordering::Relaxed);
-        let (pause, refused) = match self.spend(message.class()) {
+        let spent = self.spend(message.class()).map_err(rate_limited);
+        let spent = spent.and_then(|wait| self.spend_type(&message).map(|()| wait));
+        let (pause, refused) = match spent {
             Ok(wait) => (
                 wait,
                 self.app().lifecycle().is_draining().then(shutting_down),
             ),
-            Err(exceeded) => (pause(message.sent_bytes()), Some(rate_limited(exceeded))),
+            Err(refusal) => (pause(message.sent_bytes()), Some(refusal)),
         };
         let refused = refused.or_else(|| self.refuse_if_crowded(message.sent_bytes()));
         if refused.is_some() {
@@ -153,6 +156,24 @@ impl<D: Door> Connection<D> {
         let shared = subscriber.as_ref().and_then(|one| one.user_budget());
         let spent = limits.spend(class, &self.budget, shared);
         spent.inspect_err(|exceeded| self.note_limited(exceeded.limit.as_str()))
+    }
+
+    /// Takes a message out of what the client may send of its type.
+    fn spend_type(&self, message: &D::Message) -> Result<(), Reply> {
+        let limits = self.app().limits();
+        let Some(name) = message
+            .type_name()
+            .filter(|_| limits.are_messages_limited())
+        else {
+            return Ok(());
+        };
+        let subscriber = self.subscriber();
+        let user = subscriber.as_ref().and_then(|one| one.user_budget());
+        let spent = limits.spend_type(name, user.unwrap_or(&self.budget));
+        spent.map_err(|exceeded| {
+            self.note_limited(exceeded.limit.as_str());
+            type_limited(name, exceeded)
+        })
     }
 
     /// Takes so many commands more out of what the client may send, and waits until it may.
@@ -284,6 +305,10 @@ mod tests {
     impl Message for Sized {
         fn class(&self) -> EventClass {
             EventClass::Command
+        }
+
+        fn type_name(&self) -> Option<&str> {
+            None
         }
 
         fn bytes(&self) -> usize {

@@ -90,11 +90,8 @@ impl<D: Door> RequestLoop<D> {
             .unwrap_or(0);
         let Asked { name, mut ack, .. } = asked;
         for (number, at) in holding.into_iter().enumerate() {
-            let asked = Asked {
-                name: name.clone(),
-                ack: if number == leading { ack.take() } else { None },
-                obeyed: None,
-            };
+            let own = if number == leading { ack.take() } else { None };
+            let asked = Asked::new(name.clone(), own);
             let scope = scope.clone();
             let obeyed = Obeyed {
                 subscriber: Arc::clone(subscriber),

@@ -16,6 +16,7 @@ use super::credential_expiry::CredentialExpiry;
 use super::door::Door;
 use super::{Close, Connection};
 use crate::domain::{Actor, ClientId};
+use crate::metrics::Traffic;
 use crate::state::AppState;
 
 /// Why a connection ends whose client has another one.
@@ -27,6 +28,8 @@ type Found<D> = HashMap<ClientId, Weak<Connection<D>>>;
 pub(crate) struct Registry<D: Door> {
     pub(crate) app: AppState,
     pub(crate) expiry: CredentialExpiry,
+    /// What passes through the door.
+    pub(crate) traffic: Arc<Traffic>,
     /// Clients that are told of a reset at the same time, at all doors: after an outage it may be all of them, each with a
     /// copy of a whole project.
     pub(crate) reset_turns: Arc<Semaphore>,
@@ -51,6 +54,7 @@ impl<D: Door> Registry<D> {
     ) -> Arc<Self> {
         Arc::new(Self {
             app: app.clone(),
+            traffic: Arc::clone(app.metrics().of(D::NAME)),
             expiry,
             reset_turns,
             connections: Mutex::default(),
@@ -75,6 +79,7 @@ impl<D: Door> Registry<D> {
         connections.insert(connection.client, Arc::downgrade(connection));
         let total = connections.len();
         drop(connections);
+        self.traffic.opened.count();
         connection.was_let_in.store(true, Ordering::Relaxed);
         tracing::info!(
             door = D::NAME,
@@ -123,6 +128,13 @@ impl<D: Door> Registry<D> {
     pub(crate) fn all(&self) -> Vec<Arc<Connection<D>>> {
         let connections = self.connections.lock();
         connections.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// How many connections are open now.
+    pub(crate) fn count(&self) -> usize {
+        let connections = self.connections.lock();
+        let open = connections.values();
+        open.filter(|found| found.strong_count() > 0).count()
     }
 
     /// The connections, with what waits for each.

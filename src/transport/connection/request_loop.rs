@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::Connection;
 use super::door::{Door, Out};
@@ -36,6 +37,8 @@ pub(crate) struct Asked<D: Door> {
     pub(crate) ack: Option<D::Ack>,
     /// The rule of a dialect by which it is served, and what is to follow.
     pub(super) obeyed: Option<Box<Obeyed<D>>>,
+    /// When it was looked at.
+    since: Instant,
 }
 
 impl<D: Door> Asked<D> {
@@ -44,6 +47,7 @@ impl<D: Door> Asked<D> {
             name,
             ack,
             obeyed: None,
+            since: Instant::now(),
         }
     }
 
@@ -87,6 +91,8 @@ impl<D: Door> RequestLoop<D> {
     /// Refuses a message that was not looked at, because it was too much or came too late. It was counted when it came.
     pub(crate) async fn refuse_unread(&mut self, asked: Asked<D>, refused: &Reply) {
         self.settle_all().await;
+        let traffic = &self.connection.registry.traffic;
+        traffic.refuse(&asked.name, refused);
         self.connection.send_answer(asked, refused).await;
     }
 
@@ -293,6 +299,7 @@ impl<D: Door> SessionSubscriber<D> {
 impl<D: Door> Connection<D> {
     /// Answers a message, and logs a refusal. What a dialect's rule says follows.
     pub(crate) async fn answer(&self, mut asked: Asked<D>, reply: &Reply) {
+        self.app().metrics().answered(asked.since.elapsed());
         self.note_refused(&asked.name, reply);
         let Some(obeyed) = asked.obeyed.take() else {
             return self.send_answer(asked, reply).await;
@@ -333,6 +340,7 @@ impl<D: Door> Connection<D> {
         let Some(code) = reply.code() else {
             return;
         };
+        self.registry.traffic.refuse(name, reply);
         if code == ErrorCode::RateLimited {
             return self.note_limited("different_signals");
         }

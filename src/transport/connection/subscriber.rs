@@ -157,6 +157,7 @@ impl<D: Door> SessionSubscriber<D> {
     ///
     /// Fails when it cannot be found out now what was missed.
     pub(crate) async fn resume(self: &Arc<Self>, cursor: &str) -> Result<Resumed, SubscribeError> {
+        self.connection.registry.traffic.resumed.count();
         let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
         let resumed = self.session.resume(cursor, &subscriber).await?;
         for channel in &resumed.channels {
@@ -331,6 +332,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
             return Offer::Taken;
         }
         let told = door.event(&mut out, style, event, &cursor);
+        self.connection.note_sent(told);
         match told {
             Offer::Full => self.session.rooms.not_told(event),
             Offer::Taken if !door.shows_cursors() => {
@@ -365,7 +367,9 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if !self.session.rooms.wants(channel, &signal.signal_type) {
             return Offer::Taken;
         }
-        door.signal(&mut out, self.session.style, channel, signal)
+        let told = door.signal(&mut out, self.session.style, channel, signal);
+        self.connection.note_sent(told);
+        told
     }
 
     fn taken(&self) -> u64 {

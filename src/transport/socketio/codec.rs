@@ -112,6 +112,13 @@ impl Message for SocketMessage {
         self.meaning.class()
     }
 
+    fn type_name(&self) -> Option<&str> {
+        Some(match self.meaning {
+            Meaning::Event(event) => event.as_str(),
+            _ => &self.name,
+        })
+    }
+
     fn bytes(&self) -> usize {
         self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
     }

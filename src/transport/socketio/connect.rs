@@ -93,6 +93,7 @@ pub(super) async fn enter(
     let visit = Visit { app, counter };
     let admitted = admit(&sockets, socket, weak, auth, &visit).await;
     if admitted.is_err() {
+        sockets.traffic.failed.count();
         visit.over();
     }
     admitted

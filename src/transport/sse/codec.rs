@@ -43,6 +43,10 @@ impl Message for Infallible {
         match *self {}
     }
 
+    fn type_name(&self) -> Option<&str> {
+        match *self {}
+    }
+
     fn bytes(&self) -> usize {
         match *self {}
     }

@@ -34,7 +34,12 @@ impl Door for WebSocketDoor {
 
     fn event(&self, out: &mut Out<'_>, style: EventStyle, event: &Event, cursor: &str) -> Offer {
         let format = self.format;
-        out.push(match self.shared.encode_cache.get(format, style, event) {
+        let compresses = self.compresses.load(Ordering::Relaxed);
+        let encoded = self
+            .shared
+            .encode_cache
+            .get(format, style, event, compresses);
+        out.push(match encoded {
             Encoded::Small(text) => Packet::event(format.with_cursor(&text, cursor)),
             Encoded::Large(head) => Packet::large_event(head, format.with_cursor("", cursor)),
         });
@@ -50,7 +55,7 @@ impl Door for WebSocketDoor {
     ) -> Offer {
         let name = style.name(&signal.signal_type);
         let text = self.format.signal(&name, Clock.now(), channel, signal);
-        out.push(Packet::other(text));
+        out.push(Packet::signal(text));
         Offer::Taken
     }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
+use super::compression;
 use super::encode_cache::EncodeCache;
 use super::format::Format;
 use super::heartbeat::Heartbeat;
@@ -36,6 +37,8 @@ pub(crate) struct Packet {
     text: String,
     /// Whether it is an event.
     is_event: bool,
+    /// Whether it is for this client alone, so that its data is compressed for it.
+    is_own: bool,
 }
 
 impl Packet {
@@ -44,6 +47,7 @@ impl Packet {
             head: None,
             text,
             is_event: true,
+            is_own: false,
         }
     }
 
@@ -52,6 +56,7 @@ impl Packet {
             head: Some(head),
             text,
             is_event: true,
+            is_own: false,
         }
     }
 
@@ -60,6 +65,17 @@ impl Packet {
             head: None,
             text,
             is_event: false,
+            is_own: true,
+        }
+    }
+
+    /// What many are told at once, and is not kept.
+    pub(super) fn signal(text: String) -> Self {
+        Self {
+            head: None,
+            text,
+            is_event: false,
+            is_own: false,
         }
     }
 
@@ -147,6 +163,8 @@ pub(crate) struct WebSocketDoor {
     /// Guards the session that the client is in.
     session_id: Mutex<Option<String>>,
     pub(super) heartbeat: Heartbeat,
+    /// Whether the client wants large data compressed.
+    pub(super) compresses: AtomicBool,
     /// Whether the greeting waits for the first message: a `handshake` is answered with nothing before its `welcome`.
     pub(super) is_greeting_held: AtomicBool,
     /// Which program the client is.
@@ -174,6 +192,7 @@ impl WebSocketDoor {
             subscriptions: Mutex::default(),
             session_id: Mutex::new(params.session_id.clone()),
             heartbeat: Heartbeat::default(),
+            compresses: AtomicBool::new(params.compressed && format == Format::Envelope),
             is_greeting_held: AtomicBool::new(false),
             program,
             ping_due: Notify::new(),
@@ -200,6 +219,14 @@ impl WebSocketDoor {
 }
 
 impl WebSocketDoor {
+    /// A packet as the client wants it.
+    pub(super) fn packed(&self, mut packet: Packet) -> Packet {
+        if packet.is_own && self.compresses.load(Ordering::Relaxed) {
+            packet.text = compression::whole(packet.text);
+        }
+        packet
+    }
+
     pub(super) fn pong(&self, id: Option<&RawValue>) -> Packet {
         Packet::other(self.format.say(ServerWord::Pong, Clock.now(), id, &[]))
     }

@@ -5,6 +5,7 @@ mod tests;
 
 use serde_json::value::RawValue;
 
+use super::compression;
 use super::raw_object::{RawObject, put, quoted};
 use crate::contract::ServerWord;
 use crate::domain::{ChannelName, Event, EventId, EventType, Family, Signal, Timestamp};
@@ -128,8 +129,9 @@ impl Format {
         self.say(ServerWord::Error, now, None, &error)
     }
 
-    /// An event without its end, which is the receiver's: see [`Format::with_cursor`].
-    pub(super) fn event(self, name: &str, event: &Event) -> String {
+    /// An event without its end, which is the receiver's: see [`Format::with_cursor`]. In the envelope its data may be
+    /// compressed.
+    pub(super) fn event(self, name: &str, event: &Event, may_compress: bool) -> String {
         let payload = event.payload.get();
         let mut message = String::with_capacity(2 * payload.len() + 256);
         message.push('{');
@@ -142,7 +144,10 @@ impl Format {
                 lift(&mut message, payload, of_the_server(&event.event_type));
             }
             Self::Envelope => {
-                self.put_enveloped(&mut message, name, event);
+                let packed = may_compress
+                    .then(|| compression::compressed(payload))
+                    .flatten();
+                self.put_enveloped(&mut message, name, event, packed.as_deref());
             }
         }
         message.push_str(",\"cursor\":\"");
@@ -151,7 +156,7 @@ impl Format {
 
     /// What the sender says of an event, as it was sent, and what it does not say as we know it. Our own word stands beside
     /// it, in `metadata`.
-    fn put_enveloped(self, message: &mut String, name: &str, event: &Event) {
+    fn put_enveloped(self, message: &mut String, name: &str, event: &Event, packed: Option<&str>) {
         let said = event.envelope.as_deref().map_or("{}", RawValue::get);
         let said = RawObject::read(said).unwrap_or_default();
         let of = |key: &str, ours: String| match said.get(key) {
@@ -166,13 +171,13 @@ impl Format {
         put(message, "type", &quoted(name));
         let at = self.time(event.created_at);
         put(message, "timestamp", &of("timestamp", at.clone()));
-        put(message, "data", event.payload.get());
+        put(message, "data", packed.unwrap_or(event.payload.get()));
         let mut metadata = "{".to_owned();
         for (key, raw) in [
             ("version", of("version", quoted(VERSION))),
             ("source", of("source", actor.clone())),
             ("correlationId", of("correlationId", "null".to_owned())),
-            ("compressed", "false".to_owned()),
+            ("compressed", packed.is_some().to_string()),
             ("eventId", id),
             ("publishedAt", at),
             ("actor", actor),

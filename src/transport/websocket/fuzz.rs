@@ -138,7 +138,7 @@ proptest! {
         if serde_json::value::RawValue::from_string(text.clone()).is_ok() {
             let event = event("session:s", 1, text.trim());
             for format in [Format::Flat, Format::Envelope] {
-                let message = format.with_cursor(&format.event("x", &event), "e.1:1");
+                let message = format.with_cursor(&format.event("x", &event, true), "e.1:1");
                 serde_json::from_str::<serde::de::IgnoredAny>(&message).unwrap();
             }
         }

@@ -37,12 +37,24 @@ pub(super) struct Begun {
     refused: Vec<Reply>,
 }
 
+/// What was shown with the request.
+pub(super) enum Shown {
+    /// It was looked at, and counts.
+    Verified(Option<Identity>),
+    /// It is to be looked at.
+    Unverified(Option<Credential>),
+}
+
 impl WebSocketConnection {
     /// Finds out who has come, by what was shown with the request, and says hello. Who has to show more has some time for
     /// it.
-    pub(super) async fn greet(self: &Arc<Self>, shown: Option<Credential>) {
+    pub(super) async fn greet(self: &Arc<Self>, shown: Shown) {
         let introduces_itself = self.await_handshake().await;
-        match self.identify(shown.as_ref()).await {
+        let (identity, has_shown) = match shown {
+            Shown::Verified(identity) => (Ok(identity), true),
+            Shown::Unverified(shown) => (self.identify(shown.as_ref()).await, shown.is_some()),
+        };
+        match identity {
             Ok(identity) => match self.begin_session(identity).await {
                 Ok((subscriber, begun)) => {
                     if !introduces_itself {
@@ -53,7 +65,7 @@ impl WebSocketConnection {
                 Err(refusal) => self.turn_away(None, &refusal).await,
             },
             Err(reply) if reply.code() == Some(ErrorCode::Unauthenticated) => {
-                self.meet_unknown(shown.is_some(), introduces_itself, &reply)
+                self.meet_unknown(has_shown, introduces_itself, &reply)
                     .await;
             }
             Err(reply) => self.turn_away(None, &reply).await,
@@ -64,6 +76,9 @@ impl WebSocketConnection {
 
     /// Greets a client that has to show who it is, and has shown nothing, or nothing that counts.
     async fn meet_unknown(&self, has_shown: bool, introduces_itself: bool, reply: &Reply) {
+        if has_shown {
+            self.registry.traffic.failed.count();
+        }
         if has_shown && self.door.format == Format::Flat {
             self.note_refused("connection", reply);
             self.say_refused("connection", None, &invalid("token or API key"))
@@ -80,10 +95,11 @@ impl WebSocketConnection {
     }
 
     /// Whether the greeting may wait for what the client says first.
-    pub(super) fn may_hold_greeting(&self, shown: Option<&Credential>) -> bool {
+    pub(super) fn may_hold_greeting(&self, shown: &Shown) -> bool {
         let door = &self.door;
         let delay = self.app().config().greeting_delay;
-        door.format == Format::Flat && shown.is_none() && door.params.is_bare() && !delay.is_zero()
+        let shows_nothing = matches!(shown, Shown::Unverified(None));
+        door.format == Format::Flat && shows_nothing && door.params.is_bare() && !delay.is_zero()
     }
 
     /// Waits for a moment for the first message if the greeting is held; whether that is a handshake.
@@ -292,6 +308,7 @@ impl WebSocketConnection {
 
     /// Says why a client cannot stay, and ends the connection.
     pub(super) async fn turn_away(&self, asked: Option<&Message>, reply: &Reply) {
+        self.registry.traffic.failed.count();
         let code = reply.code().unwrap_or(ErrorCode::Internal);
         let name = asked.map_or("connection", |message| &message.name);
         let id = asked.and_then(|message| message.id.as_deref());

@@ -178,7 +178,15 @@ where
 fn receive(connection: &Arc<WebSocketConnection>, text: &str) -> Option<Duration> {
     connection.door.shared.note_message();
     let format = connection.door.format;
-    let message = beside_runtime(text.len(), || ClientMessage::read(format, text));
+    let max = connection.app().payload_limits().max_payload_bytes;
+    let message = beside_runtime(text.len(), || {
+        let mut message = ClientMessage::read(format, text);
+        if let Ok(message) = &mut message {
+            // What it is then is what counts as received, and waits.
+            message.inflate(max);
+        }
+        message
+    });
     if let Ok(message) = &message {
         tracing::debug!(client.id = %connection.client, event = message.name, "message received");
     }
@@ -227,12 +235,12 @@ where
             };
             packet = after;
         }
-        feed(connection, outgoing, packet).await?;
+        feed(connection, outgoing, connection.door.packed(packet)).await?;
         // Of those who want batches events wait for the next one.
         while connection.door.params.batch.is_none()
             && let Some(packet) = queue.try_next(WRITE_BUFFER)
         {
-            feed(connection, outgoing, packet).await?;
+            feed(connection, outgoing, connection.door.packed(packet)).await?;
         }
         outgoing.flush().await?;
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
+use super::compression;
 use super::format::Format;
 use super::raw_object::{RawObject, put};
 use crate::contract::{Arguments, EnvelopeFlaw, EnvelopeMembers, EventClass, EventName};
@@ -34,6 +35,8 @@ pub(super) struct Message {
     pub(super) resource: Option<String>,
     /// What else the client says of it, which is kept with what it publishes; or what is wrong with that.
     pub(super) envelope: Result<Option<Box<RawValue>>, EnvelopeFlaw>,
+    /// Whether its metadata says `compressed`: of its data, if that is a text, and of what the client wants to hear.
+    pub(super) is_compressed: bool,
 }
 
 /// What a message's type means in its format.
@@ -126,7 +129,11 @@ impl Message {
             Format::Envelope => sent(&members, "data").map(Cow::Borrowed),
         };
         let data = data.map_or_else(|| empty().to_owned(), Cow::into_owned);
+        let compressed = metadata
+            .as_ref()
+            .and_then(|metadata| metadata.get("compressed"));
         Ok(Self {
+            is_compressed: compressed.is_some_and(|raw| raw.get() == "true"),
             session: members.id("sessionId"),
             resource: metadata.and_then(|metadata| metadata.text("resource")),
             meaning: Meaning::of(format, &name),
@@ -140,6 +147,23 @@ impl Message {
     /// The data, as an event's arguments.
     pub(super) fn arguments(&self) -> Arguments<'_> {
         Arguments::One(self.data.get())
+    }
+
+    /// Inflates data that the client has compressed, to `max` bytes at most. Who shows who they are, or asks for the
+    /// greeting, may say `compressed` without that.
+    pub(super) fn inflate(&mut self, max: usize) {
+        let is_wish = matches!(self.meaning, Meaning::Own(Own::Connect | Own::Handshake));
+        let is_text = self.data.get().starts_with('"');
+        if !self.is_compressed || self.envelope.is_err() || (is_wish && !is_text) {
+            return;
+        }
+        match compression::inflated(&self.data, max) {
+            Ok(data) => self.data = data,
+            Err(flaw) => {
+                self.forget_data();
+                self.envelope = Err(flaw);
+            }
+        }
     }
 
     /// Keeps what an answer needs alone.

@@ -26,6 +26,8 @@ pub(super) struct Params {
     pub(super) batch: Option<Duration>,
     /// How events are spelled, if not as everywhere.
     pub(super) event_style: Option<EventStyle>,
+    /// Whether it wants large data compressed.
+    pub(super) compressed: bool,
     /// Whether it does not want to hear its own changes.
     pub(super) is_deaf_to_itself: bool,
     /// Which program it says it is.
@@ -64,6 +66,7 @@ impl Params {
             heartbeat: said("heartbeat").is_some_and(|value| is_yes(&value)),
             batch,
             event_style,
+            compressed: said("compressed").is_some_and(|value| is_yes(&value)),
             is_deaf_to_itself: said("echo").is_some_and(|value| value == "false"),
             client_info: ClientInfo::in_query(query),
         })
@@ -102,7 +105,7 @@ mod tests {
     #[test]
     fn everything_is_found() {
         let query = "userId=Ann%20B&sessionId=s1&channels=agent:*,%20ai:jobs,&cursor=e.1:2&heartbeat=1&batch=100\
-                     &eventStyle=snake&echo=false&token=t&clientType=vscode&version=1.2";
+                     &eventStyle=snake&echo=false&compressed=1&token=t&clientType=vscode&version=1.2";
         let params = Params::read(Some(query)).unwrap();
         let expected = Params {
             user_id: Some("Ann B".to_owned()),
@@ -112,6 +115,7 @@ mod tests {
             heartbeat: true,
             batch: Some(Duration::from_millis(100)),
             event_style: Some(EventStyle::Snake),
+            compressed: true,
             is_deaf_to_itself: true,
             client_info: ClientInfo {
                 client_type: Some("vscode".into()),

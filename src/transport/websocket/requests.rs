@@ -1,6 +1,7 @@
 //! What clients ask for: what only this door knows is done here, everything else goes the way of all requests.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::value::RawValue;
 
@@ -18,6 +19,14 @@ impl door::Message for Received {
     fn class(&self) -> EventClass {
         let message = self.0.as_ref();
         message.map_or(EventClass::Signal, |message| message.meaning.class())
+    }
+
+    fn type_name(&self) -> Option<&str> {
+        let message = self.0.as_ref().ok()?;
+        Some(match message.meaning {
+            Meaning::Event(event) => event.as_str(),
+            Meaning::Own(_) | Meaning::Publication => &message.name,
+        })
     }
 
     fn bytes(&self) -> usize {
@@ -127,6 +136,9 @@ impl WebSocketConnection {
     /// Does what a type means to this door.
     async fn serve_own(self: &Arc<Self>, own: Own, message: &Message) {
         let id = message.id.as_deref();
+        if message.is_compressed && matches!(own, Own::Connect | Own::Handshake) {
+            self.door.compresses.store(true, Ordering::Relaxed);
+        }
         match (own, self.subscriber()) {
             (Own::Ignored, _) => {}
             // There was no room for the answer at once.

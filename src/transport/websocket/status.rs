@@ -11,6 +11,7 @@ use super::door::{Shared, WebSocketConnection, WebSocketDoor};
 use crate::contract::schema::http::{
     SocketClient, SocketClientVersion, SocketFigures, SocketStats, SocketStatus,
 };
+use crate::contract::schema::metrics::mean;
 use crate::contract::schema::types::{Nullable, Time, True};
 use crate::transport::connection::client_info::{self, ClientInfo};
 use crate::transport::connection::registry::Registry;
@@ -98,7 +99,7 @@ pub(super) fn endpoints(
 
 /// Who is connected. The list is for administrators once people have to show who they are.
 fn stats(registry: &Registry<WebSocketDoor>, shared: &Shared, caller: &PublicCaller) -> Response {
-    let connections = registry.all();
+    let (connections, traffic) = (registry.all(), &registry.traffic);
     let is_active = |connection: &&Arc<WebSocketConnection>| !connection.queue.is_closed();
     let active = connections.iter().filter(is_active).count();
     let clients: Vec<_> = if caller.is_administrator {
@@ -116,6 +117,10 @@ fn stats(registry: &Registry<WebSocketDoor>, shared: &Shared, caller: &PublicCal
     Json(SocketStats {
         total_connections: shared.opened.load(Ordering::Relaxed),
         active_connections: active as u64,
+        messages_sent: traffic.sent.get(),
+        messages_received: traffic.received.get(),
+        reconnects: traffic.resumed.get(),
+        average_latency: mean(&registry.app.metrics().latency()),
         clients: Some(clients),
         client_versions: versions.into_iter().map(SocketClientVersion::of).collect(),
         other_versions: others as u64,

@@ -368,12 +368,12 @@ async fn sse(address: &str, notes: &Mutex<Notes>) {
         }
         if !data.is_empty() {
             let said: Data<'_> = serde_json::from_str(&data).expect(&data);
-            let heard = Heard {
+            let event = Heard {
                 seq: said.seq,
                 event_type: said.r#type,
                 payload: said.message.get().to_owned(),
             };
-            notes.hear(&said.channel, heard, None);
+            notes.hear(&said.channel, event, None);
             data.clear();
         }
     }

@@ -15,16 +15,13 @@ async fn an_instance_on_sqlite_tells_what_backends_publish_and_no_second_one_sta
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("board.db").display());
     let url = redis.url();
-    let settings = [
-        ("REDIS_URL", url.as_str()),
-        ("INGRESS_CHANNELS", "ai:jobs:status,ui:activity,jobs:*"),
-    ];
+    let settings = [("REDIS_URL", url.as_str())];
     let server = Server::start_with(&database, &settings).await;
     listens(&server).await;
     let health = server.health().await;
     assert_eq!(
         health["broker"],
-        json!({"kind": "redis", "status": "available"})
+        json!({"kind": "redis", "status": "available", "circuit": "closed"})
     );
     assert_eq!(health["status"], "healthy");
     // As the page of the dashboard has it.
@@ -37,6 +34,10 @@ async fn an_instance_on_sqlite_tells_what_backends_publish_and_no_second_one_sta
     let told = stream.next().await.json();
     assert_eq!(told["channel"], "ai:jobs:status");
     assert_eq!(told["message"], said);
+
+    let none = [("REDIS_URL", url.as_str()), ("INGRESS_CHANNELS", "none")];
+    let deaf = Server::start_with("sqlite::memory:", &none).await;
+    assert_eq!(deaf.health().await["ingress"], json!(null));
 
     let more = [("DATABASE_URL", database.as_str()), ("PORT", "0")];
     let output = tokio::task::block_in_place(|| run(&[], &[&settings[..], &more].concat()));

@@ -8,7 +8,7 @@ use super::{create, required};
 use crate::membership::enter;
 use crate::support::client::Client;
 use crate::support::server::Server;
-use crate::support::sse::{EventStream, publish, publish_as};
+use crate::support::sse::{EventStream, Message, publish, publish_as};
 use crate::support::tokens;
 
 const PATH: &str = "/api/events";
@@ -59,7 +59,7 @@ async fn a_stream_without_channels_hears_those_of_the_setting_and_goes_on_after_
     publish(&server.address, "news", "flash", &json!(2)).await;
     let mut stream = EventStream::open(&server.address, PATH, Some(&told.id)).await;
     let mut heard: Vec<_> = stream.take(2).await;
-    heard.sort_by_key(|told| told.channel());
+    heard.sort_by_key(Message::channel);
     assert_eq!(heard[0].json()["message"], 2);
     assert_eq!(heard[1].json()["message"]["title"], "Sow");
 }

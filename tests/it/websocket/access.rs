@@ -141,6 +141,50 @@ async fn a_token_may_stand_in_the_address_or_in_a_header() {
     }
 }
 
+/// With the envelope a credential is verified before the upgrade; who shows none may do so afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_credential_gets_401_before_the_upgrade() {
+    let cookie = [
+        ("AUTH_COOKIE", "session"),
+        ("CORS_ORIGINS", "https://app.example"),
+    ];
+    let server = start(&required(&cookie)).await;
+    let (good, bad) = (of("ann"), with("ann", json!({"exp": 1})));
+    for (token, is_let_in) in [(&good, true), (&bad, false), (&"x".to_owned(), false)] {
+        let (bearer, cookie) = (format!("Bearer {token}"), format!("a=b; session={token}"));
+        let places = [
+            (format!("/ws/v1?token={token}"), vec![]),
+            (format!("/ws/v1?apiKey={token}"), vec![]),
+            (format!("/ws/v1?api_key={token}"), vec![]),
+            ("/ws/v1".to_owned(), vec![("authorization", &*bearer)]),
+            ("/ws/v1".to_owned(), vec![("x-api-key", &**token)]),
+            ("/ws/v1".to_owned(), vec![("cookie", &*cookie)]),
+        ];
+        for (path, headers) in places {
+            let opened = Ws::open(&server.address, &path, &headers).await;
+            match opened {
+                Ok(mut ws) => {
+                    assert_eq!(ws.next().await["data"]["authenticated"], true, "{path}");
+                    assert!(is_let_in, "{path} {headers:?}");
+                }
+                Err(status) => assert_eq!((status, is_let_in), (401, false), "{path} {headers:?}"),
+            }
+        }
+    }
+    // A page of somebody else's makes the browser send its cookie, and is refused whatever that is good for.
+    let cookie = format!("session={good}");
+    let headers = [("cookie", &*cookie), ("origin", "https://evil.example")];
+    assert_eq!(
+        Ws::open(&server.address, "/ws/v1", &headers).await.err(),
+        Some(403)
+    );
+    let (mut ws, greeting) = Ws::greeted(&server.address, "/ws/v1").await;
+    assert_eq!(greeting["data"]["authenticated"], false);
+    ws.send(json!({"type": "auth_request", "data": {"token": good}}))
+        .await;
+    assert_eq!(ws.next().await["type"], "auth_success");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_hears_what_is_for_somebody_else() {
     let server = start(&REQUIRED).await;

@@ -6,14 +6,14 @@ use super::start;
 use crate::support::http;
 use crate::support::websocket::Ws;
 
-async fn subscribe(ws: &mut Ws, data: Value) -> Value {
+pub(super) async fn subscribe(ws: &mut Ws, data: Value) -> Value {
     ws.send(json!({"id": "s1", "type": "subscribe", "timestamp": 1, "data": data, "metadata": {"version": "1.0"}})).await;
     let update = ws.until("subscription_update").await;
     assert_eq!(update["metadata"]["correlationId"], "s1");
     update["data"].clone()
 }
 
-async fn publish(ws: &mut Ws, kind: &str, data: Value) {
+pub(super) async fn publish(ws: &mut Ws, kind: &str, data: Value) {
     let published = ws.call(kind, data).await;
     assert_eq!(published["ok"], true, "{published}");
 }
@@ -76,9 +76,10 @@ async fn a_family_is_heard_through_one_subscription() {
 }
 
 /// Says one thing of each kind.
-async fn say(agent: &mut Ws, number: i64) {
+pub(super) async fn say(agent: &mut Ws, number: i64) {
     for kind in ["agent_log", "agent_metric", "agent_error"] {
-        publish(agent, kind, json!({"agentId": "a", "number": number})).await;
+        let data = json!({"agentId": "a", "message": "x", "value": 1, "number": number});
+        publish(agent, kind, data).await;
     }
 }
 
@@ -185,6 +186,16 @@ async fn data_is_held_to_the_schema_of_its_type() {
             "data.status",
         ),
         ("agent_status", json!({}), "data.agentId"),
+        (
+            "agent_status",
+            json!({"agentId": "a", "status": "flying"}),
+            "data.status",
+        ),
+        (
+            "tdd_phase_change",
+            json!({"currentPhase": "blue"}),
+            "data.currentPhase",
+        ),
         ("workflow_failed", json!({"error": "x"}), "data.workflowId"),
         (
             "coverage_update",
@@ -192,7 +203,11 @@ async fn data_is_held_to_the_schema_of_its_type() {
             "data.percentage",
         ),
         ("custom", json!({}), "data.channel"),
-        ("agent_log", json!({"agentId": "a", "x": "\0"}), "x"),
+        (
+            "agent_log",
+            json!({"agentId": "a", "message": "m", "x": "\0"}),
+            "x",
+        ),
     ] {
         let refused = ws.call(kind, data).await;
         assert_eq!(

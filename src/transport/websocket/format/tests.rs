@@ -26,7 +26,7 @@ fn read(text: &str) -> Value {
 }
 
 fn told(format: Format, event: &Event) -> Value {
-    read(&format.with_cursor(&format.event("ai_progress", event), "e.7:3"))
+    read(&format.with_cursor(&format.event("ai_progress", event, false), "e.7:3"))
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn an_event_has_its_data_under_data_and_beside_it() {
     let payload =
         r#"{"progress":{"chunksReceived":1.50},"type":"x","timestamp":7,"\u0064ata":1,"cursor":2}"#;
     let event = event("session:s", 3, payload);
-    let text = Format::Flat.with_cursor(&Format::Flat.event("ai_progress", &event), "e.7:3");
+    let text = Format::Flat.with_cursor(&Format::Flat.event("ai_progress", &event, false), "e.7:3");
     assert!(
         text.contains(&format!("\"data\":{payload}")),
         "the bytes are those of the payload"
@@ -87,7 +87,7 @@ fn envelope_keeps_what_its_sender_says_and_names_ours_beside_it() {
     let said =
         r#"{"id":"evt-123","timestamp":1703775135000.0,"source":"coder","correlationId":"c-1"}"#;
     event.envelope = Some(Arc::from(raw(said)));
-    let text = Format::Envelope.event("ai_progress", &event);
+    let text = Format::Envelope.event("ai_progress", &event, false);
     assert!(text.contains("\"timestamp\":1703775135000.0,"), "{text}");
     let expected = json!({"id": "evt-123", "type": "ai_progress", "timestamp": 1_703_775_135_000.0,
         "data": {"agentId": "a"}, "metadata": {"version": "1.0", "source": "coder", "correlationId": "c-1",
@@ -159,7 +159,7 @@ proptest! {
     fn payloads_are_passed_on_as_they_are(payload in any_payload(), channel in "session:[a-z]{1,5}|agent:[a-z]{1,5}|[a-z]{1,9}") {
         let event = event(&channel, 3, &payload);
         for format in [Format::Flat, Format::Envelope] {
-            let text = format.with_cursor(&format.event("ai_progress", &event), "e.7:3");
+            let text = format.with_cursor(&format.event("ai_progress", &event, false), "e.7:3");
             let message = read(&text);
             let members = RawObject::read(&text).unwrap();
             prop_assert_eq!(members.get("data").unwrap().get(), payload.as_str());
