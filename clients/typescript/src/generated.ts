@@ -2641,7 +2641,7 @@ export interface StreamMetrics {
   errors: LoggedError[];
   /** Requests for a stream that were refused since the start. */
   failed: number;
-  /** Messages since the start. */
+  /** Messages since the start, the beginnings of streams included. */
   sent: number;
   /** Streams that are open now. */
   subscribers: number;

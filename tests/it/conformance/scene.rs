@@ -60,15 +60,15 @@ pub(super) fn update(number: impl Into<Value>) -> (String, Value) {
 /// Makes an event on a channel of a server that everybody may change, on a project's about something new of the kind whose turn
 /// it is; its seq.
 pub(super) async fn make_event(address: &str, channel: &str) -> i64 {
-    make_event_with(address, channel, "Sow").await
+    make_event_of(address, channel, next_kind()).await
 }
 
-/// The same, with this title.
-pub(super) async fn make_event_with(address: &str, channel: &str, title: &str) -> i64 {
+/// The same; on a project's channel about something new of a kind.
+pub(super) async fn make_event_of(address: &str, channel: &str, kind: &str) -> i64 {
     let answer = if let Some(project) = channel.strip_prefix("project:") {
-        let path = format!("/projects/{project}/{}s", next_kind());
+        let path = format!("/projects/{project}/{kind}s");
         let made = Rest::new(address)
-            .post(&path, &json!({"title": title}))
+            .post(&path, &json!({"title": "Sow"}))
             .await;
         made.expect(201)
     } else {

@@ -34,7 +34,7 @@ async fn clients_are_listed_as_long_as_they_are_there() {
     assert_eq!(
         stats,
         json!({"totalConnections": 1, "activeConnections": 1, "clients": [client], "clientVersions": [version],
-            "otherVersions": 0})
+            "otherVersions": 0, "messagesSent": 1, "messagesReceived": 0, "reconnects": 0, "averageLatency": 0.0})
     );
     ws.send(json!({"type": "ping"})).await;
     ws.next().await;

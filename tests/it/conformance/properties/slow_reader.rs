@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::{Cause, Door};
 use crate::conformance::message::Said;
-use crate::conformance::scene::{PROJECT, connections_become, make_event, make_event_with, open};
+use crate::conformance::scene::{SESSION, connections_become, open};
+use crate::support::sse::publish;
 
 /// So large that together they are more than lies between a server and a client.
 const EVENTS: i64 = 120;
@@ -28,18 +30,18 @@ async fn hears(client: &mut Client, seqs: Range<i64>) {
 
 pub(crate) async fn slow_reader_is_ended_and_loses_nothing(door: Door) {
     let server = open(&[&IMPATIENT[..], &[("PING_TIMEOUT", "4s")]].concat()).await;
-    let options = Options::to(&[PROJECT]);
+    let options = Options::to(&[SESSION]);
     let mut slow = Client::connect(door, &server.address, &options).await;
-    make_event(&server.address, PROJECT).await;
+    publish(&server.address, SESSION, "tick", &json!({})).await;
     hears(&mut slow, 1..2).await;
     let mut quick = Client::connect(Door::WebSocketFlat, &server.address, &options).await;
     let quick = tokio::spawn(async move {
         hears(&mut quick, 2..EVENTS + 2).await;
         quick
     });
-    let text = "x".repeat(TEXT);
+    let text = json!({"text": "x".repeat(TEXT)});
     for _ in 0..EVENTS {
-        make_event_with(&server.address, PROJECT, &text).await;
+        publish(&server.address, SESSION, "tick", &text).await;
     }
     let in_time = timeout(Duration::from_secs(5), quick).await;
     let quick = in_time.expect("others are not held up").unwrap();
