@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::domain::{ChannelName, InstanceId};
+use crate::domain::{BackendSource, InstanceId};
 use crate::shutdown::Lifecycle;
 
 pub use ingress::{Heard, Ingress, Traffic};
@@ -54,6 +54,8 @@ pub struct BrokerUnavailable;
 pub enum Broker {
     /// One instance alone.
     Local,
+    /// One instance alone, and a Redis through which backends are heard.
+    Backends(Arc<Redis>),
     /// Several instances, around one Redis.
     Redis(Arc<Redis>),
 }
@@ -73,12 +75,43 @@ impl Broker {
         }
     }
 
+    /// The same for an instance that is the only one: through Redis it only hears backends.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        match self {
+            Self::Redis(redis) => Self::Backends(redis),
+            alone => alone,
+        }
+    }
+
+    /// The Redis, whatever it is for.
+    fn redis(&self) -> Option<&Arc<Redis>> {
+        match self {
+            Self::Local => None,
+            Self::Backends(redis) | Self::Redis(redis) => Some(redis),
+        }
+    }
+
     /// Publishes to the other instances that are subscribed to a topic. Never blocks; may be lost.
     pub fn publish(&self, topic: &str, message: Bytes) {
         match self {
-            Self::Local => {}
+            Self::Local | Self::Backends(_) => {}
             Self::Redis(redis) => redis.publish(topic, message),
         }
+    }
+
+    /// Publishes a value to whoever hears a channel of Redis that has this very name, and keeps it under the key of that name.
+    /// Never blocks; may be lost.
+    pub fn show(&self, name: &'static str, value: Bytes, kept: Duration) {
+        if let Some(redis) = self.redis() {
+            redis.show(name, value, kept);
+        }
+    }
+
+    /// Whether there is a Redis, whatever for.
+    #[must_use]
+    pub fn has_redis(&self) -> bool {
+        self.redis().is_some()
     }
 
     /// Hears of what other instances publish on a topic, until the subscription is dropped. A topic has one
@@ -86,7 +119,7 @@ impl Broker {
     #[must_use]
     pub fn subscribe(&self, topic: &str, handler: Handler) -> TopicSubscription {
         match self {
-            Self::Local => TopicSubscription { place: None },
+            Self::Local | Self::Backends(_) => TopicSubscription { place: None },
             Self::Redis(redis) => TopicSubscription {
                 place: Some(redis.subscribe(topic, handler)),
             },
@@ -97,15 +130,11 @@ impl Broker {
     #[must_use]
     pub fn listen_to_backends(
         &self,
-        channels: &[ChannelName],
+        sources: &[BackendSource],
         lifecycle: &Lifecycle,
     ) -> Option<Ingress> {
-        match self {
-            Self::Redis(redis) if !channels.is_empty() => {
-                Some(Ingress::start(redis, channels, lifecycle))
-            }
-            Self::Local | Self::Redis(_) => None,
-        }
+        let redis = self.redis().filter(|_| !sources.is_empty())?;
+        Some(Ingress::start(redis, sources, lifecycle))
     }
 
     /// Instances that are subscribed to a topic, this one included.
@@ -115,7 +144,7 @@ impl Broker {
     /// Fails while Redis cannot be reached.
     pub async fn subscribers(&self, topic: &str) -> Result<usize, BrokerUnavailable> {
         match self {
-            Self::Local => Ok(1),
+            Self::Local | Self::Backends(_) => Ok(1),
             Self::Redis(redis) => redis.subscribers(topic).await,
         }
     }
@@ -123,7 +152,7 @@ impl Broker {
     /// Resolves when everything that was published so far is on its way, or lost: a Redis that takes too long holds
     /// nobody up.
     pub async fn settle(&self) {
-        if let Self::Redis(redis) = self {
+        if let Some(redis) = self.redis() {
             redis.settle().await;
         }
     }
@@ -131,14 +160,21 @@ impl Broker {
     /// Whether there can be other instances.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        !matches!(self, Self::Local)
+        matches!(self, Self::Redis(_))
     }
 
-    /// Whether messages come and go.
+    /// Whether Redis carries messages, be it only those of backends.
+    #[must_use]
+    pub fn redis_status(&self) -> BrokerStatus {
+        let status = self.redis().map(|redis| *redis.status().borrow());
+        status.unwrap_or(BrokerStatus::Alone)
+    }
+
+    /// Whether messages come and go between instances.
     #[must_use]
     pub fn status(&self) -> BrokerStatus {
         match self {
-            Self::Local => BrokerStatus::Alone,
+            Self::Local | Self::Backends(_) => BrokerStatus::Alone,
             Self::Redis(redis) => *redis.status().borrow(),
         }
     }
@@ -146,7 +182,7 @@ impl Broker {
     /// Resolves when the status changes; never if there is no other instance.
     pub async fn status_changed(&self) {
         let changed = match self {
-            Self::Local => None,
+            Self::Local | Self::Backends(_) => None,
             Self::Redis(redis) => redis.status().changed().await.ok(),
         };
         if changed.is_none() {
@@ -159,7 +195,7 @@ impl Broker {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local => "local",
-            Self::Redis(_) => "redis",
+            Self::Backends(_) | Self::Redis(_) => "redis",
         }
     }
 }

@@ -137,9 +137,6 @@ pub struct TokenArgs {
     pub expires_in: Duration,
 }
 
-/// The paths at which WebSockets are served.
-const PATHS: [&str; 3] = ["socket.io", "ws", "ws/v1"];
-
 /// Variables of other servers that say the same as one of ours.
 const OTHER_NAMES: [(&str, &str); 2] = [("PORT", "WS_PORT"), ("CORS_ORIGINS", "FRONTEND_URL")];
 
@@ -185,15 +182,6 @@ pub(crate) fn warn_of_ignored_variables() {
         if own_value.is_some() && other_value.is_some() && own_value != other_value {
             tracing::warn!("{other} has no effect, because {name} is set");
         }
-    }
-    let path = variable("WS_PATH".as_ref()).and_then(|path| path.into_string().ok());
-    if let Some(path) = path
-        && !PATHS.contains(&path.trim_matches('/'))
-    {
-        tracing::warn!(
-            "WS_PATH has no effect: Socket.IO is served at /socket.io/, plain WebSockets at /ws and /ws/v1; a proxy can map \
-             other paths to these"
-        );
     }
 }
 

@@ -121,6 +121,7 @@ async fn migrate(config: &Config) -> Result<(), CommandError> {
 async fn serve_forever(config: Config) -> Result<(), CommandError> {
     let shutdown = signals()?;
     cli::warn_of_ignored_variables();
+    config.warn_of_idle_settings();
     let address = SocketAddr::new(config.host, config.port);
     let app = AppState::start(config).await?;
     let listener = listen(address).map_err(|source| CommandError::Listen { address, source })?;

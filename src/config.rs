@@ -2,7 +2,9 @@
 
 mod auth;
 mod client_files;
+mod github;
 mod limits;
+mod notices;
 mod origin;
 mod secret;
 mod value;
@@ -15,22 +17,36 @@ use clap::{Args, ValueEnum};
 use crate::broker::RedisUrl;
 use crate::contract::EventStyle;
 use crate::contract::dialect::CustomEvents;
-use crate::domain::ChannelName;
+use crate::domain::{BackendSource, ChannelName};
 use crate::store::DatabaseUrl;
 
 pub use auth::AuthConfig;
 pub use client_files::{ClientFile, ClientFiles};
-pub use limits::{LimitsConfig, Rate, RateError};
+pub use github::{GithubConfig, RepositoryChannel};
+pub use limits::{LimitsConfig, Rate, RateError, TypeRates, TypeRatesError, UserConnectionsFull};
+pub use notices::NoticesConfig;
 use origin::origin;
 pub use origin::{Origin, is_own};
 pub use secret::Secret;
 pub(crate) use secret::is_same;
 pub use value::Retention;
 pub(crate) use value::lifetime;
-use value::{bytes, count, duration, ingress_channel, pause, retention};
+use value::{
+    bytes, channel, count, duration, envelope_channel, ingress_channel, large_bytes, pause,
+    retention, websocket_path, worker_channel,
+};
 
 /// Channels on which backends may be heard.
 const MAX_INGRESS_CHANNELS: usize = 100;
+/// The value of `INGRESS_CHANNELS` that stands for no channel.
+const NO_CHANNELS: &str = "none";
+/// Where backends are heard, and what `GET /api/events` tells of, if nothing else is set.
+const USUAL_CHANNELS: [&str; 4] = [
+    "ui:activity",
+    "ai:jobs:status",
+    "sse:progress:scraper",
+    "memory:new-items",
+];
 
 /// The settings of a server.
 #[derive(Debug, Clone, Args)]
@@ -67,7 +83,7 @@ pub struct Config {
     pub database_url: DatabaseUrl,
 
     /// Redis that carries events between instances: `redis://user:password@host:6379/0`, or `rediss://` for TLS.
-    /// Without it there is one instance.
+    /// Without it there is one instance. On SQLite there is one with it, too, which hears what backends publish.
     #[arg(
         long,
         env = "REDIS_URL",
@@ -88,12 +104,42 @@ pub struct Config {
     pub redis_prefix: String,
 
     /// Redis channels whose messages become events on the channels of the same names, separated by commas: what backends
-    /// publish there reaches every subscriber, once.
+    /// publish there reaches every subscriber, once. A name that ends in * stands for all that begin so, such as agent:*.
+    /// Without it, and with `REDIS_URL`: ui:activity, ai:jobs:status, sse:progress:scraper and memory:new-items; `none` is none.
     #[arg(
         long, env = "INGRESS_CHANNELS", value_delimiter = ',', value_parser = ingress_channel,
         value_name = "CHANNELS", global = true
     )]
-    pub ingress_channels: Vec<ChannelName>,
+    pub ingress_channels: Vec<BackendSource>,
+
+    /// Redis channels whose messages are `{channel, type, data}`, separated by commas: each becomes an event on the channel
+    /// that it names. Whoever may publish there may publish on every channel.
+    #[arg(
+        long, env = "INGRESS_ENVELOPE_CHANNELS", value_delimiter = ',', value_parser = envelope_channel,
+        value_name = "CHANNELS", global = true
+    )]
+    pub ingress_envelope_channels: Vec<BackendSource>,
+
+    /// Channels that `GET /api/events` tells of if it names none, separated by commas; who may not hear one of them hears the
+    /// others. Without it those of `INGRESS_CHANNELS`, and ui:activity, ai:jobs:status, sse:progress:scraper and
+    /// memory:new-items.
+    #[arg(
+        long, env = "EVENT_CHANNELS", value_delimiter = ',', value_parser = channel,
+        value_name = "CHANNELS", global = true
+    )]
+    pub event_channels: Vec<ChannelName>,
+
+    /// Publish the server's figures in Redis, once a second, on the channel `metrics:websocket`, and keep the latest under the
+    /// key of that name.
+    #[arg(long, env = "ENABLE_METRICS", global = true)]
+    pub enable_metrics: bool,
+
+    /// Channel on which a worker hears what clients of plain `WebSockets` send that means nothing to the server. Without it that
+    /// goes to the others of a session, and nowhere without one.
+    #[arg(
+        long, env = "WORKER_CHANNEL", value_parser = worker_channel, value_name = "CHANNEL", global = true
+    )]
+    pub worker_channel: Option<ChannelName>,
 
     /// How long somebody whose connection ended still counts as present: long enough to come back.
     #[arg(
@@ -149,12 +195,31 @@ pub struct Config {
     )]
     pub ping_timeout: Duration,
 
+    /// Path at which plain `WebSocket` connections with flat messages are served as well as at /ws.
+    #[arg(
+        long = "ws-path", env = "WS_PATH", default_value = "/ws", value_parser = websocket_path,
+        value_name = "PATH", global = true
+    )]
+    pub websocket_path: String,
+
     /// How often plain `WebSocket` connections are checked.
     #[arg(
         long, env = "WEBSOCKET_PING_INTERVAL", default_value = "30s", value_parser = duration,
         value_name = "DURATION", global = true
     )]
     pub websocket_ping_interval: Duration,
+
+    /// What plain WebSockets are told without asking.
+    #[command(flatten)]
+    pub notices: NoticesConfig,
+
+    /// How long the greeting on `/ws` waits for a first message, if the address shows nothing: who begins with a `handshake`
+    /// is answered with `welcome` alone. 0s greets at once.
+    #[arg(
+        long, env = "GREETING_DELAY", default_value = "250ms", value_parser = pause,
+        value_name = "DURATION", global = true
+    )]
+    pub greeting_delay: Duration,
 
     /// How long a client may take to join the namespace after connecting, or to show who it is.
     #[arg(
@@ -176,6 +241,13 @@ pub struct Config {
         value_name = "BYTES", global = true
     )]
     pub max_message: usize,
+
+    /// Bytes that one message on a plain `WebSocket` may have if it is published or passed on, up to 104857600. Without it that is
+    /// `MAX_PAYLOAD`. `RECEIVE_MEMORY` must be at least as large, and `SEND_MEMORY` four times as large.
+    #[arg(
+        long, env = "WEBSOCKET_MAX_MESSAGE", value_parser = large_bytes, value_name = "BYTES", global = true
+    )]
+    pub websocket_max_message: Option<usize>,
 
     /// Commands that may wait for the database in one queue; more are refused as unavailable.
     #[arg(
@@ -313,6 +385,10 @@ pub struct Config {
     #[command(flatten)]
     pub limits: LimitsConfig,
 
+    /// What GitHub may tell.
+    #[command(flatten)]
+    pub github: GithubConfig,
+
     /// What is logged: error, warn, info, debug, trace, or directives such as `info,boardcast=debug`.
     #[arg(
         long,
@@ -367,6 +443,66 @@ impl Config {
         self.ping_timeout / 2
     }
 
+    /// What `GET /api/events` tells of if it names no channel: no more than one connection may hear.
+    #[must_use]
+    pub fn channels_of_events(&self) -> Vec<ChannelName> {
+        if !self.event_channels.is_empty() {
+            return self.event_channels.clone();
+        }
+        let sources = self.ingress_sources();
+        let heard = sources.iter().filter_map(|source| {
+            let pattern = source.pattern();
+            // Of patterns there are only those channels that tell of a whole family.
+            ChannelName::parse(pattern.as_deref().unwrap_or(source.begin())).ok()
+        });
+        let usual = USUAL_CHANNELS.map(ChannelName::restore);
+        let mut channels: Vec<ChannelName> = Vec::new();
+        for channel in heard.chain(usual) {
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        channels.truncate(self.limits.max_rooms);
+        channels
+    }
+
+    /// Warns of settings that have no effect, because others are not set.
+    pub(crate) fn warn_of_idle_settings(&self) {
+        if self.enable_metrics && self.redis_url.is_none() {
+            tracing::warn!(
+                "ENABLE_METRICS has no effect without REDIS_URL: that is where the figures are published"
+            );
+        }
+    }
+
+    /// Where backends are heard.
+    #[must_use]
+    pub fn backend_sources(&self) -> Vec<BackendSource> {
+        let mut sources = self.ingress_sources();
+        sources.extend_from_slice(&self.ingress_envelope_channels);
+        sources
+    }
+
+    /// Those whose messages do not say which channel they are for.
+    fn ingress_sources(&self) -> Vec<BackendSource> {
+        match &self.ingress_channels[..] {
+            [] if self.redis_url.is_some() => {
+                let ours = self.own_topics();
+                let usual = USUAL_CHANNELS.into_iter();
+                let usual = usual.filter(|name| !name.starts_with(&ours));
+                let usual = usual.map(|name| BackendSource::Channel(ChannelName::restore(name)));
+                usual.collect()
+            }
+            [BackendSource::Channel(name)] if name.as_str() == NO_CHANNELS => Vec::new(),
+            listed => listed.to_vec(),
+        }
+    }
+
+    /// What the names of the server's own topics in Redis begin with.
+    fn own_topics(&self) -> String {
+        format!("{}:", self.redis_prefix)
+    }
+
     /// Checks what only several settings together can get wrong.
     ///
     /// # Errors
@@ -379,14 +515,15 @@ impl Config {
                 self.max_message, self.max_payload
             ));
         }
-        if self.redis_url.is_some() && self.database_url.is_embedded() {
-            return Err(
-                "REDIS_URL is for several instances, which share one database: they need Postgres, and DATABASE_URL \
-                 names SQLite, which serves one process only"
-                    .to_owned(),
-            );
-        }
+        self.validate_large_messages()?;
         self.validate_ingress()?;
+        let most = self.limits.max_rooms;
+        if self.event_channels.len() > most {
+            return Err(format!(
+                "EVENT_CHANNELS may name at most {most} channels, as many as one connection may hear (MAX_ROOMS)"
+            ));
+        }
+        self.github.validate()?;
         // A commit that got no answer is looked for in the log.
         let kept = self.event_retention.limit();
         if kept.is_some_and(|kept| kept / 3 < self.database_timeout) {
@@ -405,27 +542,63 @@ impl Config {
         Ok(())
     }
 
-    fn validate_ingress(&self) -> Result<(), String> {
-        let channels = &self.ingress_channels;
-        if !channels.is_empty() && self.redis_url.is_none() {
-            return Err(
-                "INGRESS_CHANNELS needs REDIS_URL: that is where backends publish".to_owned(),
-            );
-        }
-        if channels.len() > MAX_INGRESS_CHANNELS {
-            return Err(format!(
-                "INGRESS_CHANNELS may name at most {MAX_INGRESS_CHANNELS} channels"
-            ));
-        }
-        let ours = format!("{}:", self.redis_prefix);
-        for (number, channel) in channels.iter().enumerate() {
-            if channel.as_str().starts_with(&ours) {
+    /// Bytes that a message on a plain `WebSocket` may have, whatever it is.
+    #[must_use]
+    pub fn max_websocket_message(&self) -> usize {
+        let large = self.websocket_max_message.unwrap_or_default();
+        self.max_message.max(large)
+    }
+
+    /// Bytes that may be published or passed on by one message on a plain `WebSocket`.
+    #[must_use]
+    pub fn max_websocket_publication(&self) -> usize {
+        let large = self.websocket_max_message.unwrap_or_default();
+        self.max_payload.max(large)
+    }
+
+    /// A large message must fit into what all clients may have sent, and what it becomes into what waits for them.
+    fn validate_large_messages(&self) -> Result<(), String> {
+        let large = self.websocket_max_message.unwrap_or_default();
+        for (name, memory, needed) in [
+            ("RECEIVE_MEMORY", self.limits.receive_memory, large),
+            ("SEND_MEMORY", self.limits.send_memory, 4 * large),
+        ] {
+            if memory < needed {
                 return Err(format!(
-                    "INGRESS_CHANNELS names {channel}: what begins with REDIS_PREFIX is the server's own"
+                    "WEBSOCKET_MAX_MESSAGE of {large} bytes needs a {name} of at least {needed}, and it is {memory}"
                 ));
             }
-            if channels[..number].contains(channel) {
-                return Err(format!("INGRESS_CHANNELS names {channel} twice"));
+        }
+        Ok(())
+    }
+
+    fn validate_ingress(&self) -> Result<(), String> {
+        let sources = self.backend_sources();
+        if !sources.is_empty() && self.redis_url.is_none() {
+            return Err(
+                "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS need REDIS_URL: that is where backends publish"
+                    .to_owned(),
+            );
+        }
+        if sources.len() > MAX_INGRESS_CHANNELS {
+            return Err(format!(
+                "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS may name at most {MAX_INGRESS_CHANNELS} channels and patterns"
+            ));
+        }
+        let ours = self.own_topics();
+        for (number, source) in sources.iter().enumerate() {
+            let begin = source.begin();
+            if begin.starts_with(&ours) || source.covers(&ours) {
+                return Err(format!(
+                    "INGRESS_CHANNELS names {source}: what begins with REDIS_PREFIX is the server's own"
+                ));
+            }
+            let mut before = sources[..number].iter();
+            if let Some(other) = before.find(|other| other.overlaps(source)) {
+                return Err(format!(
+                    "INGRESS_CHANNELS and INGRESS_ENVELOPE_CHANNELS name {other} and {source}, so that messages would be heard \
+                     twice; name one of them"
+                ));
             }
         }
         Ok(())

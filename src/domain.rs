@@ -5,6 +5,7 @@
 //! a refused command leaves no trace.
 
 mod apply;
+mod backend_source;
 mod cascade;
 mod change;
 mod channel;
@@ -29,6 +30,7 @@ mod timestamp;
 mod world;
 
 pub use apply::{Context, apply, place_query, step};
+pub use backend_source::BackendSource;
 pub use cascade::{Cascade, CascadeKey, Cause, Reference, STEP_TASKS, done_statuses};
 pub use change::{Changes, Draft, Dragged};
 pub use channel::{ChannelName, ChannelNameError, Family, Target};

@@ -1,9 +1,10 @@
 //! Puts what backends publish through Redis into the log.
 //!
 //! Every instance that hears a message submits it, with the name that all of them have for it as idempotency key: the
-//! first one commits it, and the others are told that it is there. One task per channel takes what has been heard in
+//! first one commits it, and the others are told that it is there. One task per source takes what has been heard in
 //! chunks and waits until a chunk is in the log before it takes the next one, so that nothing can overtake.
 
+mod message;
 mod worker;
 
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use serde::Serialize;
 
 use crate::broker;
 use crate::contract::Limits;
-use crate::domain::{Actor, ConnectionId, PrivateId};
+use crate::direct::Direct;
+use crate::domain::{Actor, BackendSource, ConnectionId, PrivateId};
 use crate::learn::Recorder;
 use crate::shutdown::Lifecycle;
 use crate::writer::{Caller, Writer};
@@ -40,8 +42,11 @@ struct Counts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "IngressReport")]
 pub struct Report {
-    /// The channels of Redis that are listened to.
+    /// The channels of Redis, and patterns, that are listened to.
     channels: Vec<String>,
+    /// Those whose messages name the channel that they are for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    envelope_channels: Vec<String>,
     /// `available`, or `unavailable`.
     status: &'static str,
     /// Messages that this instance has heard since it started.
@@ -69,15 +74,15 @@ impl Ingress {
     /// Starts to put what is heard into the log.
     pub(crate) fn start(
         &self,
-        writer: &Arc<Writer>,
+        (writer, direct): (&Arc<Writer>, &Direct),
         limits: Limits,
         recorder: &Arc<Recorder>,
         lifecycle: &Lifecycle,
     ) {
         let client = PrivateId::generate().client();
         let caller = Caller::new(ConnectionId::generate(), client, Some(Actor::INGRESS));
-        for number in 0..self.heard.channels().len() {
-            let worker = Worker::new(writer, self, (number, recorder), &caller, limits);
+        for number in 0..self.heard.sources().len() {
+            let worker = Worker::new((writer, direct), self, (number, recorder), &caller, limits);
             // Work, and no service: a shutdown waits until what was heard is in the log.
             lifecycle.spawn(worker.run());
         }
@@ -92,11 +97,16 @@ impl Ingress {
     /// What `/health` says.
     #[must_use]
     pub fn report(&self) -> Report {
-        let channels = self.heard.channels().iter();
+        let sources = self.heard.sources().iter();
+        let (envelopes, channels): (Vec<_>, Vec<_>) =
+            sources.partition(|source| matches!(source, BackendSource::Envelope(_)));
+        let texts =
+            |sources: Vec<&BackendSource>| sources.iter().map(ToString::to_string).collect();
         let traffic = self.heard.traffic();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Report {
-            channels: channels.map(ToString::to_string).collect(),
+            channels: texts(channels),
+            envelope_channels: texts(envelopes),
             status: if self.is_listening() {
                 "available"
             } else {

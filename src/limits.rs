@@ -10,6 +10,7 @@ mod kept;
 mod places;
 mod rate;
 mod refusals;
+mod type_rates;
 mod unfinished;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use places::{Full, Places};
 use rate::{Bucket, MAX_DEBT, Pace};
 pub use refusals::Limit;
 use refusals::Refusals;
+use type_rates::TypeRates;
 pub use unfinished::{GivenUp, UnfinishedMessage, UnfinishedMessages};
 
 /// When to try again where it is not known when there will be room.
@@ -60,6 +62,7 @@ struct Parts {
     session_knocks: Knocks,
     own: Paces,
     shared: Paces,
+    types: TypeRates,
     /// Guards what users may still do: of those who are connected, or were lately. So nobody has more by coming anew.
     budgets: Mutex<Kept<String, Arc<Budget>>>,
     refusals: Refusals,
@@ -87,7 +90,7 @@ impl Knocks {
             return Ok(());
         };
         let mut left = self.left.lock();
-        let bucket = left.get(key, |bucket| !bucket.is_full(now));
+        let bucket = left.get(key, |bucket| !bucket.is_full(pace, now));
         bucket.take(pace, now, Duration::ZERO).map(drop)
     }
 }
@@ -141,6 +144,7 @@ impl Limits {
                 config.user_read_rate,
                 config.user_signal_rate,
             ),
+            types: TypeRates::new(&config.type_rates),
             budgets: Mutex::default(),
             refusals: Refusals::default(),
             held_back: AtomicU64::default(),
@@ -154,8 +158,9 @@ impl Limits {
         &self,
         peer: IpAddr,
         forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
+        real: Option<&[u8]>,
     ) -> ClientAddress {
-        address::client(peer, forwarded, &self.0.trusted)
+        address::client(peer, forwarded, real, &self.0.trusted)
     }
 
     /// Whether what this peer says of its clients is believed.
@@ -245,13 +250,13 @@ impl Limits {
     /// What all connections of a user may do together; `None` if that is not limited.
     #[must_use]
     pub fn budget_of(&self, actor: &str) -> Option<Arc<Budget>> {
-        if self.0.shared.are_unlimited() {
+        if self.0.shared.are_unlimited() && self.0.types.are_none() {
             return None;
         }
         let now = self.now();
         let mut budgets = self.0.budgets.lock();
         let budget = budgets.get(actor.to_owned(), |budget| {
-            Arc::strong_count(budget) > 1 || !budget.is_full(now)
+            Arc::strong_count(budget) > 1 || !budget.is_full(&self.0.shared, &self.0.types, now)
         });
         Some(Arc::clone(budget))
     }
@@ -272,7 +277,7 @@ impl Limits {
     /// Whether there is anything to count messages for.
     #[must_use]
     pub fn are_messages_limited(&self) -> bool {
-        !(self.0.own.are_unlimited() && self.0.shared.are_unlimited())
+        !(self.0.own.are_unlimited() && self.0.shared.are_unlimited() && self.0.types.are_none())
     }
 
     /// Notes that a connection sends faster than anybody can work.
@@ -312,6 +317,20 @@ impl Limits {
             self.met(Limit::of_user(class), wait)
         })?;
         Ok(self.held_back(own_wait.max(shared_wait)))
+    }
+
+    /// Takes a message out of what a client may send of its type: the user who has shown who they are, or else the
+    /// connection, or the address.
+    ///
+    /// # Errors
+    ///
+    /// It has sent too many of them.
+    pub fn spend_type(&self, name: &str, client: &Budget) -> Result<(), Exceeded> {
+        if self.0.types.are_none() {
+            return Ok(());
+        }
+        let taken = client.take_type(name, &self.0.types, self.now());
+        taken.map_err(|wait| self.met(Limit::Types, wait))
     }
 
     /// Takes a request out of what a user, or an address, may do over all of its connections: for how long it is to wait.

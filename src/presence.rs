@@ -176,6 +176,12 @@ impl Presence {
         self.state.lock().members.cluster(connections)
     }
 
+    /// The other instances that are alive.
+    #[must_use]
+    pub fn other_instances(&self) -> Vec<InstanceId> {
+        self.state.lock().members.others()
+    }
+
     /// Beats while there may be others, and waits for those whose time to come back runs out. Nothing runs while
     /// there is neither.
     async fn run(self: Arc<Self>) {

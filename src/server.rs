@@ -34,7 +34,7 @@ use crate::transport::answers;
 use crate::transport::connection::backlog;
 use crate::transport::doors::Doors;
 use crate::transport::problem::AckRefusal;
-use crate::transport::rest;
+use crate::transport::rest::{self, github};
 use crate::transport::socketio::Paths;
 
 /// How long an import may take.
@@ -50,8 +50,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long clients whose turn to leave comes last have for taking what waits for them.
 const LAST_TURN: Duration = Duration::from_secs(2);
 
-/// Where proxies say whose request it is.
+/// Where proxies say whose request it is, …
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// … and where those say it that do not say it there.
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// A TCP connection that counts for as long as it is there, as a WebSocket too.
 type Counted = TimedStream<TcpStream, Place<IpAddr>>;
@@ -74,6 +76,7 @@ where
         "listening"
     );
     warn_if_open(&app);
+    doors.publish_metrics(&app);
     tokio::select! {
         () = accept(&app, &listener, &router, &paths) => {}
         () = backlog::watch(app.send_memory(), || doors.backlogs()) => {}
@@ -244,9 +247,9 @@ fn prepare(
 ) -> Request<TimedBody<Incoming>> {
     paths.rewrite(&mut request);
     let forwarded = request.headers().get_all(FORWARDED_FOR).iter();
-    let client = app
-        .limits()
-        .client(peer, forwarded.map(HeaderValue::as_bytes));
+    let forwarded = forwarded.map(HeaderValue::as_bytes);
+    let real = request.headers().get(REAL_IP).map(HeaderValue::as_bytes);
+    let client = app.limits().client(peer, forwarded, real);
     if !app.limits().is_trusted(peer) {
         request.headers_mut().remove(FORWARDED_HOST);
         request.headers_mut().remove(FORWARDED_PORT);
@@ -256,6 +259,8 @@ fn prepare(
     let (patience, most) = if is_import(&request) {
         // It is worked on as it comes.
         (IMPORT_TIME, 0)
+    } else if request.uri().path() == github::PATH {
+        (app.config().max_silence(), github::MAX_BODY)
     } else {
         // No longer than a client may be silent.
         (app.config().max_silence(), app.config().max_message)

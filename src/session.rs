@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::contract::{CommandRequest, ErrorCode, EventStyle, Reply, Request};
-use crate::domain::{Action, Identity, ProjectId};
+use crate::domain::{Action, EntityId, Identity, Kind, ProjectId};
 use crate::hub::Subscriber;
 use crate::limits::{Budget, READ_UNIT};
 use crate::state::AppState;
@@ -69,13 +69,15 @@ pub enum Outcome {
     Pending(Pending),
 }
 
+/// Stands for a queue of the writer where a message does not go through the writer.
+const DIRECT_QUEUE: usize = usize::MAX;
 /// What the id of a project takes up in memory, at most.
 const MAX_PROJECT_BYTES: usize = 300;
 
-/// A command or a publication on its way through the writer. It takes effect whether or not anybody waits for the answer.
+/// A command or a publication on its way through the writer, or a message on its way to other clients. It takes effect whether or not anybody waits for the answer.
 #[derive(Debug)]
 pub struct Pending {
-    /// The writer's queue.
+    /// The writer's queue, or what keeps the order in its place.
     pub queue: usize,
     /// The bytes of memory that it takes up, and its answer likewise.
     pub bytes: usize,
@@ -164,7 +166,14 @@ impl Session {
                 let project = command.project.as_ref()?;
                 Some(self.app.writer().queue_of(&project.channel()))
             }
-            Request::Publish(publication) | Request::Relay(publication) => {
+            Request::Publish(publication) | Request::Relay(publication)
+                if publication.channel.is_direct() =>
+            {
+                Some(DIRECT_QUEUE)
+            }
+            Request::Publish(publication)
+            | Request::Relay(publication)
+            | Request::ToWorker(publication) => {
                 Some(self.app.writer().queue_of(&publication.channel))
             }
             _ => None,
@@ -181,6 +190,7 @@ impl Session {
                 return Box::pin(self.publish(publication)).await.into();
             }
             Request::Relay(publication) => return Box::pin(self.relay(publication)).await.into(),
+            Request::ToWorker(publication) => return self.publish_to_worker(publication).into(),
             Request::Refresh { token } => {
                 return Outcome::Refreshed(Box::pin(self.refresh(&token)).await);
             }
@@ -211,7 +221,7 @@ impl Session {
                 }
                 project
             }
-            None => Box::pin(self.only_project(&command)).await?,
+            None => Box::pin(self.project_of_command(&command)).await?,
         };
         self.may_ask(&command, &project).await?;
         let writer = self.app.writer();
@@ -240,22 +250,30 @@ impl Session {
     }
 
     /// The one joined project that a command without `projectId` can mean.
-    async fn only_project(&self, command: &CommandRequest) -> Result<ProjectId, Reply> {
+    async fn project_of_command(&self, command: &CommandRequest) -> Result<ProjectId, Reply> {
         let joined = match &command.action {
             // What is new belongs to no project yet.
             Action::Create { .. } if !self.makes_in_joined() => Vec::new(),
             _ => self.joined_projects(),
         };
+        self.only_project(joined, Some(command.subject())).await
+    }
+
+    /// The one project of these that can be meant: the only one, or the one that has the entity.
+    async fn only_project(
+        &self,
+        joined: Vec<ProjectId>,
+        entity: Option<(Kind, &EntityId)>,
+    ) -> Result<ProjectId, Reply> {
         let missing = |message: &str| {
             Err(Reply::refused(ErrorCode::ValidationFailed, message).with_field("projectId"))
         };
         if let [only] = joined.as_slice() {
             return Ok(only.clone());
         }
-        if joined.is_empty() {
+        let Some((kind, id)) = entity.filter(|_| !joined.is_empty()) else {
             return missing("projectId is missing");
-        }
-        let (kind, id) = command.subject();
+        };
         let found = self
             .app
             .store()

@@ -14,6 +14,7 @@ use crate::connection_count::ConnectionCount;
 use crate::contract::dialect::Dialects;
 use crate::contract::{self, JsonObject};
 use crate::dialect_files::{self, LoadError};
+use crate::direct::Direct;
 use crate::domain::{Epoch, InstanceId};
 use crate::hub::{Hub, HubOptions};
 use crate::ingress::Ingress;
@@ -21,6 +22,7 @@ use crate::learn::Recorder;
 use crate::limits::Limits;
 use crate::membership_lookup::MembershipLookup;
 use crate::memory::MemoryBudget;
+use crate::metrics::Metrics;
 use crate::presence::Presence;
 use crate::retention;
 use crate::shutdown::Lifecycle;
@@ -60,6 +62,7 @@ struct Parts {
     broker: Broker,
     ingress: Option<Ingress>,
     presence: Arc<Presence>,
+    direct: Direct,
     store: Store,
     channels: ChannelCache,
     memberships: MembershipLookup,
@@ -71,6 +74,7 @@ struct Parts {
     connections: ConnectionCount,
     limits: Limits,
     recorder: Arc<Recorder>,
+    metrics: Metrics,
     send_memory: MemoryBudget,
     receive_memory: MemoryBudget,
     lifecycle: Lifecycle,
@@ -95,6 +99,28 @@ pub enum StartError {
 /// events under the same channels and seqs, and a database number of Redis does not keep them apart.
 fn topic_prefix(prefix: &str, epoch: &Epoch) -> String {
     format!("{prefix}:{}", epoch.as_str())
+}
+
+/// The way to the other instances. On SQLite there are none, and through Redis backends are heard.
+fn start_broker(
+    config: &Config,
+    epoch: &Epoch,
+    instance: &InstanceId,
+    lifecycle: &Lifecycle,
+) -> Broker {
+    let prefix = topic_prefix(&config.redis_prefix, epoch);
+    let broker = Broker::start(config.redis_url.as_ref(), &prefix, instance, lifecycle);
+    if config.database_url.is_embedded() {
+        broker.alone()
+    } else {
+        broker
+    }
+}
+
+/// Sixteen messages may come in at the same time, and of large ones two.
+fn limits_of(config: &Config) -> Limits {
+    let large = config.max_websocket_message() / 8;
+    Limits::new(&config.limits, config.max_message.max(large))
 }
 
 fn writer_options(config: &Config, store: &Store) -> WriterOptions {
@@ -122,14 +148,9 @@ impl AppState {
         let lifecycle = Lifecycle::new();
         let auth = Authenticator::start(&config.auth, &store, &lifecycle).await?;
         let instance = InstanceId::generate();
-        let broker = Broker::start(
-            config.redis_url.as_ref(),
-            &topic_prefix(&config.redis_prefix, &epoch),
-            &instance,
-            &lifecycle,
-        );
-        let channels = &config.ingress_channels;
-        let ingress = broker.listen_to_backends(channels, &lifecycle);
+        let broker = start_broker(&config, &epoch, &instance, &lifecycle);
+        let sources = config.backend_sources();
+        let ingress = broker.listen_to_backends(&sources, &lifecycle);
         let hub = Hub::new(
             store.clone(),
             broker.clone(),
@@ -147,9 +168,12 @@ impl AppState {
         let connections = ConnectionCount::default();
         let grace = config.presence_grace;
         let presence = Presence::start(&instance, &broker, &hub, &connections, &lifecycle, grace);
+        let direct = Direct::start(&instance, &broker, &presence, &lifecycle);
         let app = Self(Arc::new(Parts {
-            limits: Limits::new(&config.limits, config.max_message),
+            direct,
+            limits: limits_of(&config),
             recorder: Arc::new(Recorder::new(config.learn, Clock.now())),
+            metrics: Metrics::default(),
             send_memory: MemoryBudget::new(config.limits.send_memory, config.limits.send_memory),
             receive_memory: MemoryBudget::new(config.limits.receive_memory, usize::MAX),
             config,
@@ -182,7 +206,8 @@ impl AppState {
         retention::start(self.store(), self.config(), self.lifecycle());
         if let Some(ingress) = self.ingress() {
             let (limits, recorder) = (self.payload_limits(), &self.0.recorder);
-            ingress.start(&self.0.writer, limits, recorder, self.lifecycle());
+            let ways = (&self.0.writer, self.direct());
+            ingress.start(ways, limits, recorder, self.lifecycle());
         }
     }
 
@@ -257,6 +282,12 @@ impl AppState {
         &self.0.presence
     }
 
+    /// The way to clients that are connected now.
+    #[must_use]
+    pub fn direct(&self) -> &Direct {
+        &self.0.direct
+    }
+
     /// The database.
     #[must_use]
     pub fn store(&self) -> &Store {
@@ -321,12 +352,26 @@ impl AppState {
         &self.0.recorder
     }
 
+    /// What passes through the doors.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
     /// How much a client may send at once.
     pub(crate) fn payload_limits(&self) -> contract::Limits {
         contract::Limits {
             max_payload_bytes: self.config().max_payload,
             max_depth: self.config().limits.max_depth,
             strict: self.config().strict,
+        }
+    }
+
+    /// How much a client of a plain `WebSocket` may publish, or pass on, at once.
+    pub(crate) fn publication_limits(&self) -> contract::Limits {
+        contract::Limits {
+            max_payload_bytes: self.config().max_websocket_publication(),
+            ..self.payload_limits()
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod doors;
 mod flow;
 pub(crate) mod http;
 pub(crate) mod http_caller;
+mod metrics;
 pub(crate) mod problem;
 mod program;
 mod query;

@@ -155,6 +155,12 @@ impl Writer {
         self.queues.take(work, bytes, caller, identity)
     }
 
+    /// How much was taken and is not answered yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queues.waiting()
+    }
+
     /// Resolves when everything that was taken has been answered.
     pub async fn idle(&self) {
         self.queues.idle().await;

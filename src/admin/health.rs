@@ -44,7 +44,7 @@ struct Health {
     writer: WriterReport,
     /// What connects the instances.
     broker: Part,
-    /// Only with `INGRESS_CHANNELS`.
+    /// Only if backends are heard through Redis.
     #[serde(skip_serializing_if = "Option::is_none")]
     ingress: Option<ingress::Report>,
     /// Whom limits met.
@@ -70,6 +70,8 @@ struct Part {
     kind: &'static str,
     /// `available`, `unavailable`, `alone`, and for the database `failing`.
     status: &'static str,
+    /// `closed` while requests go through, `open` while they fail at once, `half-open` while one is tried.
+    circuit: &'static str,
     /// What is wrong, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
@@ -91,7 +93,8 @@ pub(super) fn endpoint() -> Endpoint {
 async fn health(State(app): State<AppState>) -> Json<Health> {
     let store = store(&app).await;
     let is_heard = app.ingress().is_none_or(Ingress::is_listening);
-    let well = store.error.is_none() && app.broker().status() != BrokerStatus::Down && is_heard;
+    let well =
+        store.error.is_none() && app.broker().redis_status() != BrokerStatus::Down && is_heard;
     Json(Health {
         status: if well {
             Wellbeing::Healthy
@@ -124,18 +127,25 @@ async fn store(app: &AppState) -> Part {
     Part {
         kind: app.store().name(),
         status,
+        circuit: match error {
+            None => "closed",
+            Some(_) if app.store().writes().is_trying() => "half-open",
+            Some(_) => "open",
+        },
         error,
     }
 }
 
 fn broker(app: &AppState) -> Part {
+    let (status, circuit) = match app.broker().redis_status() {
+        BrokerStatus::Alone => ("alone", "closed"),
+        BrokerStatus::Up => ("available", "closed"),
+        BrokerStatus::Down => ("unavailable", "open"),
+    };
     Part {
         kind: app.broker().name(),
-        status: match app.broker().status() {
-            BrokerStatus::Alone => "alone",
-            BrokerStatus::Up => "available",
-            BrokerStatus::Down => "unavailable",
-        },
+        status,
+        circuit,
         error: None,
     }
 }

@@ -145,6 +145,8 @@ struct LearnedHere {
     done: Done,
     /// Which instance.
     instance: String,
+    /// That it is this instance's alone.
+    scope: &'static str,
     #[serde(flatten)]
     learned: Learned,
 }
@@ -251,6 +253,7 @@ async fn learned(_: Operator, State(app): State<AppState>) -> Json<LearnedHere> 
     Json(LearnedHere {
         done: Done::default(),
         instance: app.instance().to_string(),
+        scope: "what this instance alone was sent, since it started; each other instance tells its own",
         learned: app.recorder().report(),
     })
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::connect::Connector;
 use super::redis::Redis;
-use crate::domain::ChannelName;
+use crate::domain::BackendSource;
 use crate::shutdown::Lifecycle;
 pub use hearing::Heard;
 use listener::{Listener, TOPIC};
@@ -22,38 +22,36 @@ use waiting::WaitingRoom;
 /// See the module. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ingress {
-    channels: Arc<[ChannelName]>,
+    sources: Arc<[BackendSource]>,
     room: Arc<WaitingRoom>,
 }
 
 impl Ingress {
     pub(super) fn start(
         redis: &Arc<Redis>,
-        channels: &[ChannelName],
+        sources: &[BackendSource],
         lifecycle: &Lifecycle,
     ) -> Self {
         let instance = redis.instance().clone();
-        let room = Arc::new(WaitingRoom::new(instance.clone(), channels));
+        let room = Arc::new(WaitingRoom::new(instance.clone(), sources.len()));
+        let sources: Arc<[BackendSource]> = sources.into();
         let listener = Listener {
             connector: Connector::new(redis.url(), "ingress"),
             redis: Arc::clone(redis),
             instance,
             marks: redis.topic(TOPIC),
-            channels: channels.to_vec(),
+            sources: Arc::clone(&sources),
             room: Arc::clone(&room),
             lifecycle: lifecycle.clone(),
         };
         lifecycle.spawn_service(listener.run());
-        Self {
-            channels: channels.into(),
-            room,
-        }
+        Self { sources, room }
     }
 
-    /// The channels that are heard.
+    /// Where backends are heard.
     #[must_use]
-    pub fn channels(&self) -> &[ChannelName] {
-        &self.channels
+    pub fn sources(&self) -> &[BackendSource] {
+        &self.sources
     }
 
     /// Whether what is published now is heard and has a name.
@@ -68,14 +66,14 @@ impl Ingress {
         self.room.traffic()
     }
 
-    /// The next messages of a channel, by its place in [`Ingress::channels`]; waits until there are some. They come
+    /// The next messages of a source, by its place in [`Ingress::sources`]; waits until there are some. They come
     /// again until they are settled. `None`: there will be no more.
-    pub async fn chunk(&self, channel: usize) -> Option<Vec<Heard>> {
-        self.room.chunk(channel).await
+    pub async fn chunk(&self, source: usize) -> Option<Vec<Heard>> {
+        self.room.chunk(source).await
     }
 
-    /// So many of the first messages of a channel are done with.
-    pub fn settle(&self, channel: usize, messages: usize) {
-        self.room.settle(channel, messages);
+    /// So many of the first messages of a source are done with.
+    pub fn settle(&self, source: usize, messages: usize) {
+        self.room.settle(source, messages);
     }
 }

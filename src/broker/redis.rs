@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -77,11 +78,19 @@ impl Redis {
 
     pub(super) fn publish(&self, topic: &str, message: Bytes) {
         let bytes = message.len();
-        let waiting = self.queued.fetch_add(bytes, Ordering::Relaxed);
         let order = Order::Publish {
             topic: self.topic(topic),
             message,
         };
+        self.order(topic, bytes, order);
+    }
+
+    pub(super) fn show(&self, name: &'static str, value: Bytes, kept: Duration) {
+        self.order(name, value.len(), Order::Show { name, value, kept });
+    }
+
+    fn order(&self, topic: &str, bytes: usize, order: Order) {
+        let waiting = self.queued.fetch_add(bytes, Ordering::Relaxed);
         if waiting + bytes > QUEUED_BYTES || self.orders.try_send(order).is_err() {
             self.queued.fetch_sub(bytes, Ordering::Relaxed);
             tracing::debug!(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
@@ -22,6 +23,12 @@ pub(super) enum Order {
     Publish {
         topic: Arc<str>,
         message: Bytes,
+    },
+    /// To publish a value under its plain name, and to keep it for a while.
+    Show {
+        name: &'static str,
+        value: Bytes,
+        kept: Duration,
     },
     /// How many are subscribed to a topic. Unanswered while there is no connection.
     Count {
@@ -105,6 +112,10 @@ impl Speaker {
                     let sealed = envelope::seal(&self.instance, &message);
                     pipeline.publish(&*topic, sealed).ignore();
                 }
+                Order::Show { name, value, kept } => {
+                    pipeline.publish(name, &*value).ignore();
+                    pipeline.set_ex(name, &*value, kept.as_secs()).ignore();
+                }
                 Order::Count { topic, reply } => {
                     pipeline.cmd("PUBSUB").arg("NUMSUB").arg(&*topic);
                     counts.push(reply);
@@ -128,6 +139,7 @@ impl Speaker {
 fn bytes(orders: &[Order]) -> usize {
     let bytes = orders.iter().map(|order| match order {
         Order::Publish { message, .. } => message.len(),
+        Order::Show { value, .. } => value.len(),
         Order::Count { .. } | Order::Settle(_) => 0,
     });
     bytes.sum()

@@ -47,12 +47,20 @@ fn summary(dialect: &Dialect) -> Vec<String> {
         places => format!("spoken {}", places.join("; ")),
     });
     if let Some(room) = &dialect.default_room {
-        let joins = if dialect.joins_default_room {
+        let joins = if dialect.rooms.joins_default {
             ", in which every client is"
         } else {
             ""
         };
-        lines.push(format!("default project {}{joins}", room.0.as_str()));
+        let only = if dialect.rooms.has_only_default {
+            ", whatever project a message names"
+        } else {
+            ""
+        };
+        lines.push(format!("default project {}{joins}{only}", room.0.as_str()));
+    }
+    if dialect.rooms.hears_projects {
+        lines.push("every client hears of the projects that it can see".to_owned());
     }
     let kinds: Vec<_> = dialect.kinds().map(|kind| kind.to_string()).collect();
     if !kinds.is_empty() {

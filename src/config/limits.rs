@@ -13,6 +13,9 @@ const MAX_RATE: u64 = 1_000_000;
 /// The longest time in which the times of a rate are counted.
 const MAX_WINDOW: Duration = Duration::from_hours(24);
 
+/// Most types that have a rate.
+const MAX_TYPE_RATES: usize = 64;
+
 /// How much clients may do.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
@@ -37,7 +40,18 @@ pub struct LimitsConfig {
     #[arg(long, env = "MAX_CONNECTIONS_PER_USER", value_parser = count, value_name = "NUMBER", global = true)]
     pub max_connections_per_user: Option<usize>,
 
-    /// New connections per second from one address, and how many at once: `5/50`; in a while: `100/60s`; or `none`.
+    /// What becomes of a new connection of a user who has as many as `MAX_CONNECTIONS_PER_USER`: `refuse` refuses it, and
+    /// `replace` ends the oldest one of them.
+    #[arg(
+        long,
+        env = "USER_CONNECTIONS_FULL",
+        default_value = "refuse",
+        value_name = "refuse|replace",
+        global = true
+    )]
+    pub user_connections_full: UserConnectionsFull,
+
+    /// New connections per second from one address, and how many at once: `5/50`; in a window: `100/60s`; or `none`.
     #[arg(
         long,
         env = "CONNECT_RATE_PER_IP",
@@ -107,6 +121,17 @@ pub struct LimitsConfig {
     )]
     pub user_signal_rate: Rate,
 
+    /// Messages of single types that a client may send: `agent_log=20/s,test_result=100/60s`, or `none`. A number by itself is
+    /// per second.
+    #[arg(
+        long,
+        env = "TYPE_RATES",
+        default_value = "none",
+        value_name = "RATES",
+        global = true
+    )]
+    pub type_rates: TypeRates,
+
     /// Bytes of recent events that this instance keeps for all channels together. What does not fit is read from the log.
     #[arg(
         long, env = "EVENT_MEMORY", default_value_t = 64 * 1024 * 1024, value_parser = memory, value_name = "BYTES",
@@ -144,19 +169,45 @@ pub struct LimitsConfig {
     pub max_depth: usize,
 }
 
+/// What becomes of a connection of a user who has as many as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserConnectionsFull {
+    /// It is refused.
+    Refuse,
+    /// It takes the place of the oldest one.
+    Replace,
+}
+
+impl FromStr for UserConnectionsFull {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "replace" => Ok(Self::Replace),
+            _ => Err("refuse or replace"),
+        }
+    }
+}
+
 /// How often something may be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
     /// As often as one likes.
     Unlimited,
-    /// So often.
-    At {
-        /// In the long run, in each `window`.
+    /// So often, one after the other.
+    PerSecond {
+        /// In the long run.
         times: u64,
-        /// For how long `times` last.
-        window: Duration,
         /// All at once, after a pause.
         burst: u64,
+    },
+    /// So often in a window that begins with the first time, and then not until it has passed.
+    Window {
+        /// In each window.
+        times: u64,
+        /// How long it is.
+        window: Duration,
     },
 }
 
@@ -173,14 +224,13 @@ impl Rate {
     pub(crate) const fn multiplied(self, factor: u64) -> Self {
         match self {
             Self::Unlimited => self,
-            Self::At {
-                times,
-                window,
-                burst,
-            } => Self::At {
+            Self::PerSecond { times, burst } => Self::PerSecond {
+                times: times * factor,
+                burst: burst * factor,
+            },
+            Self::Window { times, window } => Self::Window {
                 times: times * factor,
                 window,
-                burst: burst * factor,
             },
         }
     }
@@ -200,20 +250,77 @@ impl FromStr for Rate {
         };
         let (times, rest) = text.split_once('/').ok_or(RateError)?;
         let (times, rest) = (number(times.trim())?, rest.trim());
-        // In a window all of its times may come at once.
-        let (window, burst) = if rest.bytes().all(|byte| byte.is_ascii_digit()) {
-            (Duration::from_secs(1), number(rest)?)
-        } else {
-            (window(rest).ok_or(RateError)?, times)
-        };
+        if rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            let burst = number(rest)?;
+            return Ok(Self::PerSecond { times, burst });
+        }
+        let window = window(rest).ok_or(RateError)?;
         let per_second = u128::from(times) * 1000 / window.as_millis().max(1);
         let is_meant = window <= MAX_WINDOW && per_second <= u128::from(MAX_RATE);
-        let rate = Self::At {
-            times,
-            window,
-            burst,
-        };
+        let rate = Self::Window { times, window };
         is_meant.then_some(rate).ok_or(RateError)
+    }
+}
+
+/// Rates of single types of messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TypeRates(Vec<(String, Rate)>);
+
+impl TypeRates {
+    /// The types and their rates, in the order of the settings.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Rate)> {
+        self.0.iter().map(|(name, rate)| (&**name, *rate))
+    }
+}
+
+/// A text that names no rates of types.
+#[derive(Debug, thiserror::Error)]
+pub enum TypeRatesError {
+    /// No type, or one that nobody can send.
+    #[error(
+        "{0:?} is not <type>=<rate>, such as agent_log=20/s; a type has 1 to 64 letters, digits and _ . : / -"
+    )]
+    Type(String),
+    /// It is there already.
+    #[error("{0} is there twice")]
+    Twice(String),
+    /// Too many.
+    #[error("there are more than {MAX_TYPE_RATES} types")]
+    TooMany,
+    /// What stands behind the type.
+    #[error("of {0}: {1}")]
+    Rate(String, RateError),
+}
+
+impl FromStr for TypeRates {
+    type Err = TypeRatesError;
+
+    fn from_str(text: &str) -> Result<Self, TypeRatesError> {
+        let mut rates: Vec<(String, Rate)> = Vec::new();
+        if matches!(text.trim(), "" | "none") {
+            return Ok(Self(rates));
+        }
+        let is_fine = |char: char| char.is_ascii_alphanumeric() || "_.:/-".contains(char);
+        for part in text.split(',').map(str::trim) {
+            let no_type = || TypeRatesError::Type(part.to_owned());
+            let (name, rate) = part.split_once('=').ok_or_else(no_type)?;
+            let (name, rate) = (name.trim(), rate.trim());
+            if name.is_empty() || name.len() > 64 || !name.chars().all(is_fine) {
+                return Err(no_type());
+            }
+            let per_second = rate.bytes().all(|byte| byte.is_ascii_digit());
+            let unit = if per_second { "/s" } else { "" };
+            let rate = format!("{rate}{unit}").parse();
+            let rate = rate.map_err(|error| TypeRatesError::Rate(name.to_owned(), error))?;
+            if rates.iter().any(|(known, _)| known == name) {
+                return Err(TypeRatesError::Twice(name.to_owned()));
+            }
+            rates.push((name.to_owned(), rate));
+        }
+        if rates.len() > MAX_TYPE_RATES {
+            return Err(TypeRatesError::TooMany);
+        }
+        Ok(Self(rates))
     }
 }
 
@@ -223,4 +330,32 @@ fn window(text: &str) -> Option<Duration> {
     let one = if is_unit { "1" } else { "" };
     let window = time(&format!("{one}{text}")).ok()?;
     (!window.is_zero()).then_some(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_of_types_are_read_or_what_is_wrong_is_named() {
+        let rates: TypeRates = "a_b=5/s, task:update = 100/60s,c=7".parse().unwrap();
+        let names: Vec<_> = rates.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a_b", "task:update", "c"]);
+        assert_eq!(rates.iter().last().unwrap().1, "7/s".parse().unwrap());
+        for none in ["", "none"] {
+            assert_eq!(none.parse::<TypeRates>().unwrap(), TypeRates::default());
+        }
+        for (text, named) in [
+            ("agent_log", "\"agent_log\""),
+            ("=5/s", "\"=5/s\""),
+            ("a b=5/s", "\"a b=5/s\""),
+            ("a=5/s,", "\"\""),
+            ("a=5/w", "of a: "),
+            ("a=", "of a: "),
+            ("a=5/s,a=6/s", "a is there twice"),
+        ] {
+            let error = text.parse::<TypeRates>().unwrap_err().to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::ChannelName;
+use crate::domain::{BackendSource, ChannelName, Family};
 
+/// Bytes of the name of a channel whose messages name others: it is a part of their idempotency keys.
+const MAX_ENVELOPE_BYTES: usize = 48;
 /// Longest time for which events are kept and not for ever.
 const MAX_RETENTION: Duration = Duration::from_hours(3650 * 24);
 
@@ -18,12 +20,21 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     network.ok_or_else(|| "an address such as 10.1.2.3, or a network such as 10.0.0.0/8".to_owned())
 }
 
-/// A channel on which backends publish.
-pub(super) fn ingress_channel(text: &str) -> Result<ChannelName, String> {
+/// A channel that can be heard.
+pub(super) fn channel(text: &str) -> Result<ChannelName, String> {
     let channel = ChannelName::parse(text.trim());
-    let channel = channel.map_err(|error| format!("the name of a channel {error}"))?;
+    channel.map_err(|error| format!("the name of a channel {error}"))
+}
+
+/// A channel on which backends publish, or what its name begins with and a `*`.
+pub(super) fn ingress_channel(text: &str) -> Result<BackendSource, String> {
+    let text = text.trim();
+    if let Some(prefix) = text.strip_suffix('*') {
+        return ingress_pattern(prefix);
+    }
+    let channel = channel(text)?;
     if channel.is_of_all() {
-        return Err("a channel is named in full: patterns are not understood".to_owned());
+        return Err("nobody publishes on the list of projects".to_owned());
     }
     if channel.is_project() {
         return Err(
@@ -31,7 +42,67 @@ pub(super) fn ingress_channel(text: &str) -> Result<ChannelName, String> {
                 .to_owned(),
         );
     }
-    Ok(channel)
+    Ok(BackendSource::Channel(channel))
+}
+
+fn ingress_pattern(prefix: &str) -> Result<BackendSource, String> {
+    if prefix.is_empty() {
+        return Err("a pattern begins with a name, such as agent:*".to_owned());
+    }
+    // To Redis they mean something else.
+    if prefix.contains(['*', '?', '[', ']', '\\']) {
+        return Err("a pattern has one *, at its end, and none of ? [ ] \\".to_owned());
+    }
+    // Whatever stands for the star.
+    channel(&format!("{prefix}x"))?;
+    if prefix.starts_with("project:") {
+        return Err(
+            "a project's channel tells of changes of the project, which are made by commands"
+                .to_owned(),
+        );
+    }
+    Ok(BackendSource::Prefix(prefix.into()))
+}
+
+/// A channel of Redis whose messages name the channel that they are for.
+pub(super) fn envelope_channel(text: &str) -> Result<BackendSource, String> {
+    let channel = channel(text)?;
+    if channel.as_str().len() > MAX_ENVELOPE_BYTES {
+        return Err(format!(
+            "must not be longer than {MAX_ENVELOPE_BYTES} bytes"
+        ));
+    }
+    Ok(BackendSource::Envelope(channel))
+}
+
+/// A path for plain WebSockets, without a slash at its end.
+pub(super) fn websocket_path(text: &str) -> Result<String, String> {
+    const SOCKET_IO: &str = "socket.io";
+    const TAKEN: [&str; 5] = ["api", "admin", "health", "ready", "live"];
+    let path = text.trim().trim_matches('/');
+    let is_fine = |char: char| char.is_ascii_alphanumeric() || "-._~/".contains(char);
+    if !path.chars().all(is_fine) || path.contains("//") {
+        return Err(
+            "a path has letters, digits and - . _ ~, such as /ws or /realtime/ws".to_owned(),
+        );
+    }
+    let first = path.split('/').next().unwrap_or_default();
+    // Servers of Socket.IO use the variable for its path, which dialects set here.
+    if TAKEN.contains(&first) {
+        return Err(format!("what is below /{first} is the server's own"));
+    }
+    let path = if first == SOCKET_IO { first } else { path };
+    Ok(format!("/{path}"))
+}
+
+/// A channel on which a worker listens: a free name, because a family such as `session:` has clients of its own.
+pub(super) fn worker_channel(text: &str) -> Result<ChannelName, String> {
+    let channel = ChannelName::parse(text.trim());
+    let channel = channel.map_err(|error| format!("the name of a channel {error}"))?;
+    match channel.family() {
+        Family::Free => Ok(channel),
+        _ => Err("a worker has a channel of its own, such as ai:worker".to_owned()),
+    }
 }
 
 /// How long something is kept.
@@ -120,6 +191,14 @@ pub(super) fn bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "a number of bytes from 1024 to 67108864".to_owned())
 }
 
+/// Bytes of a message that is not only a command.
+pub(super) fn large_bytes(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|bytes| (1024..=100 * 1024 * 1024).contains(bytes))
+        .ok_or_else(|| "a number of bytes from 1024 to 104857600".to_owned())
+}
+
 /// Memory for all clients together.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     text.parse()
@@ -167,6 +246,21 @@ mod tests {
     }
 
     #[test]
+    fn websockets_have_paths_of_their_own() {
+        for (text, path) in [
+            ("/ws", "/ws"),
+            ("realtime/ws/", "/realtime/ws"),
+            ("/", "/"),
+            ("/socket.io/", "/socket.io"),
+        ] {
+            assert_eq!(websocket_path(text).as_deref(), Ok(path));
+        }
+        for wrong in ["/api/ws", "/health", "/a b", "/{id}", "/a//b"] {
+            assert!(websocket_path(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn networks_may_be_single_addresses() {
         assert_eq!(network(" 10.0.0.0/8"), Ok("10.0.0.0/8".parse().unwrap()));
         assert_eq!(network("10.1.2.3"), Ok("10.1.2.3/32".parse().unwrap()));
@@ -177,11 +271,33 @@ mod tests {
     }
 
     #[test]
-    fn backends_publish_on_channels_that_are_named_in_full() {
+    fn backends_publish_on_channels_by_name_or_by_what_their_names_begin_with() {
         let channel = ingress_channel(" ai:jobs:status ").unwrap();
-        assert_eq!(channel.as_str(), "ai:jobs:status");
-        for wrong in ["", "a b", "ui:*", "agent:*", "project:p"] {
+        let named = ChannelName::restore("ai:jobs:status");
+        assert_eq!(channel, BackendSource::Channel(named));
+        for pattern in ["agent:*", "ai:jobs:*", "ai*"] {
+            let source = ingress_channel(pattern).unwrap();
+            assert_eq!(source.pattern().as_deref(), Some(pattern));
+        }
+        for wrong in [
+            "",
+            "a b",
+            "*",
+            "a*b",
+            "a*b*",
+            "a?*",
+            "a[b]*",
+            "a\\*",
+            "a b*",
+            "project:p",
+            "project:*",
+            "projects",
+        ] {
             assert!(ingress_channel(wrong).is_err(), "{wrong}");
+        }
+        assert!(envelope_channel("events").is_ok());
+        for wrong in ["", "events:*", &"x".repeat(49)] {
+            assert!(envelope_channel(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -164,6 +164,7 @@ fn allows_bare(name: Name) -> bool {
         | Name::LeaveList
         | Name::Snapshot
         | Name::Sync
+        | Name::List(_)
         | Name::Subscribe
         | Name::Unsubscribe
         | Name::Refresh

@@ -8,7 +8,7 @@ use super::names::{Entry, Name, Verb};
 use crate::domain::{Fields, Kind};
 
 /// Most commands of a message.
-const MAX_COMMANDS: usize = 100;
+pub const MAX_COMMANDS: usize = 100;
 
 /// The arguments of each command, if the message has several: an object each.
 ///

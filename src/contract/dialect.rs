@@ -13,16 +13,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::field::is_field;
 pub use super::toml_node::DialectError;
 use super::toml_node::Source;
 use super::vocabulary::{COMMON, Vocabulary};
 use super::{EventClass, EventName};
-use crate::domain::{Id, Kind, ProjectId};
+use crate::domain::{FieldFilter, Id, Kind, ProjectId};
 pub use custom::{CustomEvents, CustomEventsError};
 use rule::ByName;
 pub use rule::{Audience, Keep, OnRule, OnRules, Relay, Said, TellRule};
 pub use set::{Approach, Dialects, Matching};
-pub use template::{Root, Roots, Scope, Template};
+pub use template::{Root, Roots, Scope, Template, Wanted};
 use told::ToldCache;
 pub use told::{Happened, Nouns, Told};
 
@@ -37,8 +38,8 @@ pub struct Dialect {
     pub matching: Matching,
     /// The project that is meant where a message names none.
     pub default_room: Option<ProjectId>,
-    /// Whether every client is in it.
-    pub joins_default_room: bool,
+    /// What is so for every client.
+    pub rooms: RoomRule,
     user: UserRule,
     /// What a client is told when it has connected.
     pub greetings: Vec<Said>,
@@ -52,6 +53,17 @@ pub struct Dialect {
     to_others: ByName<()>,
     tells_plainly: bool,
     cache: ToldCache,
+}
+
+/// The rooms in which every client is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RoomRule {
+    /// Whether every client is in the default one.
+    pub joins_default: bool,
+    /// Whether the default one is meant whatever project a message names.
+    pub has_only_default: bool,
+    /// Whether every client hears of all projects that it can see.
+    pub hears_projects: bool,
 }
 
 /// Who somebody is.
@@ -198,7 +210,23 @@ impl Dialect {
     /// Whether anything is to be done when a client has connected.
     #[must_use]
     pub fn greets(&self) -> bool {
-        self.joins_default_room || self.user.has_room || !self.greetings.is_empty()
+        self.rooms.joins_default
+            || self.rooms.hears_projects
+            || self.user.has_room
+            || !self.greetings.is_empty()
+    }
+
+    /// Whether a rule lets clients join without being seen.
+    #[must_use]
+    pub fn hides_clients(&self) -> bool {
+        let mut rules = self.on.values().flat_map(|rules| &rules.rules);
+        rules.any(|rule| rule.hides)
+    }
+
+    /// Whether a project is the one in which every client is.
+    #[must_use]
+    pub fn is_default_room(&self, project: &ProjectId) -> bool {
+        self.rooms.joins_default && self.default_room.as_ref() == Some(project)
     }
 
     /// Whether a connection hears the channel of its user without asking.
@@ -229,14 +257,22 @@ impl Dialect {
     #[must_use]
     pub fn renames(&self, event: EventName) -> bool {
         let kind = event.kind();
-        kind.is_some_and(|kind| {
+        let is_renamed = kind.is_some_and(|kind| {
             let mut kinds = self.kinds.iter();
             kinds.any(|rule| rule.kind == kind && !rule.fields.is_empty())
-        })
+        });
+        is_renamed || (self.rooms.has_only_default && event.is_in_room())
     }
 
     /// Gives the fields of an event's first argument the names that are ours.
     pub fn rename(&self, event: EventName, argument: &mut Value) {
+        if let Some(only) = self
+            .default_room
+            .as_ref()
+            .filter(|_| self.rooms.has_only_default)
+        {
+            event.set_room(argument, only);
+        }
         let Some(kind) = event.kind() else {
             return;
         };
@@ -273,6 +309,22 @@ impl Dialect {
         }
     }
 
+    /// What a list of the state is to have, in our words: the kind, and values of its fields. Nothing if a key is none of these.
+    #[must_use]
+    pub fn filters(&self, wanted: &Wanted) -> Option<(Kind, Vec<FieldFilter>)> {
+        let kind = Kind::of_plural(&wanted.plural).filter(|kind| *kind != Kind::Project)?;
+        let rule = self.kinds.iter().find(|rule| rule.kind == kind);
+        let filters = wanted.equal.iter().map(|(key, value)| {
+            let field = match rule {
+                Some(rule) => rule.field(key)?,
+                None => key.clone(),
+            };
+            let value = value.clone();
+            is_field(kind, &field).then_some(FieldFilter { field, value })
+        });
+        Some((kind, filters.collect::<Option<_>>()?))
+    }
+
     /// Somebody as those see them who speak the dialect.
     #[must_use]
     pub fn person(&self, person: Value) -> Value {
@@ -289,6 +341,16 @@ impl Dialect {
 }
 
 impl KindRule {
+    /// The field of ours of which a key of the shape tells.
+    fn field(&self, key: &str) -> Option<String> {
+        let named = match &self.shape {
+            Some(shape) => shape.source_of(key)?,
+            None => key.to_owned(),
+        };
+        let renamed = self.fields.iter().find(|(theirs, _)| *theirs == named);
+        Some(renamed.map_or(named, |(_, ours)| ours.clone()))
+    }
+
     fn is_plain(&self) -> bool {
         self.fields.is_empty() && self.shape.is_none()
     }

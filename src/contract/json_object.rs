@@ -75,6 +75,25 @@ impl JsonObject {
             .push((key, Shared::JsonObject(Arc::clone(document))));
     }
 
+    /// Takes over all that is in another one.
+    pub fn extend(&mut self, other: &Self) {
+        for (key, _) in &other.shared {
+            self.fields.remove(*key);
+        }
+        self.fields.extend(other.fields.clone());
+        self.shared.extend(other.shared.iter().cloned());
+    }
+
+    /// The same without some of its values.
+    #[must_use]
+    pub fn without(&self, keys: &[&str]) -> Self {
+        let mut rest = self.clone();
+        for key in keys {
+            rest.remove(key);
+        }
+        rest
+    }
+
     /// Sets a list of objects.
     pub fn insert_list(&mut self, key: &'static str, documents: Vec<Self>) {
         self.shared.push((key, Shared::List(documents.into())));

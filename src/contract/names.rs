@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::field::PROJECT_ID;
 use super::reply::MAX_NAME_CHARS;
 use super::{ErrorCode, Reply, SignalKind};
-use crate::domain::{Fields, Kind};
+use crate::domain::{Fields, Kind, ProjectId};
 
 /// What an event asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) enum Name {
     LeaveList,
     Snapshot,
     Sync,
+    /// A page of the entities of a kind.
+    List(Kind),
     Subscribe,
     Unsubscribe,
     /// To go on with a new token.
@@ -54,6 +56,9 @@ impl Name {
             _ => {
                 let (kind, verb) = name.split_once(':')?;
                 let kind: Kind = kind.parse().ok()?;
+                if verb == "list" {
+                    return Some(Self::List(kind));
+                }
                 Self::Command(kind, Verb::of(kind, verb)?)
             }
         })
@@ -111,6 +116,7 @@ impl EventName {
             | Name::LeaveList
             | Name::Snapshot
             | Name::Sync
+            | Name::List(_)
             | Name::Subscribe
             | Name::Unsubscribe
             | Name::Refresh => EventClass::Read,
@@ -133,7 +139,7 @@ impl EventName {
     #[must_use]
     pub fn noun(self) -> Option<(Kind, &'static str)> {
         let kind = match self.entry.name {
-            Name::Command(kind, _) => kind,
+            Name::Command(kind, _) | Name::List(kind) => kind,
             _ => Kind::Project,
         };
         self.noun.map(|noun| (kind, noun))
@@ -145,6 +151,45 @@ impl EventName {
         match self.entry.name {
             Name::Command(kind, _) => Some(kind),
             _ => None,
+        }
+    }
+
+    /// Whether it is about a room, or about something in one.
+    #[must_use]
+    pub fn is_in_room(self) -> bool {
+        match self.entry.name {
+            Name::Join | Name::Leave | Name::Snapshot | Name::Sync | Name::Signal(..) => true,
+            Name::Command(kind, _) | Name::List(kind) => kind != Kind::Project,
+            Name::JoinList
+            | Name::LeaveList
+            | Name::Subscribe
+            | Name::Unsubscribe
+            | Name::Refresh => false,
+        }
+    }
+
+    /// Makes a message's first argument name this room, whatever room it names.
+    pub(super) fn set_room(self, argument: &mut Value, room: &ProjectId) {
+        if !self.is_in_room() {
+            return;
+        }
+        if let Value::Object(object) = argument {
+            let theirs = self.entry.project_ids.iter().map(String::as_str);
+            let keys = theirs.chain(PROJECT_ID).chain(ROOM_IDS);
+            for key in keys.chain(["project"]) {
+                if object.get(key).is_some_and(|value| !value.is_object()) {
+                    object.remove(key);
+                }
+            }
+            object.insert(PROJECT_ID[0].to_owned(), room.to_json());
+            return;
+        }
+        let names_room = matches!(
+            self.entry.name,
+            Name::Join | Name::Leave | Name::Snapshot | Name::Sync
+        );
+        if names_room {
+            *argument = room.to_json();
         }
     }
 

@@ -139,6 +139,7 @@ pub fn message(event: &Event, style: EventStyle) -> Box<RawValue> {
         timestamp: Time(event.created_at),
         actor: event.actor.as_str(),
         data: &event.payload,
+        envelope: event.envelope.as_deref(),
     };
     json_text(&message)
 }

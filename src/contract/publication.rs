@@ -4,7 +4,9 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::data_schema::check_published;
+use super::data_schema::{check_published, has_schema};
+use super::direct_options::DirectOptions;
+use super::envelope::{EnvelopeFlaw, EnvelopeMembers};
 use super::fingerprint::Fingerprint;
 use super::{Arguments, Limits, Reply, ServerWord, idempotency};
 use crate::domain::{ChannelName, EventType};
@@ -25,19 +27,25 @@ pub struct Publication {
     pub event_type: EventType,
     /// The data, as it was sent.
     pub payload: Box<RawValue>,
+    /// What the sender says of it beside the data: see [`EnvelopeMembers`].
+    pub envelope: Option<Box<RawValue>>,
     /// The idempotency key.
     pub key: Option<String>,
+    /// What else may be said on `broadcast` and `client:<id>`.
+    pub direct: DirectOptions,
 }
 
 impl PartialEq for Publication {
     fn eq(&self, other: &Self) -> bool {
         let parts = |of: &Self| {
-            let payload = of.payload.get().to_owned();
+            let text = |json: &RawValue| json.get().to_owned();
             (
                 of.channel.clone(),
                 of.event_type.clone(),
-                payload,
+                text(&of.payload),
+                of.envelope.as_deref().map(text),
                 of.key.clone(),
+                of.direct.clone(),
             )
         };
         parts(self) == parts(other)
@@ -56,14 +64,35 @@ struct Asked<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     idempotency_key: Option<serde_json::Value>,
+    #[serde(default)]
+    correlation_id: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "sent")]
+    r#where: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
 }
 
 /// What backends say of what they publish.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Said<'a> {
     r#type: String,
     #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
+    #[serde(default)]
+    correlation_id: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "sent")]
+    r#where: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
 }
 
 /// The payload if no data is sent.
@@ -74,6 +103,11 @@ fn no_data() -> Box<RawValue> {
 /// What is there, `null` as well.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// A value that is there, `null` as well.
+fn sent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
 }
 
 impl Publication {
@@ -108,7 +142,9 @@ impl Publication {
             event_type: event_type_of(&channel, event_type)?,
             channel,
             payload: data.map_or_else(no_data, ToOwned::to_owned),
+            envelope: None,
             key: None,
+            direct: DirectOptions::default(),
         })
     }
 
@@ -118,11 +154,27 @@ impl Publication {
         Ok(self)
     }
 
+    /// Checks what was sent as data, on a strict server: something that JavaScript calls an object must be there.
+    ///
+    /// # Errors
+    ///
+    /// The answer that says what is wrong with it.
+    pub fn check_sent(data: Option<&RawValue>, limits: &Limits) -> Result<(), Reply> {
+        if !limits.strict {
+            return Ok(());
+        }
+        let data = data.ok_or_else(|| Reply::invalid("data", "is missing"))?;
+        if data.get().starts_with(['{', '[', 'n']) {
+            return Ok(());
+        }
+        Err(Reply::invalid("data", "must be an object"))
+    }
+
     /// What a client's message becomes that goes to a room as it is: its name and payload were checked when it came in.
     ///
     /// # Errors
     ///
-    /// The refusal of a name that only the server says.
+    /// The refusal of a name that only the server says, or of data that is not of its type.
     pub fn relayed(
         channel: ChannelName,
         name: &str,
@@ -137,12 +189,15 @@ impl Publication {
                 format!("must have at most {MAX_RELAYED_BYTES} bytes, and no control characters");
             return Err(Reply::invalid("event", what));
         }
-        Ok(Self {
+        let publication = Self {
             channel,
             event_type,
             payload,
+            envelope: None,
             key: None,
-        })
+            direct: DirectOptions::default(),
+        };
+        publication.fitting()
     }
 
     /// Reads `{channel, type, data, idempotencyKey}`.
@@ -168,8 +223,17 @@ impl Publication {
         let channel =
             ChannelName::parse(&channel).map_err(|error| Reply::invalid("channel", error))?;
         let event_type = text("type", asked.r#type)?;
+        Self::check_sent(asked.data, limits)?;
         // The data was checked with all of the text.
+        let direct = DirectOptions::read(&channel, asked.correlation_id, asked.r#where)?;
+        let envelope = EnvelopeMembers {
+            id: asked.id,
+            timestamp: asked.timestamp,
+            metadata: asked.metadata,
+        };
         let publication = Self::unchecked(channel, &event_type, asked.data)?.fitting()?;
+        let mut publication = publication.with_envelope(envelope)?;
+        publication.direct = direct;
         match asked.idempotency_key {
             None | Some(serde_json::Value::Null) => Ok(publication),
             key => publication.with_key(&text("idempotencyKey", key)?),
@@ -199,9 +263,37 @@ impl Publication {
         // A name that no event can have says nothing about what happened.
         let said = said.filter(|said| event_type_of(&channel, &said.r#type).is_ok());
         match said {
-            Some(said) => Self::new(channel, &said.r#type, said.data.or(Some(json)), limits),
+            // Without data all of it is the data.
+            Some(said) if said.data.is_none() && !channel.is_direct() => {
+                Self::new(channel, &said.r#type, Some(json), limits)
+            }
+            Some(said) => {
+                let envelope = EnvelopeMembers {
+                    id: said.id,
+                    timestamp: said.timestamp,
+                    metadata: said.metadata,
+                };
+                let condition = said.r#where.filter(|_| channel.is_direct());
+                let direct = DirectOptions::read(&channel, said.correlation_id, condition)?;
+                let data = said.data.or(Some(json));
+                let publication = Self::new(channel, &said.r#type, data, limits)?;
+                let mut publication = publication.with_envelope(envelope)?;
+                publication.direct = direct;
+                Ok(publication)
+            }
             None => Self::new(channel, MESSAGE, Some(json), limits),
         }
+    }
+
+    /// The same in an envelope. That of a type that has a schema has to be what the schema says; of any other type, what
+    /// fits is kept.
+    fn with_envelope(mut self, members: EnvelopeMembers<'_>) -> Result<Self, Reply> {
+        self.envelope = if has_schema(self.event_type.as_str()) {
+            members.read().map_err(EnvelopeFlaw::refusal)?
+        } else {
+            members.read_leniently()
+        };
+        Ok(self)
     }
 
     /// The same under an idempotency key.
@@ -214,14 +306,30 @@ impl Publication {
         Ok(self)
     }
 
+    /// Refuses an idempotency key where nothing is kept by which a repetition would be known.
+    ///
+    /// # Errors
+    ///
+    /// The answer that names the key.
+    pub fn check_key(&self) -> Result<(), Reply> {
+        if self.key.is_none() || !self.channel.is_direct() {
+            return Ok(());
+        }
+        let what = "is not possible here: what is published on broadcast and client:<id> is not kept, so nothing could \
+                    tell a repetition";
+        Err(Reply::invalid("idempotencyKey", what))
+    }
+
     /// About what it takes up in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let key = self.key.as_ref().map_or(0, String::len);
-        self.payload.get().len() + self.event_type.as_str().len() + key
+        let envelope = self.envelope.as_ref().map_or(0, |said| said.get().len());
+        self.payload.get().len() + self.event_type.as_str().len() + envelope + key
     }
 
-    /// Tells whether two publications with the same key are the same.
+    /// Tells whether two publications with the same key are the same, whatever their envelopes say: who repeats one may
+    /// number it anew.
     #[must_use]
     pub fn fingerprint(&self) -> i64 {
         let mut hash = Fingerprint::new();
@@ -294,6 +402,33 @@ mod tests {
     }
 
     #[test]
+    fn envelope_is_kept_and_that_of_a_known_type_must_fit() {
+        let kept = |read: Result<Publication, Reply>| {
+            let envelope = read.unwrap().envelope;
+            envelope.map(|said| said.get().to_owned())
+        };
+        let said = r#""id":"e","timestamp":1.50,"metadata":{"source":"s","x":1}"#;
+        let expected = r#"{"id":"e","timestamp":1.50,"source":"s"}"#;
+        let text = format!(r#"{{"channel":"c","type":"t",{said}}}"#);
+        assert_eq!(kept(read(&text)).as_deref(), Some(expected));
+        let heard = |text: &str| {
+            Publication::from_text(ChannelName::restore("c"), text, &Limits::default())
+        };
+        let text = format!(r#"{{"type":"t","data":1,{said}}}"#);
+        assert_eq!(kept(heard(&text)).as_deref(), Some(expected));
+        assert_eq!(kept(heard(r#"{"type":"t","id":"e"}"#)), None, "it is data");
+        // A backend of its own ways is heard all the same.
+        let other = r#"{"channel":"c","type":"t","data":1,"id":7,"timestamp":"2026-01-01"}"#;
+        assert_eq!(kept(read(other)).as_deref(), Some(r#"{"id":7}"#));
+        assert_eq!(kept(heard(other)).as_deref(), Some(r#"{"id":7}"#));
+        let known =
+            r#"{"channel":"c","type":"system_alert","data":{"message":"x"},"timestamp":"x"}"#;
+        for refused in [read(known), heard(known)] {
+            assert_eq!(refused.unwrap_err().field(), Some("timestamp"));
+        }
+    }
+
+    #[test]
     fn says_what_is_wrong() {
         for (text, field) in [
             ("7", "payload"),
@@ -335,7 +470,7 @@ mod tests {
             r#"{"channel":"c","type":"task:updated"}"#,
             r#"{"channel":"project:p","type":"task-created"}"#,
             r#"{"channel":"project:p","type":"task:comment_added"}"#,
-            r#"{"channel":"c","type":"agent_status","data":{"agentId":7,"mood":{}}}"#,
+            r#"{"channel":"c","type":"agent_status","data":{"agentId":7,"status":"idle","mood":{}}}"#,
             r#"{"channel":"c","type":"disconnect","data":7}"#,
         ] {
             assert!(read(fine).is_ok(), "{fine}");

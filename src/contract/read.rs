@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::names::Name;
 use super::{
-    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, bulk, signal,
+    Arguments, CommandRequest, EventName, Limits, ReadRequest, Reply, Request, bulk, list, signal,
     subscribe,
 };
 use crate::domain::Fields;
@@ -55,6 +55,13 @@ impl Request {
             Name::Snapshot => Self::Read(ReadRequest::Snapshot {
                 project: subscribe::project(first()?, *limits)?,
             }),
+            Name::List(kind) => {
+                let mut values = arguments.read(*limits)?;
+                let original = event.translate(&mut values);
+                let mut wish = list::list(kind, values.into_iter().next(), *limits)?;
+                wish.echo = original.unwrap_or(wish.echo);
+                Self::Read(ReadRequest::List(Box::new(wish)))
+            }
             Name::Sync => Self::Read(subscribe::sync(first()?, *limits)?),
             Name::Subscribe => Self::Subscribe(subscribe::channels(first()?, *limits)?),
             Name::Unsubscribe => Self::Unsubscribe {

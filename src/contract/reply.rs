@@ -259,6 +259,12 @@ impl Reply {
         self.rest.get(key)
     }
 
+    /// The answer besides what follows from its code.
+    #[must_use]
+    pub fn object(&self) -> &JsonObject {
+        &self.rest
+    }
+
     /// A value of the answer, whether it is kept as such or as text.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<Cow<'_, Value>> {

@@ -7,8 +7,8 @@ use super::build::build;
 use super::field::{PROJECT_ID, is_stamp};
 use super::names::Name;
 use super::{
-    Arguments, EventName, Limits, Publication, Reply, SignalRequest, Types, idempotency,
-    payload_limits,
+    Arguments, EventName, Limits, ListRequest, Publication, Reply, SignalRequest, Types,
+    idempotency, payload_limits,
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Stamp,
@@ -41,6 +41,8 @@ pub enum Request {
     Publish(Publication),
     /// To pass a message on to a room as it is, and keep it.
     Relay(Publication),
+    /// To have a worker do something.
+    ToWorker(Publication),
     /// To go on with a new token, or API key.
     Refresh {
         /// As it was sent.
@@ -94,6 +96,8 @@ pub enum ReadRequest {
         /// Most events of the answer.
         limit: usize,
     },
+    /// A page of a list.
+    List(Box<ListRequest>),
 }
 
 /// A wish to hear of a project's events.
@@ -107,6 +111,8 @@ pub struct Join {
     pub snapshot: bool,
     /// Whether the answer, and not the stream, should carry the events after `since`.
     pub events: bool,
+    /// Whether the client stays unseen by the others in the project.
+    pub is_unseen: bool,
 }
 
 /// A wish to hear of channels' events.

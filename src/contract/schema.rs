@@ -13,6 +13,7 @@ pub mod entity;
 pub mod event;
 pub mod flat;
 pub mod http;
+pub mod metrics;
 pub mod stream;
 mod table;
 pub mod types;

@@ -7,7 +7,7 @@ use super::body::{Body, Wrappers};
 use super::field::first;
 use super::payload_limits;
 use super::{Join, Limits, MAX_CURSOR_CHANNELS, ReadRequest, Reply, Since, Subscribe, Types};
-use crate::domain::{ChannelName, Fields, Id, IdError, Kind, ProjectId};
+use crate::domain::{ChannelName, Family, Fields, Id, IdError, Kind, ProjectId};
 
 const DEFAULT_LIMIT: u64 = 200;
 const MAX_LIMIT: u64 = 500;
@@ -21,6 +21,7 @@ pub(super) fn join(argument: Option<Value>, limits: Limits) -> Result<Join, Repl
         since: since(&payload)?,
         snapshot: is_true(&payload, "snapshot"),
         events: is_true(&payload, "events"),
+        is_unseen: false,
     })
 }
 
@@ -133,6 +134,10 @@ pub(super) fn named<'a>(
     let mut channels = Vec::new();
     for name in names {
         let channel = ChannelName::parse(name).map_err(|error| Reply::invalid("channel", error))?;
+        if let Family::Client(_) = channel.family() {
+            let what = "reaches its client without a subscription";
+            return Err(Reply::invalid("channel", format!("{channel} {what}")));
+        }
         if !channels.contains(&channel) {
             channels.push(channel);
         }

@@ -1,4 +1,4 @@
-//! The normaliser's rules, one by one; and every dialect in `fixtures/dialects`, dry.
+//! The normaliser's rules, one by one; and every spelling in `fixtures/payloads`, dry.
 
 mod beside;
 mod commands;

@@ -178,8 +178,9 @@ impl Vocabulary {
         }
         let root = COMMON.read().ok()?;
         let mut all = Self::read(&root, &[], &[kind]).ok()?;
-        all.entries
-            .retain(|entry| matches!(entry.name, Name::Command(of, _) if of == kind));
+        all.entries.retain(
+            |entry| matches!(entry.name, Name::Command(of, _) | Name::List(of) if of == kind),
+        );
         let words: &'static Self = Box::leak(Box::new(Self::new(all.entries)));
         let mut known = OF_KINDS.write();
         known.retain(|(of, _)| *of != definition);
@@ -217,7 +218,7 @@ fn entry(
     let verbs = list("verbs")?.unwrap_or_else(|| vec![String::new()]);
     let split = |verb: &String| verb.split_whitespace().map(str::to_owned).collect();
     let kind = match name {
-        Name::Command(kind, _) => kind,
+        Name::Command(kind, _) | Name::List(kind) => kind,
         _ => Kind::Project,
     };
     let second = row.get("second").map(Node::name).transpose()?;

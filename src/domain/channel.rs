@@ -12,6 +12,8 @@ const MAX_NAME_BYTES: usize = 128;
 const ALL: &str = "*";
 /// The list of projects.
 const PROJECTS: &str = "projects";
+/// Every plain connection.
+const BROADCAST: &str = "broadcast";
 
 /// Names a channel: `project:<id>`, `session:<id>`, `ai:jobs:status`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +34,10 @@ pub enum Family<'a> {
     Agent(&'a str),
     /// `workflow:<id>`
     Workflow(&'a str),
+    /// `client:<id>`: the connections of one client.
+    Client(&'a str),
+    /// `broadcast`: all connections that hear broadcasts.
+    Broadcast,
     /// Any other name.
     Free,
 }
@@ -79,9 +85,11 @@ impl ChannelName {
                 Err(_) => return Err(ChannelNameError::Empty),
             },
             Family::Agent(ALL) | Family::Workflow(ALL) => return Ok(name),
-            Family::User("") | Family::Session("") | Family::Agent("") | Family::Workflow("") => {
-                return Err(ChannelNameError::Empty);
-            }
+            Family::User("")
+            | Family::Session("")
+            | Family::Agent("")
+            | Family::Workflow("")
+            | Family::Client("") => return Err(ChannelNameError::Empty),
             _ if text.is_empty() => return Err(ChannelNameError::Empty),
             // A user's id may be as long as any.
             Family::User(id) if id.len() <= MAX_ID_BYTES => {}
@@ -110,10 +118,10 @@ impl ChannelName {
     #[must_use]
     pub fn family(&self) -> Family<'_> {
         let Some((family, id)) = self.0.split_once(':') else {
-            return if &*self.0 == PROJECTS {
-                Family::Projects
-            } else {
-                Family::Free
+            return match &*self.0 {
+                PROJECTS => Family::Projects,
+                BROADCAST => Family::Broadcast,
+                _ => Family::Free,
             };
         };
         match family {
@@ -122,6 +130,7 @@ impl ChannelName {
             "session" => Family::Session(id),
             "agent" => Family::Agent(id),
             "workflow" => Family::Workflow(id),
+            "client" => Family::Client(id),
             _ => Family::Free,
         }
     }
@@ -136,6 +145,12 @@ impl ChannelName {
     #[must_use]
     pub fn is_list_of_projects(&self) -> bool {
         self.family() == Family::Projects
+    }
+
+    /// Whether what is published on it goes to clients that are connected now, and is not logged.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        matches!(self.family(), Family::Client(_) | Family::Broadcast)
     }
 
     /// Whether it is a project's.
@@ -238,6 +253,7 @@ mod tests {
             ("", ChannelNameError::Empty),
             ("project:", ChannelNameError::Empty),
             ("session:", ChannelNameError::Empty),
+            ("client:", ChannelNameError::Empty),
             ("a b", ChannelNameError::Character),
             ("a,b", ChannelNameError::Character),
             ("a\u{7f}", ChannelNameError::Character),
@@ -274,6 +290,9 @@ mod tests {
         assert_eq!(name("agent:*").of_all(), None);
         assert!(name("workflow:*").is_of_all() && !name("workflow:w").is_of_all());
         assert_eq!(name("session:a").of_all(), None);
+        assert_eq!(name("client:c").family(), Family::Client("c"));
+        assert!(name("client:c").is_direct() && name("broadcast").is_direct());
+        assert!(!name("broadcasts").is_direct() && !name("broadcast:a").is_direct());
         assert_eq!(name("project:7").project().unwrap().as_str(), "7");
     }
 }

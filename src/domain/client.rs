@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::Actor;
+use super::{Actor, Timestamp};
 
 /// Socket.IO's private session id (`pid`): a secret by which a client shows that it is the one that was connected
 /// before. `<32 hexadecimal digits>-<number>`; the number tells sessions apart that could not be continued.
@@ -14,11 +14,25 @@ pub struct PrivateId {
     number: u32,
 }
 
-/// The client that holds a [`PrivateId`], for others to see: nobody can tell the secret from it.
+/// A client, for others to see. As text a hash is 32 hexadecimal digits, and a connection is
+/// `client_<milliseconds>_<20 hexadecimal digits>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientId([u8; 16]);
+pub enum ClientId {
+    /// The hash of a [`PrivateId`], from which nobody can tell the secret.
+    Hash([u8; 16]),
+    /// A client of one connection, which has no private id.
+    Connection {
+        /// When it connected.
+        at: Timestamp,
+        /// Random: no two connections have the same, on whatever instances, and nobody can guess it.
+        random: [u8; RANDOM_BYTES],
+    },
+}
 
 const SECRET_LENGTH: usize = 32;
+const RANDOM_BYTES: usize = 10;
+/// What the ids of connections begin with.
+const CONNECTION: &str = "client_";
 
 impl PrivateId {
     /// Bytes of the longest text.
@@ -96,24 +110,51 @@ impl fmt::Debug for PrivateId {
 }
 
 impl ClientId {
+    /// The id of a new connection.
+    #[must_use]
+    pub fn of_connection(at: Timestamp) -> Self {
+        let uuid = uuid::Uuid::new_v4().into_bytes();
+        let mut random = [0; RANDOM_BYTES];
+        // Between these bytes stand the version and the variant.
+        random[..6].copy_from_slice(&uuid[..6]);
+        random[6..].copy_from_slice(&uuid[12..]);
+        Self::Connection { at, random }
+    }
+
     fn hash(hash: &[u8]) -> Self {
         let mut id = [0; 16];
         id.copy_from_slice(&hash[..16]);
-        Self(id)
+        Self::Hash(id)
     }
 
     /// Reads a text exactly as [`Display`](fmt::Display) writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let number = u128::from_str_radix(text, 16).ok()?;
-        let id = Self(number.to_be_bytes());
+        let id = match text.strip_prefix(CONNECTION) {
+            None => Self::Hash(u128::from_str_radix(text, 16).ok()?.to_be_bytes()),
+            Some(rest) => {
+                let (at, random) = rest.split_once('_')?;
+                let number = u128::from_str_radix(random, 16).ok()?.to_be_bytes();
+                let mut random = [0; RANDOM_BYTES];
+                random.copy_from_slice(&number[number.len() - RANDOM_BYTES..]);
+                let at = Timestamp::from_millis(at.parse().ok()?);
+                Self::Connection { at, random }
+            }
+        };
         (id.to_string() == text).then_some(id)
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
+        let digits: &[u8] = match self {
+            Self::Hash(hash) => hash,
+            Self::Connection { at, random } => {
+                write!(f, "{CONNECTION}{}_", at.as_millis())?;
+                random
+            }
+        };
+        for byte in digits {
             write!(f, "{byte:02x}")?;
         }
         Ok(())
@@ -191,5 +232,29 @@ mod tests {
         assert_ne!(client.to_string(), id.secret);
         assert_eq!(ClientId::parse(&client.to_string()), Some(client));
         assert_eq!(ClientId::parse("7"), None);
+    }
+
+    #[test]
+    fn an_id_of_a_connection_says_when_it_was_made_and_is_read_back() {
+        let at = Timestamp::from_millis(1_234_567_890);
+        let ids: HashSet<_> = (0..1000).map(|_| ClientId::of_connection(at)).collect();
+        assert_eq!(ids.len(), 1000);
+        for id in ids {
+            let text = id.to_string();
+            let random = text.strip_prefix("client_1234567890_").unwrap();
+            assert_eq!(random.len(), 2 * RANDOM_BYTES, "{text}");
+            assert_eq!(ClientId::parse(&text), Some(id));
+        }
+        for other in [
+            "client_",
+            "client_1_",
+            "client_1_ab",
+            "client_x_00000000000000000000",
+            "client_01_00000000000000000000",
+            "client_1_0000000000000000000000000000000000000000",
+            "client_1_0000000000000000000G",
+        ] {
+            assert_eq!(ClientId::parse(other), None, "{other}");
+        }
     }
 }

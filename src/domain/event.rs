@@ -122,6 +122,9 @@ pub struct Event {
     pub event_type: EventType,
     /// What clients get as first argument: JSON text that is never changed again.
     pub payload: Arc<RawValue>,
+    /// What the sender of a published event said of it, as JSON text that is never changed: `id`, `timestamp`, `source`,
+    /// `correlationId`, `version`, as far as they were sent.
+    pub envelope: Option<Arc<RawValue>>,
     /// Who did it.
     pub actor: Actor,
     /// When it was committed.

@@ -333,10 +333,12 @@ impl Others {
 
 /// What becomes of entities, as the types of their events say it.
 const VERBS: [&str; 4] = ["created", "updated", "deleted", "restored"];
+/// What follows it in the answer to those who asked for a list without an ack.
+const LISTED: &str = "listed";
 
 /// Whether a type of event, by its first word and what follows it, tells of an entity that is no part of a board.
 pub(super) fn is_event_beside(word: &str, verb: &str) -> bool {
-    VERBS.contains(&verb) && Kind::find(word, true).is_some_and(Kind::is_beside)
+    (VERBS.contains(&verb) || verb == LISTED) && Kind::find(word, true).is_some_and(Kind::is_beside)
 }
 
 /// Whether the names of our own events, or signals, begin with this word, whatever follows.

@@ -23,6 +23,8 @@ use crate::broker::Confirmation;
 use crate::domain::{ChannelName, ChannelNo, Event, Seq, Signal};
 use crate::store::{Store, StoreError};
 
+/// Events from so many bytes on are large: a few of them are all that a ring has room for.
+const LARGE: usize = 1024 * 1024;
 /// How often blocked subscribers are looked at besides being woken.
 const BLOCKED_TICK: Duration = Duration::from_millis(250);
 
@@ -254,9 +256,14 @@ impl Feed {
 
     /// Appends what follows the head. A gap is left for the log to fill.
     fn take_events(&mut self, events: &[Arc<Event>]) {
-        let Some(log) = &mut self.log else { return };
         self.footprint.touch();
         for event in events {
+            if weight(event) >= LARGE {
+                // It may take the place of all others. Who is told of them now need not read them from the log, which does
+                // not know over which connection they came.
+                self.deliver();
+            }
+            let Some(log) = &mut self.log else { return };
             // Another number is of another log, whoever says so.
             if log.no == Some(event.channel_no) && event.seq == log.head + 1 {
                 log.head = event.seq;

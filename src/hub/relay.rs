@@ -21,6 +21,10 @@ use crate::store::Channel;
 /// Payload bytes in one message; a single event may have more.
 const MESSAGE_BYTES: usize = 1024 * 1024;
 
+/// An event with a larger payload is not carried: Redis cuts subscribers off for which 32 MiB wait. Other instances find it in the
+/// log, when they look there next or hear of a later one.
+const MAX_CARRIED_BYTES: usize = 8 * 1024 * 1024;
+
 /// The broker's topic for a channel.
 pub(super) fn topic(channel: &ChannelName) -> String {
     format!("channel:{channel}")
@@ -48,6 +52,8 @@ struct RelayedEvent<'a> {
     origin: Option<ConnectionId>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     source: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    envelope: Option<&'a RawValue>,
     #[serde(borrow)]
     payload: &'a RawValue,
 }
@@ -64,17 +70,20 @@ struct RelayedSignal<'a> {
 /// The messages that carry these events, in order.
 pub(super) fn events(events: &[Arc<Event>]) -> Vec<Bytes> {
     let mut messages = Vec::with_capacity(1);
-    let mut rest = events;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let fitting = rest.iter().take_while(|event| {
-            bytes += event.payload.get().len();
-            bytes <= MESSAGE_BYTES
-        });
-        let (these, later) = rest.split_at(fitting.count().max(1));
-        let these = these.iter().map(|event| RelayedEvent::new(event));
-        messages.extend(encode(&Relayed::Events(these.collect())));
-        rest = later;
+    let is_too_large = |event: &Arc<Event>| event.payload.get().len() > MAX_CARRIED_BYTES;
+    for mut rest in events.split(is_too_large) {
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fitting = rest.iter().take_while(|event| {
+                bytes += event.payload.get().len();
+                bytes += event.envelope.as_ref().map_or(0, |said| said.get().len());
+                bytes <= MESSAGE_BYTES
+            });
+            let (these, later) = rest.split_at(fitting.count().max(1));
+            let these = these.iter().map(|event| RelayedEvent::new(event));
+            messages.extend(encode(&Relayed::Events(these.collect())));
+            rest = later;
+        }
     }
     messages
 }
@@ -121,6 +130,7 @@ impl<'a> RelayedEvent<'a> {
             at: event.created_at.as_millis(),
             origin: event.origin,
             source: event.source.as_ref().map(|source| source.as_str().into()),
+            envelope: event.envelope.as_deref(),
             payload: &event.payload,
         }
     }
@@ -138,6 +148,7 @@ impl RelayedEvent<'_> {
             id: self.id,
             event_type: EventType::restore(self.r#type.into_owned()),
             payload: Arc::from(self.payload.to_owned()),
+            envelope: self.envelope.map(|said| Arc::from(said.to_owned())),
             actor: Actor::new(&self.actor),
             created_at: Timestamp::from_millis(self.at),
             origin: self.origin,
@@ -275,6 +286,9 @@ mod tests {
             id: EventId::generate(),
             event_type: EventType::known("task.updated"),
             payload: Arc::from(RawValue::from_string(payload.to_owned()).unwrap()),
+            envelope: Some(Arc::from(
+                RawValue::from_string(r#"{"id" : "e"}"#.to_owned()).unwrap(),
+            )),
             actor: Actor::new("ann"),
             created_at: Timestamp::from_millis(1_700_000_000_123),
             origin: Some(ConnectionId::generate()),
@@ -313,6 +327,22 @@ mod tests {
             .flat_map(|events| events.iter().map(|event| event.seq))
             .collect();
         assert_eq!(seqs, [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn an_event_that_is_too_large_is_left_to_the_log() {
+        let large = format!("{:?}", "x".repeat(MAX_CARRIED_BYTES));
+        let sent = [event(1, "{}"), event(2, &large), event(3, "{}")];
+        let seqs: Vec<_> = events(&sent)
+            .iter()
+            .flat_map(|message| {
+                decoded(message)
+                    .iter()
+                    .map(|event| event.seq)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(seqs, [1, 3]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::domain::{Event, Seq};
 /// the ring.
 const EVENT_OVERHEAD: usize = size_of::<Event>() + 64;
 
-/// A window over the end of a log, bounded in events and in bytes.
+/// A window over the end of a log, bounded in events and in bytes; the newest event stays whatever its size.
 #[derive(Debug)]
 pub(super) struct Ring {
     events: VecDeque<Arc<Event>>,
@@ -32,10 +32,10 @@ impl Ring {
     pub(super) fn push(&mut self, event: Arc<Event>) {
         self.bytes += weight(&event);
         self.events.push_back(event);
-        while self.events.len() > self.max_events || self.bytes > self.max_bytes {
-            if self.drop_oldest().is_none() {
-                break;
-            }
+        while self.events.len() > 1
+            && (self.events.len() > self.max_events || self.bytes > self.max_bytes)
+        {
+            self.drop_oldest();
         }
     }
 
@@ -102,6 +102,7 @@ pub(super) fn weight(event: &Event) -> usize {
         + event.event_type.as_str().len()
         + event.actor.as_str().len()
         + event.channel.as_str().len()
+        + event.envelope.as_ref().map_or(0, |said| said.get().len())
         + event
             .source
             .as_ref()

@@ -133,6 +133,7 @@ mod tests {
             event_type: EventType::known("task.updated"),
             payload: to_raw_value(&seq).unwrap().into(),
             actor: Actor::new("ann"),
+            envelope: None,
             created_at: Timestamp::from_millis(0),
             origin: None,
         }

@@ -130,6 +130,7 @@ impl Stage {
                 event_type: EventType::known("task.updated"),
                 payload: to_raw_value(&(seq, "x".repeat(bytes))).unwrap().into(),
                 actor: Actor::new("ann"),
+                envelope: None,
                 created_at: Timestamp::from_millis(0),
                 origin: None,
             })

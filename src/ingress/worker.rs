@@ -1,13 +1,18 @@
-//! What is heard on one channel, on its way into the log.
+//! What is heard of one source, on its way into the log.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Ingress;
+use futures_util::future::join_all;
+
+use super::{Ingress, message};
 use crate::broker::Heard;
-use crate::contract::{ErrorCode, Limits, Publication, Reply};
-use crate::domain::ChannelName;
+use crate::clock::Clock;
+use crate::contract::{DirectMessage, ErrorCode, Limits, Publication, Reply};
+use crate::direct::Direct;
+use crate::domain::{BackendSource, ChannelName};
 use crate::learn::Recorder;
 use crate::retention::ANSWER_LIFETIME;
 use crate::writer::{Caller, Writer};
@@ -17,15 +22,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How often a chunk is repeated at which the server fails, before its messages are tried by themselves.
 const FAILURES: u32 = 5;
-/// How often the log may say of a channel that a message is refused.
+/// How often the log may say of a source that a message is refused.
 const COMPLAINT: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub(super) struct Worker {
     writer: Arc<Writer>,
+    direct: Direct,
     ingress: Ingress,
     number: usize,
-    channel: ChannelName,
+    source: BackendSource,
     caller: Caller,
     limits: Limits,
     recorder: Arc<Recorder>,
@@ -35,7 +41,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        writer: &Arc<Writer>,
+        (writer, direct): (&Arc<Writer>, &Direct),
         ingress: &Ingress,
         (number, recorder): (usize, &Arc<Recorder>),
         caller: &Caller,
@@ -43,9 +49,10 @@ impl Worker {
     ) -> Self {
         Self {
             writer: Arc::clone(writer),
+            direct: direct.clone(),
             ingress: ingress.clone(),
             number,
-            channel: ingress.heard.channels()[number].clone(),
+            source: ingress.heard.sources()[number].clone(),
             caller: caller.clone(),
             limits,
             recorder: Arc::clone(recorder),
@@ -57,7 +64,13 @@ impl Worker {
     pub(super) async fn run(mut self) {
         while let Some(chunk) = self.ingress.heard.chunk(self.number).await {
             let publications = chunk.iter().filter_map(|heard| self.read(heard)).collect();
-            self.publish(publications).await;
+            // Side by side: the writer commits them together. Of each channel the order stays.
+            let publishing = by_channel(publications).into_iter();
+            let publishing = publishing.map(|(channel, part)| self.publish(channel, part));
+            let refused = join_all(publishing).await;
+            for refusal in refused.into_iter().flatten() {
+                self.refuse(&refusal);
+            }
             self.ingress.heard.settle(self.number, chunk.len());
         }
     }
@@ -66,20 +79,21 @@ impl Worker {
         // By then others may have forgotten that they have committed it.
         if heard.at.elapsed() > ANSWER_LIFETIME / 2 {
             add(&self.ingress.counts.expired, 1);
-            tracing::error!(channel.name = %self.channel, "a message has waited for too long; it is dropped");
+            tracing::error!(channel.name = %heard.channel, "a message has waited for too long; it is dropped");
             return None;
         }
-        let key = format!("ingress:{}", heard.name());
         let publication = match std::str::from_utf8(&heard.message) {
             Ok(text) => {
-                let read = Publication::from_text(self.channel.clone(), text, &self.limits);
-                self.recorder
-                    .publication(Some(self.channel.as_str()), text, read.as_ref());
+                let read = message::read(&self.source, heard, text, &self.limits);
+                let named = match &self.source {
+                    BackendSource::Envelope(_) => None,
+                    _ => Some(&*heard.channel),
+                };
+                self.recorder.publication(named, text, read.as_ref());
                 read
             }
             Err(_) => Err(Reply::invalid("message", "is not UTF-8")),
         };
-        let publication = publication.and_then(|publication| publication.with_key(&key));
         publication.map_err(|reply| self.refuse(&reply)).ok()
     }
 
@@ -91,7 +105,7 @@ impl Worker {
         {
             self.complained = Some(Instant::now());
             tracing::warn!(
-                channel.name = %self.channel,
+                source = %self.source,
                 reason = reply.message(),
                 refused = self.ingress.counts.refused.load(Ordering::Relaxed),
                 "a message of a backend is refused"
@@ -100,31 +114,33 @@ impl Worker {
     }
 
     /// Publishes all of them together. If they are refused for the sake of one of them, halves are tried, and halves of
-    /// these, until that one stands alone; their order stays.
-    async fn publish(&mut self, publications: Vec<Publication>) {
+    /// these, until that one stands alone; their order stays. What is refused.
+    async fn publish(&self, channel: ChannelName, publications: Vec<Publication>) -> Vec<Reply> {
+        let mut refused = Vec::new();
         let mut parts = vec![publications];
         while let Some(mut part) = parts.pop() {
             if part.is_empty() {
                 continue;
             }
-            let Err(reply) = self.publish_part(&part).await else {
+            let Err(reply) = self.publish_part(&channel, &part).await else {
                 continue;
             };
             if part.len() == 1 {
-                self.refuse(&reply);
+                refused.push(reply);
                 continue;
             }
             let second = part.split_off(part.len() / 2);
             parts.push(second);
             parts.push(part);
         }
+        refused
     }
 
     /// Submits a part again and again, as long as that may help.
-    async fn publish_part(&self, part: &[Publication]) -> Result<(), Reply> {
+    async fn publish_part(&self, channel: &ChannelName, part: &[Publication]) -> Result<(), Reply> {
         let (mut pause, mut failures) = (FIRST_PAUSE, 0);
         loop {
-            let Err(reply) = self.submit(part).await else {
+            let Err(reply) = self.submit(channel, part).await else {
                 return Ok(());
             };
             failures += u32::from(reply.code() == Some(ErrorCode::Internal));
@@ -135,14 +151,18 @@ impl Worker {
             if !may_help {
                 return Err(reply);
             }
-            tracing::debug!(channel.name = %self.channel, reason = reply.message(), "not published yet");
+            tracing::debug!(channel.name = %channel, reason = reply.message(), "not published yet");
             tokio::time::sleep(pause).await;
             pause = LAST_PAUSE.min(2 * pause);
         }
     }
 
-    async fn submit(&self, part: &[Publication]) -> Result<(), Reply> {
-        let (channel, part_len) = (self.channel.clone(), part.len());
+    async fn submit(&self, channel: &ChannelName, part: &[Publication]) -> Result<(), Reply> {
+        let (channel, part_len) = (channel.clone(), part.len());
+        if channel.is_direct() {
+            self.deliver(part).await;
+            return Ok(());
+        }
         let answer = self
             .writer
             .publish(channel, part.to_vec(), &self.caller, None)?;
@@ -156,6 +176,31 @@ impl Worker {
         add(&self.ingress.counts.published, part_len - known);
         Ok(())
     }
+
+    /// Hands messages to clients of this instance. The other instances have heard them as well.
+    async fn deliver(&self, part: &[Publication]) {
+        for publication in part {
+            let (actor, now) = (self.caller.actor.clone(), Clock.now());
+            let message = DirectMessage::new(publication.clone(), actor, None, now);
+            self.direct.deliver_here(message).await;
+        }
+        add(&self.ingress.counts.published, part.len());
+    }
+}
+
+/// Publications by their channels, in the order in which these come first.
+fn by_channel(publications: Vec<Publication>) -> Vec<(ChannelName, Vec<Publication>)> {
+    let mut parts: Vec<(ChannelName, Vec<Publication>)> = Vec::new();
+    let mut places = HashMap::new();
+    for publication in publications {
+        let channel = publication.channel.clone();
+        let place = *places.entry(channel.clone()).or_insert(parts.len());
+        if place == parts.len() {
+            parts.push((channel, Vec::new()));
+        }
+        parts[place].1.push(publication);
+    }
+    parts
 }
 
 fn add(counter: &AtomicU64, more: usize) {

@@ -70,6 +70,7 @@ struct Log {
     published: BTreeMap<(String, String), Published>,
     other_publications: u64,
     connections: BTreeMap<Way, u64>,
+    refused_namespaces: BTreeMap<String, u64>,
 }
 
 /// What came under a name.
@@ -318,6 +319,17 @@ impl Recorder {
         }
     }
 
+    /// Records that a client has asked for a namespace that the server does not have.
+    pub fn refused_namespace(&self, namespace: &str) {
+        let namespace = anonymous::key(namespace);
+        let refused = &mut self.log.lock().refused_namespaces;
+        if let Some(count) = refused.get_mut(&*namespace) {
+            *count += 1;
+        } else if refused.len() < MAX_CONNECTIONS {
+            refused.insert(namespace.into_owned(), 1);
+        }
+    }
+
     /// What was learned.
     #[must_use]
     pub fn report(&self) -> Learned {
@@ -336,6 +348,7 @@ impl Recorder {
             published: log.published.iter().map(publication).collect(),
             other_publications: log.other_publications,
             connections: log.connections.iter().map(connection).collect(),
+            refused_namespaces: log.refused_namespaces.clone(),
         }
     }
 }

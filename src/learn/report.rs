@@ -1,5 +1,7 @@
 //! What was learned, as `/admin/learned` tells it and `boardcast learn` reads it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,8 @@ pub struct Learned {
     pub other_publications: u64,
     /// How clients have connected.
     pub connections: Vec<Connected>,
+    /// Namespaces that clients have asked for and the server does not have, and how often.
+    pub refused_namespaces: BTreeMap<String, u64>,
 }
 
 /// An event's name, and what came under it.

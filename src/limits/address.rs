@@ -42,9 +42,16 @@ impl fmt::Display for ClientAddress {
 pub(super) fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
+    real: Option<&[u8]>,
     trusted: &[IpNet],
 ) -> ClientAddress {
     let mut client = ClientAddress::new(peer);
+    let mut forwarded = forwarded.peekable();
+    if forwarded.peek().is_none() {
+        let real = real.filter(|_| client.is_in(trusted));
+        let real = real.and_then(|text| parse(str::from_utf8(text).ok()?));
+        return real.unwrap_or(client);
+    }
     // As bytes: what is no text must not hide what a proxy has written behind it.
     let hops = forwarded.flat_map(|header| header.split(|byte| *byte == b','));
     let mut hops = hops.rev().map(|hop| str::from_utf8(hop).ok());
@@ -71,10 +78,15 @@ mod tests {
     use super::*;
 
     fn found(peer: &str, forwarded: &[&str]) -> String {
+        found_with(peer, forwarded, None)
+    }
+
+    fn found_with(peer: &str, forwarded: &[&str], real: Option<&str>) -> String {
         let trusted = ["10.0.0.0/8", "fd00::/16"].map(|network| network.parse().unwrap());
         client(
             peer.parse().unwrap(),
             forwarded.iter().map(|header| header.as_bytes()),
+            real.map(str::as_bytes),
             &trusted,
         )
         .to_string()
@@ -121,5 +133,15 @@ mod tests {
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
         assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_trusted_proxy_may_name_the_client_alone() {
+        let real = |peer, forwarded: &[&str], real| found_with(peer, forwarded, Some(real));
+        assert_eq!(real("10.0.0.1", &[], "192.0.2.7"), "192.0.2.7");
+        assert_eq!(real("10.0.0.1", &[], "nonsense"), "10.0.0.1");
+        assert_eq!(real("192.0.2.1", &[], "192.0.2.7"), "192.0.2.1");
+        let both = real("10.0.0.1", &["192.0.2.8"], "192.0.2.7");
+        assert_eq!(both, "192.0.2.8", "X-Forwarded-For counts");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::rate::{Bucket, Pace};
+use super::type_rates::{TypeBudget, TypeRates};
 use crate::config::Rate;
 use crate::contract::EventClass;
 
@@ -38,7 +39,10 @@ const fn place(class: EventClass) -> usize {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Budget([Bucket; 3]);
+pub struct Budget {
+    classes: [Bucket; 3],
+    types: TypeBudget,
+}
 
 impl Budget {
     /// See [`Bucket::take`].
@@ -58,8 +62,8 @@ impl Budget {
     /// Takes what was read, after the fact.
     pub(super) fn owe_read(&self, bytes: usize, paces: &Paces, now: u64) {
         if let Some(pace) = paces.of(EventClass::Read) {
-            let nanos = pace.nanos_of(bytes, READ_UNIT);
-            self.bucket(EventClass::Read).owe(pace, now, nanos);
+            let cost = pace.cost_of(bytes, READ_UNIT);
+            self.bucket(EventClass::Read).owe(pace, now, cost);
         }
     }
 
@@ -74,11 +78,24 @@ impl Budget {
         }
     }
 
-    pub(super) fn is_full(&self, now: u64) -> bool {
-        self.0.iter().all(|bucket| bucket.is_full(now))
+    pub(super) fn is_full(&self, paces: &Paces, types: &TypeRates, now: u64) -> bool {
+        let mut classes = self.classes.iter().zip(&paces.0);
+        let is_full =
+            classes.all(|(bucket, pace)| pace.is_none_or(|pace| bucket.is_full(&pace, now)));
+        is_full && self.types.is_full(types, now)
+    }
+
+    /// See [`TypeBudget::take`].
+    pub(super) fn take_type(
+        &self,
+        name: &str,
+        rates: &TypeRates,
+        now: u64,
+    ) -> Result<(), Duration> {
+        self.types.take(name, rates, now)
     }
 
     fn bucket(&self, class: EventClass) -> &Bucket {
-        &self.0[place(class)]
+        &self.classes[place(class)]
     }
 }

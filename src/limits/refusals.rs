@@ -9,11 +9,7 @@ use crate::config::Rate;
 use crate::contract::EventClass;
 
 /// Lines in the log, of each limit.
-const LOGGED: Rate = Rate::At {
-    times: 1,
-    window: Duration::from_secs(1),
-    burst: 5,
-};
+const LOGGED: Rate = Rate::PerSecond { times: 1, burst: 5 };
 
 /// The limits, each with its name in logs and figures, and what somebody who meets it is told.
 macro_rules! limits {
@@ -78,6 +74,8 @@ limits! {
     UserReads = "user_reads", "too many joins, reads or unknown events by this user, or from this address";
     /// `USER_SIGNAL_RATE`.
     UserSignals = "user_signals", "too many signals by this user, or from this address";
+    /// `TYPE_RATES`.
+    Types = "types", "too many messages of this type";
     /// Messages that wait.
     Inbox = "inbox", "too many messages at once; try again in a moment";
     /// A session on long-polling that takes nothing.

@@ -1,5 +1,5 @@
 //! The bytes of messages that have begun and not ended, over all connections: half of a WebSocket message, half of a
-//! body. Each is limited by `MAX_MESSAGE`; beyond a limit for all of them
+//! body. Each is limited by `MAX_MESSAGE`, or `WEBSOCKET_MAX_MESSAGE`; beyond a limit for all of them
 //! together the oldest one is given up. A client that sends is soon done, so that is one that only holds.
 
 use std::collections::BTreeMap;

@@ -90,6 +90,11 @@ impl Members {
         dead
     }
 
+    /// The others that are alive.
+    pub(crate) fn others(&self) -> Vec<InstanceId> {
+        self.others.keys().cloned().collect()
+    }
+
     /// What is known of all, this one with so many clients included.
     pub(crate) fn cluster(&self, own_connections: usize) -> Cluster {
         let others = self.others.values().map(|member| member.connections);

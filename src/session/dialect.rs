@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::access::unseen;
 use super::{Pending, Session, unavailable};
-use crate::contract::dialect::Dialect;
+use crate::contract::dialect::{Dialect, Wanted};
 use crate::contract::{ErrorCode, Publication, Reply, payload};
 use crate::domain::{
     Actor, ChannelName, EventType, Fields, Kind, ProjectId, Role, Seq, Signal, policy,
@@ -19,6 +19,11 @@ use crate::store::Gather;
 /// Bytes of entities in `$state`. In memory they take up many times as much.
 const STATE_BYTES: usize = 2 * 1024 * 1024;
 
+/// The most entities of a list that is asked for by itself.
+const LIST_ITEMS: usize = 1000;
+/// What one of them counts like, in bytes that were read.
+const READ_BYTES: usize = 512;
+
 /// What a session knows of its client's dialect.
 #[derive(Debug, Default)]
 pub(super) struct Speaking {
@@ -28,6 +33,8 @@ pub(super) struct Speaking {
     profile: Fields,
     /// What others see of it besides, in the room that it joins next.
     joining: parking_lot::Mutex<Option<(ProjectId, Fields)>>,
+    /// Projects that the client has joined without being seen in them.
+    unseen: parking_lot::Mutex<Vec<ProjectId>>,
 }
 
 impl Session {
@@ -43,6 +50,31 @@ impl Session {
     #[must_use]
     pub fn profile(&self) -> &Fields {
         &self.speaking.profile
+    }
+
+    /// Notes whether others are to see the client in a project that it joins.
+    pub(super) fn set_unseen(&self, project: &ProjectId, is_unseen: bool) {
+        let mut unseen = self.speaking.unseen.lock();
+        unseen.retain(|known| known != project && self.rooms.contains(&known.channel()));
+        if is_unseen {
+            unseen.push(project.clone());
+        }
+    }
+
+    /// The same for a client that comes back: nobody knows any more by which rule it had joined. Where a rule hides clients it is
+    /// seen again once it joins again.
+    pub(super) fn set_unseen_on_return(&self, project: &ProjectId) {
+        let dialect = self.speaking.dialect.as_ref();
+        if dialect
+            .is_some_and(|dialect| dialect.hides_clients() && !dialect.is_default_room(project))
+        {
+            self.speaking.unseen.lock().push(project.clone());
+        }
+    }
+
+    /// Whether others do not see the client in a project that it joins.
+    pub(super) fn is_unseen(&self, project: &ProjectId) -> bool {
+        self.speaking.unseen.lock().contains(project)
     }
 
     fn default_room(&self) -> Option<&ProjectId> {
@@ -195,6 +227,33 @@ impl Session {
             .or_insert_with(|| json!({ "id": project.to_json() }));
         self.charge_read(bytes);
         Ok((state.into(), seq))
+    }
+
+    /// A list of a project's state by itself, of which the state has only the newest, as dialects say it; as of which seq. Nothing if
+    /// the dialect has no word of ours for what is wanted.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of those who may not see the project, and of what cannot be read now.
+    pub async fn wanted_list(
+        &self,
+        project: &ProjectId,
+        dialect: &Dialect,
+        wanted: &Wanted,
+    ) -> Result<Option<(Vec<Value>, Seq)>, Reply> {
+        let Some((kind, filters)) = dialect.filters(wanted) else {
+            return Ok(None);
+        };
+        let _turn = self.app.large_reads().acquire().await;
+        let (items, seq) = self
+            .entities_where(project, kind, &filters, LIST_ITEMS)
+            .await?;
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|item| dialect.shaped(kind, item))
+            .collect();
+        self.charge_read(items.len() * READ_BYTES);
+        Ok(Some((items, seq)))
     }
 
     /// Passes something on to those who are in a room.

@@ -48,6 +48,7 @@ impl Session {
     ) -> Result<Reply, StoreError> {
         let target = Target::project(&join.project);
         let channel = target.channel.clone();
+        self.set_unseen(&join.project, join.is_unseen);
         let mut standing = self.standing(&join.project).await?;
         if !standing.sees() {
             return Ok(unseen());
@@ -167,7 +168,10 @@ impl Session {
             }
         };
         let settled = self.rooms.settle(channel, subscription, joined, || {
-            let project = target.project.as_ref().filter(|_| self.attends)?;
+            let project = target
+                .project
+                .as_ref()
+                .filter(|project| self.attends && !self.is_unseen(project))?;
             let (presence, caller) = (self.app.presence(), &self.caller);
             let seen = self.seen_on_entering(project);
             Some(presence.enter(project, &caller.actor, caller.connection, seen))

@@ -5,10 +5,12 @@ use serde_json::value::RawValue;
 
 use super::Session;
 use super::access::unseen;
+use super::read::seq_of;
 use super::unavailable;
-use crate::contract::{JsonObject, Reply, payload, write_page_token};
+use crate::contract::{JsonObject, ListRequest, Reply, payload, write_page_token};
 use crate::domain::{
-    EntityId, FieldFilter, Grants, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose, policy,
+    EntityId, FieldFilter, Grants, Id, Kind, Mark, Page, ProjectId, Refusal, Seq, Target, Whose,
+    policy,
 };
 use crate::store::{Channel, Gather, Snapshot, StoreError};
 
@@ -38,28 +40,64 @@ impl Session {
 
     /// A page of a project's entities of a kind: `items`, the mark of its end if there is more, as `nextCursor`, and
     /// where the project's log stood.
-    pub async fn entities(&self, project: &ProjectId, kind: Kind, page: Page) -> Reply {
-        let (target, mut refused) = (Target::project(project), None);
+    pub async fn entities(&self, project: &ProjectId, kind: Kind, page: &Page) -> Reply {
+        let (reply, exists) = self.page_of(project, kind, page).await;
+        if reply.is_ok() && !exists {
+            return unseen();
+        }
+        reply
+    }
+
+    /// Serves a wish for a page of a list. A project in which nothing has happened yet has empty ones.
+    pub(super) async fn list(&self, wish: &ListRequest) -> Reply {
+        let reply = match (wish.kind, &wish.project) {
+            (Kind::Project, _) => self.projects(wish.page.clone()).await,
+            (kind, Some(project)) => self.page_of(project, kind, &wish.page).await.0,
+            (kind, None) => match Box::pin(self.project_of_list(wish)).await {
+                Ok(project) => self.page_of(&project, kind, &wish.page).await.0,
+                Err(refusal) => refusal,
+            },
+        };
+        if reply.is_ok() {
+            return reply.with_ignored(wish.ignored.clone());
+        }
+        reply
+    }
+
+    /// The one joined project that a list can be of: the only one, or that of what the entities are to belong to.
+    async fn project_of_list(&self, wish: &ListRequest) -> Result<ProjectId, Reply> {
+        let mut fields = wish.page.filter.fields.iter();
+        let owner = fields.find_map(|filter| {
+            let kind = Kind::of_reference(&filter.field)?;
+            Some((kind, EntityId(Id::from_json(&filter.value).ok()?)))
+        });
+        let owner = owner.as_ref().map(|(kind, id)| (*kind, id));
+        self.only_project(self.joined_projects(), owner).await
+    }
+
+    /// A page of a project's entities of a kind, and whether there is such a project.
+    async fn page_of(&self, project: &ProjectId, kind: Kind, page: &Page) -> (Reply, bool) {
+        let (target, mut exists) = (Target::project(project), false);
         let read = async {
-            let more = one_more(&page);
+            let more = one_more(page);
             let store = self.app.store();
             let mut found = Box::pin(store.entities_page(project, kind, &more, &LISTED)).await?;
-            let (mut answer, exists) = self.as_of(&found);
-            if !exists {
-                refused = Some(unseen());
-            }
+            let (mut answer, is_there) = self.as_of(&found);
+            exists = is_there;
             let next = cut(&mut found, page.limit);
+            answer.insert("projectId", project.to_json());
             let items = found.entities.iter().map(|item| &item.text);
             answer.insert("nextCursor", next);
             answer.insert_text("items", &items.collect::<Vec<_>>());
             Ok(answer)
         };
         let reply = self.reading(&target, Box::pin(read)).await;
-        settled(reply, refused)
+        let reply = reply.unwrap_or_else(|error| unavailable(&error));
+        (reply, exists)
     }
 
     /// The entities of a kind of a project in which fields have certain values, as answers show them: the first tasks by rank, and
-    /// the newest of all others, from the oldest of these. The client hears of them if it can see the project.
+    /// the newest of all others, from the oldest of these; as of which seq. The client hears of them if it can see the project.
     ///
     /// # Errors
     ///
@@ -70,7 +108,7 @@ impl Session {
         kind: Kind,
         fields: &[FieldFilter],
         limit: usize,
-    ) -> Result<Vec<Value>, Reply> {
+    ) -> Result<(Vec<Value>, Seq), Reply> {
         let (target, store) = (Target::project(project), self.app.store().clone());
         let (mut items, wanted, owned) = (Vec::new(), project.clone(), fields.to_vec());
         let read = async {
@@ -89,7 +127,10 @@ impl Session {
         };
         let reply = self.reading(&target, Box::pin(read)).await;
         let reply = reply.map_err(|error| unavailable(&error))?;
-        if reply.is_ok() { Ok(items) } else { Err(reply) }
+        if !reply.is_ok() {
+            return Err(reply);
+        }
+        Ok((items, seq_of(reply.object())))
     }
 
     /// A page of the projects that the client can see: `items`, and the mark of its end if there is more, as

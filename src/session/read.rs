@@ -123,6 +123,7 @@ impl Session {
                 self.reading(&Target::project(project), Box::pin(state))
                     .await
             }
+            ReadRequest::List(wish) => Ok(self.list(wish).await),
             ReadRequest::Sync {
                 project,
                 since,

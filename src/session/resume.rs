@@ -149,6 +149,9 @@ impl Session {
         subscriber: &Arc<dyn Subscriber>,
     ) -> Result<(Option<ChannelName>, Option<Reset>), SubscribeError> {
         let (seq, types) = (position.seq, position.types.as_ref());
+        if let Some(project) = &target.project {
+            self.set_unseen_on_return(project);
+        }
         let from = |from| self.subscribe(target, types, subscriber, from, standing);
         let resumed = async {
             if !standing.sees() {

@@ -6,11 +6,14 @@ use super::access::{Standing, not_heard};
 use super::join::{JoinError, closing, too_many_unused};
 use super::read::seq_of;
 use super::rooms::UNCERTAIN;
-use super::{Pending, Session, unavailable};
+use super::{DIRECT_QUEUE, Pending, Session, unavailable};
+use crate::clock::Clock;
 use crate::contract::schema::answer::{Done, UnsubscribeAnswer};
 use crate::contract::schema::event::ChannelReset;
 use crate::contract::schema::types::True;
-use crate::contract::{Cursor, ErrorCode, JsonObject, Publication, Reply, Since, Subscribe, Types};
+use crate::contract::{
+    Cursor, DirectMessage, ErrorCode, JsonObject, Publication, Reply, Since, Subscribe, Types,
+};
 use crate::domain::{ChannelName, Holder, ProjectId, Role, Seq, Target};
 use crate::hub::{From, Joined, OutOfRange, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -307,12 +310,43 @@ impl Session {
         Err(Reply::refused(ErrorCode::Forbidden, message).with_field("type"))
     }
 
+    /// Sends a message to clients that are connected now.
+    fn send(&self, publication: Publication) -> Result<Pending, Reply> {
+        publication.check_key()?;
+        let (actor, origin) = (self.caller.actor.clone(), self.caller.connection);
+        let bytes = publication.bytes();
+        let message = DirectMessage::new(publication, actor, Some(origin), Clock.now());
+        Ok(Pending {
+            queue: DIRECT_QUEUE,
+            bytes,
+            answer: self.app.direct().send(message)?,
+        })
+    }
+
+    /// Hands a client's message to the writer that is for the worker. Every client that is served may send one: the operator has
+    /// named the channel, and the server says in the message who sent it.
+    ///
+    /// # Errors
+    ///
+    /// The refusal of the writer, whose queue is full.
+    pub fn publish_to_worker(&self, publication: Publication) -> Result<Pending, Reply> {
+        let (channel, writer) = (publication.channel.clone(), self.app.writer());
+        Ok(Pending {
+            queue: writer.queue_of(&channel),
+            bytes: publication.bytes(),
+            answer: writer.publish(channel, vec![publication], &self.caller, None)?,
+        })
+    }
+
     pub(super) async fn publish_as_member(
         &self,
         publication: Publication,
     ) -> Result<Pending, Reply> {
         let channel = publication.channel.clone();
         self.may_publish(&channel).await?;
+        if channel.is_direct() {
+            return self.send(publication);
+        }
         let writer = self.app.writer();
         Ok(Pending {
             queue: writer.queue_of(&channel),

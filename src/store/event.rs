@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::rows::{Column, Rows, Type};
 use super::{Store, StoreError, Tx, in_time, row};
 use crate::domain::{ChannelName, ChannelNo, Event, EventId, Seq};
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     ("channel_no", Type::Number),
     ("seq", Type::Number),
     ("id", Type::Uuid),
@@ -16,6 +18,7 @@ const COLUMNS: [Column; 9] = [
     ("idempotency_key", Type::Text),
     ("created_at", Type::Number),
     ("source", Type::Text),
+    ("envelope", Type::Text),
 ];
 
 impl Tx {
@@ -34,6 +37,7 @@ impl Tx {
                 key.as_deref().into(),
                 event.created_at.as_millis().into(),
                 event.source.as_ref().map(ChannelName::as_str).into(),
+                event.envelope.as_deref().map(RawValue::get).into(),
             ]
         });
         let rows = Rows::new(&COLUMNS, rows);
@@ -61,7 +65,7 @@ impl Store {
             let mut db = self.reader().await?;
             // The limits are found by the payloads' lengths, so that no payload is read that is not returned.
             let statement = db.statement(
-                "SELECT seq, CAST(id AS text) AS id, type, payload, actor, created_at, source FROM events
+                "SELECT seq, CAST(id AS text) AS id, type, payload, actor, created_at, source, envelope FROM events
                  WHERE channel_no = $1 AND seq > $2 AND seq <= (
                      SELECT max(seq) FROM (
                          SELECT seq,

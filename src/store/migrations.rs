@@ -33,6 +33,7 @@ migrations! {
     "0010_long_ids",
     "0011_boards",
     "0012_comments",
+    "0013_envelopes",
 }
 
 /// The newest migration that this program knows.

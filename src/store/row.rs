@@ -91,8 +91,12 @@ pub(super) fn event(
 ) -> Result<Arc<Event>, StoreError> {
     let payload = RawValue::from_string(row.get(EVENTS, "payload")?)
         .map_err(|_| EVENTS.inconsistent("payload"))?;
+    let envelope: Option<String> = row.get(EVENTS, "envelope")?;
+    let envelope = envelope.map(RawValue::from_string).transpose();
+    let envelope = envelope.map_err(|_| EVENTS.inconsistent("envelope"))?;
     Ok(Arc::new(Event {
         origin: None,
+        envelope: envelope.map(Arc::from),
         source: row
             .get::<Option<&str>>(EVENTS, "source")?
             .map(ChannelName::restore),

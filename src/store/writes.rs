@@ -91,6 +91,12 @@ impl Writes {
         true
     }
 
+    /// Whether a write that is tried is on its way.
+    #[must_use]
+    pub fn is_trying(&self) -> bool {
+        self.0.known.lock().is_trying
+    }
+
     /// How the write that was tried has ended.
     pub fn tried(&self, ended: Result<(), &StoreError>) {
         let mut known = self.0.known.lock();

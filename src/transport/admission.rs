@@ -157,6 +157,14 @@ pub(crate) fn rate_limited(Exceeded { limit, retry_after }: Exceeded) -> Reply {
     Reply::refused(ErrorCode::RateLimited, limit.sentence()).with_retry_after(retry_after)
 }
 
+/// The refusal of a message of whose type a client has sent too many.
+pub(crate) fn type_limited(name: &str, exceeded: Exceeded) -> Reply {
+    let name: String = name.chars().take(64).collect();
+    let message = format!("{}: {name}", exceeded.limit.sentence());
+    let refusal = Reply::refused(ErrorCode::RateLimited, message).with_field("type");
+    refusal.with_retry_after(exceeded.retry_after)
+}
+
 /// What new clients are told when it is time to go elsewhere; they try again by themselves.
 pub(crate) fn retiring() -> Reply {
     let message = "the server is shutting down";

@@ -6,9 +6,11 @@
 //! connection has neither task nor timer here.
 
 pub(crate) mod backlog;
+pub(crate) mod client_info;
 mod close;
 pub(crate) mod credential_expiry;
 mod cursor_pace;
+mod direct;
 pub(crate) mod door;
 pub(crate) mod due_queue;
 mod greet;
@@ -25,10 +27,12 @@ pub(crate) mod request_loop;
 mod resets;
 pub(crate) mod send_queue;
 pub(crate) mod subscriber;
+mod template_state;
+pub(crate) mod user_connections;
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
@@ -36,12 +40,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::connection_count::Connection as Counted;
 use crate::contract::EventStyle;
-use crate::domain::{ClientId, ConnectionId};
+use crate::domain::{ClientId, ConnectionId, Timestamp};
 use crate::hub::Offer;
 use crate::limits::Budget;
 use crate::state::AppState;
+use client_info::ClientInfo;
 pub(crate) use close::Close;
 use door::{Door, Out};
 use inbox::Inbox;
@@ -81,8 +87,12 @@ pub(crate) struct Connection<D: Door> {
     moved: Notify,
     /// What the connection may still send.
     budget: Arc<Budget>,
+    /// Guards which program the client says it is.
+    client_info: Mutex<ClientInfo>,
     /// Messages that have come in.
     received: AtomicU64,
+    /// When the last one did, or the client connected.
+    last_activity: AtomicI64,
     /// Messages that were too many.
     limited: AtomicU64,
     /// Bytes of the answers that wait for room in the send queue.
@@ -129,7 +139,9 @@ impl<D: Door> Connection<D> {
             arrived: Notify::new(),
             moved: Notify::new(),
             budget: Arc::default(),
+            client_info: Mutex::default(),
             received: AtomicU64::new(0),
+            last_activity: AtomicI64::new(Clock.now().as_millis()),
             limited: AtomicU64::new(0),
             unsent: AtomicUsize::new(0),
             ending: OnceLock::new(),
@@ -146,6 +158,21 @@ impl<D: Door> Connection<D> {
         &self.registry.app
     }
 
+    /// Which program the client says it is.
+    pub(crate) fn client_info(&self) -> ClientInfo {
+        self.client_info.lock().clone()
+    }
+
+    /// Notes which program the client says it is; what it does not say stays as it was.
+    pub(crate) fn note_client_info(&self, said: ClientInfo) {
+        self.client_info.lock().update(said);
+    }
+
+    /// When the client sent its last message, or connected.
+    pub(crate) fn last_activity(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_activity.load(Ordering::Relaxed))
+    }
+
     /// The session as the hub's subscriber, once it is known who the client is.
     pub(crate) fn subscriber(&self) -> Option<Arc<SessionSubscriber<D>>> {
         self.subscriber.lock().clone()
@@ -157,7 +184,9 @@ impl<D: Door> Connection<D> {
         let before = self.subscriber.lock().replace(Arc::clone(&subscriber));
         if let Some(before) = before {
             before.session.rooms.close();
+            before.give_up_place();
         }
+        subscriber.keep_place();
         if self.is_gone() {
             self.end_session();
         }
@@ -198,11 +227,19 @@ impl<D: Door> Connection<D> {
     {
         let _unsent = Unsent::new(&self.unsent, bytes);
         let sent = self.queue.push(Kind::Answer, bytes, write).await;
+        self.note_sent(sent);
         if sent == Offer::Full {
             // An answer is not left out in silence.
             self.abort(Close::TryAgain, "queue_full");
         }
         sent
+    }
+
+    /// Counts a message to the client.
+    pub(crate) fn note_sent(&self, sent: Offer) {
+        if sent == Offer::Taken {
+            self.registry.traffic.sent.count();
+        }
     }
 
     /// Starts a task of the connection's requests. One that panics ends the connection: messages would else wait for a

@@ -11,10 +11,13 @@ use super::connection::backlog::Backlog;
 use super::connection::credential_expiry::CredentialExpiry;
 use super::connection::operators::Operators;
 use super::connection::registry::Registry;
+use super::connection::user_connections::UserConnections;
+use super::metrics::{self, Open};
 use super::socketio::SocketDoor;
 use super::sse::SseDoor;
 use super::websocket::WebSocketDoor;
 use super::{rest, socketio, sse, websocket};
+use crate::direct::Receivers;
 use crate::state::AppState;
 
 /// Clients that are told of a reset at the same time. After an outage it may be all of them, each with a copy of a whole
@@ -44,9 +47,13 @@ impl Doors {
             .connect_rate
             .map(ConnectThrottle::new)
             .map(Arc::new);
-        let sockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
-        let websockets = Registry::new(app, expiry.clone(), Arc::clone(&turns));
-        let streams = Registry::new(app, expiry, turns);
+        let shared = (expiry, UserConnections::default());
+        let sockets = Registry::new(app, shared.clone(), Arc::clone(&turns));
+        let websockets = Registry::new(app, shared.clone(), Arc::clone(&turns));
+        let streams = Registry::new(app, shared, turns);
+        let doors: [Arc<dyn Receivers>; 3] = [sockets.clone(), websockets.clone(), streams.clone()];
+        app.direct()
+            .open(doors.iter().map(Arc::downgrade).collect());
         Self {
             socketio: socketio::Server::new(&sockets, throttle.clone()),
             websocket: websocket::Server::new(&websockets, throttle),
@@ -62,6 +69,21 @@ impl Doors {
         }
     }
 
+    /// Publishes the figures of all doors, if they are wanted.
+    pub(crate) fn publish_metrics(&self, app: &AppState) {
+        if !app.config().enable_metrics || !app.broker().has_redis() {
+            return;
+        }
+        let (sockets, websockets) = (Arc::clone(&self.sockets), Arc::clone(&self.websockets));
+        let streams = Arc::clone(&self.streams);
+        let open = move || Open {
+            sockets: sockets.count() + websockets.count(),
+            streams: streams.count(),
+        };
+        let publishing = metrics::publish(app.clone(), open);
+        app.lifecycle().spawn_service(publishing);
+    }
+
     /// What operators ask of the connections of all doors, on all instances.
     pub(crate) fn operators(&self) -> &Operators {
         &self.operators
@@ -71,6 +93,7 @@ impl Doors {
     pub(crate) fn endpoints(&self) -> Vec<rest::Endpoint> {
         let mut endpoints = self.websocket.endpoints();
         endpoints.push(self.sse.endpoint());
+        endpoints.push(socketio::endpoint());
         endpoints
     }
 

@@ -187,6 +187,19 @@ async fn spend(app: &AppState, budget: Option<&Budget>, class: EventClass) -> Re
     Ok(())
 }
 
+/// Takes a request that shows no credential out of what its address may do.
+///
+/// # Errors
+///
+/// The answer, `rate_limited`.
+pub(crate) async fn spend_at(
+    app: &AppState,
+    client: Option<ClientAddress>,
+    class: EventClass,
+) -> Result<(), Reply> {
+    spend(app, budget(app, None, client).as_deref(), class).await
+}
+
 /// See [`HttpCaller::budget`].
 fn budget(
     app: &AppState,
@@ -203,13 +216,18 @@ fn budget(
 
 /// A credential that is looked at, taken out of what may be tried from an address. It is given back when this is dropped, also
 /// with a request that is cancelled, unless it is kept.
-struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     app: &'a AppState,
     budget: Option<Arc<Budget>>,
 }
 
 impl<'a> Attempt<'a> {
-    fn begin(app: &'a AppState, client: Option<ClientAddress>) -> Result<Self, Reply> {
+    /// Takes it out.
+    ///
+    /// # Errors
+    ///
+    /// The answer, `rate_limited`.
+    pub(crate) fn begin(app: &'a AppState, client: Option<ClientAddress>) -> Result<Self, Reply> {
         let budget = client.and_then(|client| app.limits().attempts_at(client));
         if let Some(budget) = &budget {
             let tried = app
@@ -221,7 +239,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Charges the address: the credential counts for nothing.
-    fn keep(mut self) {
+    pub(crate) fn keep(mut self) {
         self.budget = None;
     }
 }

@@ -10,6 +10,7 @@ mod command;
 mod condition;
 mod declared;
 mod events;
+pub(crate) mod github;
 mod import;
 mod middleware;
 mod openapi;
@@ -47,6 +48,7 @@ pub(crate) fn router(
 ) -> Router<AppState> {
     let mut endpoints = table::endpoints();
     endpoints.extend(declared::endpoints());
+    endpoints.extend(github::endpoints(app));
     endpoints.extend(others);
     let document = openapi::render(&endpoints, elsewhere);
     let routes = endpoints

@@ -27,6 +27,7 @@ mod pid;
 mod poll_tracker;
 mod polling_body;
 mod probe;
+mod running;
 mod send_queue;
 mod send_window;
 mod takeover;
@@ -53,8 +54,9 @@ pub(crate) use codec::SocketDoor;
 use codec::Sockets;
 use connect::{WeakSocket, Welcome, enter};
 use engine::Engine;
-use namespaces::DEFAULT;
+use namespaces::ServedNamespaces;
 pub(crate) use paths::Paths;
+pub(crate) use running::endpoint;
 
 /// Packets that socketioxide may hold for a socket. The send window stays below, so that pings always fit.
 const PACKET_QUEUE: usize = send_window::MAX_PACKETS + 128;
@@ -80,15 +82,16 @@ impl Server {
         let app = &sockets.app;
         let (service, io) = builder(app).build_svc();
         let heads = Heads::new(app.auth(), app.config().auth.auth_cookie.as_deref());
+        let served = Arc::new(ServedNamespaces::new(app));
         let door = Engine::new(
             service,
             heads,
             app.lifecycle().clone(),
             Admission::new(app),
             throttle,
-            Arrival::matters(app.dialects()),
+            (Arc::clone(&served), Arrival::matters(app.dialects())),
         );
-        for namespace in [DEFAULT].into_iter().chain(app.dialects().namespaces()) {
+        for namespace in served.names() {
             serve_namespace(&io, namespace, sockets);
         }
         Self {

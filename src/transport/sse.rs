@@ -19,12 +19,13 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::contract::{ErrorCode, EventClass, Reply};
-use crate::domain::PrivateId;
+use crate::domain::{ChannelName, PrivateId};
 use crate::hub::Offer;
 use crate::state::AppState;
 use crate::telemetry::causes;
 use crate::transport::admission::{Admission, rate_limited, retiring};
 use crate::transport::connection::Close;
+use crate::transport::connection::client_info::ClientInfo;
 use crate::transport::connection::notice::Missed;
 use crate::transport::connection::plain_queue::PlainQueue;
 use crate::transport::connection::registry::Registry;
@@ -34,7 +35,7 @@ use crate::transport::http_caller::HttpCaller;
 use body::{Stay, Stream};
 use codec::SseConnection;
 pub(crate) use codec::SseDoor;
-use params::StreamParams;
+use params::{Choice, StreamParams};
 
 /// The media type of the form.
 const EVENT_STREAM: &str = "text/event-stream";
@@ -48,12 +49,15 @@ type Subscriber = Arc<SessionSubscriber<SseDoor>>;
 pub struct Server {
     app: AppState,
     streams: Arc<Registry<SseDoor>>,
+    /// What those hear who name no channel.
+    defaults: Arc<[ChannelName]>,
 }
 
 impl Server {
     pub(crate) fn new(streams: &Arc<Registry<SseDoor>>) -> Self {
         Self {
             app: streams.app.clone(),
+            defaults: streams.app.config().channels_of_events().into(),
             streams: Arc::clone(streams),
         }
     }
@@ -67,7 +71,7 @@ impl Server {
             name: "listen".to_owned(),
             group: "channels",
             summary: "Tells of channels' events as they happen (Server-Sent Events)".to_owned(),
-            about: "The id of each message is the cursor to go on from, as `Last-Event-ID`. Who accepts `text/event-stream` alone is \
+            about: "Who names no channel hears those of `EVENT_CHANNELS` that it may hear. The id of each message is the cursor to go on from, as `Last-Event-ID`. Who accepts `text/event-stream` alone is \
                     told of what passes by itself (429, 503) in a stream that ends at once.",
             parameters: params::parameters(),
             body: None,
@@ -84,16 +88,22 @@ impl Server {
         let (mut parts, _) = request.into_parts();
         let http_caller = match self.meet(&mut parts).await {
             Ok(http_caller) => http_caller,
-            Err(refusal) => return refused(refusal, &parts.headers),
+            Err(refusal) => return self.refuse(refusal, &parts.headers),
         };
         let actor = http_caller.caller.actor.clone();
         let mut response = match self.begin(&parts, http_caller).await {
             Ok(stream) => answer(Body::new(stream)),
-            Err(refusal) => refused(refusal, &parts.headers),
+            Err(refusal) => self.refuse(refusal, &parts.headers),
         };
         // For the line in the log.
         response.extensions_mut().insert(actor);
         response
+    }
+
+    fn refuse(&self, refusal: Reply, headers: &HeaderMap) -> Response {
+        self.streams.traffic.failed.count();
+        self.streams.traffic.refuse("events", &refusal);
+        refused(refusal, headers)
     }
 
     /// Finds out who asks for a stream.
@@ -107,10 +117,13 @@ impl Server {
     /// Begins a stream, or says why not.
     async fn begin(&self, request: &Parts, http_caller: HttpCaller) -> Result<Stream, Reply> {
         http_caller.spend(&self.app, EventClass::Read).await?;
-        let wish = StreamParams::read(request.uri.query(), &request.headers)?;
+        let wish = StreamParams::read(request.uri.query(), &request.headers, &self.defaults)?;
         let (stay, subscriber) = self.admit(request, http_caller, &wish)?;
+        if wish.returns {
+            self.streams.traffic.resumed.count();
+        }
         let missed = subscriber
-            .subscribe_all(wish.subscribe, wish.returns)
+            .subscribe_all(wish.subscribe, wish.choice, wish.returns)
             .await?;
         stay.connection.watch_credential();
         subscriber.session.rooms.release_all();
@@ -132,12 +145,16 @@ impl Server {
             caller, identity, ..
         } = http_caller;
         let (id, client) = (caller.connection, PrivateId::generate().client());
-        let mut admitted = Admitted::new(&self.app, caller, identity).map_err(rate_limited)?;
+        let mut admitted = Admitted::new(&self.app, &self.streams.users, caller, identity)
+            .map_err(rate_limited)?;
         admitted.user_budget = budget;
         let abort = request.extensions.get().cloned();
-        let door = SseDoor::new(wish.manner, wish.subscribe.channels.clone(), abort);
+        let is_named = wish.choice == Choice::Client;
+        let channels = is_named.then(|| wish.subscribe.channels.clone());
+        let door = SseDoor::new(wish.manner, channels, abort);
         let queue = PlainQueue::new(self.app.send_memory());
         let connection = SseConnection::new(&self.streams, (id, client), door, queue, wish.style);
+        connection.note_client_info(ClientInfo::in_query(request.uri.query()));
         let subscriber = connection.attach(admitted);
         self.streams.insert(&connection);
         let stay = Stay {

@@ -5,15 +5,21 @@
 
 mod close;
 mod codec;
+mod compression;
 mod connect;
+mod connection_status;
+mod direct_cache;
 mod door;
 mod encode_cache;
+mod event_names;
 mod format;
 #[cfg(test)]
 mod fuzz;
 mod greeting;
+mod handshake;
 mod heartbeat;
 mod io;
+mod large;
 mod message;
 mod params;
 mod ping;
@@ -27,6 +33,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod worker;
 
 use std::sync::{Arc, Weak};
 
@@ -44,6 +51,9 @@ pub(crate) use door::WebSocketDoor;
 use door::{Shared, WebSocketConnection};
 use format::Format;
 
+/// Paths at which something is served whatever `WS_PATH` says.
+const TAKEN: [&str; 4] = ["/", "/ws", "/ws/v1", "/socket.io"];
+
 /// The server for plain WebSockets.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -56,12 +66,17 @@ impl Server {
         registry: &Arc<Registry<WebSocketDoor>>,
         throttle: Option<Arc<ConnectThrottle>>,
     ) -> Self {
-        let (app, shared) = (&registry.app, Arc::<Shared>::default());
+        let (app, shared) = (&registry.app, Shared::new(registry.app.send_memory()));
         let timed = Arc::clone(&shared);
         app.lifecycle().spawn_service(async move {
             let fall_due = |found: &Weak<WebSocketConnection>| found.upgrade()?.fall_due();
             timed.timers.run(fall_due).await;
         });
+        if app.config().notices.connection_status {
+            let watched = Arc::clone(registry);
+            app.lifecycle()
+                .spawn_service(connection_status::watch(watched));
+        }
         let connector = Connector {
             registry: Arc::clone(registry),
             shared,
@@ -78,11 +93,19 @@ impl Server {
             let connector = self.connector.clone();
             move |request: Request| connector.serve(format, request)
         };
-        Router::new()
+        let routes = Router::new()
             .route("/", get(serve(Format::Flat)))
             .route("/ws", any(serve(Format::Flat)))
             .route("/ws/", any(serve(Format::Flat)))
-            .route("/ws/v1", any(serve(Format::Envelope)))
+            .route("/ws/v1", any(serve(Format::Envelope)));
+        let path = self.connector.registry.app.config().websocket_path.clone();
+        if TAKEN.contains(&&*path) {
+            return routes;
+        }
+        let with_slash = format!("{path}/");
+        routes
+            .route(&path, any(serve(Format::Flat)))
+            .route(&with_slash, any(serve(Format::Flat)))
     }
 
     /// How the connections are, and what their messages look like, over HTTP.

@@ -179,6 +179,7 @@ impl PendingBatch<'_> {
             actor: job.caller.actor.clone(),
             at: self.now,
             origin: Some(job.caller.connection),
+            envelope: None,
         }
     }
 
@@ -291,7 +292,10 @@ impl PendingBatch<'_> {
     ) -> Reply {
         let (id, mut at) = (EventId::generate(), None);
         let payload = Arc::from(publication.payload.clone());
-        let author = self.author(job);
+        let author = Author {
+            envelope: publication.envelope.clone().map(Arc::from),
+            ..self.author(job)
+        };
         for name in std::iter::once(channel.clone()).chain(channel.of_all()) {
             let Some(state) = self.channels.get_mut(&name) else {
                 return BatchError::Internal.reply();

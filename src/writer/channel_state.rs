@@ -16,6 +16,8 @@ pub(super) struct Author {
     pub(super) actor: Actor,
     pub(super) at: Timestamp,
     pub(super) origin: Option<ConnectionId>,
+    /// What the sender of a publication says of it.
+    pub(super) envelope: Option<Arc<RawValue>>,
 }
 
 /// See the module.
@@ -76,6 +78,7 @@ impl ChannelState {
             event_type,
             payload,
             actor: author.actor.clone(),
+            envelope: author.envelope.clone(),
             created_at: author.at,
             origin: author.origin,
         });

@@ -96,6 +96,11 @@ impl JobQueues {
         Ok(answer)
     }
 
+    /// Jobs that were taken and are not answered yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.jobs.load(Ordering::Relaxed)
+    }
+
     /// Resolves when everything that was taken has been answered.
     pub(super) async fn idle(&self) {
         loop {

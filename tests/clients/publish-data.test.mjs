@@ -23,7 +23,8 @@ function plain(t, server, path, make) {
     await eventually(() => socket.heard.length > 0, 'a greeting');
     const id = `m${(count += 1)}`;
     socket.send({ id, ...make(publication) });
-    return eventually(() => socket.heard.find((message) => message.id === id && message.type === 'ack'), 'an ack');
+    const ack = await eventually(() => socket.heard.find((message) => message.id === id && message.type === 'ack'), 'an ack');
+    return path === '/ws/v1' ? ack.data : ack;
   };
 }
 

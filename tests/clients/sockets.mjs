@@ -53,5 +53,5 @@ export async function publish(t, server, channel, type, data) {
   backend.send({ id: 'p', type, timestamp: Date.now(), data, metadata: { version: '1.0', source: 'backend', resource: channel } });
   const ack = await backend.next('ack');
   backend.cut();
-  if (!ack.ok) throw new Error(JSON.stringify(ack));
+  if (!ack.data.ok) throw new Error(JSON.stringify(ack));
 }

@@ -91,12 +91,12 @@ async function assertHeardAll(source, server, label) {
   assert.equal(messages.length, total, `${label}: nothing else`);
   for (const [at, channel] of CHANNELS.entries()) {
     const heard = messages.map(({ data }) => data).filter((data) => JSON.parse(data).channel === channel);
-    const seqs = heard.map((data) => JSON.parse(data).message.seq);
+    const seqs = heard.map((data) => JSON.parse(data).seq);
     assert.deepEqual(seqs, logs[at].seqs, `${label}: ${channel}`);
     assert.deepEqual(seqs, Array.from(seqs, (_, index) => index + 1), `${label}: ${channel}`);
     for (const data of heard) {
-      const message = data.slice(data.indexOf('"type":'), -1);
-      assert.ok(logs[at].text.includes(message), `${label}: not in the log: ${message}`);
+      const message = data.slice(data.indexOf('"message":') + '"message":'.length, -1);
+      assert.ok(logs[at].text.includes(`"data":${message}}`), `${label}: not in the log: ${message}`);
     }
   }
 }
@@ -134,7 +134,7 @@ test('named messages reach the listeners of their names', async (t) => {
   await source.opened(1);
   for (const type of ['job.done', 'job.begun', 'job.done']) await post(server, { channel: 'c', type, data: { type } });
   const messages = await source.heard(2);
-  assert.deepEqual(messages.map(({ name, data }) => [name, JSON.parse(data).message.seq]), [['job.done', 1], ['job.done', 3]]);
+  assert.deepEqual(messages.map(({ name, data }) => [name, JSON.parse(data).seq]), [['job.done', 1], ['job.done', 3]]);
 });
 
 test('a browser gives up where it may not listen, and comes back to a server that has no room or is away', async (t) => {

@@ -54,8 +54,9 @@ def done(plain, kind, data):
     message = envelope(kind, data)
     plain.send(message)
     ack = plain.next("ack")
-    assert ack["id"] == message["id"]
-    return ack
+    assert set(ack) == {"id", "type", "timestamp", "data", "metadata"}
+    assert ack["id"] == ack["metadata"]["correlationId"] == message["id"]
+    return ack["data"]
 
 
 def test_every_type_is_heard_by_those_who_watch(server):
@@ -118,4 +119,4 @@ def test_project_commands_are_acked(server):
         agent.next("connect")
         agent.send({"type": "task:create", "data": {"projectId": "p", "title": "Draft"}, "id": "x"})
         ack = agent.next("ack")
-        assert (ack["id"], ack["ok"], ack["data"]["title"]) == ("x", True, "Draft")
+        assert (ack["id"], ack["data"]["ok"], ack["data"]["data"]["title"]) == ("x", True, "Draft")

@@ -34,7 +34,12 @@ test('a dashboard hears heartbeats and bursts, and passes suggestions on', async
   assert.ok(stats.totalConnections >= 3, 'since the start');
   assert.equal(stats.activeConnections, stats.clients.length);
   const me = stats.clients.find(({ id }) => id === clientId);
-  assert.deepEqual({ ...me, isAlive: true }, { id: clientId, userId: 'ann', sessionId: 'd', isAlive: true, state: 'open' });
+  assert.match(clientId, /^client_\d{13}_[0-9a-f]{20}$/);
+  assert.ok(Date.now() - Date.parse(me.lastActivity) < 60_000);
+  assert.deepEqual(
+    { ...me, isAlive: true, lastActivity: null },
+    { id: clientId, type: null, version: null, userId: 'ann', sessionId: 'd', isAlive: true, lastActivity: null, state: 1 },
+  );
   const status = await json(server, '/api/websocket/status');
   assert.equal(status.success, true);
   assert.equal(status.data.connected, true);

@@ -29,7 +29,7 @@ const KNOWN_ONLY_IN: [(&str, &[&str]); 6] = [
 ];
 
 /// What a part must not import.
-const DOES_NOT_IMPORT: [(&str, &[&str]); 24] = [
+const DOES_NOT_IMPORT: [(&str, &[&str]); 25] = [
     (
         "domain",
         &[
@@ -172,6 +172,17 @@ const DOES_NOT_IMPORT: [(&str, &[&str]); 24] = [
         &[
             "crate::contract",
             "crate::presence",
+            "crate::writer",
+            "crate::session",
+            "crate::state",
+            "crate::transport",
+        ],
+    ),
+    (
+        "direct",
+        &[
+            "crate::store",
+            "crate::hub",
             "crate::writer",
             "crate::session",
             "crate::state",

@@ -5,6 +5,8 @@ mod backend;
 mod formats;
 mod log;
 mod outages;
+mod patterns;
+mod single;
 mod together;
 
 use serde_json::Value;

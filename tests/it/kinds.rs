@@ -396,7 +396,7 @@ async fn list_by_values_is_for_those_who_see_the_project() {
             .entities_where(&project, Kind::Comment, &[of_task], 1)
             .await
     };
-    let seen = listed(Some(Role::Viewer)).await.unwrap();
+    let (seen, _) = listed(Some(Role::Viewer)).await.unwrap();
     assert_eq!(ids(&json!(seen)), ["b"], "the newest");
     assert_eq!(
         (&seen[0]["taskId"], &seen[0]["version"]),

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use boardcast::compatibility::{Facts, try_dialect};
 use boardcast::learn::{Learned, Listens, propose};
+use futures_util::SinkExt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::client::Client;
+use crate::support::client::{Client, open};
 use crate::support::server::Server;
 use crate::support::{eventually, http, sse};
 
@@ -97,6 +99,34 @@ async fn what_is_not_understood_is_counted_without_learning() {
         event(&learned, "join:project").is_none(),
         "what is understood is not kept"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn namespace_that_there_is_not_is_counted() {
+    let server = server(&[]).await;
+    let mut line = open(&server.address).await;
+    for namespace in ["/board", "/board", "/chat?token=x"] {
+        let connect = format!("40{namespace},{{\"token\":\"{SECRET}\"}}");
+        line.send(Message::text(connect)).await.unwrap();
+    }
+    let learned = learned(&server, "both are counted", |learned| {
+        learned["refusedNamespaces"] == json!({"/board": 2, "/chat": 1})
+    })
+    .await;
+    assert_eq!(learned["instance"].as_str().map(str::is_empty), Some(false));
+    assert!(
+        learned["scope"]
+            .as_str()
+            .unwrap()
+            .contains("this instance alone")
+    );
+    let learned = learned.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("learned.json");
+    fs::write(&file, learned).unwrap();
+    let shown = boardcast(&["learn", "--from", &file.display().to_string()], &[]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("no namespace /board"), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod handshakes;
 mod messages;
 mod origins;
 mod patience;
+mod types;
 mod users;
 mod ways_in;
 

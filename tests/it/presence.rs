@@ -226,7 +226,7 @@ async fn health_names_the_instance_and_its_cluster() {
     assert_eq!(health["cluster"], json!({"instances": 1, "connections": 1}));
     assert_eq!(
         health["broker"],
-        json!({"kind": "local", "status": "alone"})
+        json!({"kind": "local", "status": "alone", "circuit": "closed"})
     );
     assert_eq!(
         health["instance"].as_str().map(str::len),

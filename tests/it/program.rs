@@ -7,9 +7,10 @@ use serde_json::json;
 
 use crate::support::client::Client;
 use crate::support::server::Server;
+use crate::support::websocket::Ws;
 use crate::support::{eventually, http};
 
-fn run(args: &[&str], settings: &[(&str, &str)]) -> Output {
+pub(crate) fn run(args: &[&str], settings: &[(&str, &str)]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_boardcast"))
         .args(args)
@@ -47,7 +48,11 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
         ("TRUSTED_PROXIES", "proxy", "10.0.0.0/8"),
         ("MAX_ROOMS", "257", "256"),
         ("INGRESS_CHANNELS", "ui:activity", "REDIS_URL"),
-        ("INGRESS_CHANNELS", "ui:*", "channel"),
+        ("INGRESS_CHANNELS", "ui*:", "*"),
+        ("INGRESS_CHANNELS", "*", "agent:*"),
+        ("INGRESS_ENVELOPE_CHANNELS", "events", "REDIS_URL"),
+        ("EVENT_CHANNELS", "a b", "spaces"),
+        ("WS_PATH", "/api/ws", "/api"),
         ("INGRESS_CHANNELS", "project:p", "commands"),
         ("DATABASE_URL", "mysql://u:geheim@h/d", "postgres://"),
         (
@@ -72,7 +77,12 @@ fn wrong_settings_end_with_a_sentence_and_no_secrets() {
 fn settings_that_do_not_go_together_end_with_a_sentence() {
     let output = run(&["--database-timeout=1m"], &[("EVENT_RETENTION", "2m")]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("three times"));
-    for (channels, said) in [("boardcast:x", "the server's own"), ("a,b,a", "twice")] {
+    for (channels, said) in [
+        ("boardcast:x", "the server's own"),
+        ("board*", "the server's own"),
+        ("a,b,a", "twice"),
+        ("ai:jobs:status,ai:*", "twice"),
+    ] {
         let output = run(
             &[
                 "--redis-url=redis://127.0.0.1:1",
@@ -111,14 +121,9 @@ async fn empty_variable_counts_as_not_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn variables_of_other_servers_count_or_are_warned_of() {
-    let settings = [
-        ("WS_PORT", "1"),
-        ("FRONTEND_URL", "https://app.example"),
-        ("WS_PATH", "/realtime"),
-    ];
+    let settings = [("WS_PORT", "1"), ("FRONTEND_URL", "https://app.example")];
     let server = Server::start_with("sqlite::memory:", &settings).await;
     server.tells("WS_PORT has no effect").await;
-    server.tells("WS_PATH has no effect").await;
     let page = |origin| {
         format!(
             "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: it\r\nConnection: close\r\nOrigin: {origin}\r\n\r\n"
@@ -139,14 +144,35 @@ async fn variables_of_other_servers_count_or_are_warned_of() {
     assert!(output.status.success(), "{output:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_other_pages_are_understood() {
+    let settings = [
+        ("WS_PATH", "/realtime"),
+        ("MAX_CONNECTIONS", "1000"),
+        ("ENABLE_METRICS", "true"),
+    ];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    for path in ["/realtime", "/realtime/", "/ws"] {
+        let (_socket, greeting) = Ws::greeted(&server.address, path).await;
+        assert_eq!(greeting["type"], "connection", "{path}");
+    }
+    let running = http::get(&server.address, "/api/socketio").await;
+    assert_eq!(running, (200, "WebSocket server running".to_owned()));
+    server.tells("ENABLE_METRICS has no effect").await;
+}
+
 /// Every setting.
-const SETTINGS: [&str; 54] = [
+const SETTINGS: [&str; 65] = [
     "HOST",
     "PORT",
     "DATABASE_URL",
     "REDIS_URL",
     "REDIS_PREFIX",
     "INGRESS_CHANNELS",
+    "INGRESS_ENVELOPE_CHANNELS",
+    "EVENT_CHANNELS",
+    "ENABLE_METRICS",
+    "WS_PATH",
     "DATABASE_CONNECTIONS",
     "DATABASE_TIMEOUT",
     "CORS_ORIGINS",
@@ -173,6 +199,10 @@ const SETTINGS: [&str; 54] = [
     "USER_SIGNAL_RATE",
     "MAX_ROOMS",
     "MAX_DEPTH",
+    "TYPE_RATES",
+    "GITHUB_WEBHOOK_SECRET",
+    "GITHUB_CHANNEL",
+    "GITHUB_REPOSITORIES",
     "SHUTDOWN_TIMEOUT",
     "STRICT",
     "EVENT_STYLE",
@@ -195,6 +225,9 @@ const SETTINGS: [&str; 54] = [
     "LOG_LEVEL",
     "LOG_FORMAT",
     "WEBSOCKET_PING_INTERVAL",
+    "GREETING_DELAY",
+    "WORKER_CHANNEL",
+    "WEBSOCKET_MAX_MESSAGE",
 ];
 
 #[test]

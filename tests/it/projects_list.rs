@@ -193,7 +193,7 @@ async fn every_door_tells_the_list_in_order() {
     ] {
         let told = stream.next().await.json();
         assert_eq!(
-            (&told["channel"], &told["message"]["seq"]),
+            (&told["channel"], &told["seq"]),
             (&json!(format!("project:{id}")), &json!(seq))
         );
         let told = flat.until(name).await;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::support::server::{Server, UNLIMITED};
 use crate::support::sse::publish;
 use crate::support::tokens::{REQUIRED, of, with_roles};
+use crate::support::websocket::Ws;
 use crate::support::{eventually, http};
 
 /// Sends a request; the status, and what is said.
@@ -267,4 +268,54 @@ async fn who_waits_does_not_hold_up_a_shutdown() {
     assert_eq!(server.ended().await, Some(0));
     assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(waiting.await.unwrap()["events"], json!([]));
+}
+
+/// As the chat agent's `validateMessage`: `type` and `data` are required, and data is what JavaScript calls an object.
+#[tokio::test(flavor = "multi_thread")]
+async fn strict_server_takes_no_publication_without_data() {
+    let settings = [&UNLIMITED[..], &[("STRICT", "true")]].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let lenient = unlimited().await;
+    for (data, is_taken) in [
+        ("", false),
+        (r#","data":7"#, false),
+        (r#","data":"text""#, false),
+        (r#","data":{}"#, true),
+        (r#","data":[1]"#, true),
+        (r#","data":null"#, true),
+    ] {
+        for channel in ["c", "broadcast"] {
+            let body = format!(r#"{{"channel":"{channel}","type":"t"{data}}}"#);
+            let (status, answer) = post(&server.address, "", &body).await;
+            assert_eq!(status == 201, is_taken, "{body}: {answer}");
+            if !is_taken {
+                assert_eq!(answer["field"], "data", "{answer}");
+            }
+            assert_eq!(post(&lenient.address, "", &body).await.0, 201, "{body}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strict_server_takes_no_message_without_data_over_a_plain_connection() {
+    let settings = [&UNLIMITED[..], &[("STRICT", "true")]].concat();
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    for path in ["/ws?sessionId=s", "/ws/v1?sessionId=s"] {
+        let mut ws = Ws::connect(&server.address, path).await;
+        for (data, is_taken) in [
+            (json!({}), false),
+            (json!({"data": 7}), false),
+            (json!({"data": {}}), true),
+            (json!({"data": null}), true),
+        ] {
+            let mut message = json!({"type": "note", "id": "m"});
+            for (key, value) in data.as_object().unwrap() {
+                message[key] = value.clone();
+            }
+            ws.send(message).await;
+            let ack = ws.until("ack").await;
+            let answer = ack.get("data").unwrap_or(&ack);
+            assert_eq!(answer["ok"], is_taken, "{path} {data}: {ack}");
+        }
+    }
 }

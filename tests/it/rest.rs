@@ -5,6 +5,7 @@ mod conditions;
 mod document;
 mod entities;
 mod events;
+mod github;
 mod import;
 mod lists;
 mod problems;

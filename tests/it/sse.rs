@@ -2,6 +2,7 @@
 
 mod access;
 mod cluster;
+mod default;
 mod ending;
 mod form;
 mod refused;

@@ -172,6 +172,10 @@ fn event(channel: &Channel, seq: Seq, payload: &str) -> Arc<Event> {
         event_type: EventType::known("task.updated"),
         payload: RawValue::from_string(payload.to_owned()).unwrap().into(),
         actor: Actor::new("ada"),
+        envelope: RawValue::from_string(format!(r#"{{"id" : "e{seq}"}}"#))
+            .ok()
+            .filter(|_| seq % 2 == 0)
+            .map(Arc::from),
         created_at: stamp(seq).at,
     })
 }

@@ -10,8 +10,12 @@ use std::{env, fs};
 
 use boardcast::contract::EventStyle;
 use boardcast::contract::schema::answer::Refused;
+use boardcast::contract::schema::event::{DirectAbout, WorkerMessage};
 use boardcast::contract::schema::flat::{FlatClientMessage, FlatServerMessage};
-use boardcast::contract::schema::http::{Problem, Published, Replay, SocketStats, SocketStatus};
+use boardcast::contract::schema::http::{
+    Problem, Published, Replay, Sent, SocketStats, SocketStatus,
+};
+use boardcast::contract::schema::metrics::WebSocketMetrics;
 use boardcast::contract::schema::stream::{StreamData, StreamRevoked};
 use boardcast::contract::schema::{self, ERROR, SERVER_EVENTS, client_events};
 use boardcast::contract::schema::{Describe, command::Publish};
@@ -19,24 +23,28 @@ use boardcast::domain::EventType;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-const FILE: &str = "clients/typescript/boardcast.d.ts";
+const FILE: &str = "clients/typescript/src/generated.ts";
 const WRITE: &str = "BOARDCAST_WRITE=1 cargo nextest run -E 'test(typescript)'";
 
 /// What does not follow from single types.
 const GENERICS: &str = include_str!("typescript/generics.d.ts");
 
 /// Types that no event carries.
-const MORE: [Describe; 10] = [
+const MORE: [Describe; 14] = [
     of::<Refused>,
     of::<Problem<'static>>,
     of::<Publish>,
     of::<Published>,
+    of::<Sent>,
+    of::<DirectAbout<'static>>,
     of::<Replay>,
     of::<SocketStats>,
     of::<SocketStatus>,
     of::<StreamData<'static>>,
     of::<StreamRevoked>,
+    of::<WebSocketMetrics>,
     of::<FlatServerMessage>,
+    of::<WorkerMessage<'static>>,
 ];
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

@@ -1,13 +1,17 @@
 //! The plain WebSocket, in both spellings of its envelope.
 
 mod access;
+mod agents;
 mod ends;
 mod envelope;
 mod flat;
+mod large;
 mod limits;
 mod recovery;
 mod slow;
 mod status;
+mod status_told;
+mod worker;
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The types that clients are given describe what a real server sends.
 
-mod dialects;
 mod one_of_everything;
+mod payloads;
 mod witness;
 
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
-import { useChannel } from './boardcast/useChannel';
+import { useChannel } from '@boardcast/react';
 
-export function Activity({ url, channels }: { url: string; channels: readonly string[] }) {
-  const { state, messages } = useChannel(url, channels);
+export function Activity({ channels }: { channels: readonly string[] }) {
+  const { state, messages } = useChannel(channels);
   return (
     <aside>
       <header>

@@ -1,7 +1,6 @@
-import type { Id, Task } from 'boardcast';
+import type { Id, Task } from '@boardcast/client';
+import { usePresence, useProject } from '@boardcast/react';
 import { useState, type FormEvent } from 'react';
-import { keyOf } from './boardcast/project';
-import { useProject } from './boardcast/useProject';
 
 const COLUMNS = ['todo', 'doing', 'done'] as const;
 
@@ -14,6 +13,7 @@ export function Board({ projectId }: { projectId: Id }) {
     <section>
       <header>
         <h1>{board?.project?.title ?? projectId}</h1>
+        <People projectId={projectId} />
         <output className={connection}>{connection}</output>
       </header>
       {error && <p role="alert">{error}</p>}
@@ -24,7 +24,7 @@ export function Board({ projectId }: { projectId: Id }) {
             {tasks
               .filter((task) => columnOf(task) === column)
               .map((task) => (
-                <li key={keyOf(task.id)} className={pending.has(keyOf(task.id)) ? 'pending' : ''}>
+                <li key={String(task.id)} className={pending.has(String(task.id)) ? 'pending' : ''}>
                   <span>{task.title}</span>
                   <Moves column={column} move={(status) => void setStatus(task, status)} />
                 </li>
@@ -34,6 +34,11 @@ export function Board({ projectId }: { projectId: Id }) {
       </div>
     </section>
   );
+}
+
+function People({ projectId }: { projectId: Id }) {
+  const { people } = usePresence(projectId);
+  return <small aria-label="people">{people.map(({ userId }) => userId).join(', ')}</small>;
 }
 
 function Moves({ column, move }: { column: (typeof COLUMNS)[number]; move: (status: string) => void }) {

@@ -16,7 +16,7 @@ import type {
   StreamData,
   Styled,
   TaskAccepted,
-} from 'boardcast';
+} from '@boardcast/client';
 import type { Socket } from 'socket.io-client';
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -114,6 +114,6 @@ export function spells() {
 
 export function reads(message: FlatServerMessage, data: StreamData) {
   if (message.type === 'pong') return message.timestamp;
-  // @ts-expect-error: data is whatever its publisher said
-  return data.message.data.title;
+  // @ts-expect-error: the message is whatever its publisher said
+  return data.message.title;
 }

@@ -1,5 +1,7 @@
 //! What one instance makes of what it hears: names, queues, and when it may hand a message out. Pure.
 //!
+//! A *source* is what is asked of Redis: a channel, or a pattern that stands for many. Each has a queue.
+//!
 //! **Names.** Redis executes commands one after the other, so all who are subscribed to the same channels hear them in
 //! the same order. A message is named by the last mark before it, its channel, and how many of that channel came since
 //! the mark. Whoever has heard a mark since it subscribed has heard the last one, and everything since; so all who have
@@ -14,19 +16,22 @@
 //! longer), the hold ends after [`PATIENCE`] ticks.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::mark::{self, Mark, Word};
-use crate::domain::{ChannelName, InstanceId};
+use crate::domain::InstanceId;
 
 /// Ticks for which others have to be silent before somebody who has missed something goes on alone.
 pub(super) const PATIENCE: u32 = 3;
-/// Messages of one channel that may wait.
+/// Messages of one source that may wait.
 pub(super) const WAITING_MESSAGES: usize = 10_000;
 /// Bytes that may wait, of all channels together.
 pub(super) const WAITING_BYTES: usize = 32 * 1024 * 1024;
+/// Channels of one source that are told apart between two marks.
+pub(super) const MAX_CHANNELS: usize = 10_000;
 /// Instances whose marks are told apart, while something is held.
 const MAX_INSTANCES: usize = 1024;
 /// What a chunk holds at most; one message may be larger.
@@ -47,6 +52,8 @@ pub(super) struct Chunk {
 pub struct Heard {
     mark: Mark,
     number: u64,
+    /// On which channel of Redis.
+    pub channel: Arc<str>,
     /// What was published.
     pub message: Bytes,
     /// When it was heard.
@@ -58,6 +65,10 @@ impl Heard {
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}:{}", self.mark, self.number)
+    }
+
+    fn bytes(&self) -> usize {
+        self.message.len() + self.channel.len()
     }
 }
 
@@ -80,7 +91,7 @@ pub(super) struct Hearing {
     made: u64,
     /// The last mark that was heard over this connection.
     era: Option<Mark>,
-    channels: Vec<Channel>,
+    sources: Vec<Source>,
     /// Bytes that wait.
     bytes: usize,
     /// Messages that were put into a queue since the start: the place of the next one.
@@ -98,12 +109,28 @@ pub(super) struct Hearing {
     unsettled: VecDeque<(u64, Mark)>,
 }
 
-#[derive(Debug)]
-struct Channel {
-    name: ChannelName,
-    /// Messages since the last mark.
-    since_mark: u64,
+#[derive(Debug, Default)]
+struct Source {
+    /// Messages since the last mark, by channel.
+    since_mark: HashMap<Arc<str>, u64>,
     waiting: VecDeque<Waiting>,
+}
+
+impl Source {
+    /// Counts a message. `None`: there are too many channels.
+    fn count(&mut self, channel: &str) -> Option<(Arc<str>, u64)> {
+        if let Some((known, count)) = self.since_mark.get_key_value(channel) {
+            let (known, count) = (Arc::clone(known), count + 1);
+            self.since_mark.insert(Arc::clone(&known), count);
+            return Some((known, count));
+        }
+        if self.since_mark.len() == MAX_CHANNELS {
+            return None;
+        }
+        let new: Arc<str> = channel.into();
+        self.since_mark.insert(Arc::clone(&new), 1);
+        Some((new, 1))
+    }
 }
 
 #[derive(Debug)]
@@ -114,17 +141,12 @@ struct Waiting {
 }
 
 impl Hearing {
-    pub(super) fn new(instance: InstanceId, channels: &[ChannelName]) -> Self {
-        let channels = channels.iter().map(|name| Channel {
-            name: name.clone(),
-            since_mark: 0,
-            waiting: VecDeque::new(),
-        });
+    pub(super) fn new(instance: InstanceId, sources: usize) -> Self {
         Self {
             instance,
             made: 0,
             era: None,
-            channels: channels.collect(),
+            sources: (0..sources).map(|_| Source::default()).collect(),
             bytes: 0,
             place: 0,
             stretch: 1,
@@ -148,16 +170,8 @@ impl Hearing {
 
     /// Messages that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.channels
-            .iter()
-            .map(|channel| channel.waiting.len())
-            .sum()
-    }
-
-    pub(super) fn position(&self, channel: &str) -> Option<usize> {
-        self.channels
-            .iter()
-            .position(|known| known.name.as_str() == channel)
+        let sources = self.sources.iter();
+        sources.map(|source| source.waiting.len()).sum()
     }
 
     /// From here on nothing is heard until there is another connection, and then something may have been missed.
@@ -178,8 +192,8 @@ impl Hearing {
             Some((place, last)) if *place == self.place => *last = mark.clone(),
             _ => self.unsettled.push_back((self.place, mark.clone())),
         }
-        for channel in &mut self.channels {
-            channel.since_mark = 0;
+        for source in &mut self.sources {
+            source.since_mark.clear();
         }
         self.era = Some(mark.clone());
         if self.is_free() {
@@ -221,22 +235,32 @@ impl Hearing {
     }
 
     /// Notes a message.
-    pub(super) fn hear(&mut self, channel: usize, message: &[u8], at: Instant) -> Fate {
-        let channel = &mut self.channels[channel];
+    pub(super) fn hear(
+        &mut self,
+        source: usize,
+        channel: &str,
+        message: &[u8],
+        at: Instant,
+    ) -> Fate {
+        let source = &mut self.sources[source];
         let Some(mark) = &self.era else {
             return Fate::Nameless;
         };
-        channel.since_mark += 1;
-        if channel.waiting.len() == WAITING_MESSAGES || self.bytes + message.len() > WAITING_BYTES {
+        let Some((channel, number)) = source.count(channel) else {
+            return Fate::Dropped;
+        };
+        let bytes = message.len() + channel.len();
+        if source.waiting.len() == WAITING_MESSAGES || self.bytes + bytes > WAITING_BYTES {
             return Fate::Dropped;
         }
-        self.bytes += message.len();
-        channel.waiting.push_back(Waiting {
+        self.bytes += bytes;
+        source.waiting.push_back(Waiting {
             place: self.place,
             stretch: self.stretch,
             heard: Heard {
                 mark: mark.clone(),
-                number: channel.since_mark,
+                number,
+                channel,
                 message: Bytes::copy_from_slice(message),
                 at,
             },
@@ -271,10 +295,8 @@ impl Hearing {
     }
 
     fn word(&mut self) -> Word {
-        let unsettled = self
-            .channels
-            .iter()
-            .filter_map(|channel| channel.waiting.front());
+        let sources = self.sources.iter();
+        let unsettled = sources.filter_map(|source| source.waiting.front());
         let (place, stretch) = unsettled
             .map(|waiting| (waiting.place, waiting.stretch))
             .min()
@@ -300,10 +322,10 @@ impl Hearing {
         }
     }
 
-    /// What comes next on a channel and may be handed out. It stays until it is settled.
-    pub(super) fn chunk(&self, channel: usize, limit: Chunk) -> Vec<Heard> {
+    /// What comes next of a source and may be handed out. It stays until it is settled.
+    pub(super) fn chunk(&self, source: usize, limit: Chunk) -> Vec<Heard> {
         let mut bytes = 0;
-        let free = self.channels[channel].waiting.iter();
+        let free = self.sources[source].waiting.iter();
         free.take_while(|waiting| waiting.stretch <= self.free)
             .take(limit.messages)
             .take_while(|waiting| {
@@ -315,21 +337,21 @@ impl Hearing {
             .collect()
     }
 
-    /// The first messages of a channel are in the log, or will never be.
-    pub(super) fn settle(&mut self, channel: usize, messages: usize) {
-        let waiting = &mut self.channels[channel].waiting;
+    /// The first messages of a source are in the log, or will never be.
+    pub(super) fn settle(&mut self, source: usize, messages: usize) {
+        let waiting = &mut self.sources[source].waiting;
         let messages = messages.min(waiting.len());
         let settled = waiting.drain(..messages);
-        let bytes: usize = settled.map(|waiting| waiting.heard.message.len()).sum();
+        let bytes: usize = settled.map(|waiting| waiting.heard.bytes()).sum();
         self.bytes -= bytes;
     }
 
     /// All that waits, held or not.
     #[cfg(test)]
     pub(super) fn everything(&self) -> Vec<(usize, Bytes)> {
-        let channels = self.channels.iter().enumerate();
-        let waiting = channels.flat_map(|(no, channel)| {
-            let messages = channel.waiting.iter();
+        let sources = self.sources.iter().enumerate();
+        let waiting = sources.flat_map(|(no, source)| {
+            let messages = source.waiting.iter();
             messages.map(move |waiting| (no, waiting.heard.message.clone()))
         });
         waiting.collect()

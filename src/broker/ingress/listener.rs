@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use redis::aio::PubSub;
+use redis::aio::{PubSub, PubSubSink};
 use redis::{Msg, RedisResult};
 use tokio::time::MissedTickBehavior;
 
@@ -15,7 +15,7 @@ use super::super::connect::{Connector, broken, timely};
 use super::super::redis::Redis;
 use super::mark;
 use super::waiting::WaitingRoom;
-use crate::domain::{ChannelName, InstanceId};
+use crate::domain::{BackendSource, InstanceId};
 use crate::shutdown::Lifecycle;
 
 /// How often each instance publishes a mark.
@@ -35,7 +35,8 @@ pub(super) struct Listener {
     pub(super) instance: InstanceId,
     /// The marks' full topic.
     pub(super) marks: Arc<str>,
-    pub(super) channels: Vec<ChannelName>,
+    /// No message is for two of them.
+    pub(super) sources: Arc<[BackendSource]>,
     pub(super) room: Arc<WaitingRoom>,
     pub(super) lifecycle: Lifecycle,
 }
@@ -67,11 +68,12 @@ impl Listener {
 
     /// Listens until the connection breaks.
     async fn listen(&mut self, connection: PubSub) -> RedisResult<()> {
-        let (mut sink, mut messages) = connection.split();
-        let mut topics = vec![&*self.marks];
-        topics.extend(self.channels.iter().map(ChannelName::as_str));
-        // All in one command: nothing can come between.
-        let mut subscribing = Box::pin(timely(sink.subscribe(topics)));
+        let (sink, mut messages) = connection.split();
+        let mut subscribing = Box::pin(subscribe(
+            sink,
+            Arc::clone(&self.marks),
+            Arc::clone(&self.sources),
+        ));
         let mut subscribed = false;
         let mut silent = 0;
         let mut tick = tokio::time::interval(MARK);
@@ -110,12 +112,21 @@ impl Listener {
         self.redis.publish(TOPIC, Bytes::from(mark));
     }
 
+    /// The source of which a channel is.
+    fn source(&self, channel: &str) -> Option<usize> {
+        self.sources
+            .iter()
+            .position(|source| source.covers(channel))
+    }
+
     /// Whether it was a mark of our own.
     fn hear(&self, message: &Msg) -> bool {
         let topic = message.get_channel_name();
         if topic != &*self.marks {
-            self.room
-                .hear(topic, message.get_payload_bytes(), Instant::now());
+            if let Some(source) = self.source(topic) {
+                let payload = message.get_payload_bytes();
+                self.room.hear(source, topic, payload, Instant::now());
+            }
             return false;
         }
         let Some((mark, word)) = mark::read(message.get_payload_bytes()) else {
@@ -125,4 +136,21 @@ impl Listener {
         self.room.hear_mark(&mark, &word);
         is_own
     }
+}
+
+/// Subscribes to everything. The marks come last, and in one command with the channels: whoever has heard one has missed
+/// nothing since.
+async fn subscribe(
+    mut sink: PubSubSink,
+    marks: Arc<str>,
+    sources: Arc<[BackendSource]>,
+) -> RedisResult<()> {
+    let patterns: Vec<_> = sources.iter().filter_map(BackendSource::pattern).collect();
+    if !patterns.is_empty() {
+        timely(sink.psubscribe(patterns)).await?;
+    }
+    let mut topics = vec![&*marks];
+    let channels = sources.iter().filter(|source| source.pattern().is_none());
+    topics.extend(channels.map(BackendSource::begin));
+    timely(sink.subscribe(topics)).await
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::hearing::{Chunk, Fate, Hearing, PATIENCE, WAITING_MESSAGES};
 use super::mark::{self, Mark, Word};
 use crate::broker::envelope;
-use crate::domain::{ChannelName, InstanceId};
+use crate::domain::InstanceId;
 
 const INSTANCES: usize = 3;
 const CHANNELS: usize = 2;
@@ -42,10 +42,8 @@ struct Node {
 impl Node {
     fn start() -> Self {
         let id = InstanceId::generate();
-        let channels = (0..CHANNELS).map(|n| ChannelName::restore(n.to_string()));
-        let channels: Vec<_> = channels.collect();
         Self {
-            hearing: Hearing::new(id.clone(), &channels),
+            hearing: Hearing::new(id.clone(), CHANNELS),
             id,
             incoming: None,
             outgoing: VecDeque::new(),
@@ -143,9 +141,12 @@ impl World {
                         Fate::Nameless
                     };
                     let message = id.to_string();
-                    let fate = node
-                        .hearing
-                        .hear(channel, message.as_bytes(), Instant::now());
+                    let fate = node.hearing.hear(
+                        channel,
+                        &channel.to_string(),
+                        message.as_bytes(),
+                        Instant::now(),
+                    );
                     assert_eq!(fate, expected);
                 }
             }
@@ -385,7 +386,7 @@ fn hears_its_marks(node: &mut Node) {
 #[test]
 fn whoever_is_alone_holds_what_it_hears_for_a_moment() {
     let mut node = alone();
-    assert_eq!(node.hearing.hear(0, b"a", Instant::now()), Fate::Waits);
+    assert_eq!(node.hearing.hear(0, "0", b"a", Instant::now()), Fate::Waits);
     for _ in 1..PATIENCE {
         node.tick();
         hears_its_marks(&mut node);
@@ -401,13 +402,13 @@ fn what_does_not_fit_is_dropped_and_the_names_of_others_stay() {
     node.hearing.release();
     let now = Instant::now();
     for _ in 0..WAITING_MESSAGES {
-        assert_eq!(node.hearing.hear(0, b"a", now), Fate::Waits);
+        assert_eq!(node.hearing.hear(0, "0", b"a", now), Fate::Waits);
     }
-    assert_eq!(node.hearing.hear(0, b"a", now), Fate::Dropped);
-    assert_eq!(node.hearing.hear(1, b"a", now), Fate::Waits);
+    assert_eq!(node.hearing.hear(0, "0", b"a", now), Fate::Dropped);
+    assert_eq!(node.hearing.hear(1, "1", b"a", now), Fate::Waits);
     let first = node.hearing.chunk(0, FEW);
     node.hearing.settle(0, first.len());
-    assert_eq!(node.hearing.hear(0, b"a", now), Fate::Waits);
+    assert_eq!(node.hearing.hear(0, "0", b"a", now), Fate::Waits);
     let waiting = node.hearing.chunk(0, ALL);
     let number = |name: &str| name.rsplit_once(':').unwrap().1.parse::<usize>().unwrap();
     assert_eq!(
@@ -415,7 +416,7 @@ fn what_does_not_fit_is_dropped_and_the_names_of_others_stay() {
         WAITING_MESSAGES + 2
     );
     let large = vec![b'x'; super::hearing::WAITING_BYTES];
-    assert_eq!(node.hearing.hear(1, &large, now), Fate::Dropped);
+    assert_eq!(node.hearing.hear(1, "1", &large, now), Fate::Dropped);
 }
 
 #[test]
@@ -423,7 +424,7 @@ fn chunks_are_limited_and_come_again_until_they_are_settled() {
     let mut node = alone();
     node.hearing.release();
     for message in [&[b'x'; 600][..], &[b'x'; 600], &[b'x'; 2000], b""] {
-        node.hearing.hear(0, message, Instant::now());
+        node.hearing.hear(0, "0", message, Instant::now());
     }
     let limit = Chunk {
         messages: 2,

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::hearing::{CHUNK, Fate, Heard, Hearing};
 use super::mark::{Mark, Word};
-use crate::domain::{ChannelName, InstanceId};
+use crate::domain::InstanceId;
 
 /// How often the log may say that messages are dropped.
 const COMPLAINT: Duration = Duration::from_secs(10);
@@ -16,9 +16,9 @@ const COMPLAINT: Duration = Duration::from_secs(10);
 /// See the module.
 #[derive(Debug)]
 pub(super) struct WaitingRoom {
-    /// Guards what is heard and waits; the listener puts in, the channels' workers take out.
+    /// Guards what is heard and waits; the listener puts in, the sources' workers take out.
     hearing: Mutex<Hearing>,
-    /// Tell the workers, by channel, that there may be something.
+    /// Tell the workers, by source, that there may be something.
     news: Vec<Notify>,
     closed: AtomicBool,
     received: AtomicU64,
@@ -39,10 +39,10 @@ pub struct Traffic {
 }
 
 impl WaitingRoom {
-    pub(super) fn new(instance: InstanceId, channels: &[ChannelName]) -> Self {
+    pub(super) fn new(instance: InstanceId, sources: usize) -> Self {
         Self {
-            hearing: Mutex::new(Hearing::new(instance, channels)),
-            news: channels.iter().map(|_| Notify::new()).collect(),
+            hearing: Mutex::new(Hearing::new(instance, sources)),
+            news: (0..sources).map(|_| Notify::new()).collect(),
             closed: AtomicBool::new(false),
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -108,17 +108,11 @@ impl WaitingRoom {
         }
     }
 
-    pub(super) fn hear(&self, channel: &str, message: &[u8], at: Instant) {
-        let (channel_no, fate) = {
-            let mut hearing = self.hearing.lock();
-            let Some(channel_no) = hearing.position(channel) else {
-                return;
-            };
-            (channel_no, hearing.hear(channel_no, message, at))
-        };
+    pub(super) fn hear(&self, source: usize, channel: &str, message: &[u8], at: Instant) {
+        let fate = self.hearing.lock().hear(source, channel, message, at);
         self.received.fetch_add(1, Ordering::Relaxed);
         match fate {
-            Fate::Waits => self.news[channel_no].notify_one(),
+            Fate::Waits => self.news[source].notify_one(),
             Fate::Nameless => {
                 tracing::debug!(
                     channel.name = channel,
@@ -152,24 +146,24 @@ impl WaitingRoom {
         }
     }
 
-    /// The next messages of a channel, when there are some; they stay until they are settled. `None`: there will be no
+    /// The next messages of a source, when there are some; they stay until they are settled. `None`: there will be no
     /// more.
-    pub(super) async fn chunk(&self, channel: usize) -> Option<Vec<Heard>> {
+    pub(super) async fn chunk(&self, source: usize) -> Option<Vec<Heard>> {
         loop {
             // In this order: what was heard before it was closed is seen.
             let closed = self.closed.load(Ordering::Acquire);
-            let chunk = self.hearing.lock().chunk(channel, CHUNK);
+            let chunk = self.hearing.lock().chunk(source, CHUNK);
             if !chunk.is_empty() {
                 return Some(chunk);
             }
             if closed {
                 return None;
             }
-            self.news[channel].notified().await;
+            self.news[source].notified().await;
         }
     }
 
-    pub(super) fn settle(&self, channel: usize, messages: usize) {
-        self.hearing.lock().settle(channel, messages);
+    pub(super) fn settle(&self, source: usize, messages: usize) {
+        self.hearing.lock().settle(source, messages);
     }
 }

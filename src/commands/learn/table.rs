@@ -53,7 +53,14 @@ pub(super) fn of(learned: &Learned) -> String {
             published.count
         ));
     }
-    if learned.events.is_empty() && learned.published.is_empty() {
+    for (namespace, count) in &learned.refused_namespaces {
+        line(format_args!(
+            "\nThere is no namespace {namespace}, which clients asked for {count} times: name it under `namespaces` of a \
+             dialect's [match]"
+        ));
+    }
+    let is_empty = learned.events.is_empty() && learned.published.is_empty();
+    if is_empty && learned.refused_namespaces.is_empty() {
         line(format_args!("\nNothing yet."));
     }
     text

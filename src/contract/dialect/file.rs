@@ -4,7 +4,8 @@ use super::rule::{ByName, GREETING, OnRules, TellRule};
 use super::set::Matching;
 use super::told::ToldCache;
 use super::{
-    CustomEvents, Dialect, DialectError, Keep, KindRule, Root, Roots, Said, Template, UserRule,
+    CustomEvents, Dialect, DialectError, Keep, KindRule, RoomRule, Root, Roots, Said, Template,
+    UserRule,
 };
 use crate::contract::toml_node::{Key, Node, Source};
 use crate::contract::vocabulary::{COMMON, Vocabulary, nouns_in};
@@ -41,7 +42,7 @@ impl Dialect {
             add_common(vocabulary, &mut on)?;
         }
         let tell = tell_in(&root)?;
-        let (default_room, joins_default_room) = room_in(&root)?;
+        let (default_room, rooms) = rooms_in(&root)?;
         let greetings = root.get("greet").map_or(&[][..], Node::items);
         let greetings = greetings.iter().map(|said| Said::read(said, GREETING));
         let own = root.get("custom").map(CustomEvents::in_table).transpose()?;
@@ -51,7 +52,7 @@ impl Dialect {
             about: about.unwrap_or_default().to_owned(),
             matching: Matching::read(&root)?,
             default_room,
-            joins_default_room,
+            rooms,
             user: UserRule::read(&root)?,
             greetings: greetings.collect::<Result<_, _>>()?,
             person: person_in(&root)?,
@@ -157,25 +158,30 @@ fn limited<'a, 'b>(table: &'b Node<'a>) -> Result<&'b [(Key<'a>, Node<'a>)], Dia
     Ok(entries)
 }
 
-fn room_in(root: &Node<'_>) -> Result<(Option<ProjectId>, bool), DialectError> {
+fn rooms_in(root: &Node<'_>) -> Result<(Option<ProjectId>, RoomRule), DialectError> {
     let Some(table) = root.get("room") else {
-        return Ok((None, false));
+        return Ok((None, RoomRule::default()));
     };
-    table.only(&["default", "join"])?;
+    table.only(&["default", "join", "only", "projects"])?;
     let default = table.get("default").map(|default| {
         let id =
             Id::from_text(default.text()?).map_err(|error| default.error(error.to_string()))?;
         Ok(ProjectId(id))
     });
     let default = default.transpose()?;
-    let joins = match table.get("join") {
-        None => false,
-        Some(join) if join.boolean()? && default.is_none() => {
-            return Err(join.error("needs `default`: the room in which every client is"));
+    let is_said = |key: &str| match table.get(key) {
+        None => Ok(false),
+        Some(said) if said.boolean()? && default.is_none() && key != "projects" => {
+            Err(said.error("needs `default`: the room in which every client is"))
         }
-        Some(join) => join.boolean()?,
+        Some(said) => said.boolean(),
     };
-    Ok((default, joins))
+    let rooms = RoomRule {
+        joins_default: is_said("join")?,
+        has_only_default: is_said("only")?,
+        hears_projects: is_said("projects")?,
+    };
+    Ok((default, rooms))
 }
 
 fn kinds_in(root: &Node<'_>) -> Result<Vec<KindRule>, DialectError> {

@@ -73,9 +73,13 @@ pub struct OnRule {
     when: Option<Template>,
     /// The event of ours.
     pub is: Option<EventName>,
+    /// A list, for each of which the event happens, as `$it`.
+    pub each: Option<Template>,
     with: Option<Template>,
     room: Option<Template>,
     present: Option<Template>,
+    /// Whether its sender joins without being seen by the others.
+    pub hides: bool,
     /// What its sender is told.
     pub reply: Vec<Said>,
     /// What the room is told.
@@ -210,7 +214,7 @@ impl<T> ByName<T> {
 impl OnRule {
     fn read(node: &Node<'_>, vocabulary: &'static Vocabulary) -> Result<Self, DialectError> {
         node.only(&[
-            "when", "is", "with", "room", "present", "reply", "relay", "ack", "refused",
+            "when", "is", "each", "with", "room", "present", "reply", "relay", "ack", "refused",
         ])?;
         let template = |key: &str, allowed| {
             let value = node.get(key);
@@ -227,11 +231,23 @@ impl OnRule {
         };
         let replies = node.get("reply").map_or(&[][..], Node::items);
         let relays = node.get("relay").map_or(&[][..], Node::items);
+        let each = template("each", IN_A_ROOM)?;
+        let in_with = match &each {
+            Some(_) => IN_A_ROOM.and(Roots::of(&[Root::It, Root::Index])),
+            None => IN_A_ROOM,
+        };
+        let hides = hides(node, is)?;
         let rule = Self {
             when: template("when", COMING_IN)?,
-            with: template("with", IN_A_ROOM)?,
+            with: template("with", in_with)?,
             room: template("room", COMING_IN)?,
-            present: template("present", IN_A_ROOM)?,
+            present: if hides {
+                None
+            } else {
+                template("present", IN_A_ROOM)?
+            },
+            hides,
+            each,
             reply: replies
                 .iter()
                 .map(|reply| Said::read(reply, DONE))
@@ -247,11 +263,21 @@ impl OnRule {
         if rule.is.is_none() && rule.with.is_some() {
             return Err(node.error("`with` needs `is`: say which event of ours is meant"));
         }
+        if let (Some(each), false) = (node.get("each"), rule.is_complete_for_each()) {
+            let message = "`each` needs `is`, a command such as task:update, and `with`, in which \
+                           $it is one of the list";
+            return Err(each.error(message));
+        }
         if rule.is.is_none() && rule.present.is_none() && replies.is_empty() && relays.is_empty() {
             let wanted = or(&["`is`", "`relay`", "`reply`", "`present`"]);
             return Err(node.error(format!("says nothing: write {wanted}")));
         }
         Ok(rule)
+    }
+
+    fn is_complete_for_each(&self) -> bool {
+        let is_command = |event: EventName| event.class() == EventClass::Command;
+        self.is.is_some_and(is_command) && self.with.is_some()
     }
 
     /// Whether it counts for a message.
@@ -318,7 +344,7 @@ impl OnRule {
 
     /// The templates that decide whether, and where, it counts.
     pub(super) fn conditions(&self) -> impl Iterator<Item = &Template> {
-        [&self.when, &self.room].into_iter().flatten()
+        [&self.when, &self.room, &self.each].into_iter().flatten()
     }
 
     fn class(&self) -> EventClass {
@@ -329,6 +355,22 @@ impl OnRule {
             _ if !self.reply.is_empty() => EventClass::Read,
             _ => EventClass::Signal,
         }
+    }
+}
+
+/// Whether a rule lets its sender join without being seen.
+fn hides(node: &Node<'_>, is: Option<EventName>) -> Result<bool, DialectError> {
+    let Some(present) = node.get("present") else {
+        return Ok(false);
+    };
+    let joins = is.is_some_and(|event| event.as_str() == "join:project");
+    match present.plain() {
+        Some(Value::Bool(false)) if joins => Ok(true),
+        Some(Value::Bool(false)) => {
+            Err(present.error("`present = false` needs `is = \"join:project\"`"))
+        }
+        Some(Value::Bool(true)) => Err(present.error("must be false, or what others see")),
+        _ => Ok(false),
     }
 }
 

@@ -68,6 +68,8 @@ roots! {
     Now = "now",
     /// One of a list.
     It = "it",
+    /// Its place in the list, from 0.
+    Index = "index",
 }
 
 /// A set of roots.
@@ -107,6 +109,17 @@ impl Roots {
 #[derive(Debug, Clone, Default)]
 pub struct Scope<'a> {
     values: Vec<(Root, Cow<'a, Value>)>,
+    /// Lists that were asked for by themselves.
+    lists: Vec<(Wanted, Vec<Value>)>,
+}
+
+/// A list of a project's state: what has certain values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// The name of the list: a kind's plural.
+    pub plural: String,
+    /// Fields, by the names that the dialect has for them, and their values.
+    pub equal: Vec<(String, Value)>,
 }
 
 impl<'a> Scope<'a> {
@@ -134,6 +147,17 @@ impl<'a> Scope<'a> {
     pub fn set(&mut self, root: Root, value: Value) {
         self.values.retain(|(of, _)| *of != root);
         self.values.push((root, Cow::Owned(value)));
+    }
+
+    /// Gives what a list of the state has, however much of it the state itself has.
+    pub fn set_list(&mut self, wanted: Wanted, items: Vec<Value>) {
+        self.lists.retain(|(known, _)| *known != wanted);
+        self.lists.push((wanted, items));
+    }
+
+    fn list(&self, wanted: &Wanted) -> Option<&Vec<Value>> {
+        let found = self.lists.iter().find(|(known, _)| known == wanted);
+        found.map(|(_, items)| items)
     }
 
     /// Whether a root has a value.
@@ -209,6 +233,35 @@ impl Template {
             Some(Value::Number(number)) => number.as_f64() != Some(0.0),
             Some(_) => true,
         }
+    }
+
+    /// The lists of the state, with the values that they are to have in a scope.
+    #[must_use]
+    pub fn wanted_lists(&self, scope: &Scope<'_>) -> Vec<Wanted> {
+        let mut wanted = Vec::new();
+        self.0.each_list(&mut |source, equal| {
+            wanted.extend(wanted_list(source, equal, scope));
+        });
+        wanted
+    }
+
+    /// Which key of `$it` gives a key of what it gives.
+    pub(super) fn source_of(&self, key: &str) -> Option<String> {
+        let Part::Object { spread, entries } = &self.0 else {
+            return None;
+        };
+        let path = |part: &Part| match part {
+            Part::Reference(reference) => reference.only_path(Root::It).cloned(),
+            _ => None,
+        };
+        if let Some((_, part)) = entries.iter().find(|(name, _)| name == key) {
+            return match path(part)?.as_slice() {
+                [source] => Some(source.clone()),
+                _ => None,
+            };
+        }
+        let whole = path(spread.as_deref()?)?;
+        whole.is_empty().then(|| key.to_owned())
     }
 
     /// The roots that it refers to.
@@ -309,7 +362,10 @@ impl Part {
     }
 
     fn render_it(&self, scope: &Scope<'_>, it: &Value) -> Option<Value> {
-        let mut inner = Scope::new();
+        let mut inner = Scope {
+            values: Vec::with_capacity(scope.values.len() + 1),
+            lists: scope.lists.clone(),
+        };
         for (root, value) in &scope.values {
             inner = inner.with(*root, value);
         }
@@ -353,6 +409,10 @@ impl Part {
                 equal,
                 each,
             } => {
+                let asked = wanted_list(source, equal, scope);
+                if let Some(items) = asked.and_then(|wanted| scope.list(&wanted)) {
+                    return Some(each_of(items.iter().cloned(), each.as_deref(), scope));
+                }
                 let Value::Array(items) = source.render(scope)? else {
                     return None;
                 };
@@ -368,15 +428,22 @@ impl Part {
                             .is_some_and(|wanted| found.is_some_and(|found| is_same(found, wanted)))
                     })
                 };
-                let items = items.into_iter().filter(fits);
-                match each {
-                    None => items.collect(),
-                    Some(each) => items
-                        .filter_map(|item| each.render_it(scope, &item))
-                        .collect(),
-                }
+                each_of(items.into_iter().filter(fits), each.as_deref(), scope)
             }
         })
+    }
+
+    fn each_list(&self, see: &mut impl FnMut(&Self, &[(Vec<String>, Self)])) {
+        match self {
+            Self::Literal(_) | Self::Reference(_) | Self::Text(_) => {}
+            Self::Object { spread, entries } => {
+                let entries = entries.iter().map(|(_, entry)| entry);
+                let parts = spread.as_deref().into_iter().chain(entries);
+                parts.for_each(|part| part.each_list(see));
+            }
+            Self::Array(items) => items.iter().for_each(|item| item.each_list(see)),
+            Self::List { source, equal, .. } => see(source, equal),
+        }
     }
 
     fn visit(&self, see: &mut impl FnMut(&Reference)) {
@@ -416,7 +483,46 @@ impl Part {
     }
 }
 
+/// The items of a list, each as it is to look.
+fn each_of(items: impl Iterator<Item = Value>, each: Option<&Part>, scope: &Scope<'_>) -> Value {
+    match each {
+        None => items.collect(),
+        Some(each) => items
+            .filter_map(|item| each.render_it(scope, &item))
+            .collect(),
+    }
+}
+
+/// The list that is wanted, if it is one of the state, by values that there are.
+fn wanted_list(source: &Part, equal: &[(Vec<String>, Part)], scope: &Scope<'_>) -> Option<Wanted> {
+    let Part::Reference(reference) = source else {
+        return None;
+    };
+    let [plural] = reference.only_path(Root::State)?.as_slice() else {
+        return None;
+    };
+    let equal = equal.iter().map(|(path, wanted)| {
+        let [field] = path.as_slice() else {
+            return None;
+        };
+        Some((field.clone(), wanted.render(scope)?))
+    });
+    let equal = equal.collect::<Option<Vec<_>>>()?;
+    (!equal.is_empty()).then(|| Wanted {
+        plural: plural.clone(),
+        equal,
+    })
+}
+
 impl Reference {
+    /// The path, if there is one only, and it begins with this root.
+    fn only_path(&self, root: Root) -> Option<&Vec<String>> {
+        match self.paths.as_slice() {
+            [(of, path)] if *of == root && self.otherwise.is_none() => Some(path),
+            _ => None,
+        }
+    }
+
     fn read(text: &str, allowed: Roots) -> Result<Self, String> {
         let (mut paths, mut otherwise) = (Vec::new(), None);
         for alternative in text.split("??").map(str::trim) {

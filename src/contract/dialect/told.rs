@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Dialect;
 use super::rule::TellRule;
 use super::template::{Root, Roots, Scope};
-use crate::contract::{EventStyle, json_text};
+use crate::contract::{EventStyle, json_text, unpack};
 use crate::domain::{EventType, Kind};
 
 /// An event, as it is told.
@@ -123,6 +123,9 @@ impl Nouns {
     }
 }
 
+/// The end of the type of an event that carries a list.
+const LISTED: &str = ".listed";
+
 /// Something that happened, and is to be told.
 pub struct Happened<'a> {
     /// What happened.
@@ -188,7 +191,7 @@ impl Dialect {
         };
         let data = happened.named();
         let shaped = || match kind {
-            Some(kind) => self.shaped(kind, data.clone()),
+            Some(kind) => self.shaped_in(happened.event_type, kind, data.clone()),
             None => data.clone(),
         };
         let scope = happened.scope(rules, &data, &shaped);
@@ -199,6 +202,7 @@ impl Dialect {
             }
             let payload: Arc<RawValue> = match &rule.data {
                 Some(data) => json_text(&data.render(&scope).unwrap_or_default()).into(),
+                None if unpack(happened.payload).is_some() => Arc::clone(happened.payload),
                 None => json_text(&shaped()).into(),
             };
             told.extend(rule.names.iter().map(|name| Told {
@@ -215,11 +219,24 @@ impl Dialect {
         let is_named = happened.event_type.is_ours() && !happened.nouns.are_ours();
         match kind {
             Some(kind) if is_named || self.shapes(kind) => {
-                json_text(&self.shaped(kind, happened.named())).into()
+                json_text(&self.shaped_in(happened.event_type, kind, happened.named())).into()
             }
             None if is_named => json_text(&happened.named()).into(),
             _ => Arc::clone(happened.payload),
         }
+    }
+
+    /// What an event carries, in the frontend's shape: the entity, or each one of a list.
+    fn shaped_in(&self, event_type: &EventType, kind: Kind, mut data: Value) -> Value {
+        if !event_type.as_str().ends_with(LISTED) {
+            return self.shaped(kind, data);
+        }
+        if let Some(Value::Array(items)) = data.get_mut("items") {
+            for item in items {
+                *item = self.shaped(kind, item.take());
+            }
+        }
+        data
     }
 
     fn shapes(&self, kind: Kind) -> bool {
@@ -242,7 +259,10 @@ impl Happened<'_> {
 
     /// The payload with the ids that the client has names of its own for.
     fn named(&self) -> Value {
-        let mut data = serde_json::from_str(self.payload.get()).unwrap_or_default();
+        let arguments = unpack(self.payload);
+        let first = arguments.as_ref().and_then(|arguments| arguments.first());
+        let first = first.map_or(self.payload.get(), |first| first.get());
+        let mut data = serde_json::from_str(first).unwrap_or_default();
         if let Value::Object(object) = &mut data {
             for kind in [Kind::Task, Kind::Project] {
                 if let Some(noun) = self.nouns.of(kind)

@@ -90,6 +90,38 @@ wire! {
         results: Vec<Value>,
     }
 
+    /// Part of a list.
+    #[schemars(rename = "{T}Items")]
+    Items<T> {
+        /// The project; not in a list of projects.
+        project_id: Option<Id>,
+        /// What is on it: tasks by rank, all others from the oldest.
+        items: Vec<T>,
+        /// The `cursor` of the next page; null on the last one.
+        next_cursor: Nullable<String>,
+        /// Keys that were sent and have no effect.
+        ignored: Option<Vec<String>>,
+    }
+
+    /// A page of a list, for those who asked for it and waited for no answer: every top-level key that they sent, over it the
+    /// page.
+    #[schemars(rename = "{T}Listed")]
+    Listed<T> {
+        ..items: Items<T>,
+        ..sent: Fields,
+    }
+
+    /// A page of a list.
+    #[schemars(rename = "{T}Page")]
+    Page<T> {
+        ..done: Done,
+        /// Of the project's last event that is in it; not in a list of projects.
+        seq: Option<i64>,
+        /// After it.
+        cursor: Option<String>,
+        ..page: Items<T>,
+    }
+
     /// A project's state.
     ProjectState {
         /// The project's id.

@@ -88,6 +88,76 @@ wire! {
         limit: Option<u64>,
     }
 
+    /// Which part of a list.
+    ListPart {
+        /// The `nextCursor` of the page before; the first page without it.
+        cursor: Option<String>,
+        /// Most items: 100, or up to 500.
+        #[schemars(range(min = 1, max = 500))]
+        limit: Option<u64>,
+        /// Only what has this text in its title or description.
+        q: Option<String>,
+    }
+
+    /// `project:list`
+    ListedProjects {
+        ..part: ListPart,
+    }
+
+    /// `task:list`
+    TaskList {
+        ..place: Where,
+        /// Only those with this status.
+        status: Option<String>,
+        /// Only those in this sprint.
+        sprint_id: Option<Id>,
+        /// Only those of this epic.
+        epic_id: Option<Id>,
+        /// Only those of this person: by `assignee`, `assigneeId` or `assignedTo`.
+        assignee: Option<Id>,
+        ..part: ListPart,
+    }
+
+    /// `epic:list`, `sprint:list`
+    PlanList {
+        ..place: Where,
+        /// Only those with this status.
+        status: Option<String>,
+        ..part: ListPart,
+    }
+
+    /// `member:list`
+    MemberList {
+        ..place: Where,
+        ..part: ListPart,
+    }
+
+    /// What entities that belong to others are listed by.
+    BelongingList {
+        ..place: Where,
+        /// Only those of this task.
+        task_id: Option<Id>,
+        /// Only those of this epic.
+        epic_id: Option<Id>,
+        /// Only those of this sprint.
+        sprint_id: Option<Id>,
+        /// Only those below this one.
+        parent_id: Option<Id>,
+        /// Only those with this status.
+        status: Option<String>,
+        ..part: ListPart,
+    }
+
+    /// `comment:list`; a bare id is that of a task.
+    CommentList {
+        ..belonging: BelongingList,
+    }
+
+    /// The list of a declared kind, such as `subtask:list`.
+    OtherList {
+        ..belonging: BelongingList,
+    }
+
     /// `auth:refresh`
     Refresh {
         /// A new token of the same user.
@@ -459,6 +529,35 @@ wire! {
         event_type: String,
         /// What there is to say: an empty object if it is missing.
         data: Option<Value>,
+        /// On `broadcast` and `client:<id>`: what ties it to what it answers, passed on as it is.
+        #[schemars(length(min = 1, max = 256))]
+        correlation_id: Option<String>,
+        /// On `broadcast`: which of the clients are meant.
+        r#where: Option<Condition>,
         ..options: Options,
     }
+
+    /// Clients of which all of this holds.
+    Condition {
+        /// Subscribed to a channel, or to one of several.
+        subscribed: Option<OneOrMore>,
+        /// Of a type, or of one of several, as the client says in its handshake.
+        client_type: Option<OneOrMore>,
+        /// Of a version, as the client says in its handshake: after <, <=, =, >= or >, such as `<2.0` or `>=1.2 <2`.
+        version: Option<String>,
+        /// Of a user.
+        user_id: Option<Id>,
+        /// In a session.
+        session_id: Option<Id>,
+    }
+}
+
+/// A text, or a list of 1 to 256.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMore {
+    /// One.
+    One(#[schemars(length(min = 1))] String),
+    /// Each will do.
+    Several(#[schemars(length(min = 1, max = 256))] Vec<String>),
 }

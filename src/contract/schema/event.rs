@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{Person, Present, ProjectRestart, Refused};
 use super::entity::Task;
-use super::types::{Fields, Id, Time, True, Usually, wire};
+use super::types::{Fields, Id, Nullable, Time, True, Usually, wire};
 
 wire! {
     /// Something became of an entity: every top-level key that the sender sent, over it the entity now.
@@ -237,6 +237,42 @@ wire! {
         message: String,
     }
 
+    /// What is known of a message on `broadcast` or `client:<id>`.
+    #[derive(Serialize)]
+    DirectAbout<'a> {
+        /// `broadcast`, or `client:<id>`.
+        channel: &'a str,
+        /// Its own id, a `UUIDv7`.
+        id: String,
+        /// When it was sent.
+        timestamp: Time,
+        /// Who sent it.
+        actor: &'a str,
+        /// What ties it to what it answers.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        correlation_id: Option<&'a str>,
+    }
+
+    /// What a worker hears on the channel of `WORKER_CHANNEL`: what a client has sent, whose type is that of the event.
+    #[derive(Serialize)]
+    WorkerMessage<'a> {
+        /// The client. What is published on `client:<this>` reaches it.
+        client_id: &'a str,
+        /// Ties the answer to the message: the message's `id`, or its `correlationId`, or else one that the server made.
+        correlation_id: &'a str,
+        /// Whose client it is, if that is known.
+        user_id: Nullable<&'a str>,
+        /// The session that the client is in.
+        session_id: Nullable<&'a str>,
+        /// Which program the client says it is.
+        client_type: Nullable<&'a str>,
+        /// Of what version.
+        version: Nullable<&'a str>,
+        /// The message's data, as it was sent.
+        #[schemars(with = "Value")]
+        data: &'a RawValue,
+    }
+
     /// An event of a channel, whatever its type.
     #[derive(Serialize)]
     ChannelEvent<'a> {
@@ -256,6 +292,25 @@ wire! {
         /// What its publisher said, as it was sent.
         #[schemars(with = "Value")]
         data: &'a RawValue,
+        /// What its publisher said of it beside the data, if anything: `id`, `timestamp`, `version`, `source`,
+        /// `correlationId`. Nobody vouches for it.
+        #[schemars(with = "Option<Envelope>")]
+        #[serde(skip_serializing_if = "Option::is_none")]
+        envelope: Option<&'a RawValue>,
+    }
+
+    /// What a publisher says of an event beside its data.
+    Envelope {
+        /// The sender's own id.
+        id: Option<Value>,
+        /// When it happened, in milliseconds.
+        timestamp: Option<f64>,
+        /// Of the format.
+        version: Option<Value>,
+        /// Where it comes from.
+        source: Option<String>,
+        /// What it belongs to.
+        correlation_id: Option<Value>,
     }
 }
 
@@ -267,6 +322,8 @@ pub enum RevokedReason {
     Removed,
     /// A newer token gives no role any more.
     Token,
+    /// What the client has shown does not allow it.
+    Forbidden,
 }
 
 impl RevokedReason {
@@ -276,6 +333,7 @@ impl RevokedReason {
         match self {
             Self::Removed => "removed",
             Self::Token => "token",
+            Self::Forbidden => "forbidden",
         }
     }
 }

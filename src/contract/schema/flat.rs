@@ -64,10 +64,12 @@ messages! {
         timestamp: Time,
         ..more: Fields,
     }
-    /// A sign of life every 30 s, for those who asked for it by `?heartbeat=1`.
+    /// A sign of life every 30 s, for those who ask for it by `?heartbeat=true`, or for all by `WEBSOCKET_HEARTBEAT`.
     FlatHeartbeat = "heartbeat" {
         /// When.
         timestamp: Time,
+        /// The same.
+        data: FlatBeat,
         ..more: Fields,
     }
     /// A burst of messages in one, for those who asked for it by `?batch=100`.
@@ -76,6 +78,8 @@ messages! {
         timestamp: Time,
         /// The messages, in their order.
         messages: Vec<FlatServerMessage>,
+        /// The same.
+        data: FlatMessages,
     }
     /// A message was refused, or was none.
     FlatError = "error" {
@@ -136,6 +140,18 @@ wire! {
         /// Or a token.
         token: Option<String>,
         ..more: Fields,
+    }
+
+    /// What a `heartbeat` says.
+    FlatBeat {
+        /// When.
+        timestamp: Time,
+    }
+
+    /// What a `batchUpdate` says.
+    FlatMessages {
+        /// The messages, in their order.
+        messages: Vec<FlatServerMessage>,
     }
 
     /// An event of a channel, or a signal. Its data stands at the top level, too, where nothing else has its name.

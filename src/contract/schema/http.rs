@@ -10,20 +10,6 @@ use super::event::ChannelEvent;
 use super::types::{Fields, Id, Nullable, Time, True, wire};
 
 wire! {
-    /// A page of a list.
-    #[schemars(rename = "{T}Page")]
-    Page<T> {
-        ..done: Done,
-        /// Of the project's last event that is in it; not in a list of projects.
-        seq: Option<i64>,
-        /// After it.
-        cursor: Option<String>,
-        /// What is on it.
-        items: Vec<T>,
-        /// The `cursor` of the next page; null on the last one.
-        next_cursor: Nullable<String>,
-    }
-
     /// Why a request was refused: problem details as in RFC 9457, and what an ack would say.
     #[derive(Serialize)]
     Problem<'a> {
@@ -55,6 +41,32 @@ wire! {
         cursor: String,
         /// It was there before, because of the idempotency key.
         duplicate: Option<True>,
+    }
+
+    /// A message on `broadcast` or `client:<id>` was sent. It is not in any log.
+    Sent {
+        ..done: Done,
+        /// The channel.
+        channel: String,
+        /// How many connections it has reached, on all instances.
+        reached: u64,
+        /// How many more were meant that had no room for it; absent if there is none.
+        missed: Option<u64>,
+        /// What has not answered in time, so that more may have been reached: instances, by their ids, or `redis`. Absent
+        /// if all have.
+        unanswered: Option<Vec<String>>,
+    }
+
+    /// What becomes of a webhook of which nothing is published.
+    #[derive(Default, Serialize)]
+    WebhookAnswer {
+        ..done: Done,
+        /// The answer to a ping.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pong: Option<True>,
+        /// What happened, which is nothing that is published.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ignored: Option<String>,
     }
 
     /// Answers to several, in their order.
@@ -194,8 +206,32 @@ wire! {
         total_connections: u64,
         /// Now.
         active_connections: u64,
+        /// Messages to clients since the start.
+        messages_sent: u64,
+        /// Messages of clients since the start.
+        messages_received: u64,
+        /// Connections since the start whose clients said where to go on.
+        reconnects: u64,
+        /// Mean of the latest answers, in milliseconds.
+        average_latency: f64,
         /// Who is connected; for administrators alone, once there is authentication.
         clients: Option<Vec<SocketClient>>,
+        /// How many of them there are of each type and version, as they say, the most common first; at most 100.
+        client_versions: Vec<SocketClientVersion>,
+        /// How many others there are.
+        other_versions: u64,
+    }
+
+    /// How many WebSockets there are of a type and version.
+    #[derive(Debug, Serialize)]
+    SocketClientVersion {
+        /// Which program they say they are.
+        #[serde(rename = "type")]
+        client_type: Nullable<String>,
+        /// Of what version.
+        version: Nullable<String>,
+        /// How many.
+        clients: u64,
     }
 
     /// A WebSocket.
@@ -203,15 +239,22 @@ wire! {
     SocketClient {
         /// A public id of the connection.
         id: String,
+        /// Which program it says it is.
+        #[serde(rename = "type")]
+        client_type: Nullable<String>,
+        /// Of what version.
+        version: Nullable<String>,
         /// Whose it is.
         user_id: Nullable<String>,
         /// The session that it listens to.
         session_id: Nullable<String>,
         /// Whether it has answered the last ping.
         is_alive: bool,
-        /// How the connection is.
-        #[schemars(with = "String")]
-        state: &'static str,
+        /// When it sent its last message, or connected.
+        last_activity: Time,
+        /// How the connection is, as a `WebSocket`'s `readyState` says it: 0 connecting, 1 open, 2 closing, 3 closed.
+        #[schemars(range(max = 3))]
+        state: u8,
     }
 
     /// How the WebSockets of an instance are.
@@ -272,7 +315,7 @@ wire! {
 #[serde(untagged)]
 pub enum PublishRequest {
     /// One.
-    One(Publish),
+    One(Box<Publish>),
     /// Several; each is answered by itself.
     Many(#[schemars(length(min = 1, max = 100))] Vec<Publish>),
     /// The same.
@@ -281,6 +324,16 @@ pub enum PublishRequest {
         #[schemars(length(min = 1, max = 100))]
         events: Vec<Publish>,
     },
+}
+
+/// What became of a publication.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum PublishAnswer {
+    /// It is in the log.
+    Published(Published),
+    /// It went to clients that are connected now.
+    Sent(Sent),
 }
 
 /// What became of one of several.

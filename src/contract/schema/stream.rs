@@ -8,38 +8,32 @@ use super::event::RevokedReason;
 use super::types::{Id, Time, wire};
 
 wire! {
-    /// The data of a message: an event of a channel, or a signal.
+    /// The data of a message: an event of a channel, or a signal, which has only a channel, a type and a message.
     #[derive(Serialize)]
     StreamData<'a> {
         /// The channel that it is about.
         #[schemars(with = "String")]
         #[serde(skip_serializing_if = "Option::is_none")]
         channel: Option<&'a str>,
-        /// What happened.
-        message: StreamMessage<'a>,
-    }
-
-    /// What happened in a channel. A signal has only a type and data.
-    #[derive(Serialize)]
-    StreamMessage<'a> {
-        /// As its publisher named it, or the name under which a project's event is heard: `task:updated`.
-        #[serde(rename = "type")]
-        event_type: &'a str,
-        /// 1, 2, 3…: its place in the channel.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        seq: Option<i64>,
         /// Its own id, a `UUIDv7`.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+        /// 1, 2, 3…: its place in the channel.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<i64>,
+        /// As its publisher named it, `message` if it has no name, or the name under which a project's event is heard:
+        /// `task:updated`.
+        #[serde(rename = "type")]
+        event_type: &'a str,
         /// When it was committed.
         #[serde(skip_serializing_if = "Option::is_none")]
         timestamp: Option<Time>,
         /// Who did it.
         #[serde(skip_serializing_if = "Option::is_none")]
         actor: Option<&'a str>,
-        /// What its publisher said, as it was sent; of a project's event, what others hear as its payload.
+        /// What was published, as it was sent; of a project's event, what others hear as its payload.
         #[schemars(with = "Value")]
-        data: &'a RawValue,
+        message: &'a RawValue,
     }
 
     /// The data of a message named `access_revoked`: a channel may not be heard any more.

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::answer::{
-    Accepted, BulkAnswer, Done, JoinAnswer, LeaveAnswer, RefreshAnswer, SnapshotAnswer,
-    SubscribeAnswer, SyncAnswer, UnsubscribeAnswer,
+    Accepted, BulkAnswer, Done, JoinAnswer, LeaveAnswer, Listed, Page, RefreshAnswer,
+    SnapshotAnswer, SubscribeAnswer, SyncAnswer, UnsubscribeAnswer,
 };
 use super::entity::{Comment, Deleted, Epic, Member, OtherEntity, Project, Sprint, Task};
 use super::types::{Id, Or};
@@ -62,7 +62,7 @@ const fn told<T: JsonSchema>(event_type: &'static str) -> ServerEvent {
 }
 
 /// All events that clients may hear, besides those that others publish.
-pub static SERVER_EVENTS: [ServerEvent; 41] = [
+pub static SERVER_EVENTS: [ServerEvent; 47] = [
     with_cursor::<event::EntityEvent<Project>>("project.created"),
     with_cursor::<event::EntityEvent<Project>>("project.updated"),
     with_cursor::<event::ProjectDeleted>("project.deleted"),
@@ -90,6 +90,12 @@ pub static SERVER_EVENTS: [ServerEvent; 41] = [
     with_cursor::<event::EntityEvent<Member>>("member.added"),
     with_cursor::<event::EntityEvent<Member>>("member.updated"),
     with_cursor::<event::MemberRemoved>("member.removed"),
+    told::<Listed<Project>>("project.listed"),
+    told::<Listed<Task>>("task.listed"),
+    told::<Listed<Epic>>("epic.listed"),
+    told::<Listed<Sprint>>("sprint.listed"),
+    told::<Listed<Member>>("member.listed"),
+    told::<Listed<Comment>>("comment.listed"),
     with_cursor::<event::ChannelEvent<'static>>("event"),
     with_cursor::<event::AccessRevoked>("project.access_revoked"),
     with_cursor::<event::ProjectReset>("project.reset"),
@@ -159,6 +165,7 @@ fn carried(name: Name) -> (Describe, Describe) {
             of::<UnsubscribeAnswer>,
         ),
         Name::Snapshot => (of::<Or<Id, command::ProjectRef>>, of::<SnapshotAnswer>),
+        Name::List(kind) => (list_of(kind), page_of(kind)),
         Name::Sync => (of::<Or<Id, command::Sync>>, of::<SyncAnswer>),
         Name::Subscribe => (
             of::<Or<command::Channels, command::Subscribe>>,
@@ -208,6 +215,29 @@ fn command_of(kind: Kind, verb: Verb) -> Describe {
         (Kind::Other(_), Verb::Delete | Verb::Restore) => of::<Or<Id, command::OtherRef>>,
         (Kind::Other(_), Verb::Toggle) => of::<Or<Id, command::OtherToggle>>,
         (Kind::Other(_), _) => of::<command::OtherUpdate>,
+    }
+}
+
+fn list_of(kind: Kind) -> Describe {
+    match kind {
+        Kind::Project => of::<command::ListedProjects>,
+        Kind::Task => of::<Or<Id, command::TaskList>>,
+        Kind::Epic | Kind::Sprint => of::<Or<Id, command::PlanList>>,
+        Kind::Member => of::<Or<Id, command::MemberList>>,
+        Kind::Comment => of::<Or<Id, command::CommentList>>,
+        Kind::Other(_) => of::<Or<Id, command::OtherList>>,
+    }
+}
+
+fn page_of(kind: Kind) -> Describe {
+    match kind {
+        Kind::Project => of::<Page<Project>>,
+        Kind::Task => of::<Page<Task>>,
+        Kind::Epic => of::<Page<Epic>>,
+        Kind::Sprint => of::<Page<Sprint>>,
+        Kind::Member => of::<Page<Member>>,
+        Kind::Comment => of::<Page<Comment>>,
+        Kind::Other(_) => of::<Page<OtherEntity>>,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every dialect in `fixtures/dialects` against the normaliser and the rules, without a server: what the
+//! Every spelling of a payload in `fixtures/payloads` against the normaliser and the rules, without a server: what the
 //! files expect of a real one is right before there is one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -79,9 +79,10 @@ impl DryServer {
                 | Request::Subscribe(_)
                 | Request::Unsubscribe { .. }
                 | Request::Publish(_)
+                | Request::ToWorker(_)
                 | Request::Relay(_)
                 | Request::Bulk(_)
-                | Request::Read(ReadRequest::Replay { .. }),
+                | Request::Read(ReadRequest::Replay { .. } | ReadRequest::List(_)),
             ) => Reply::done(Fields::new()),
             Ok(Request::Signal(signal)) => self.signal(&signal),
             Err(reply) => reply,
@@ -321,8 +322,8 @@ fn run(fixture: &Fixture) {
 }
 
 #[test]
-fn every_dialect_is_understood() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dialects");
+fn every_payload_is_understood() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/payloads");
     let mut projects = BTreeSet::new();
     let mut count = 0;
     for file in fs::read_dir(folder).unwrap() {

@@ -168,7 +168,7 @@ fn a_status_that_stands_by_itself_is_counted() {
 
 /// The packets of real frontends.
 static REAL: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/dialects");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/payloads");
     let files = fs::read_dir(folder).unwrap();
     let mut packets: Vec<_> = files
         .flat_map(|file| {

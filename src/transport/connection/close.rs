@@ -11,8 +11,8 @@ use super::Connection;
 use super::Service;
 use super::backlog::Backlog;
 use super::door::Door;
-use super::send_queue::SendQueue;
-use crate::contract::ErrorCode;
+use super::send_queue::{Intake as _, Kind, SendQueue};
+use crate::contract::{ErrorCode, Reply};
 use crate::domain::Actor;
 use crate::hub::SLOW_READER;
 
@@ -27,6 +27,7 @@ const STALLED: Duration = Duration::from_secs(2);
 const SHUTDOWN: &str = "shutdown";
 
 /// Why connections end that an operator ends.
+const REPLACED: &str = "replaced";
 const DISCONNECTED: &str = "disconnected by an operator";
 
 /// Why a connection ends, for doors whose protocol has numbers for it.
@@ -44,6 +45,8 @@ pub(crate) enum Close {
     TryAgain,
     /// An operator ended it.
     Kicked,
+    /// A newer connection of its user has taken its place.
+    Replaced,
     /// The client may not stay.
     Refused(ErrorCode),
 }
@@ -67,6 +70,22 @@ impl<D: Door> Connection<D> {
         self.stop_requests();
         self.ending
             .get_or_init(|| (Close::Kicked, DISCONNECTED.into()));
+        self.door.disconnect(&self.queue);
+    }
+
+    /// Ends the connection for a newer one of its user, and says so. What the client has sent still takes effect; it is not to
+    /// come back by itself, where the protocol can say so.
+    pub(super) fn replace(&self) {
+        self.inbox.lock().is_closed = true;
+        self.ending
+            .get_or_init(|| (Close::Replaced, REPLACED.into()));
+        let message = "a newer connection of this user has taken the place of this one";
+        let refusal = Reply::refused(ErrorCode::Conflict, message).to_error_event("connection");
+        let mut out = self.queue.intake();
+        if !out.is_closed() && out.has_room(Kind::Answer, refusal.get().len()) {
+            self.door.answer(&mut out, None, &refusal);
+        }
+        drop(out);
         self.door.disconnect(&self.queue);
     }
 
@@ -145,7 +164,7 @@ impl<D: Door> Connection<D> {
         self.ending.get_or_init(|| (Close::Normal, reason.into()));
         let was_gone = self.is_gone.swap(true, Ordering::AcqRel);
         self.queue.close();
-        self.registry.remove(self);
+        let total = self.registry.remove(self);
         let actor = self
             .subscriber()
             .map(|one| one.session.caller.actor.clone());
@@ -158,6 +177,8 @@ impl<D: Door> Connection<D> {
             tracing::info!(
                 door = D::NAME,
                 connection.id = %self.id,
+                client.id = %self.client,
+                total,
                 actor = actor.as_ref().map(Actor::as_str),
                 close = ?close,
                 reason,

@@ -9,7 +9,7 @@ use super::notice::Notice;
 use super::request_loop::RequestLoop;
 use super::send_queue::SendQueue;
 use crate::contract::dialect::Dialect;
-use crate::contract::{EventClass, EventStyle, Reply};
+use crate::contract::{DirectMessage, EventClass, EventStyle, Reply};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
 use crate::learn;
@@ -22,6 +22,9 @@ pub(crate) type Out<'a, D> = <<D as Door>::Queue as SendQueue>::Intake<'a>;
 pub(crate) trait Message: Send + 'static {
     /// What it counts as.
     fn class(&self) -> EventClass;
+
+    /// Its type, as the settings name it: a command's documented name, or else as it was sent. Nothing if it has none.
+    fn type_name(&self) -> Option<&str>;
 
     /// About the bytes that it takes up in memory.
     fn bytes(&self) -> usize;
@@ -70,6 +73,8 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
     const INBOX: InboxLimits;
     /// Whether clients are present in the projects that they are subscribed to.
     const ATTENDS: bool = true;
+    /// Whether clients hear broadcasts without having subscribed to them.
+    const HEARS_BROADCASTS: bool = false;
     /// Whether clients can show a newer token on the same connection.
     const REFRESHES: bool = true;
 
@@ -90,6 +95,20 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
         channel: &ChannelName,
         signal: &Signal,
     ) -> Offer;
+
+    /// Writes a message to clients that are connected now.
+    fn direct(&self, out: &mut Out<'_, Self>, style: EventStyle, message: &DirectMessage) -> Offer;
+
+    /// Writes a list that only this client is told.
+    fn list(
+        &self,
+        out: &mut Out<'_, Self>,
+        style: EventStyle,
+        channel: &ChannelName,
+        list: &Signal,
+    ) -> Offer {
+        self.signal(out, style, channel, list)
+    }
 
     /// Writes something that the server tells of its own accord.
     fn notice(

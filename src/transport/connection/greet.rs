@@ -57,18 +57,18 @@ impl<D: Door> SessionSubscriber<D> {
     /// it has is not told after it once more.
     pub(crate) async fn greet(self: &Arc<Self>, dialect: &Arc<Dialect>, is_continued: bool) {
         let mut scope = self.scope();
-        let mut wanted = dialect
-            .greetings
+        let told = dialect.greetings.iter();
+        let templates: Vec<_> = told.filter_map(|said| said.data.as_ref()).collect();
+        let needs_state = templates
             .iter()
-            .filter_map(|said| said.data.as_ref());
-        let needs_state = wanted.any(|data| data.roots().contain(Root::State));
+            .any(|data| data.roots().contain(Root::State));
         let mut since = None;
         if let Some(room) = &dialect.default_room {
             scope.set(Root::Room, room.to_json());
             if needs_state {
-                match self.session.state(room, dialect).await {
-                    Ok((state, seq)) => {
-                        scope.set(Root::State, state);
+                let state = self.read_state(room, dialect, &templates, &mut scope);
+                match state.await {
+                    Ok(seq) => {
                         let channel = room.channel();
                         let is_back = self.session.rooms.contains(&channel);
                         let is_told =
@@ -79,8 +79,11 @@ impl<D: Door> SessionSubscriber<D> {
                 }
             }
         }
-        if dialect.joins_default_room {
+        if dialect.rooms.joins_default {
             self.join_quietly(dialect, since).await;
+        }
+        if dialect.rooms.hears_projects {
+            self.hear(ChannelName::list_of_projects()).await;
         }
         if dialect.has_user_room() {
             self.hear_user_channel().await;
@@ -107,6 +110,7 @@ impl<D: Door> SessionSubscriber<D> {
             since: since.map(Since::Seq),
             snapshot: false,
             events: false,
+            is_unseen: false,
         };
         let channels = [channel];
         if let Outcome::Done(reply) = self.run(Request::Join(join)).await {
@@ -118,9 +122,13 @@ impl<D: Door> SessionSubscriber<D> {
 
     async fn hear_user_channel(self: &Arc<Self>) {
         let name = format!("user:{}", self.session.caller.actor.as_str());
-        let Ok(channel) = ChannelName::parse(&name) else {
-            return;
-        };
+        if let Ok(channel) = ChannelName::parse(&name) {
+            self.hear(channel).await;
+        }
+    }
+
+    /// Subscribes to a channel for which the client has not asked.
+    async fn hear(self: &Arc<Self>, channel: ChannelName) {
         if self.session.rooms.contains(&channel) {
             return;
         }

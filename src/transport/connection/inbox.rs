@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::door::{Door, InboxLimits, Incoming, Message};
 use super::{Connection, Service, request_loop};
+use crate::clock::Clock;
 use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::limits::Exceeded;
 use crate::memory::{Held, MemoryBudget};
-use crate::transport::admission::rate_limited;
+use crate::transport::admission::{rate_limited, type_limited};
 
 /// For how long nothing is read after a message that was too much, besides what its size adds.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -78,13 +81,19 @@ impl<D: Door> Connection<D> {
         mut message: D::Message,
     ) -> (Option<Duration>, Option<Overflow<D::Message>>) {
         self.received.fetch_add(1, Ordering::Relaxed);
-        let (pause, refused) = match self.spend(message.class()) {
+        self.registry.traffic.received.count();
+        let now = Clock.now().as_millis();
+        self.last_activity.fetch_max(now, Ordering::Relaxed);
+        let spent = self.spend(message.class()).map_err(rate_limited);
+        let spent = spent.and_then(|wait| self.spend_type(&message).map(|()| wait));
+        let (pause, refused) = match spent {
             Ok(wait) => (
                 wait,
                 self.app().lifecycle().is_draining().then(shutting_down),
             ),
-            Err(exceeded) => (pause(message.sent_bytes()), Some(rate_limited(exceeded))),
+            Err(refusal) => (pause(message.sent_bytes()), Some(refusal)),
         };
+        let refused = refused.or_else(|| self.refuse_if_crowded(message.sent_bytes()));
         if refused.is_some() {
             message.forget_payload();
         } else if self.door.answer_at_once(&self.queue, &message) {
@@ -127,6 +136,16 @@ impl<D: Door> Connection<D> {
         None
     }
 
+    /// Refuses a message that is larger than most may be if all clients together have sent too much. What is smaller waits.
+    fn refuse_if_crowded(&self, bytes: usize) -> Option<Reply> {
+        let memory = self.app().receive_memory();
+        let is_large = bytes > self.app().config().max_message;
+        (is_large && memory.used() + bytes > memory.max()).then(|| {
+            let message = "too much is being received; try again in a moment";
+            Reply::refused(ErrorCode::Unavailable, message)
+        })
+    }
+
     /// Takes a message out of what the client may send: for how long nothing more is to be read.
     fn spend(&self, class: EventClass) -> Result<Duration, Exceeded> {
         let limits = self.app().limits();
@@ -137,6 +156,24 @@ impl<D: Door> Connection<D> {
         let shared = subscriber.as_ref().and_then(|one| one.user_budget());
         let spent = limits.spend(class, &self.budget, shared);
         spent.inspect_err(|exceeded| self.note_limited(exceeded.limit.as_str()))
+    }
+
+    /// Takes a message out of what the client may send of its type.
+    fn spend_type(&self, message: &D::Message) -> Result<(), Reply> {
+        let limits = self.app().limits();
+        let Some(name) = message
+            .type_name()
+            .filter(|_| limits.are_messages_limited())
+        else {
+            return Ok(());
+        };
+        let subscriber = self.subscriber();
+        let user = subscriber.as_ref().and_then(|one| one.user_budget());
+        let spent = limits.spend_type(name, user.unwrap_or(&self.budget));
+        spent.map_err(|exceeded| {
+            self.note_limited(exceeded.limit.as_str());
+            type_limited(name, exceeded)
+        })
     }
 
     /// Takes so many commands more out of what the client may send, and waits until it may.
@@ -198,6 +235,31 @@ impl<D: Door> Connection<D> {
         self.inbox.lock().service = Service::Greeting;
     }
 
+    /// Waits for the first message of a client that is not served yet, for so long at most. What it says is looked at, and
+    /// it stays where it is.
+    pub(crate) async fn first_message<T>(
+        &self,
+        patience: Duration,
+        look: impl Fn(&D::Message) -> T,
+    ) -> Option<T> {
+        let waiting = async {
+            loop {
+                let arrived = self.arrived.notified();
+                let first = self
+                    .inbox
+                    .lock()
+                    .messages
+                    .front()
+                    .map(|first| look(&first.message));
+                match first {
+                    Some(seen) => return seen,
+                    None => arrived.await,
+                }
+            }
+        };
+        timeout(patience, waiting).await.ok()
+    }
+
     /// Serves what has arrived while the client was being greeted.
     pub(crate) fn start_requests(self: &Arc<Self>) {
         if !self.rest() {
@@ -243,6 +305,10 @@ mod tests {
     impl Message for Sized {
         fn class(&self) -> EventClass {
             EventClass::Command
+        }
+
+        fn type_name(&self) -> Option<&str> {
+            None
         }
 
         fn bytes(&self) -> usize {

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::door::Door;
 use super::request_loop::{Asked, RequestLoop};
 use super::subscriber::SessionSubscriber;
-use crate::contract::dialect::{Audience, Keep, OnRule, OnRules, Relay, Root, Said, Scope};
+use crate::contract::dialect::{
+    Audience, Keep, OnRule, OnRules, Relay, Root, Said, Scope, Template,
+};
 use crate::contract::{
-    Arguments, ErrorCode, EventName, Limits, Publication, Reply, Request, Since, json_text,
+    Arguments, CommandRequest, ErrorCode, EventName, Limits, MAX_COMMANDS, Publication, Reply,
+    Request, Since, json_text, pack,
 };
 use crate::domain::{Actor, ChannelName, Fields, Id, ProjectId};
 use crate::session::Session;
@@ -86,11 +90,8 @@ impl<D: Door> RequestLoop<D> {
             .unwrap_or(0);
         let Asked { name, mut ack, .. } = asked;
         for (number, at) in holding.into_iter().enumerate() {
-            let asked = Asked {
-                name: name.clone(),
-                ack: if number == leading { ack.take() } else { None },
-                obeyed: None,
-            };
+            let own = if number == leading { ack.take() } else { None };
+            let asked = Asked::new(name.clone(), own);
             let scope = scope.clone();
             let obeyed = Obeyed {
                 subscriber: Arc::clone(subscriber),
@@ -137,6 +138,9 @@ impl<D: Door> RequestLoop<D> {
             let done = Reply::done(Fields::new());
             return self.connection.answer(asked, &done).await;
         };
+        if let Request::Join(join) = &mut request {
+            join.is_unseen = rule.hides;
+        }
         let wants_state = obeyed.needs_state();
         if wants_state {
             // What is told between the state and its events would be lost in the state.
@@ -145,14 +149,15 @@ impl<D: Door> RequestLoop<D> {
             if let (Request::Join(join), Some(dialect)) =
                 (&mut request, subscriber.connection.door.dialect())
             {
-                let state = subscriber.session.state(&join.project, dialect).await;
-                match state {
-                    Ok((state, seq)) => {
+                let templates: Vec<_> = rule.templates().collect();
+                let scope = &mut obeyed.scope;
+                let state = subscriber.read_state(&join.project, dialect, &templates, scope);
+                match state.await {
+                    Ok(seq) => {
                         let channel = join.project.channel();
                         let is_back = subscriber.session.rooms.contains(&channel);
                         let is_told = is_back && subscriber.catch_up(&channel, seq).await;
                         join.since = (!is_told).then_some(Since::Seq(seq));
-                        obeyed.scope.set(Root::State, state);
                     }
                     Err(refusal) => {
                         asked.obeyed = Some(Box::new(obeyed));
@@ -187,6 +192,7 @@ impl<D: Door> RequestLoop<D> {
         };
         let nothing = Value::Null;
         let first = values.first().unwrap_or(&nothing);
+        let payload = pack(&values);
         let Some(room) = room_in(first).or_else(|| subscriber.session.meant_room()) else {
             return self.refuse(asked, arguments, &no_room()).await;
         };
@@ -194,7 +200,7 @@ impl<D: Door> RequestLoop<D> {
         let channel = room.channel();
         match keep {
             Keep::Log => {
-                let published = Publication::relayed(channel, &asked.name, json_text(first));
+                let published = Publication::relayed(channel, &asked.name, payload);
                 match published {
                     Ok(publication) => {
                         self.run(subscriber, asked, Request::Relay(publication))
@@ -205,10 +211,10 @@ impl<D: Door> RequestLoop<D> {
             }
             Keep::Signal => {
                 self.settle_all().await;
-                let payload = json_text(first).into();
-                let told = subscriber
-                    .session
-                    .relay_signal(channel, &asked.name, payload, false);
+                let told =
+                    subscriber
+                        .session
+                        .relay_signal(channel, &asked.name, payload.into(), false);
                 let reply = told.await.err();
                 let reply = reply.unwrap_or_else(|| Reply::done(Fields::new()));
                 self.connection.answer(asked, &reply).await;
@@ -252,6 +258,11 @@ impl<D: Door> Obeyed<D> {
             self.present(rule)?;
             return self.first_kept(rule);
         };
+        if let Some(each) = &rule.each {
+            let commands = self.read_each(rule, each, event, limits)?;
+            self.present(rule)?;
+            return Ok((!commands.is_empty()).then_some(Request::Bulk(commands)));
+        }
         let request = self.read(rule, event, arguments, limits)?;
         // What the request is about is the room, if it says so.
         let meant = match &request {
@@ -290,6 +301,45 @@ impl<D: Door> Obeyed<D> {
         }
         let text = json_text(&argument);
         Request::read(event, Arguments::One(text.get()), limits)
+    }
+
+    /// Reads a command for each one of a list.
+    fn read_each(
+        &self,
+        rule: &OnRule,
+        each: &Template,
+        event: EventName,
+        limits: &Limits,
+    ) -> Result<Vec<CommandRequest>, Reply> {
+        let Some(Value::Array(items)) = each.render(&self.scope) else {
+            return Err(Reply::invalid(
+                "payload",
+                "must have the list that the rule names",
+            ));
+        };
+        if items.len() > MAX_COMMANDS {
+            let what = format!("must not have a list of more than {MAX_COMMANDS}");
+            return Err(Reply::invalid("payload", what));
+        }
+        let dialect = self.subscriber.connection.door.dialect();
+        let command = |(index, item): (usize, Value)| {
+            let mut scope = self.scope.clone();
+            scope.set(Root::Index, index.into());
+            scope.set(Root::It, item);
+            let mut argument = rule.argument(&scope).unwrap_or_default();
+            if let Some(dialect) = dialect.filter(|dialect| dialect.renames(event)) {
+                dialect.rename(event, &mut argument);
+            }
+            let text = json_text(&argument);
+            let read = CommandRequest::read(event, None, Arguments::One(text.get()), limits);
+            let mut command = read?;
+            if let Some(key) = &mut command.key {
+                *key = format!("{key}#{index}");
+            }
+            Ok(command)
+        };
+        let commands = items.into_iter().enumerate().map(command);
+        commands.collect()
     }
 
     fn find_room(&self, rule: &OnRule) -> Result<Option<ProjectId>, Reply> {
@@ -337,14 +387,14 @@ impl<D: Door> Obeyed<D> {
     }
 
     fn publication(&self, relay: &Relay, channel: ChannelName) -> Result<Publication, Reply> {
-        let payload = json_text(&self.payload(relay));
-        Publication::relayed(channel, self.name(relay), payload)
+        Publication::relayed(channel, self.name(relay), self.payload(relay))
     }
 
-    fn payload(&self, relay: &Relay) -> Value {
+    /// What is passed on: what the rule says, or else all arguments.
+    fn payload(&self, relay: &Relay) -> Box<RawValue> {
         match &relay.data {
-            Some(data) => data.render(&self.scope).unwrap_or_default(),
-            None => self.message.first().clone(),
+            Some(data) => json_text(&data.render(&self.scope).unwrap_or_default()),
+            None => pack(&self.message.arguments),
         }
     }
 
@@ -442,8 +492,11 @@ impl<D: Door> Obeyed<D> {
         };
         if uses(Root::State) && !self.scope.has(Root::State) {
             subscriber.hold();
-            let (state, seq) = subscriber.session.state(room, dialect).await?;
-            self.scope.set(Root::State, state);
+            let templates: Vec<_> = rule.templates().collect();
+            let scope = &mut self.scope;
+            let seq = subscriber
+                .read_state(room, dialect, &templates, scope)
+                .await?;
             let channel = room.channel();
             if subscriber.session.rooms.contains(&channel) {
                 subscriber.catch_up(&channel, seq).await;
@@ -478,7 +531,7 @@ impl<D: Door> Obeyed<D> {
                 let reply = pending.answer().await;
                 return if reply.is_ok() { Ok(()) } else { Err(reply) };
             }
-            let payload = json_text(&self.payload(relay)).into();
+            let payload = self.payload(relay).into();
             let to_all = matches!(relay.to, Audience::All);
             return session.relay_signal(channel, name, payload, to_all).await;
         };
@@ -492,7 +545,7 @@ impl<D: Door> Obeyed<D> {
             return if reply.is_ok() { Ok(()) } else { Err(reply) };
         }
         session.may_tell(room, &user).await?;
-        let payload = json_text(&self.payload(relay)).into();
+        let payload = self.payload(relay).into();
         session.relay_signal(channel, name, payload, true).await
     }
 }

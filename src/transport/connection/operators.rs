@@ -106,8 +106,11 @@ impl<D: Door> Connection<D> {
         if out.is_closed() || !out.has_room(Kind::Signal, notice.bytes()) {
             return Offer::Full;
         }
-        self.door
-            .notice(&mut out, subscriber.session.style, notice, None)
+        let told = self
+            .door
+            .notice(&mut out, subscriber.session.style, notice, None);
+        self.note_sent(told);
+        told
     }
 }
 

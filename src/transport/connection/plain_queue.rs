@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::send_queue::{Intake, Kind, MAX_BYTES, SendQueue, Wakes};
@@ -26,7 +27,31 @@ impl Kind {
     }
 }
 
-/// See the module. A message is anything with a text.
+/// A message that waits.
+pub(crate) trait Waiting {
+    /// The bytes of it.
+    fn bytes(&self) -> usize;
+
+    /// Those of them that other queues have as well, and that are counted where they are kept.
+    fn shared_bytes(&self) -> usize {
+        0
+    }
+}
+
+impl Waiting for Bytes {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+#[cfg(test)]
+impl Waiting for String {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+/// See the module. A message is anything with a size.
 #[derive(Debug)]
 pub(crate) struct PlainQueue<M>(Mutex<State<M>>);
 
@@ -36,9 +61,11 @@ struct State<M> {
     /// Messages that the writer has in its hands, …
     in_hand: usize,
     /// … and their bytes.
-    bytes_in_hand: usize,
-    /// Bytes of all messages that have not been written.
+    in_hand_bytes: Weight,
+    /// Bytes of all messages that have not been written, but for those …
     bytes: Held,
+    /// … that other queues have as well.
+    shared: usize,
     /// Messages that have been written.
     taken: u64,
     /// Whom to wake once so many have been written.
@@ -62,8 +89,9 @@ impl<M> PlainQueue<M> {
         Self(Mutex::new(State {
             queue: VecDeque::new(),
             in_hand: 0,
-            bytes_in_hand: 0,
+            in_hand_bytes: Weight::default(),
             bytes: memory.holder(),
+            shared: 0,
             taken: 0,
             waiting: Wakes::default(),
             writer: None,
@@ -76,14 +104,16 @@ impl<M> PlainQueue<M> {
 #[derive(Debug)]
 pub(crate) struct PlainIntake<'a, M>(MutexGuard<'a, State<M>>);
 
-impl<M: AsRef<[u8]>> PlainIntake<'_, M> {
+impl<M: Waiting> PlainIntake<'_, M> {
     /// Puts a message in, whether there is room or not.
     pub(crate) fn push(&mut self, message: M) {
         let state = &mut *self.0;
         if state.end.is_some() {
             return;
         }
-        state.bytes.add(weight(&message));
+        let weight = Weight::of(&message);
+        state.bytes.add(weight.own);
+        state.shared += weight.shared;
         state.queue.push_back(message);
         if let Some(writer) = state.writer.take() {
             writer.wake();
@@ -91,7 +121,7 @@ impl<M: AsRef<[u8]>> PlainIntake<'_, M> {
     }
 }
 
-impl<M: AsRef<[u8]>> Intake for PlainIntake<'_, M> {
+impl<M: Waiting> Intake for PlainIntake<'_, M> {
     fn is_closed(&self) -> bool {
         self.0.end.is_some()
     }
@@ -102,8 +132,8 @@ impl<M: AsRef<[u8]>> Intake for PlainIntake<'_, M> {
 
     /// Whatever the size of the message: else small ones would keep a large one out for ever.
     fn has_room(&mut self, kind: Kind, _: usize) -> bool {
-        let State { bytes, .. } = &*self.0;
-        self.0.len() < kind.max_messages() && bytes.bytes() < kind.max_bytes(bytes.budget())
+        let max = kind.max_bytes(self.0.bytes.budget());
+        self.0.len() < kind.max_messages() && self.0.bytes() < max
     }
 
     fn half_mark(&mut self) -> u64 {
@@ -115,7 +145,7 @@ impl<M: AsRef<[u8]>> Intake for PlainIntake<'_, M> {
     }
 }
 
-impl<M: AsRef<[u8]> + Send + 'static> SendQueue for PlainQueue<M> {
+impl<M: Waiting + Send + 'static> SendQueue for PlainQueue<M> {
     type Intake<'a> = PlainIntake<'a, M>;
 
     fn intake(&self) -> PlainIntake<'_, M> {
@@ -127,7 +157,7 @@ impl<M: AsRef<[u8]> + Send + 'static> SendQueue for PlainQueue<M> {
     }
 
     fn bytes(&self) -> usize {
-        self.0.lock().bytes.bytes()
+        self.0.lock().bytes()
     }
 
     fn wake_at(&self, left: u64, wake: &Wake) {
@@ -147,7 +177,7 @@ impl<M: AsRef<[u8]> + Send + 'static> SendQueue for PlainQueue<M> {
     }
 }
 
-impl<M: AsRef<[u8]>> PlainQueue<M> {
+impl<M: Waiting> PlainQueue<M> {
     /// The next message to be written, when all that were handed out before have been; `None` at the end. There is one
     /// writer.
     pub(crate) async fn next(&self) -> Option<M> {
@@ -172,7 +202,7 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
     /// One more message to be written together with those before, if there is one of at most so many bytes.
     pub(crate) fn try_next(&self, max_bytes: usize) -> Option<M> {
         let mut state = self.0.lock();
-        let fits = state.queue.front()?.as_ref().len() <= max_bytes;
+        let fits = state.queue.front()?.bytes() <= max_bytes;
         if fits { state.hand_out() } else { None }
     }
 
@@ -188,8 +218,9 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
         }
         if end == End::Cut {
             state.queue = VecDeque::new();
-            let in_hand = state.bytes_in_hand;
-            state.bytes.set(in_hand);
+            let in_hand = state.in_hand_bytes;
+            state.bytes.set(in_hand.own);
+            state.shared = in_hand.shared;
         }
         state.waiting.wake_up_to(u64::MAX);
         if let Some(writer) = state.writer.take() {
@@ -203,7 +234,12 @@ impl<M: AsRef<[u8]>> PlainQueue<M> {
     }
 }
 
-impl<M: AsRef<[u8]>> State<M> {
+impl<M: Waiting> State<M> {
+    /// Bytes of messages that have not been written, whoever counts them.
+    fn bytes(&self) -> usize {
+        self.bytes.bytes() + self.shared
+    }
+
     /// Messages that have not been written.
     fn len(&self) -> usize {
         self.queue.len() + self.in_hand
@@ -212,7 +248,9 @@ impl<M: AsRef<[u8]>> State<M> {
     fn hand_out(&mut self) -> Option<M> {
         let message = self.queue.pop_front()?;
         self.in_hand += 1;
-        self.bytes_in_hand += weight(&message);
+        let weight = Weight::of(&message);
+        self.in_hand_bytes.own += weight.own;
+        self.in_hand_bytes.shared += weight.shared;
         Some(message)
     }
 
@@ -220,15 +258,29 @@ impl<M: AsRef<[u8]>> State<M> {
     fn note_written(&mut self) {
         if self.in_hand > 0 {
             self.taken += self.in_hand as u64;
-            self.bytes.give_back(self.bytes_in_hand);
-            (self.in_hand, self.bytes_in_hand) = (0, 0);
+            self.bytes.give_back(self.in_hand_bytes.own);
+            self.shared -= self.in_hand_bytes.shared;
+            (self.in_hand, self.in_hand_bytes) = (0, Weight::default());
             self.waiting.wake_up_to(self.taken);
         }
     }
 }
 
-fn weight<M: AsRef<[u8]>>(message: &M) -> usize {
-    message.as_ref().len() + OVERHEAD
+/// What a message weighs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Weight {
+    own: usize,
+    shared: usize,
+}
+
+impl Weight {
+    fn of(message: &impl Waiting) -> Self {
+        let shared = message.shared_bytes();
+        Self {
+            own: message.bytes() - shared + OVERHEAD,
+            shared,
+        }
+    }
 }
 
 #[cfg(test)]

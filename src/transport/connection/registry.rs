@@ -14,8 +14,10 @@ use tokio::sync::Semaphore;
 use super::backlog::Backlog;
 use super::credential_expiry::CredentialExpiry;
 use super::door::Door;
+use super::user_connections::UserConnections;
 use super::{Close, Connection};
 use crate::domain::{Actor, ClientId};
+use crate::metrics::Traffic;
 use crate::state::AppState;
 
 /// Why a connection ends whose client has another one.
@@ -27,6 +29,9 @@ type Found<D> = HashMap<ClientId, Weak<Connection<D>>>;
 pub(crate) struct Registry<D: Door> {
     pub(crate) app: AppState,
     pub(crate) expiry: CredentialExpiry,
+    pub(crate) users: UserConnections,
+    /// What passes through the door.
+    pub(crate) traffic: Arc<Traffic>,
     /// Clients that are told of a reset at the same time, at all doors: after an outage it may be all of them, each with a
     /// copy of a whole project.
     pub(crate) reset_turns: Arc<Semaphore>,
@@ -46,12 +51,14 @@ impl<D: Door> Registry<D> {
     /// A registry without connections.
     pub(crate) fn new(
         app: &AppState,
-        expiry: CredentialExpiry,
+        (expiry, users): (CredentialExpiry, UserConnections),
         reset_turns: Arc<Semaphore>,
     ) -> Arc<Self> {
         Arc::new(Self {
             app: app.clone(),
+            traffic: Arc::clone(app.metrics().of(D::NAME)),
             expiry,
+            users,
             reset_turns,
             connections: Mutex::default(),
         })
@@ -73,8 +80,17 @@ impl<D: Door> Registry<D> {
             connections.retain(|_, found| found.strong_count() > 0);
         }
         connections.insert(connection.client, Arc::downgrade(connection));
+        let total = connections.len();
         drop(connections);
+        self.traffic.opened.count();
         connection.was_let_in.store(true, Ordering::Relaxed);
+        tracing::info!(
+            door = D::NAME,
+            connection.id = %connection.id,
+            client.id = %connection.client,
+            total,
+            "connection opened"
+        );
         // A client may also leave and enter again on one transport.
         if let Some(before) = before
             && !before.door.shares_transport(&connection.door)
@@ -84,13 +100,14 @@ impl<D: Door> Registry<D> {
         true
     }
 
-    /// Removes a connection, unless its client has another one by now.
-    pub(super) fn remove(&self, connection: &Connection<D>) {
+    /// Removes a connection, unless its client has another one by now. How many are left.
+    pub(super) fn remove(&self, connection: &Connection<D>) -> usize {
         let mut connections = self.connections.lock();
         let found = connections.get(&connection.client);
         if found.is_some_and(|found| std::ptr::eq(found.as_ptr(), connection)) {
             connections.remove(&connection.client);
         }
+        connections.len()
     }
 
     /// Frees the place that a client's lost connection has among those of its user: it may not be known to be lost.
@@ -110,10 +127,22 @@ impl<D: Door> Registry<D> {
         }
     }
 
+    /// The connection of a client.
+    pub(super) fn find(&self, client: ClientId) -> Option<Arc<Connection<D>>> {
+        self.connections.lock().get(&client).and_then(Weak::upgrade)
+    }
+
     /// The connections that are open now.
     pub(crate) fn all(&self) -> Vec<Arc<Connection<D>>> {
         let connections = self.connections.lock();
         connections.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// How many connections are open now.
+    pub(crate) fn count(&self) -> usize {
+        let connections = self.connections.lock();
+        let open = connections.values();
+        open.filter(|found| found.strong_count() > 0).count()
     }
 
     /// The connections, with what waits for each.

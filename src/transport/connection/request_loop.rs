@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::Connection;
 use super::door::{Door, Out};
@@ -15,9 +16,11 @@ use super::in_flight::InFlightBytes;
 use super::obey::Obeyed;
 use super::send_queue::SendQueue;
 use super::subscriber::SessionSubscriber;
-use crate::contract::{Arguments, ErrorCode, EventName, Limits, Reply, Request, json_text};
+use crate::contract::{
+    Arguments, ErrorCode, EventName, Limits, ListRequest, ReadRequest, Reply, Request, json_text,
+};
 use crate::domain::{Action, ChannelName, Kind, ProjectId};
-use crate::session::{Outcome, Pending, unseen};
+use crate::session::{Outcome, Pending, Refreshed, unseen};
 
 /// A command that is on its way through the writer.
 struct InFlight<D: Door> {
@@ -34,6 +37,8 @@ pub(crate) struct Asked<D: Door> {
     pub(crate) ack: Option<D::Ack>,
     /// The rule of a dialect by which it is served, and what is to follow.
     pub(super) obeyed: Option<Box<Obeyed<D>>>,
+    /// When it was looked at.
+    since: Instant,
 }
 
 impl<D: Door> Asked<D> {
@@ -42,7 +47,13 @@ impl<D: Door> Asked<D> {
             name,
             ack,
             obeyed: None,
+            since: Instant::now(),
         }
+    }
+
+    /// Whether nothing says what became of it if it succeeds.
+    fn is_unanswered(&self) -> bool {
+        self.ack.is_none() && self.obeyed.is_none()
     }
 }
 
@@ -80,6 +91,8 @@ impl<D: Door> RequestLoop<D> {
     /// Refuses a message that was not looked at, because it was too much or came too late. It was counted when it came.
     pub(crate) async fn refuse_unread(&mut self, asked: Asked<D>, refused: &Reply) {
         self.settle_all().await;
+        let traffic = &self.connection.registry.traffic;
+        traffic.refuse(&asked.name, refused);
         self.connection.send_answer(asked, refused).await;
     }
 
@@ -110,7 +123,8 @@ impl<D: Door> RequestLoop<D> {
         }
     }
 
-    pub(super) async fn run(
+    /// Serves a request.
+    pub(crate) async fn run(
         &mut self,
         subscriber: &Arc<SessionSubscriber<D>>,
         asked: Asked<D>,
@@ -120,12 +134,10 @@ impl<D: Door> RequestLoop<D> {
         if let Request::Command(command) = &mut request {
             session.own(command);
         }
-        if let Request::Bulk(commands) = &request {
-            // The first was paid for when it came in.
-            self.settle_all().await;
-            if let Err(refusal) = self.connection.spend_more(commands.len() - 1).await {
-                return self.connection.answer(asked, &refusal).await;
-            }
+        if let Request::Bulk(commands) = &request
+            && let Err(refusal) = self.pay_for(commands.len()).await
+        {
+            return self.connection.answer(asked, &refusal).await;
         }
         let queue = session.queue_of(&request);
         if queue.is_none() || queue != self.queue {
@@ -136,6 +148,7 @@ impl<D: Door> RequestLoop<D> {
             self.connection.queue.room_for_answer().await;
         }
         let channels = channels_of(&request);
+        let wish = listing(&request, &asked);
         let founded = founded(&request).map(|project| (project, Arc::clone(subscriber)));
         let joins = matches!(request, Request::Join(_));
         let holds_events = matches!(request, Request::Subscribe(_));
@@ -149,6 +162,9 @@ impl<D: Door> RequestLoop<D> {
                 self.settle_all().await;
                 session.charge_read(reply.text_bytes());
                 self.connection.record_refused_later(&asked.name, &reply);
+                if let Some(wish) = wish.filter(|_| reply.is_ok()) {
+                    return subscriber.tell_list(&wish, &reply).await;
+                }
                 if channels.is_empty() {
                     self.connection.answer(asked, &reply).await;
                 } else {
@@ -158,12 +174,7 @@ impl<D: Door> RequestLoop<D> {
                 }
             }
             Outcome::Refreshed(refreshed) => {
-                self.settle_all().await;
-                if refreshed.reply.is_ok() {
-                    self.connection.watch_credential();
-                }
-                subscriber.tell_lost(&refreshed.lost).await;
-                self.connection.answer(asked, &refreshed.reply).await;
+                self.refreshed(subscriber, asked, &refreshed).await;
             }
             Outcome::Pending(pending) => {
                 self.queue = Some(pending.queue);
@@ -178,6 +189,26 @@ impl<D: Door> RequestLoop<D> {
         if holds_events {
             subscriber.open();
         }
+    }
+
+    async fn refreshed(
+        &mut self,
+        subscriber: &SessionSubscriber<D>,
+        asked: Asked<D>,
+        refreshed: &Refreshed,
+    ) {
+        self.settle_all().await;
+        if refreshed.reply.is_ok() {
+            self.connection.watch_credential();
+        }
+        subscriber.tell_lost(&refreshed.lost).await;
+        self.connection.answer(asked, &refreshed.reply).await;
+    }
+
+    /// Takes the price of several commands in one message. The first was paid for when it came in.
+    async fn pay_for(&mut self, commands: usize) -> Result<(), Reply> {
+        self.settle_all().await;
+        self.connection.spend_more(commands - 1).await
     }
 
     /// Waits for all commands in flight, and answers them.
@@ -268,6 +299,7 @@ impl<D: Door> SessionSubscriber<D> {
 impl<D: Door> Connection<D> {
     /// Answers a message, and logs a refusal. What a dialect's rule says follows.
     pub(crate) async fn answer(&self, mut asked: Asked<D>, reply: &Reply) {
+        self.app().metrics().answered(asked.since.elapsed());
         self.note_refused(&asked.name, reply);
         let Some(obeyed) = asked.obeyed.take() else {
             return self.send_answer(asked, reply).await;
@@ -308,6 +340,7 @@ impl<D: Door> Connection<D> {
         let Some(code) = reply.code() else {
             return;
         };
+        self.registry.traffic.refuse(name, reply);
         if code == ErrorCode::RateLimited {
             return self.note_limited("different_signals");
         }
@@ -354,6 +387,14 @@ fn founded(request: &Request) -> Option<ProjectId> {
             } => Some(ProjectId(id.0.clone())),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// A list that is told in an event, because its sender waits for no answer.
+fn listing<D: Door>(request: &Request, asked: &Asked<D>) -> Option<Box<ListRequest>> {
+    match request {
+        Request::Read(ReadRequest::List(wish)) if asked.is_unanswered() => Some(wish.clone()),
         _ => None,
     }
 }

@@ -13,10 +13,12 @@ use super::cursor_pace::{CursorPace, Due};
 use super::door::{Door, Out};
 use super::notice::Notice;
 use super::send_queue::{Intake, Kind, SendQueue};
+use super::user_connections::{Replaceable, UserConnections};
 use super::{Close, Connection};
-use crate::contract::{ErrorCode, Reply, Request, Subscribe};
+use crate::config::UserConnectionsFull;
+use crate::contract::{ErrorCode, JsonObject, ListRequest, Reply, Request, Subscribe};
 use crate::domain::{
-    ChannelName, ConnectionId, Event, Identity, ProjectId, Signal, Target, Timestamp,
+    ChannelName, ConnectionId, Event, Id, Identity, ProjectId, Signal, Target, Timestamp,
 };
 use crate::hub::{Offer, SubscribeError, Subscriber, Wake};
 use crate::limits::{Budget, Exceeded, Place};
@@ -32,6 +34,8 @@ pub(crate) struct SessionSubscriber<D: Door> {
     user_budget: Option<Arc<Budget>>,
     /// Whether events may follow: not before the client was greeted and told what it missed, nor while it subscribes.
     is_open: AtomicBool,
+    /// Whether events were let through once.
+    was_greeted: AtomicBool,
     /// Guards when the client was told where it stands, if its events do not show it.
     cursor_pace: Mutex<CursorPace>,
     /// Counts among the connections of the user.
@@ -66,19 +70,39 @@ impl Admitted {
     /// The user has too many connections.
     pub(crate) fn new(
         app: &AppState,
+        users: &UserConnections,
         caller: Caller,
         identity: Option<Identity>,
     ) -> Result<Self, Exceeded> {
         let user = identity.is_some().then(|| caller.actor.as_str());
-        let place = user
-            .map(|user| app.limits().user_connection(user))
-            .transpose()?;
+        let place = user.map(|user| place_of(app, users, user)).transpose()?;
         Ok(Self {
             user_budget: user.and_then(|user| app.limits().budget_of(user)),
             place,
             caller,
             identity,
         })
+    }
+}
+
+/// What the answer to a request for a list says and the event does not: only events of the log have a seq.
+const ONLY_IN_ANSWERS: [&str; 2] = ["seq", "cursor"];
+
+/// A place among the connections of a user. If there is none, the oldest one gives way, where a setting wants that.
+fn place_of(
+    app: &AppState,
+    users: &UserConnections,
+    user: &str,
+) -> Result<Place<String>, Exceeded> {
+    loop {
+        let exceeded = match app.limits().user_connection(user) {
+            Ok(place) => return Ok(place),
+            Err(exceeded) => exceeded,
+        };
+        let gives_way = app.config().limits.user_connections_full == UserConnectionsFull::Replace;
+        if !gives_way || !users.replace_oldest(user) {
+            return Err(exceeded);
+        }
     }
 }
 
@@ -108,6 +132,7 @@ impl<D: Door> SessionSubscriber<D> {
             connection: Arc::clone(connection),
             user_budget,
             is_open: AtomicBool::new(false),
+            was_greeted: AtomicBool::new(false),
             cursor_pace: Mutex::default(),
             place: Mutex::new(place),
         })
@@ -117,13 +142,28 @@ impl<D: Door> SessionSubscriber<D> {
         self.user_budget.as_deref()
     }
 
+    /// Stays among the connections of the user until it gives up its place, or a newer one takes it.
+    pub(super) fn keep_place(self: &Arc<Self>) {
+        if self.place.lock().is_some() {
+            let (user, id) = (self.session.caller.actor.as_str(), self.connection.id);
+            let found: Arc<dyn Replaceable> = Arc::clone(self) as _;
+            let users = &self.connection.registry.users;
+            users.add(user, id, Arc::downgrade(&found));
+        }
+    }
+
     /// Counts no longer among the connections of the user.
     pub(super) fn give_up_place(&self) {
-        drop(self.place.lock().take());
+        if let Some(place) = self.place.lock().take() {
+            let (user, id) = (self.session.caller.actor.as_str(), self.connection.id);
+            self.connection.registry.users.remove(user, id);
+            drop(place);
+        }
     }
 
     /// Lets events through.
     pub(crate) fn open(&self) {
+        self.was_greeted.store(true, Ordering::Release);
         self.is_open.store(true, Ordering::Release);
         self.connection.queue.wake_all();
     }
@@ -154,6 +194,7 @@ impl<D: Door> SessionSubscriber<D> {
     ///
     /// Fails when it cannot be found out now what was missed.
     pub(crate) async fn resume(self: &Arc<Self>, cursor: &str) -> Result<Resumed, SubscribeError> {
+        self.connection.registry.traffic.resumed.count();
         let subscriber = Arc::clone(self) as Arc<dyn Subscriber>;
         let resumed = self.session.resume(cursor, &subscriber).await?;
         for channel in &resumed.channels {
@@ -184,9 +225,38 @@ impl<D: Door> SessionSubscriber<D> {
         told.await;
     }
 
+    /// Tells the client a page of a list for which it has asked: over what it sent stands what there is.
+    pub(super) async fn tell_list(&self, wish: &ListRequest, reply: &Reply) {
+        let mut said = JsonObject::from(wish.echo.clone());
+        said.extend(&reply.object().without(&ONLY_IN_ANSWERS));
+        let payload = said.to_raw();
+        let project = reply.get("projectId").and_then(|id| Id::from_json(id).ok());
+        let channel = match project {
+            Some(id) => ProjectId(id).channel(),
+            None => ChannelName::list_of_projects(),
+        };
+        let bytes = payload.get().len();
+        let list = Signal {
+            signal_type: wish.event_type(),
+            payload: payload.into(),
+            origin: None,
+            lasting: None,
+        };
+        let (door, style) = (&self.connection.door, self.session.style);
+        let told = self
+            .connection
+            .push(bytes, |out| door.list(out, style, &channel, &list));
+        told.await;
+    }
+
     /// The cursor, once nothing is to be told before events. The caller keeps the intake, so that none comes in between.
     pub(crate) fn cursor_if_open(&self) -> Option<String> {
         self.is_open().then(|| self.session.rooms.cursor())
+    }
+
+    /// Whether the client was greeted, so that anything else may follow.
+    pub(super) fn was_greeted(&self) -> bool {
+        self.was_greeted.load(Ordering::Acquire)
     }
 
     fn is_open(&self) -> bool {
@@ -304,6 +374,7 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
             return Offer::Taken;
         }
         let told = door.event(&mut out, style, event, &cursor);
+        self.connection.note_sent(told);
         match told {
             Offer::Full => self.session.rooms.not_told(event),
             Offer::Taken if !door.shows_cursors() => {
@@ -338,7 +409,9 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
         if !self.session.rooms.wants(channel, &signal.signal_type) {
             return Offer::Taken;
         }
-        door.signal(&mut out, self.session.style, channel, signal)
+        let told = door.signal(&mut out, self.session.style, channel, signal);
+        self.connection.note_sent(told);
+        told
     }
 
     fn taken(&self) -> u64 {
@@ -355,6 +428,13 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
 
     fn close(&self, reason: &'static str) {
         self.connection.abort(Close::TryAgain, reason);
+    }
+}
+
+impl<D: Door> Replaceable for SessionSubscriber<D> {
+    fn replace(&self) {
+        self.give_up_place();
+        self.connection.replace();
     }
 }
 

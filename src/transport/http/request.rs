@@ -15,6 +15,7 @@ use crate::contract::{ErrorCode, EventClass, Reply};
 use crate::domain::{EntityId, Id, IdError, Kind, ProjectId};
 use crate::session::Session;
 use crate::state::AppState;
+use crate::transport::admission::type_limited;
 use crate::transport::http_caller::HttpCaller;
 use crate::transport::query::from_query;
 
@@ -60,6 +61,19 @@ impl RestRequest {
     /// Takes the request out of what its sender may do.
     pub(crate) async fn spend(&self, class: EventClass) -> Result<(), Reply> {
         self.http_caller.spend(&self.app, class).await
+    }
+
+    /// Takes a message out of what its sender may send of its type.
+    ///
+    /// # Errors
+    ///
+    /// The answer, `rate_limited`, that names the type.
+    pub(crate) fn spend_type(&self, name: &str) -> Result<(), Reply> {
+        let Some(budget) = self.http_caller.budget(&self.app) else {
+            return Ok(());
+        };
+        let spent = self.app.limits().spend_type(name, &budget);
+        spent.map_err(|exceeded| type_limited(name, exceeded))
     }
 
     /// Whether what its sender has shown counts after a while as well.
@@ -192,7 +206,7 @@ impl RestRequest {
 }
 
 /// Why a body was not read to its end.
-fn unread(error: &axum::Error, most: usize) -> Reply {
+pub(crate) fn unread(error: &axum::Error, most: usize) -> Reply {
     let mut causes = std::iter::successors(error.source(), |&error| error.source());
     let kind = |error: &(dyn Error + 'static)| Some(error.downcast_ref::<io::Error>()?.kind());
     if causes.clone().any(<dyn Error>::is::<LengthLimitError>) {

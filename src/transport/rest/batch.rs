@@ -87,6 +87,7 @@ fn read_item(
     })?;
     let data = item.data.map_or("{}", RawValue::get);
     let event = EventName::find(&item.event).ok_or_else(|| EventName::unknown(&item.event))?;
+    call.spend_type(event.as_str())?;
     // The path names the project: the data need not.
     let id = event
         .is_about_project()

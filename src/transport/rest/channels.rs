@@ -5,7 +5,7 @@ use axum::http::Method;
 use super::events::{channel_events, parameters};
 use super::publish::publish;
 use crate::contract::ErrorCode;
-use crate::contract::schema::http::{PublishRequest, Published, Replay, Results};
+use crate::contract::schema::http::{PublishAnswer, PublishRequest, Replay, Results};
 use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 
 const GROUP: &str = "channels";
@@ -28,7 +28,8 @@ fn publishing() -> Endpoint {
         name: "publish".to_owned(),
         group: GROUP,
         summary: "Publishes an event on a channel, or up to 100".to_owned(),
-        about: "Several are answered one by one; one that is refused fails no other.",
+        about: "Several are answered one by one; one that is refused fails no other. On `broadcast` and `client:<id>` a \
+                message goes to clients that are connected now, and is not kept.",
         parameters: vec![Parameter::header("Idempotency-Key", key, VISIBLE)],
         body: Some(Body {
             schema: of::<PublishRequest>,
@@ -37,11 +38,11 @@ fn publishing() -> Endpoint {
         answers: vec![
             Answer {
                 status: 201,
-                ..Answer::ok("It is in the log.", of::<Published>)
+                ..Answer::ok("It is in the log, or on its way.", of::<PublishAnswer>)
             },
             Answer::ok(
                 "The answers to several, in their order.",
-                of::<Results<Published>>,
+                of::<Results<PublishAnswer>>,
             ),
         ],
         refusals: TO_PUBLISH,

@@ -34,6 +34,7 @@ pub(super) async fn command(
     what: Commanded,
 ) -> Result<Response, Reply> {
     call.spend(EventClass::Command).await?;
+    call.spend_type(what.event.as_str())?;
     let _busy = call.app.connections().busy();
     let body = call.object(body).await?;
     let project = match what {

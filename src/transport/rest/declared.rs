@@ -11,10 +11,9 @@ use super::table::{
     LOCATED, TAGGED, TO_CHANGE, TO_LIST, TO_READ, accepted, change_parameters, known_version,
     list_parameters, needed, possible,
 };
-use crate::contract::schema::answer::Accepted;
+use crate::contract::schema::answer::{Accepted, Page};
 use crate::contract::schema::command::{NewOther, OtherChange, Toggled};
 use crate::contract::schema::entity::{Deleted, OtherEntity};
-use crate::contract::schema::http::Page;
 use crate::contract::{ErrorCode, EventName, Reply};
 use crate::domain::Kind;
 use crate::transport::http::endpoint::{Admitted, Answer, Body, Endpoint, Parameter, of, serve};

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::read;
 use crate::clock::Clock;
-use crate::contract::{EventClass, ReadRequest, Reply, Since};
+use crate::contract::{EventClass, LIMIT, MAX_PAGE, ReadRequest, Reply, Since};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::{From, Offer, Subscriber, Wake};
 use crate::transport::http::endpoint::Parameter;
@@ -57,7 +57,7 @@ async fn page(
     asked: impl Fn(Option<Since>, usize) -> ReadRequest,
 ) -> Result<Response, Reply> {
     let since = call.parameter(SINCE)?.map(|text| Since::read(&text));
-    let limit = call.number(super::read::LIMIT, 1, super::read::MAX_LIMIT)?;
+    let limit = call.number(LIMIT, 1, MAX_PAGE)?;
     let limit = usize::try_from(limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(usize::MAX);
     let wait = call.number(WAIT, 0, MAX_WAIT)?.unwrap_or(0);
     let look = async |since| call.session.read(&asked(since, limit)).await;

@@ -41,6 +41,7 @@ pub(super) async fn publish(call: RestRequest, body: Body) -> Result<Response, R
     match asked_in(&body)? {
         Asked::One(text) => {
             let publication = read(&call, text)?;
+            call.spend_type(publication.event_type.as_str())?;
             let publication = match key {
                 Some(key) => publication.with_key(&key)?,
                 None => publication,
@@ -67,7 +68,9 @@ pub(super) async fn publish(call: RestRequest, body: Body) -> Result<Response, R
 
 async fn publish_item(call: &RestRequest, index: usize, text: &RawValue) -> Result<Pending, Reply> {
     spend_on_item(call, index).await?;
-    call.session.publish(read(call, text)?).await
+    let publication = read(call, text)?;
+    call.spend_type(publication.event_type.as_str())?;
+    call.session.publish(publication).await
 }
 
 fn read(call: &RestRequest, text: &RawValue) -> Result<Publication, Reply> {

@@ -6,19 +6,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::condition::{is_known, tag};
-use crate::contract::{EventClass, ReadRequest, Reply, read_page_token};
-use crate::domain::{FieldFilter, Filter, Kind, Page};
+use crate::contract::{
+    CURSOR, DEFAULT_PAGE, EventClass, LIMIT, MAX_PAGE, ReadRequest, Reply, list_filter,
+    read_page_token,
+};
+use crate::domain::{FieldFilter, Kind, Page};
 use crate::transport::http::endpoint::{JSON, Parameter};
 use crate::transport::http::request::RestRequest;
-
-/// Items of a page if nobody says how many.
-pub(super) const DEFAULT_LIMIT: u64 = 100;
-/// Most items of a page.
-pub(super) const MAX_LIMIT: u64 = 500;
-
-/// Where the page begins, in the query.
-pub(super) const CURSOR: &str = "cursor";
-pub(super) const LIMIT: &str = "limit";
 
 /// Serves one entity, as it is: its tag stands for its version, and nothing else is in it.
 pub(super) async fn entity(call: RestRequest, kind: Kind) -> Result<Response, Reply> {
@@ -47,7 +41,7 @@ pub(super) async fn entity(call: RestRequest, kind: Kind) -> Result<Response, Re
 pub(super) async fn entities(call: RestRequest, kind: Kind) -> Result<Response, Reply> {
     call.spend(EventClass::Read).await?;
     let (project, page) = (call.project()?, page(&call, kind)?);
-    let listed = call.session.entities(&project, kind, page).await;
+    let listed = call.session.entities(&project, kind, &page).await;
     Ok(listed.into_response())
 }
 
@@ -58,7 +52,7 @@ pub(super) async fn comments_of_task(call: RestRequest, _: Body) -> Result<Respo
     let mut page = page(&call, Kind::Comment)?;
     let is_of_task = field(Kind::Task.id_key(), task.as_str().to_owned());
     page.filter.fields.push(is_of_task);
-    let listed = call.session.entities(&project, Kind::Comment, page).await;
+    let listed = call.session.entities(&project, Kind::Comment, &page).await;
     Ok(listed.into_response())
 }
 
@@ -89,31 +83,9 @@ fn page(call: &RestRequest, kind: Kind) -> Result<Page, Reply> {
         Some(text) => Some(read_page_token(CURSOR, &text)?),
         None => None,
     };
-    let limit = call.number(LIMIT, 1, MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-    let of_tasks = |name| match kind {
-        Kind::Task => call.parameter(name),
-        _ => Ok(None),
-    };
-    let mut fields = Vec::new();
-    let references = Kind::all().into_iter().map(Kind::id_key);
-    let references = references.filter(|key| Kind::of_reference(key).is_some());
-    for key in references.chain(["parentId"]).filter(|_| kind.is_beside()) {
-        if let Some(text) = call.parameter(key)? {
-            fields.push(field(key, text));
-        }
-    }
+    let limit = call.number(LIMIT, 1, MAX_PAGE)?.unwrap_or(DEFAULT_PAGE);
     Ok(Page {
-        filter: Filter {
-            status: match kind {
-                Kind::Project | Kind::Member => None,
-                _ => call.parameter("status")?,
-            },
-            sprint: of_tasks("sprintId")?,
-            epic: of_tasks("epicId")?,
-            assignee: of_tasks("assignee")?,
-            text: call.parameter("q")?,
-            fields,
-        },
+        filter: list_filter(kind, |name| call.parameter(name))?,
         after,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
     })
@@ -121,6 +93,6 @@ fn page(call: &RestRequest, kind: Kind) -> Result<Page, Reply> {
 
 /// The parameter that says how much an answer may have.
 pub(super) fn limit(about: &'static str, default: u64) -> Parameter {
-    let range = json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": default});
+    let range = json!({"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": default});
     Parameter::query(LIMIT, about, range)
 }

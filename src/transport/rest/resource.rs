@@ -2,9 +2,8 @@
 
 use schemars::JsonSchema;
 
-use crate::contract::schema::answer::Accepted;
+use crate::contract::schema::answer::{Accepted, Page};
 use crate::contract::schema::entity::{Comment, Deleted, Epic, Member, Project, Sprint, Task};
-use crate::contract::schema::http::Page;
 use crate::contract::schema::{Describe, command as said};
 use crate::domain::Kind;
 use crate::transport::http::endpoint::of;

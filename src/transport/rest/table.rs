@@ -16,7 +16,7 @@ use super::resource::{self, Resource, verbs};
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
 use crate::contract::schema::http::{AnyAccepted, Batch, ImportEntity, Results};
 use crate::contract::schema::{Describe, command as said};
-use crate::contract::{ErrorCode, EventName};
+use crate::contract::{CURSOR, DEFAULT_PAGE, ErrorCode, EventName};
 use crate::domain::Kind;
 use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 
@@ -139,8 +139,8 @@ fn list(family: &Resource) -> Endpoint {
 pub(super) fn list_parameters() -> [Parameter; 2] {
     let cursor = "What `nextCursor` was in the answer before.";
     [
-        read::limit("Items of a page.", read::DEFAULT_LIMIT),
-        Parameter::query(read::CURSOR, cursor, json!({"type": "string"})),
+        read::limit("Items of a page.", DEFAULT_PAGE),
+        Parameter::query(CURSOR, cursor, json!({"type": "string"})),
     ]
 }
 

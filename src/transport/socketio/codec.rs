@@ -13,8 +13,8 @@ use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
 use crate::contract::dialect::{Dialect, Happened, Meaning, Nouns, Told};
 use crate::contract::schema::is_our_name;
 use crate::contract::{
-    Arguments, ErrorCode, EventClass, EventName, EventStyle, Reply, Request, ServerWord, json_text,
-    payload,
+    Arguments, DirectMessage, ErrorCode, EventClass, EventName, EventStyle, Reply, Request,
+    ServerWord, Several, json_text, payload, unpack,
 };
 use crate::domain::{Actor, ChannelName, ConnectionId, Event, Family, ProjectId, Signal};
 use crate::hub::Offer;
@@ -112,6 +112,13 @@ impl Message for SocketMessage {
         self.meaning.class()
     }
 
+    fn type_name(&self) -> Option<&str> {
+        Some(match self.meaning {
+            Meaning::Event(event) => event.as_str(),
+            _ => &self.name,
+        })
+    }
+
     fn bytes(&self) -> usize {
         self.name.len() + self.packet.as_ref().map_or(0, |packet| packet.get().len())
     }
@@ -173,6 +180,37 @@ impl Door for SocketDoor {
         }
         let name = style.name(&signal.signal_type);
         self.emit_alone(out, &name, &signal.payload)
+    }
+
+    /// Under its own name, with what is known of it as the second argument; nothing under a name of the client library's
+    /// or ours, which would mean something else.
+    fn direct(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        message: &DirectMessage,
+    ) -> Offer {
+        let name = style.name(&message.message_type);
+        if is_reserved(&name) || is_our_name(&name) {
+            return Offer::Gone;
+        }
+        let about = message.about();
+        let bytes = message.payload.get().len() + about.get().len();
+        out.emit(bytes, &name, &(&*message.payload, &about))
+    }
+
+    fn list(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        channel: &ChannelName,
+        list: &Signal,
+    ) -> Offer {
+        if self.hears_plainly() {
+            return self.signal(out, style, channel, list);
+        }
+        let told = self.render_signal(style, channel, list);
+        self.emit_all(out, &told)
     }
 
     fn notice(
@@ -361,6 +399,16 @@ impl SocketDoor {
     /// keeps them from that.
     fn emit_alone(&self, out: &mut SocketIntake<'_>, name: &str, payload: &RawValue) -> Offer {
         let bytes = payload.get().len();
+        if let Some(arguments) = unpack(payload) {
+            let last = arguments.last();
+            let several = Several {
+                ends_with_null: self.recoverable
+                    && last.is_some_and(|last| last.get().starts_with('"')),
+                arguments,
+                cursor: None,
+            };
+            return out.emit(bytes, name, &several);
+        }
         if self.recoverable && payload.get().starts_with('"') {
             out.emit(bytes, name, &(payload, ()))
         } else {
@@ -421,7 +469,11 @@ impl SocketDoor {
         if !out.has_room(Kind::Signal, all) {
             return Offer::Full;
         }
-        for told in told.iter() {
+        self.emit_all(out, &told)
+    }
+
+    fn emit_all(&self, out: &mut SocketIntake<'_>, told: &[Told]) -> Offer {
+        for told in told {
             let emitted = self.emit_alone(out, &told.name, &told.payload);
             if emitted != Offer::Taken {
                 return emitted;
@@ -509,6 +561,14 @@ fn is_reserved(name: &str) -> bool {
 /// Emits a payload, and the cursor after it as a second argument.
 fn emit(out: &mut SocketIntake<'_>, name: &str, payload: &RawValue, cursor: Option<&str>) -> Offer {
     let bytes = payload.get().len() + cursor.map_or(0, str::len);
+    if let Some(arguments) = unpack(payload) {
+        let several = Several {
+            arguments,
+            cursor,
+            ends_with_null: false,
+        };
+        return out.emit(bytes, name, &several);
+    }
     match cursor {
         Some(cursor) => out.emit(bytes, name, &(payload, cursor)),
         None => out.emit(bytes, name, payload),

@@ -93,6 +93,7 @@ pub(super) async fn enter(
     let visit = Visit { app, counter };
     let admitted = admit(&sockets, socket, weak, auth, &visit).await;
     if admitted.is_err() {
+        sockets.traffic.failed.count();
         visit.over();
     }
     admitted
@@ -138,6 +139,8 @@ async fn admit(
     let speaking = (dialect, introduction);
     let door = door(app, &socket, connection, (&handshake, speaking), counter);
     let subscriber = connect(sockets, weak, door, handshake.event_style, (who, identity))?;
+    let said = handshake.client_info.clone();
+    subscriber.connection.note_client_info(said);
     let connection = &subscriber.connection;
     register(&socket, connection, visit.clone());
     let missed = match &handshake.cursor {
@@ -249,7 +252,7 @@ fn connect(
     let ids = (caller.connection, client);
     let connection = Connection::new(sockets, ids, door, queue, event_style);
     sockets.give_up_place(client, &caller.actor);
-    let admitted = Admitted::new(app, caller, identity).map_err(|exceeded| {
+    let admitted = Admitted::new(app, &sockets.users, caller, identity).map_err(|exceeded| {
         connection.note_limited(exceeded.limit.as_str());
         ErrorCode::RateLimited.as_str().to_owned()
     })?;

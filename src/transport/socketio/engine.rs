@@ -26,6 +26,7 @@ use super::cursor_argument::TakesOneArgument;
 use super::engine_error::{EngineError, refuse, refuse_handshake};
 use super::frames::count_payload;
 use super::msgpack;
+use super::namespaces::ServedNamespaces;
 use super::packet_check::Checked;
 use super::packet_counter::{Metered, PacketCounter, Polling};
 use super::pid;
@@ -58,6 +59,7 @@ pub(super) struct Engine {
     throttle: Option<Arc<ConnectThrottle>>,
     /// Whether it is kept how each client came here.
     keeps_arrivals: bool,
+    served: Arc<ServedNamespaces>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -96,9 +98,10 @@ impl Engine {
         lifecycle: Lifecycle,
         admission: Admission,
         throttle: Option<Arc<ConnectThrottle>>,
-        keeps_arrivals: bool,
+        (served, keeps_arrivals): (Arc<ServedNamespaces>, bool),
     ) -> Self {
         Self {
+            served,
             keeps_arrivals,
             service,
             heads,
@@ -135,7 +138,8 @@ impl Engine {
             self.counters.get(sid)
         } else {
             let place = self.admission.admit(client, self.throttle.as_deref());
-            Some(Arc::new(PacketCounter::new(place.await.map_err(refuse)?)))
+            let place = place.await.map_err(refuse)?;
+            Some(Arc::new(PacketCounter::new(place, &self.served)))
         };
         match (counter, handshake) {
             // A session that began elsewhere and came here by a proxy that does not know what we are up to.

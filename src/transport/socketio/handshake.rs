@@ -6,11 +6,12 @@ use serde_json::value::RawValue;
 use super::auth_payload;
 use crate::contract::EventStyle;
 use crate::domain::{Id, PrivateId};
+use crate::transport::connection::client_info::{ClientInfo, IN_PARAMS};
 use crate::transport::credential::{Credential, NAMES as CREDENTIALS};
 use crate::transport::query::from_query;
 
 /// What is looked for in `auth`.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 16] = [
     "dialect",
     "eventStyle",
     "echo",
@@ -22,6 +23,11 @@ const NAMES: [&str; 11] = [
     CREDENTIALS[0],
     CREDENTIALS[1],
     CREDENTIALS[2],
+    IN_PARAMS[0],
+    IN_PARAMS[1],
+    IN_PARAMS[2],
+    IN_PARAMS[3],
+    IN_PARAMS[4],
 ];
 /// Where a cursor may stand in `auth`. The first is where clients with a `pid` put the last one that they were told.
 const CURSORS: [&str; 3] = ["offset", "cursor", "serverOffset"];
@@ -35,6 +41,8 @@ pub(super) struct Handshake {
     pub(super) event_style: Option<EventStyle>,
     /// Whether the client hears its own changes.
     pub(super) echo: bool,
+    /// Which program the client says it is.
+    pub(super) client_info: ClientInfo,
     /// What shows who the client is.
     pub(super) credential: Option<Credential>,
     /// Who the client says it is, or what is wrong with that.
@@ -94,6 +102,7 @@ impl Handshake {
         };
         let cursor_argument = auth.get(CURSORS[1]).and_then(chosen);
         Ok(Self {
+            client_info: ClientInfo::in_params(said),
             dialect,
             event_style,
             echo,

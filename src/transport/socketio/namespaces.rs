@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::state::AppState;
+
 /// The namespace that every client may enter.
 pub(super) const DEFAULT: &str = "/";
 /// Queries that are kept for namespaces which a client of version 2 asks to enter.
@@ -31,6 +33,42 @@ struct Others {
     inside: Vec<Box<str>>,
     /// What stood behind the `?` of a CONNECT, by namespace, until it is answered.
     queries: Vec<(Box<str>, Box<str>)>,
+}
+
+/// The namespaces that the server has. Those that clients ask for in vain are recorded: socketioxide refuses them by itself.
+pub(super) struct ServedNamespaces {
+    app: AppState,
+    names: Vec<String>,
+}
+
+impl std::fmt::Debug for ServedNamespaces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServedNamespaces")
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ServedNamespaces {
+    pub(super) fn new(app: &AppState) -> Self {
+        let names = [DEFAULT].into_iter().chain(app.dialects().namespaces());
+        Self {
+            names: names.map(str::to_owned).collect(),
+            app: app.clone(),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Records that a client asks for a namespace, if there is none of that name.
+    pub(super) fn record(&self, namespace: &str) {
+        if !self.names().any(|name| name == namespace) {
+            self.app.recorder().refused_namespace(namespace);
+        }
+    }
 }
 
 impl Namespaces {
@@ -112,6 +150,15 @@ impl Namespaces {
                 others.queries.push((namespace.into(), query.into()));
             }
         });
+    }
+
+    /// Whether this query is kept for a namespace.
+    pub(super) fn keeps_query(&self, namespace: &str, query: &str) -> bool {
+        self.look(|others| {
+            let mut queries = others.queries.iter();
+            queries.any(|(name, kept)| **name == *namespace && **kept == *query)
+        })
+        .unwrap_or_default()
     }
 
     /// The query with which the client asks to enter a namespace, if it came with one.

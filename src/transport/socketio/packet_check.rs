@@ -65,6 +65,11 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
     let is_text = matches!(text, Cow::Borrowed(_));
     if text.starts_with('0') {
         // CONNECT may name any namespace.
+        let (namespace, query) = namespace_of(&text);
+        // A packet that is replaced is looked at twice.
+        if query.is_none_or(|query| !counter.namespaces.keeps_query(namespace, query)) {
+            counter.record_namespace(namespace);
+        }
         return match without_query(&text, counter) {
             Some(connect) => Fate::Replace(connect),
             None if is_text => Fate::Pass,
@@ -94,6 +99,18 @@ fn fate_of_message(message: &[u8], counter: &PacketCounter) -> Fate {
             Ok(Some(event)) => Fate::Replace(event),
             Err(wrong) => Fate::Replace(packet.stand_in(&wrong)),
         },
+    }
+}
+
+/// The namespace that a CONNECT names, and the query behind it.
+fn namespace_of(connect: &str) -> (&str, Option<&str>) {
+    let named = connect.get(1..).filter(|named| named.starts_with('/'));
+    let Some(named) = named.and_then(|named| named.split(',').next()) else {
+        return (DEFAULT, None);
+    };
+    match named.split_once('?') {
+        Some((namespace, query)) => (namespace, Some(query)),
+        None => (named, None),
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use super::namespaces::{DEFAULT, Namespaces};
+use super::namespaces::{DEFAULT, Namespaces, ServedNamespaces};
 use super::poll_tracker::PollTracker;
 use super::send_window::SendWindow;
 use super::upgrade_state::UpgradeState;
@@ -53,6 +53,8 @@ pub(super) struct PacketCounter {
     held_back: AtomicBool,
     /// How often the client has asked to enter a namespace.
     entries: AtomicU32,
+    /// The namespaces that there are; without it nobody wants to know which ones are asked for.
+    served: Option<Arc<ServedNamespaces>>,
     /// Those that the client is in.
     pub(super) namespaces: Namespaces,
     /// Whether the client writes its packets in MessagePack, as its first one tells.
@@ -76,9 +78,10 @@ struct Waiting {
 
 impl PacketCounter {
     /// The counter of a session that begins, in its place.
-    pub(super) fn new(place: Option<Place<IpAddr>>) -> Self {
+    pub(super) fn new(place: Option<Place<IpAddr>>, served: &Arc<ServedNamespaces>) -> Self {
         Self {
             _place: place,
+            served: Some(Arc::clone(served)),
             ..Self::default()
         }
     }
@@ -93,6 +96,13 @@ impl PacketCounter {
             [b'4', b'2', ..] => self.namespaces.contains(DEFAULT),
             [b'4', b'5', ..] => self.namespaces.is_in_any(),
             _ => false,
+        }
+    }
+
+    /// Records that the client asks to enter a namespace, if there is none of that name.
+    pub(super) fn record_namespace(&self, namespace: &str) {
+        if let Some(served) = &self.served {
+            served.record(namespace);
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::frame::{self, Form};
 use super::params::Manner;
-use crate::contract::{EventClass, EventStyle, ServerWord};
+use crate::contract::{DirectMessage, EventClass, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Fields, Signal};
 use crate::hub::Offer;
 use crate::session::Session;
@@ -32,14 +32,18 @@ const REVOKED: ServerWord = ServerWord::AccessRevoked;
 /// See the module's description.
 pub(crate) struct SseDoor {
     manner: Manner,
-    /// The channels that were asked for.
-    channels: Vec<ChannelName>,
+    /// The channels that the client has named, if it has named any.
+    channels: Option<Vec<ChannelName>>,
     abort: Option<AbortHandle>,
 }
 
 /// Nothing is ever sent by a client.
 impl Message for Infallible {
     fn class(&self) -> EventClass {
+        match *self {}
+    }
+
+    fn type_name(&self) -> Option<&str> {
         match *self {}
     }
 
@@ -53,7 +57,7 @@ impl Message for Infallible {
 impl SseDoor {
     pub(super) fn new(
         manner: Manner,
-        channels: Vec<ChannelName>,
+        channels: Option<Vec<ChannelName>>,
         abort: Option<AbortHandle>,
     ) -> Self {
         Self {
@@ -98,6 +102,11 @@ impl Door for SseDoor {
         signal: &Signal,
     ) -> Offer {
         out.push(self.form(style).signal(channel, signal));
+        Offer::Taken
+    }
+
+    fn direct(&self, out: &mut Out<'_>, style: EventStyle, message: &DirectMessage) -> Offer {
+        out.push(self.form(style).direct(message));
         Offer::Taken
     }
 
@@ -148,9 +157,12 @@ impl Door for SseDoor {
         self.manner.signals
     }
 
-    /// A browser whose stream ends comes back, is refused, and stops.
+    /// A browser whose stream ends comes back, is refused, and stops. Who has named no channel is never refused.
     fn is_over(&self, session: &Session) -> bool {
-        let mut channels = self.channels.iter();
+        let Some(channels) = &self.channels else {
+            return false;
+        };
+        let mut channels = channels.iter();
         !channels.any(|channel| session.rooms.contains(channel))
     }
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::contract::schema::stream::{StreamData, StreamMessage};
+use crate::contract::schema::stream::StreamData;
 use crate::contract::schema::types::Time;
-use crate::contract::{EventStyle, ServerWord};
+use crate::contract::{DirectMessage, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, EventType, Signal};
 
 /// After how many milliseconds a client that was cut off is to come back.
@@ -33,14 +33,12 @@ impl Form {
         let name = self.style.name(&event.event_type);
         let told = StreamData {
             channel: Some(event.subject().as_str()),
-            message: StreamMessage {
-                event_type: &name,
-                seq: Some(event.seq),
-                id: Some(event.id.0.to_string()),
-                timestamp: Some(Time(event.created_at)),
-                actor: Some(event.actor.as_str()),
-                data: &event.payload,
-            },
+            id: Some(event.id.0.to_string()),
+            seq: Some(event.seq),
+            event_type: &name,
+            timestamp: Some(Time(event.created_at)),
+            actor: Some(event.actor.as_str()),
+            message: &event.payload,
         };
         self.write(&told, Some(cursor))
     }
@@ -53,6 +51,12 @@ impl Form {
             &signal.payload,
             None,
         )
+    }
+
+    /// A message to clients that are connected now. It moves nobody on.
+    pub(super) fn direct(self, message: &DirectMessage) -> Bytes {
+        let channel = Some(message.channel.as_str());
+        self.unlogged(channel, &message.message_type, &message.payload, None)
     }
 
     /// Something that the server tells of its own accord.
@@ -75,22 +79,19 @@ impl Form {
         let name = self.style.name(event_type);
         let told = StreamData {
             channel,
-            message: StreamMessage {
-                event_type: &name,
-                seq: None,
-                id: None,
-                timestamp: None,
-                actor: None,
-                data,
-            },
+            id: None,
+            seq: None,
+            event_type: &name,
+            timestamp: None,
+            actor: None,
+            message: data,
         };
         self.write(&told, cursor)
     }
 
     fn write(self, told: &StreamData<'_>, cursor: Option<&str>) -> Bytes {
-        let name = Some(told.message.event_type)
-            .filter(|name| self.named && !ServerWord::is_spelled(name));
-        let bytes = told.message.data.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
+        let name = Some(told.event_type).filter(|name| self.named && !ServerWord::is_spelled(name));
+        let bytes = told.message.get().len() + cursor.map_or(0, str::len) + ENVELOPE;
         let mut frame = Frame::new(bytes);
         frame.fields(name, cursor);
         frame.data(told);

@@ -4,6 +4,7 @@ use axum::http::HeaderMap;
 use serde_json::json;
 
 use crate::contract::{EventStyle, Reply, Since, Subscribe};
+use crate::domain::ChannelName;
 use crate::transport::http::endpoint::Parameter;
 
 /// Where browsers say what they were told last. It counts more than the query, which stays as it is when they come back.
@@ -17,11 +18,22 @@ const SINCE: [&str; 2] = ["since", "cursor"];
 #[derive(Debug)]
 pub(super) struct StreamParams {
     pub(super) subscribe: Subscribe,
+    /// Who chose the channels.
+    pub(super) choice: Choice,
     /// Whether the client was here before.
     pub(super) returns: bool,
     /// How events are spelled, if not as everywhere.
     pub(super) style: Option<EventStyle>,
     pub(super) manner: Manner,
+}
+
+/// Who chose the channels of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// The client named them.
+    Client,
+    /// The client named none: it hears those of `EVENT_CHANNELS` that it may hear.
+    Server,
 }
 
 /// What a client asks for besides its channels.
@@ -34,12 +46,16 @@ pub(super) struct Manner {
 }
 
 impl StreamParams {
-    /// Reads a request.
+    /// Reads a request. One that names no channel is for those of `defaults`.
     ///
     /// # Errors
     ///
     /// The answer that says what is wrong with it.
-    pub(super) fn read(query: Option<&str>, headers: &HeaderMap) -> Result<Self, Reply> {
+    pub(super) fn read(
+        query: Option<&str>,
+        headers: &HeaderMap,
+        defaults: &[ChannelName],
+    ) -> Result<Self, Reply> {
         let query = query.unwrap_or_default();
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
         let values = |key: &'static str| {
@@ -62,10 +78,17 @@ impl StreamParams {
         let since = since.map(|text| Since::read(&text));
         let style = values("eventStyle").next().map(str::parse).transpose();
         let style = style.map_err(|error| Reply::invalid("eventStyle", error))?;
-        let channels = listed("channels").chain(values("channel"));
+        let named: Vec<_> = listed("channels").chain(values("channel")).collect();
+        let (choice, channels) = if named.is_empty() {
+            let defaults = defaults.iter().map(ChannelName::as_str);
+            (Choice::Server, defaults.collect())
+        } else {
+            (Choice::Client, named)
+        };
         let subscribe = Subscribe::new(channels, listed("types"), since)?;
         Ok(Self {
             subscribe,
+            choice,
             returns,
             style,
             manner: Manner {
@@ -85,7 +108,10 @@ pub(super) fn parameters() -> Vec<Parameter> {
     let text = |name, about| Parameter::query(name, about, json!({"type": "string"}));
     let flag = |name, about| Parameter::query(name, about, json!({"enum": ["1"]}));
     vec![
-        text("channels", "Names of channels, with commas between them."),
+        text(
+            "channels",
+            "Names of channels, with commas between them; without any, those of `EVENT_CHANNELS`.",
+        ),
         text("channel", "One name, commas and all. May be repeated."),
         text(
             "types",

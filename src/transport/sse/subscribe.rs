@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::codec::SseDoor;
+use super::params::Choice;
 use crate::contract::{ErrorCode, JsonObject, Reply, Subscribe};
 use crate::domain::{EventType, Target};
 use crate::session::{RevokedReason, Session};
@@ -10,19 +11,26 @@ use crate::transport::connection::notice::Missed;
 use crate::transport::connection::subscriber::SessionSubscriber;
 
 impl SessionSubscriber<SseDoor> {
-    /// Subscribes to all that is asked for, or says why not. A client that was here before goes on with what it may still
-    /// hear, and is told of the rest: a refusal would end all of it, for good.
+    /// Subscribes to what the client may hear of all that is asked for, and tells it of channels that it has named and may
+    /// not hear: a refusal would end the stream of a browser for good. If it may hear none of those, says why not.
     pub(super) async fn subscribe_all(
         self: &Arc<Self>,
         wish: Subscribe,
+        choice: Choice,
         returns: bool,
     ) -> Result<Vec<Missed>, Reply> {
+        let is_default = choice == Choice::Server;
         let one_by_one = |refusal: &Reply| {
             let unseen = matches!(
                 refusal.code(),
                 Some(ErrorCode::NotFound | ErrorCode::Forbidden)
             );
-            unseen && returns && wish.channels.len() > 1
+            unseen && (is_default || wish.channels.len() > 1)
+        };
+        let reason = if returns {
+            RevokedReason::Removed
+        } else {
+            RevokedReason::Forbidden
         };
         let refusal = match self.try_subscribe(wish.clone()).await {
             Err(refusal) if one_by_one(&refusal) => refusal,
@@ -40,16 +48,16 @@ impl SessionSubscriber<SseDoor> {
                     heard += 1;
                     missed.extend(resets);
                 }
+                Err(refusal) if is_default && one_by_one(&refusal) => {}
                 Err(refusal) if one_by_one(&refusal) => {
                     let target = Target::from(channel.clone());
-                    let (event_type, said) =
-                        Session::revoked(&target, RevokedReason::Removed, None);
+                    let (event_type, said) = Session::revoked(&target, reason, None);
                     missed.push(Missed::Known(event_type, said));
                 }
                 Err(refusal) => return Err(refusal),
             }
         }
-        if heard == 0 {
+        if heard == 0 && !is_default {
             return Err(refusal);
         }
         Ok(missed)

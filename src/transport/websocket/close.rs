@@ -7,6 +7,8 @@ use crate::transport::connection::Close;
 pub(super) const PROTOCOL: u16 = 1002;
 /// A text is not UTF-8.
 pub(super) const NOT_UTF8: u16 = 1007;
+/// The client may not connect: the credential in its address or a header counts for nothing.
+pub(super) const POLICY: u16 = 1008;
 /// A message is larger than any may be.
 pub(super) const TOO_LARGE: u16 = 1009;
 /// The first of the numbers that are ours.
@@ -21,6 +23,7 @@ pub(super) fn code(close: Close) -> u16 {
         Close::Restart => 1012,
         Close::TryAgain => 1013,
         Close::Kicked => refused(ErrorCode::Forbidden),
+        Close::Replaced => refused(ErrorCode::Conflict),
         Close::Refused(code) => refused(code),
     }
 }

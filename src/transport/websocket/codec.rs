@@ -1,12 +1,15 @@
 //! Plain WebSockets as a door: JSON text messages, in one of two formats.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketDoor};
+use super::encode_cache::Encoded;
 use super::message::{Meaning, Own, Received};
 use super::requests;
 use crate::clock::Clock;
-use crate::contract::{EventStyle, ServerWord};
+use crate::contract::{DirectMessage, EventStyle, ServerWord};
 use crate::domain::{ChannelName, Event, Signal};
 use crate::hub::Offer;
 use crate::learn;
@@ -23,6 +26,7 @@ impl Door for WebSocketDoor {
     type Ack = Box<RawValue>;
 
     const NAME: &'static str = "websocket";
+    const HEARS_BROADCASTS: bool = true;
     const INBOX: InboxLimits = InboxLimits {
         messages: 1024,
         bytes: 1024 * 1024,
@@ -30,8 +34,16 @@ impl Door for WebSocketDoor {
     };
 
     fn event(&self, out: &mut Out<'_>, style: EventStyle, event: &Event, cursor: &str) -> Offer {
-        let text = self.shared.encode_cache.get(self.format, style, event);
-        out.push(Packet::event(self.format.with_cursor(&text, cursor)));
+        let format = self.format;
+        let compresses = self.compresses.load(Ordering::Relaxed);
+        let encoded = self
+            .shared
+            .encode_cache
+            .get(format, style, event, compresses);
+        out.push(match encoded {
+            Encoded::Small(text) => Packet::event(format.with_cursor(&text, cursor)),
+            Encoded::Large(head) => Packet::large_event(head, format.with_cursor("", cursor)),
+        });
         Offer::Taken
     }
 
@@ -44,7 +56,13 @@ impl Door for WebSocketDoor {
     ) -> Offer {
         let name = style.name(&signal.signal_type);
         let text = self.format.signal(&name, Clock.now(), channel, signal);
-        out.push(Packet::other(text));
+        out.push(Packet::signal(text));
+        Offer::Taken
+    }
+
+    fn direct(&self, out: &mut Out<'_>, style: EventStyle, message: &DirectMessage) -> Offer {
+        let text = self.shared.direct_cache.get(self.format, style, message);
+        out.push(Packet::event((*text).to_owned()));
         Offer::Taken
     }
 
@@ -81,7 +99,10 @@ impl Door for WebSocketDoor {
         let Ok(message) = &message.0 else {
             return false;
         };
-        if message.meaning != Meaning::Own(Own::Ping) {
+        // Before the greeting there is no answer.
+        let is_held = self.is_greeting_held.load(Ordering::Relaxed);
+        let is_ping = message.meaning == Meaning::Own(Own::Ping) && message.envelope.is_ok();
+        if is_held || !is_ping {
             return false;
         }
         let mut out = queue.intake();

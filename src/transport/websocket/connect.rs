@@ -10,10 +10,12 @@ use tokio::time::Instant;
 
 use super::door::{Shared, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
+use super::greeting::Shown;
 use super::io;
 use super::params::Params;
+use crate::clock::Clock;
 use crate::contract::Reply;
-use crate::domain::{ConnectionId, PrivateId};
+use crate::domain::{ClientId, ConnectionId};
 use crate::transport::admission::{self, Admission};
 use crate::transport::connect_throttle::ConnectThrottle;
 use crate::transport::connection::plain_queue::PlainQueue;
@@ -37,10 +39,14 @@ pub(super) struct Connector {
 impl Connector {
     /// Serves a request to go on as a WebSocket.
     pub(super) async fn serve(self, format: Format, request: Request) -> Response {
+        let traffic = Arc::clone(&self.registry.traffic);
         match upgrade::handshake(&request) {
             Ok(handshake) => {
                 let accepted = self.accept(format, request, handshake).await;
-                accepted.unwrap_or_else(refuse_connection)
+                accepted.unwrap_or_else(|refusal| {
+                    traffic.failed.count();
+                    refuse_connection(refusal)
+                })
             }
             Err(refusal) => refusal.into_response(),
         }
@@ -67,6 +73,18 @@ impl Connector {
         let shown = self.heads.find(request.headers(), query);
         let shown = shown.or_else(|| Credential::in_query(query));
         let params = Params::read(query)?;
+        let ids = (
+            ConnectionId::generate(),
+            ClientId::of_connection(Clock.now()),
+        );
+        let shown = match shown {
+            // Of agents a credential is verified before the connection is made.
+            Some(shown) if format == Format::Envelope => {
+                let verified = http_caller::identify_at(&app, client, Some(&shown), ids.0);
+                verified.await.map(Shown::Verified)?
+            }
+            shown => Shown::Unverified(shown),
+        };
         let program = program::of(&app, request.headers(), "websocket");
         let door = WebSocketDoor::new(&self.shared, format, params, said, client, program);
         drop(request);
@@ -74,7 +92,7 @@ impl Connector {
             let _place = place;
             match upgrading.await {
                 Ok(upgraded) => {
-                    let connection = self.open(door, shown);
+                    let connection = self.open(door, ids, shown);
                     io::run(connection, self.admission.flow(TokioIo::new(upgraded), ())).await;
                 }
                 Err(error) => tracing::debug!(error = %error, "upgrade failed"),
@@ -84,11 +102,19 @@ impl Connector {
     }
 
     /// Takes a client in, and greets it.
-    fn open(&self, door: WebSocketDoor, shown: Option<Credential>) -> Arc<WebSocketConnection> {
-        let ids = (ConnectionId::generate(), PrivateId::generate().client());
+    fn open(
+        &self,
+        door: WebSocketDoor,
+        ids: (ConnectionId, ClientId),
+        shown: Shown,
+    ) -> Arc<WebSocketConnection> {
         let queue = PlainQueue::new(self.registry.app.send_memory());
         let style = door.params.event_style;
         let connection = WebSocketConnection::new(&self.registry, ids, door, queue, style);
+        let is_held = connection.may_hold_greeting(&shown);
+        let held = &connection.door.is_greeting_held;
+        held.store(is_held, Ordering::Relaxed);
+        connection.note_client_info(connection.door.params.client_info.clone());
         self.registry.insert(&connection);
         self.shared.opened.fetch_add(1, Ordering::Relaxed);
         let first = connection.fall_due().unwrap_or_else(Instant::now);
@@ -98,6 +124,7 @@ impl Connector {
         let greeted = Arc::clone(&connection);
         connection.spawn(async move {
             greeted.greet(shown).await;
+            greeted.say_status().await;
             greeted.start_requests();
         });
         connection

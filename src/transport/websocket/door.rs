@@ -1,15 +1,19 @@
 //! A connection of a plain WebSocket: its format, its subscriptions, and what all of them share.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
+use super::compression;
+use super::direct_cache::DirectCache;
 use super::encode_cache::EncodeCache;
 use super::format::Format;
 use super::heartbeat::Heartbeat;
+use super::large::LargeText;
 use super::params::Params;
 use super::subscriptions::Subscriptions;
 use super::timers::Timers;
@@ -18,7 +22,9 @@ use crate::contract::ServerWord;
 use crate::domain::Timestamp;
 use crate::learn;
 use crate::limits::ClientAddress;
+use crate::memory::MemoryBudget;
 use crate::transport::connection::Connection;
+use crate::transport::connection::plain_queue::Waiting;
 
 /// A connection of a plain WebSocket.
 pub(super) type WebSocketConnection = Connection<WebSocketDoor>;
@@ -26,37 +32,90 @@ pub(super) type WebSocketConnection = Connection<WebSocketDoor>;
 /// A message on its way out.
 #[derive(Debug)]
 pub(crate) struct Packet {
-    pub(super) text: String,
-    /// Whether it may wait for others of its kind.
-    pub(super) is_event: bool,
+    /// How it begins, if that is large and others send it as well.
+    head: Option<LargeText>,
+    /// What follows.
+    text: String,
+    /// Whether it is an event.
+    is_event: bool,
+    /// Whether it is for this client alone, so that its data is compressed for it.
+    is_own: bool,
 }
 
 impl Packet {
     pub(super) fn event(text: String) -> Self {
         Self {
+            head: None,
             text,
             is_event: true,
+            is_own: false,
+        }
+    }
+
+    pub(super) fn large_event(head: LargeText, text: String) -> Self {
+        Self {
+            head: Some(head),
+            text,
+            is_event: true,
+            is_own: false,
         }
     }
 
     pub(super) fn other(text: String) -> Self {
         Self {
+            head: None,
             text,
             is_event: false,
+            is_own: true,
         }
+    }
+
+    /// What many are told at once, and is not kept.
+    pub(super) fn signal(text: String) -> Self {
+        Self {
+            head: None,
+            text,
+            is_event: false,
+            is_own: false,
+        }
+    }
+
+    /// Whether it may wait for others of its kind: a large one is copied nowhere.
+    pub(super) fn may_wait(&self) -> bool {
+        self.is_event && self.head.is_none()
+    }
+
+    /// The text of a message that is not large.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The bytes of its text.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How it begins, and what follows.
+    pub(super) fn into_parts(self) -> (Option<Bytes>, String) {
+        (self.head.map(LargeText::into_bytes), self.text)
     }
 }
 
-impl AsRef<[u8]> for Packet {
-    fn as_ref(&self) -> &[u8] {
-        self.text.as_bytes()
+impl Waiting for Packet {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.shared_bytes()
+    }
+
+    fn shared_bytes(&self) -> usize {
+        self.head.as_ref().map_or(0, |head| head.as_str().len())
     }
 }
 
 /// What all plain WebSockets of this instance share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) encode_cache: EncodeCache,
+    pub(super) direct_cache: DirectCache,
     pub(super) timers: Timers<Weak<WebSocketConnection>>,
     /// Connections since the start.
     pub(super) opened: AtomicU64,
@@ -67,6 +126,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Nothing has come or gone. What is sent by several connections counts in `memory`.
+    pub(super) fn new(memory: &MemoryBudget) -> Arc<Self> {
+        Arc::new(Self {
+            encode_cache: EncodeCache::new(memory),
+            direct_cache: DirectCache::default(),
+            timers: Timers::default(),
+            opened: AtomicU64::default(),
+            messages: AtomicU64::default(),
+            last_activity: AtomicI64::default(),
+        })
+    }
+
     /// Notes that a message has come in, or goes out.
     pub(super) fn note_message(&self) {
         self.messages.fetch_add(1, Ordering::Relaxed);
@@ -92,9 +163,15 @@ pub(crate) struct WebSocketDoor {
     pub(super) address: Option<ClientAddress>,
     /// Guards the subscriptions of clients that give them names.
     pub(super) subscriptions: Mutex<Subscriptions>,
-    /// Guards the sessions that the client is in, in the order in which it subscribed.
-    session_ids: Mutex<Vec<String>>,
+    /// Guards the session that the client is in.
+    session_id: Mutex<Option<String>>,
     pub(super) heartbeat: Heartbeat,
+    /// Whether the client was told how the server is.
+    pub(super) was_told_status: AtomicBool,
+    /// Whether the client wants large data compressed.
+    pub(super) compresses: AtomicBool,
+    /// Whether the greeting waits for the first message: a `handshake` is answered with nothing before its `welcome`.
+    pub(super) is_greeting_held: AtomicBool,
     /// Which program the client is.
     pub(super) program: learn::Client,
     /// Tells the writer that a ping is due.
@@ -118,8 +195,11 @@ impl WebSocketDoor {
             user_id,
             address,
             subscriptions: Mutex::default(),
-            session_ids: Mutex::new(params.session_id.iter().cloned().collect()),
+            session_id: Mutex::new(params.session_id.clone()),
             heartbeat: Heartbeat::default(),
+            was_told_status: AtomicBool::new(false),
+            compresses: AtomicBool::new(params.compressed && format == Format::Envelope),
+            is_greeting_held: AtomicBool::new(false),
             program,
             ping_due: Notify::new(),
             was_cut: Notify::new(),
@@ -127,25 +207,32 @@ impl WebSocketDoor {
         }
     }
 
-    /// The session that the client is in: of those that it is subscribed to, the last one.
+    /// The session that the client is in: the one that its address or its last `subscribe` names by `sessionId`.
     pub(super) fn session_id(&self) -> Option<String> {
-        self.session_ids.lock().last().cloned()
+        self.session_id.lock().clone()
     }
 
-    /// Notes that the client has subscribed to a session.
-    pub(super) fn enter_session(&self, id: &str) {
-        let mut ids = self.session_ids.lock();
-        ids.retain(|known| known != id);
-        ids.push(id.to_owned());
+    /// Notes that the client is in a session now. The one that it was in before, if that is another one.
+    pub(super) fn enter_session(&self, id: &str) -> Option<String> {
+        let before = self.session_id.lock().replace(id.to_owned());
+        before.filter(|before| before != id)
     }
 
-    /// Notes that the client has unsubscribed from a session.
+    /// Notes that the client has left a session.
     pub(super) fn leave_session(&self, id: &str) {
-        self.session_ids.lock().retain(|known| known != id);
+        self.session_id.lock().take_if(|known| known == id);
     }
 }
 
 impl WebSocketDoor {
+    /// A packet as the client wants it.
+    pub(super) fn packed(&self, mut packet: Packet) -> Packet {
+        if packet.is_own && self.compresses.load(Ordering::Relaxed) {
+            packet.text = compression::whole(packet.text);
+        }
+        packet
+    }
+
     pub(super) fn pong(&self, id: Option<&RawValue>) -> Packet {
         Packet::other(self.format.say(ServerWord::Pong, Clock.now(), id, &[]))
     }

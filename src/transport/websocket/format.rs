@@ -5,8 +5,9 @@ mod tests;
 
 use serde_json::value::RawValue;
 
+use super::compression;
 use super::raw_object::{RawObject, put, quoted};
-use crate::contract::ServerWord;
+use crate::contract::{DirectMessage, ServerWord};
 use crate::domain::{ChannelName, Event, EventId, EventType, Family, Signal, Timestamp};
 
 /// Which envelope a client and the server use.
@@ -27,7 +28,7 @@ const UNREADABLE: &str = "Invalid message format";
 
 /// What the server says of a flat message, of who sent it and of the connection. The members of a payload that are named
 /// like these stand under `data` alone: nobody could tell whose word they are.
-const FLAT: [&str; 17] = [
+const FLAT: [&str; 18] = [
     "type",
     "timestamp",
     "id",
@@ -41,6 +42,7 @@ const FLAT: [&str; 17] = [
     "sessionId",
     "userId",
     "clientId",
+    "correlationId",
     "expiresAt",
     "server",
     "messages",
@@ -58,9 +60,27 @@ impl Format {
         self.either(ServerWord::Welcome, ServerWord::AuthSuccess)
     }
 
-    /// What those are told who asked to hear that the connection is there.
-    pub(super) fn heartbeat(self) -> ServerWord {
-        self.either(ServerWord::Heartbeat, ServerWord::Ping)
+    /// A message whose data is an object, under a name that backends may use as well.
+    pub(super) fn own(self, name: &str, now: Timestamp, data: &str) -> String {
+        let mut members = "{".to_owned();
+        match self {
+            Self::Flat => {
+                put(&mut members, "data", data);
+                lift(&mut members, data, &[]);
+                self.wrap(name, now, None, &members[1..])
+            }
+            Self::Envelope => self.wrap(name, now, None, inner(data)),
+        }
+    }
+
+    /// What those are told who want to hear that the connection is there.
+    pub(super) fn beat(self, now: Timestamp) -> String {
+        let word = self.either(ServerWord::Heartbeat, ServerWord::Ping);
+        let said = format!("{{\"timestamp\":{}}}", self.time(now));
+        match self {
+            Self::Flat => self.say(word, now, None, &[("data", said)]),
+            Self::Envelope => self.wrap(word.as_str(), now, None, inner(&said)),
+        }
     }
 
     fn either(self, flat: ServerWord, envelope: ServerWord) -> ServerWord {
@@ -85,12 +105,19 @@ impl Format {
         self.wrap(word.as_str(), now, answers, &fields[1..])
     }
 
-    /// The answer to a message that carried an id. It is the same in both formats but for the time.
+    /// The answer to a message that carried an id, and carries the same. What it says stands beside that, and in the envelope
+    /// under `data`.
     pub(super) fn ack(self, now: Timestamp, id: &RawValue, reply: &RawValue) -> String {
         let mut message = "{".to_owned();
         put(&mut message, "type", &quoted(ServerWord::Ack.as_str()));
         put(&mut message, "id", id.get());
         put(&mut message, "timestamp", &self.time(now));
+        if self == Self::Envelope {
+            put(&mut message, "data", reply.get());
+            put(&mut message, "metadata", &metadata(SOURCE, Some(id.get())));
+            message.push('}');
+            return message;
+        }
         let reply = RawObject::read(reply.get()).unwrap_or_default();
         for (key, raw) in &reply.0 {
             match &**key {
@@ -99,12 +126,6 @@ impl Format {
                 "id" => put(&mut message, "eventId", raw.get()),
                 key => put(&mut message, key, raw.get()),
             }
-        }
-        if self == Self::Envelope {
-            if reply.get("data").is_none() {
-                put(&mut message, "data", "{}");
-            }
-            put(&mut message, "metadata", &metadata(SOURCE, Some(id)));
         }
         message.push('}');
         message
@@ -127,8 +148,9 @@ impl Format {
         self.say(ServerWord::Error, now, None, &error)
     }
 
-    /// An event without its end, which is the receiver's: see [`Format::with_cursor`].
-    pub(super) fn event(self, name: &str, event: &Event) -> String {
+    /// An event without its end, which is the receiver's: see [`Format::with_cursor`]. In the envelope its data may be
+    /// compressed.
+    pub(super) fn event(self, name: &str, event: &Event, may_compress: bool) -> String {
         let payload = event.payload.get();
         let mut message = String::with_capacity(2 * payload.len() + 256);
         message.push('{');
@@ -141,18 +163,63 @@ impl Format {
                 lift(&mut message, payload, of_the_server(&event.event_type));
             }
             Self::Envelope => {
-                put(&mut message, "id", &quoted(&event.id.0.to_string()));
-                put(&mut message, "type", &quoted(name));
-                put(&mut message, "timestamp", &self.time(event.created_at));
-                put(&mut message, "data", payload);
-                let mut metadata = metadata(event.actor.as_str(), None);
-                metadata.pop();
-                put_place(&mut metadata, event);
-                put(&mut message, "metadata", &metadata);
+                let packed = may_compress
+                    .then(|| compression::compressed(payload))
+                    .flatten();
+                let said = Enveloped {
+                    envelope: event.envelope.as_deref(),
+                    correlation_id: None,
+                    id: event.id,
+                    at: event.created_at,
+                    actor: event.actor.as_str(),
+                    payload: packed.as_deref().unwrap_or(payload),
+                    is_packed: packed.is_some(),
+                };
+                let place = |metadata: &mut String| put_place(metadata, event);
+                self.put_enveloped(&mut message, name, &said, place);
             }
         }
         message.push_str(",\"cursor\":\"");
         message
+    }
+
+    /// What the sender says of an event, as it was sent, and what it does not say as we know it. Our own word stands beside
+    /// it, in `metadata`, which the caller ends.
+    fn put_enveloped(
+        self,
+        message: &mut String,
+        name: &str,
+        enveloped: &Enveloped<'_>,
+        put_place: impl FnOnce(&mut String),
+    ) {
+        let said = enveloped.envelope.map_or("{}", RawValue::get);
+        let said = RawObject::read(said).unwrap_or_default();
+        let of = |key: &str, ours: String| match said.get(key) {
+            Some(raw) => raw.get().to_owned(),
+            None => ours,
+        };
+        let (id, actor) = (quoted(&enveloped.id.0.to_string()), quoted(enveloped.actor));
+        let correlation = enveloped.correlation_id.map(quoted);
+        let correlation = correlation.unwrap_or_else(|| of("correlationId", "null".to_owned()));
+        put(message, "id", &of("id", id.clone()));
+        put(message, "type", &quoted(name));
+        let at = self.time(enveloped.at);
+        put(message, "timestamp", &of("timestamp", at.clone()));
+        put(message, "data", enveloped.payload);
+        let mut metadata = "{".to_owned();
+        for (key, raw) in [
+            ("version", of("version", quoted(VERSION))),
+            ("source", of("source", actor.clone())),
+            ("correlationId", correlation),
+            ("compressed", enveloped.is_packed.to_string()),
+            ("eventId", id),
+            ("publishedAt", at),
+            ("actor", actor),
+        ] {
+            put(&mut metadata, key, &raw);
+        }
+        put_place(&mut metadata);
+        put(message, "metadata", &metadata);
     }
 
     /// The event as one receiver gets it. Nothing in a cursor has to be escaped.
@@ -190,6 +257,42 @@ impl Format {
         }
     }
 
+    /// A message to clients that are connected now: like an event, but it has no place in a log.
+    pub(super) fn direct(self, name: &str, direct: &DirectMessage) -> String {
+        let payload = &*direct.payload;
+        let channel = quoted(direct.channel.as_str());
+        let mut message = String::with_capacity(2 * payload.get().len() + 256);
+        message.push('{');
+        match self {
+            Self::Flat => {
+                put(&mut message, "type", &quoted(name));
+                put(&mut message, "timestamp", &self.time(direct.at));
+                put(&mut message, "channel", &channel);
+                if let Some(id) = &direct.correlation_id {
+                    put(&mut message, "correlationId", &quoted(id));
+                }
+                put(&mut message, "data", payload.get());
+                lift(&mut message, payload.get(), &[]);
+            }
+            Self::Envelope => {
+                let said = Enveloped {
+                    envelope: direct.envelope.as_deref(),
+                    correlation_id: direct.correlation_id.as_deref(),
+                    id: direct.id,
+                    at: direct.at,
+                    actor: direct.actor.as_str(),
+                    payload: payload.get(),
+                    is_packed: false,
+                };
+                let place = |metadata: &mut String| put(metadata, "channel", &channel);
+                self.put_enveloped(&mut message, name, &said, place);
+                message.push('}');
+            }
+        }
+        message.push('}');
+        message
+    }
+
     /// Something that the server tells a client of its own accord, and where the client stands then.
     pub(super) fn tell(
         self,
@@ -215,11 +318,15 @@ impl Format {
         self.wrap(name, now, None, &fields[1..])
     }
 
-    /// Several messages as one.
+    /// Several messages as one. In a flat one they stand under `data` and beside it.
     pub(super) fn batch(self, now: Timestamp, messages: &[String]) -> String {
         let messages = format!("[{}]", messages.join(","));
-        let messages = [("messages", messages)];
-        self.say(ServerWord::BatchUpdate, now, None, &messages)
+        let mut members = Vec::with_capacity(2);
+        if self == Self::Flat {
+            members.push(("data", format!("{{\"messages\":{messages}}}")));
+        }
+        members.push(("messages", messages));
+        self.say(ServerWord::BatchUpdate, now, None, &members)
     }
 
     /// `fields` are the members of an object, without its braces.
@@ -243,6 +350,7 @@ impl Format {
             }
             Self::Envelope => {
                 put(&mut message, "data", &format!("{{{fields}}}"));
+                let answers = answers.map(RawValue::get);
                 put(&mut message, "metadata", &metadata(SOURCE, answers));
             }
         }
@@ -256,6 +364,21 @@ impl Format {
             Self::Envelope => at.as_millis().to_string(),
         }
     }
+}
+
+/// What stands in an envelope besides a type.
+struct Enveloped<'a> {
+    /// What the sender says beside the data.
+    envelope: Option<&'a RawValue>,
+    /// What ties it to what it answers, if that is not in the envelope.
+    correlation_id: Option<&'a str>,
+    id: EventId,
+    at: Timestamp,
+    actor: &'a str,
+    /// The data as JSON.
+    payload: &'a str,
+    /// Whether that is compressed.
+    is_packed: bool,
 }
 
 /// Where an event stands: what it is about, and its place among the events of what was subscribed to.
@@ -288,15 +411,12 @@ fn of_the_server(event_type: &EventType) -> &'static [&'static str] {
     }
 }
 
-fn metadata(source: &str, answers: Option<&RawValue>) -> String {
+/// `answers` is the id of what is answered, as JSON.
+fn metadata(source: &str, answers: Option<&str>) -> String {
     let mut metadata = "{".to_owned();
     put(&mut metadata, "version", &quoted(VERSION));
     put(&mut metadata, "source", &quoted(source));
-    put(
-        &mut metadata,
-        "correlationId",
-        answers.map_or("null", RawValue::get),
-    );
+    put(&mut metadata, "correlationId", answers.unwrap_or("null"));
     put(&mut metadata, "compressed", "false");
     metadata.push('}');
     metadata

@@ -22,7 +22,7 @@ fn reading_costs_little(text: &str) {
     for format in [Format::Flat, Format::Envelope] {
         let measured = measured(|| {
             let message = Message::read(format, text).ok()?;
-            let channel = routing::channel(format, &message, Some("s"));
+            let channel = routing::route(format, &message, Some("s"), None);
             Some((message, channel))
         });
         let start: String = text.chars().take(100).collect();
@@ -138,7 +138,7 @@ proptest! {
         if serde_json::value::RawValue::from_string(text.clone()).is_ok() {
             let event = event("session:s", 1, text.trim());
             for format in [Format::Flat, Format::Envelope] {
-                let message = format.with_cursor(&format.event("x", &event), "e.1:1");
+                let message = format.with_cursor(&format.event("x", &event, true), "e.1:1");
                 serde_json::from_str::<serde::de::IgnoredAny>(&message).unwrap();
             }
         }

@@ -1,15 +1,17 @@
 //! The beginning of a connection: who the client is, and what it hears of from the start.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
+use super::close;
 use super::door::{Packet, WebSocketConnection, WebSocketDoor};
 use super::format::Format;
-use super::message::Message;
+use super::message::{Meaning, Message, Own, Received};
 use super::params::Params;
-use super::raw_object::{RawObject, quoted};
+use super::raw_object::quoted;
 use crate::clock::Clock;
 use crate::contract::{ErrorCode, MAX_CURSOR_CHANNELS, Reply, ServerWord, Since, Subscribe};
 use crate::domain::{Holder, Identity};
@@ -23,115 +25,107 @@ use crate::transport::credential::Credential;
 use crate::transport::http_caller;
 use crate::writer::Caller;
 
-type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
+pub(super) type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
 
 /// What a client was subscribed to at its beginning.
 #[derive(Default)]
-struct Begun {
+pub(super) struct Begun {
     channels: Vec<String>,
     /// What the client is told before any event.
-    missed: Vec<Missed>,
+    pub(super) missed: Vec<Missed>,
     /// What it could not be subscribed to.
     refused: Vec<Reply>,
+}
+
+/// What was shown with the request.
+pub(super) enum Shown {
+    /// It was looked at, and counts.
+    Verified(Option<Identity>),
+    /// It is to be looked at.
+    Unverified(Option<Credential>),
 }
 
 impl WebSocketConnection {
     /// Finds out who has come, by what was shown with the request, and says hello. Who has to show more has some time for
     /// it.
-    pub(super) async fn greet(self: &Arc<Self>, shown: Option<Credential>) {
-        match self.identify(shown.as_ref()).await {
+    pub(super) async fn greet(self: &Arc<Self>, shown: Shown) {
+        let introduces_itself = self.await_handshake().await;
+        let (identity, has_shown) = match shown {
+            Shown::Verified(identity) => (Ok(identity), true),
+            Shown::Unverified(shown) => (self.identify(shown.as_ref()).await, shown.is_some()),
+        };
+        match identity {
             Ok(identity) => match self.begin_session(identity).await {
                 Ok((subscriber, begun)) => {
-                    self.say_hello(&subscriber, &begun).await;
+                    if !introduces_itself {
+                        self.say_hello(&subscriber, &begun).await;
+                    }
                     self.begin_events(&subscriber, begun).await;
                 }
                 Err(refusal) => self.turn_away(None, &refusal).await,
             },
             Err(reply) if reply.code() == Some(ErrorCode::Unauthenticated) => {
-                self.say_connected(false, None).await;
-                if shown.is_some() {
-                    self.note_refused("connection", &reply);
-                    self.say_refused("connection", None, &reply).await;
-                }
+                self.meet_unknown(has_shown, introduces_itself, &reply)
+                    .await;
             }
             Err(reply) => self.turn_away(None, &reply).await,
         }
+        let held = &self.door.is_greeting_held;
+        held.store(false, Ordering::Relaxed);
+    }
+
+    /// Greets a client that has to show who it is, and has shown nothing, or nothing that counts.
+    async fn meet_unknown(&self, has_shown: bool, introduces_itself: bool, reply: &Reply) {
+        if has_shown {
+            self.registry.traffic.failed.count();
+        }
+        if has_shown && self.door.format == Format::Flat {
+            self.note_refused("connection", reply);
+            self.say_refused("connection", None, &invalid("token or API key"))
+                .await;
+            return self.finish(Close::Violation(close::POLICY), "Unauthorized");
+        }
+        if !introduces_itself {
+            self.say_connected(false, None).await;
+        }
+        if has_shown {
+            self.note_refused("connection", reply);
+            self.say_refused("connection", None, reply).await;
+        }
+    }
+
+    /// Whether the greeting may wait for what the client says first.
+    pub(super) fn may_hold_greeting(&self, shown: &Shown) -> bool {
+        let door = &self.door;
+        let delay = self.app().config().greeting_delay;
+        let shows_nothing = matches!(shown, Shown::Unverified(None));
+        door.format == Format::Flat && shows_nothing && door.params.is_bare() && !delay.is_zero()
+    }
+
+    /// Waits for a moment for the first message if the greeting is held; whether that is a handshake.
+    async fn await_handshake(&self) -> bool {
+        if !self.door.is_greeting_held.load(Ordering::Relaxed) {
+            return false;
+        }
+        let delay = self.app().config().greeting_delay;
+        let is_handshake = |Received(message): &Received| {
+            let message = message.as_ref();
+            message.is_ok_and(|message| message.meaning == Meaning::Own(Own::Handshake))
+        };
+        self.first_message(delay, is_handshake).await == Some(true)
     }
 
     /// Tells whose a credential is. A wrong one costs the client's address; to show none costs nothing yet.
-    async fn identify(&self, shown: Option<&Credential>) -> Result<Option<Identity>, Reply> {
+    pub(super) async fn identify(
+        &self,
+        shown: Option<&Credential>,
+    ) -> Result<Option<Identity>, Reply> {
         let address = self.door.address.filter(|_| shown.is_some());
         http_caller::identify_at(self.app(), address, shown, self.id).await
     }
 
-    /// Takes note of who the client is, as it says after it has connected.
-    pub(super) async fn introduce(self: &Arc<Self>, message: &Message) {
-        let limits = self.app().payload_limits();
-        if let Err(refusal) = message.arguments().check(&limits) {
-            return self.turn_away(Some(message), &refusal).await;
-        }
-        let data = RawObject::read(message.data.get());
-        let said = |key: &str| {
-            let raw = data.as_ref()?.get(key)?.get();
-            serde_json::from_str(raw).ok()
-        };
-        let shown = Credential::in_auth(said);
-        if let (Some(subscriber), None) = (self.subscriber(), &shown) {
-            // Who is known need not show it again.
-            let id = message.id.as_deref();
-            return self.say_welcome(&subscriber, id, true).await;
-        }
-        let identity = self.identify(shown.as_ref()).await;
-        let introduced = match identity {
-            Ok(identity) => self.meet(message, shown.as_ref(), identity).await,
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = introduced {
-            self.turn_away(Some(message), &refusal).await;
-        }
-    }
-
-    async fn meet(
-        self: &Arc<Self>,
-        message: &Message,
-        shown: Option<&Credential>,
-        identity: Option<Identity>,
-    ) -> Result<(), Reply> {
-        let id = message.id.as_deref();
-        let known = self.subscriber();
-        let is_known = known
-            .as_ref()
-            .is_some_and(|subscriber| subscriber.session.identity().is_some());
-        match (known, identity, shown) {
-            // Nobody looks at what is shown.
-            (Some(subscriber), None, _) => self.say_welcome(&subscriber, id, true).await,
-            (Some(subscriber), Some(_), Some(shown)) if is_known => {
-                self.refresh(&subscriber, shown).await?;
-                self.say_welcome(&subscriber, id, true).await;
-            }
-            (_, identity, _) => {
-                let (subscriber, begun) = self.begin_session(identity).await?;
-                let with_cursor = begun.missed.is_empty();
-                self.say_welcome(&subscriber, id, with_cursor).await;
-                self.begin_events(&subscriber, begun).await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Shows a newer token in a session.
-    async fn refresh(&self, subscriber: &Subscriber, shown: &Credential) -> Result<(), Reply> {
-        let refreshed = subscriber.session.refresh(shown.as_str()).await;
-        if !refreshed.reply.is_ok() {
-            return Err(refreshed.reply);
-        }
-        self.watch_credential();
-        subscriber.tell_lost(&refreshed.lost).await;
-        Ok(())
-    }
-
     /// Gives the client a session, in which it hears of what it heard before, and of what its address asks for.
-    async fn begin_session(
+    pub(super) async fn begin_session(
         self: &Arc<Self>,
         identity: Option<Identity>,
     ) -> Result<(Subscriber, Begun), Reply> {
@@ -141,7 +135,8 @@ impl WebSocketConnection {
             None => self.door.user_id.as_deref(),
         };
         let caller = Caller::new(self.id, self.client, name);
-        let admitted = Admitted::new(app, caller, identity).map_err(rate_limited)?;
+        let admitted =
+            Admitted::new(app, &self.registry.users, caller, identity).map_err(rate_limited)?;
         // Closed first: what it is told until then is in its cursor.
         let before = self.subscriber().map(|before| {
             before.session.rooms.close();
@@ -214,7 +209,7 @@ impl WebSocketConnection {
     }
 
     /// Lets events through, after what is to be told before.
-    async fn begin_events(&self, subscriber: &Subscriber, begun: Begun) {
+    pub(super) async fn begin_events(&self, subscriber: &Subscriber, begun: Begun) {
         for refusal in &begun.refused {
             self.note_refused("subscribe", refusal);
             self.say_refused("subscribe", None, refusal).await;
@@ -256,7 +251,7 @@ impl WebSocketConnection {
         fields
     }
 
-    async fn say_welcome(
+    pub(super) async fn say_welcome(
         &self,
         subscriber: &Subscriber,
         answers: Option<&RawValue>,
@@ -313,7 +308,8 @@ impl WebSocketConnection {
     }
 
     /// Says why a client cannot stay, and ends the connection.
-    async fn turn_away(&self, asked: Option<&Message>, reply: &Reply) {
+    pub(super) async fn turn_away(&self, asked: Option<&Message>, reply: &Reply) {
+        self.registry.traffic.failed.count();
         let code = reply.code().unwrap_or(ErrorCode::Internal);
         let name = asked.map_or("connection", |message| &message.name);
         let id = asked.and_then(|message| message.id.as_deref());
@@ -328,6 +324,11 @@ impl WebSocketConnection {
         }
         self.finish(Close::Refused(code), code.as_str());
     }
+}
+
+/// The refusal of what a client has shown.
+pub(super) fn invalid(what: &str) -> Reply {
+    Reply::refused(ErrorCode::Unauthenticated, format!("Invalid {what}"))
 }
 
 fn unavailable() -> Reply {

@@ -1,5 +1,6 @@
 //! A connection's stream: one task reads what the client says and writes what waits for it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::close;
 use super::door::{Packet, WebSocketConnection};
+use super::large::beside_runtime;
 use super::message::{Message as ClientMessage, Received};
 use crate::clock::Clock;
 use crate::transport::connection::Close;
@@ -67,7 +69,7 @@ where
 {
     let leaving = Leaving(connection);
     let connection = &leaving.0;
-    let max_message = connection.app().config().max_message;
+    let max_message = connection.app().config().max_websocket_message();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -175,7 +177,19 @@ where
 /// Takes a text in; for how long nothing more is to be read.
 fn receive(connection: &Arc<WebSocketConnection>, text: &str) -> Option<Duration> {
     connection.door.shared.note_message();
-    let message = ClientMessage::read(connection.door.format, text);
+    let format = connection.door.format;
+    let max = connection.app().payload_limits().max_payload_bytes;
+    let message = beside_runtime(text.len(), || {
+        let mut message = ClientMessage::read(format, text);
+        if let Ok(message) = &mut message {
+            // What it is then is what counts as received, and waits.
+            message.inflate(max);
+        }
+        message
+    });
+    if let Ok(message) = &message {
+        tracing::debug!(client.id = %connection.client, event = message.name, "message received");
+    }
     // The inbox has room: that was waited for.
     let (pause, _) = connection.receive(Received(message));
     pause
@@ -211,21 +225,22 @@ where
         let Some(mut packet) = packet else {
             return outgoing.flush().await;
         };
-        if let Some(pause) = connection.door.params.batch.filter(|_| packet.is_event) {
+        let may_wait = packet.may_wait();
+        if let Some(pause) = connection.door.params.batch.filter(|_| may_wait) {
             let (batch, after) = gather(connection, packet, pause).await;
-            feed(connection, outgoing, batch).await?;
+            feed(connection, outgoing, Packet::other(batch)).await?;
             let Some(after) = after else {
                 outgoing.flush().await?;
                 continue;
             };
             packet = after;
         }
-        feed(connection, outgoing, packet.text).await?;
+        feed(connection, outgoing, connection.door.packed(packet)).await?;
         // Of those who want batches events wait for the next one.
         while connection.door.params.batch.is_none()
             && let Some(packet) = queue.try_next(WRITE_BUFFER)
         {
-            feed(connection, outgoing, packet.text).await?;
+            feed(connection, outgoing, connection.door.packed(packet)).await?;
         }
         outgoing.flush().await?;
     }
@@ -239,14 +254,14 @@ async fn gather(
     pause: Duration,
 ) -> (String, Option<Packet>) {
     let deadline = tokio::time::Instant::now() + pause;
-    let mut bytes = first.text.len();
-    let mut texts = vec![first.text];
+    let mut bytes = first.text_bytes();
+    let mut texts = vec![first.into_text()];
     let mut after = None;
     while texts.len() < BATCH_MESSAGES && bytes < BATCH_BYTES {
         match timeout_at(deadline, connection.queue.next()).await {
-            Ok(Some(packet)) if packet.is_event => {
-                bytes += packet.text.len();
-                texts.push(packet.text);
+            Ok(Some(packet)) if packet.may_wait() => {
+                bytes += packet.text_bytes();
+                texts.push(packet.into_text());
             }
             Ok(other) => {
                 after = other;
@@ -263,23 +278,28 @@ async fn gather(
     (text, after)
 }
 
-/// Hands a text to the stream, in frames of moderate size: the library keeps a buffer of the size of the largest.
+/// Hands a message to the stream, in frames of moderate size: the library keeps a buffer of the size of the largest.
 async fn feed<S>(
     connection: &WebSocketConnection,
     outgoing: &mut Outgoing<S>,
-    text: String,
+    packet: Packet,
 ) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     connection.door.shared.note_message();
-    if text.len() <= WRITE_BUFFER {
+    let (head, text) = packet.into_parts();
+    if head.is_none() && text.len() <= WRITE_BUFFER {
         return outgoing.feed(Message::text(text)).await;
     }
-    let mut rest = Bytes::from(text);
+    let parts = head.into_iter().chain([Bytes::from(text)]);
+    let mut rest: VecDeque<Bytes> = parts.filter(|part| !part.is_empty()).collect();
     let mut data = Data::Text;
-    while !rest.is_empty() {
-        let frame = rest.split_to(rest.len().min(WRITE_BUFFER));
+    while let Some(part) = rest.front_mut() {
+        let frame = part.split_to(part.len().min(WRITE_BUFFER));
+        if part.is_empty() {
+            rest.pop_front();
+        }
         let frame = Frame::message(frame, OpCode::Data(data), rest.is_empty());
         outgoing.feed(Message::Frame(frame)).await?;
         data = Data::Continue;

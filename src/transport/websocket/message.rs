@@ -5,15 +5,25 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
+use super::compression;
 use super::format::Format;
 use super::raw_object::{RawObject, put};
-use crate::contract::{Arguments, EventClass, EventName};
+use crate::contract::{
+    Arguments, DirectOptions, EnvelopeFlaw, EnvelopeMembers, EventClass, EventName, Publication,
+    Reply,
+};
+use crate::domain::ChannelName;
 
 /// Longest type that is looked at, in bytes. Names of commands are shorter in every format.
 const MAX_TYPE: usize = 64;
 /// Longest id of a message, in bytes of JSON; a longer one is not given back.
 const MAX_ID: usize = 256;
 
+const CHANNEL: &str = "channel";
+const CORRELATION_ID: &str = "correlationId";
+const WHERE: &str = "where";
+/// The same of a message that is for connected clients.
+const OF_DIRECT: [&str; 3] = [CHANNEL, CORRELATION_ID, WHERE];
 /// Members of a flat message that say something about the message. All others are its data.
 const ENVELOPE: [&str; 5] = ["type", "id", "data", "timestamp", "sessionId"];
 
@@ -28,10 +38,20 @@ pub(super) struct Message {
     pub(super) id: Option<Box<RawValue>>,
     /// The data; an empty object if there is none.
     pub(super) data: Box<RawValue>,
+    /// Whether there is any.
+    pub(super) has_data: bool,
     /// The session that the message is of, if it says so.
     pub(super) session: Option<String>,
-    /// The channel that the message is about, if its metadata says so.
+    /// The channel that the message is about, if its metadata says so; of a flat one, the clients that it is for.
     pub(super) resource: Option<String>,
+    /// What ties it to what it answers, if it is for connected clients.
+    pub(super) correlation_id: Option<Box<RawValue>>,
+    /// Which of the connected clients are meant.
+    pub(super) condition: Option<Box<RawValue>>,
+    /// What else the client says of it, which is kept with what it publishes; or what is wrong with that.
+    pub(super) envelope: Result<Option<Box<RawValue>>, EnvelopeFlaw>,
+    /// Whether its metadata says `compressed`: of its data, if that is a text, and of what the client wants to hear.
+    pub(super) is_compressed: bool,
 }
 
 /// What a message's type means in its format.
@@ -109,19 +129,46 @@ impl Message {
             let id = id.map(ToOwned::to_owned);
             return Err(Unreadable { id });
         };
-        let metadata = members
-            .get("metadata")
-            .filter(|_| format == Format::Envelope);
+        let envelope = match format {
+            Format::Flat => EnvelopeMembers::default(),
+            Format::Envelope => EnvelopeMembers {
+                id: members.get("id"),
+                timestamp: members.get("timestamp"),
+                metadata: members.get("metadata"),
+            },
+        };
+        let metadata = envelope.metadata;
         let metadata = metadata.and_then(|metadata| RawObject::read(metadata.get()));
+        // Of a flat message, too, they are no data if it says that it is for connected clients.
+        let direct = direct_channel(format, &members);
+        let beside = |key| direct.as_ref().and_then(|_| members.get(key));
+        let condition = match &metadata {
+            Some(metadata) => metadata.get(WHERE),
+            None => beside(WHERE),
+        };
+        let (condition, correlation_id) =
+            (condition.map(ToOwned::to_owned), beside(CORRELATION_ID));
         let data = match format {
-            Format::Flat => flat_data(&members),
+            Format::Flat => flat_data(&members, direct.is_some()),
             Format::Envelope => sent(&members, "data").map(Cow::Borrowed),
         };
+        let has_data = data.is_some() || members.get("data").is_some();
         let data = data.map_or_else(|| empty().to_owned(), Cow::into_owned);
+        let compressed = metadata
+            .as_ref()
+            .and_then(|metadata| metadata.get("compressed"));
         Ok(Self {
+            is_compressed: compressed.is_some_and(|raw| raw.get() == "true"),
             session: members.id("sessionId"),
-            resource: metadata.and_then(|metadata| metadata.text("resource")),
+            correlation_id: correlation_id.map(ToOwned::to_owned),
+            condition,
+            resource: match &metadata {
+                Some(metadata) => metadata.text("resource"),
+                None => direct,
+            },
             meaning: Meaning::of(format, &name),
+            has_data,
+            envelope: envelope.read(),
             name,
             id: id.map(ToOwned::to_owned),
             data,
@@ -133,17 +180,58 @@ impl Message {
         Arguments::One(self.data.get())
     }
 
+    /// A publication with what the message says besides, if it is for connected clients.
+    pub(super) fn with_options(&self, publication: Publication) -> Result<Publication, Reply> {
+        if !publication.channel.is_direct() {
+            return Ok(publication);
+        }
+        let value = |raw: &Option<Box<RawValue>>| {
+            let raw = raw.as_ref().map(|raw| serde_json::from_str(raw.get()));
+            raw.transpose()
+                .map_err(|_| Reply::invalid(WHERE, "is not valid JSON"))
+        };
+        let (correlation_id, condition) = (value(&self.correlation_id)?, value(&self.condition)?);
+        let direct = DirectOptions::read(&publication.channel, correlation_id, condition)?;
+        Ok(Publication {
+            direct,
+            ..publication
+        })
+    }
+
+    /// Inflates data that the client has compressed, to `max` bytes at most. Who shows who they are, or asks for the
+    /// greeting, may say `compressed` without that.
+    pub(super) fn inflate(&mut self, max: usize) {
+        let is_wish = matches!(self.meaning, Meaning::Own(Own::Connect | Own::Handshake));
+        let is_text = self.data.get().starts_with('"');
+        if !self.is_compressed || self.envelope.is_err() || (is_wish && !is_text) {
+            return;
+        }
+        match compression::inflated(&self.data, max) {
+            Ok(data) => self.data = data,
+            Err(flaw) => {
+                self.forget_data();
+                self.envelope = Err(flaw);
+            }
+        }
+    }
+
     /// Keeps what an answer needs alone.
     pub(super) fn forget_data(&mut self) {
         empty().clone_into(&mut self.data);
         (self.session, self.resource) = (None, None);
+        (self.correlation_id, self.condition) = (None, None);
+        self.envelope = Ok(None);
     }
 
     /// About what it takes up in memory.
     pub(super) fn bytes(&self) -> usize {
         let id = self.id.as_ref().map_or(0, |id| id.get().len());
         let names = self.session.iter().chain(&self.resource);
-        self.name.len() + self.data.get().len() + id + names.map(String::len).sum::<usize>()
+        let raws = self.correlation_id.iter().chain(&self.condition);
+        let raws = raws.chain(self.envelope.iter().flatten());
+        let more = raws.map(|raw| raw.get().len()).sum::<usize>();
+        let names = names.map(String::len).sum::<usize>();
+        self.name.len() + self.data.get().len() + id + names + more
     }
 }
 
@@ -159,12 +247,21 @@ fn sent<'a>(members: &RawObject<'a>, key: &str) -> Option<&'a RawValue> {
     members.get(key).filter(|raw| raw.get() != "null")
 }
 
+/// The channel of connected clients that a flat message names beside its data.
+fn direct_channel(format: Format, members: &RawObject<'_>) -> Option<String> {
+    let channel = members.text(CHANNEL).filter(|_| format == Format::Flat)?;
+    let is_direct = ChannelName::parse(&channel).is_ok_and(|channel| channel.is_direct());
+    is_direct.then_some(channel)
+}
+
 /// What stands under `data`, and beside it: clients put it here or there. Both together are one object, in which what
 /// stands under `data` counts more. Data that is no object is all there is.
-fn flat_data<'a>(members: &RawObject<'a>) -> Option<Cow<'a, RawValue>> {
+fn flat_data<'a>(members: &RawObject<'a>, is_direct: bool) -> Option<Cow<'a, RawValue>> {
+    let is_envelope =
+        |key: &str| ENVELOPE.contains(&key) || (is_direct && OF_DIRECT.contains(&key));
     let data = sent(members, "data");
     let mut beside = members.0.iter();
-    if beside.all(|(key, _)| ENVELOPE.contains(&&**key)) {
+    if beside.all(|(key, _)| is_envelope(key)) {
         return data.map(Cow::Borrowed);
     }
     let within = match data {
@@ -179,7 +276,7 @@ fn flat_data<'a>(members: &RawObject<'a>) -> Option<Cow<'a, RawValue>> {
     // Both may have thousands.
     let inner: HashSet<&str> = within.0.iter().map(|(key, _)| &**key).collect();
     for (key, raw) in &members.0 {
-        if !ENVELOPE.contains(&&**key) && !inner.contains(&**key) {
+        if !is_envelope(key) && !inner.contains(&**key) {
             put(&mut object, key, raw.get());
         }
     }
@@ -232,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn a_flat_message_for_connected_clients_says_so_beside_its_data() {
+        let text = r#"{"type":"x","channel":"client:a","correlationId":"q","where":{},"a":1,"data":{"b":2}}"#;
+        let message = flat(text);
+        assert_eq!(message.data.get(), r#"{"a":1,"b":2}"#);
+        assert_eq!(message.resource.as_deref(), Some("client:a"));
+        assert_eq!(message.correlation_id.unwrap().get(), "\"q\"");
+        assert_eq!(message.condition.unwrap().get(), "{}");
+        let message = flat(r#"{"type":"x","channel":"other","correlationId":"q"}"#);
+        let data = r#"{"channel":"other","correlationId":"q"}"#;
+        assert_eq!((message.data.get(), message.resource), (data, None));
+    }
+
+    #[test]
     fn an_envelope_has_its_data_under_data_alone() {
         let text = r#"{"id":"m1","type":"subscribe","timestamp":1,"data":{"resource":"a"},"x":1,
             "metadata":{"version":"1.0","source":"t","resource":"agent:a","compressed":false}}"#;
@@ -239,6 +349,9 @@ mod tests {
         assert_eq!(message.data.get(), r#"{"resource":"a"}"#);
         assert_eq!(message.id.unwrap().get(), "\"m1\"");
         assert_eq!(message.resource.as_deref(), Some("agent:a"));
+        let envelope = message.envelope.unwrap().unwrap();
+        let expected = r#"{"id":"m1","timestamp":1,"version":"1.0","source":"t"}"#;
+        assert_eq!(envelope.get(), expected);
     }
 
     #[test]

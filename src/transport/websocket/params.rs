@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::{EventStyle, Reply};
+use crate::transport::connection::client_info::ClientInfo;
 use crate::transport::query::from_query;
 
 /// How long events may wait for others at least, and at most.
@@ -19,14 +20,18 @@ pub(super) struct Params {
     pub(super) channels: Vec<String>,
     /// Where it was when its last connection ended.
     pub(super) cursor: Option<String>,
-    /// Whether it wants to hear that the connection is there.
-    pub(super) heartbeat: bool,
+    /// Whether it wants to hear that the connection is there, if it says so.
+    pub(super) heartbeat: Option<bool>,
     /// For how long events are to be gathered.
     pub(super) batch: Option<Duration>,
     /// How events are spelled, if not as everywhere.
     pub(super) event_style: Option<EventStyle>,
+    /// Whether it wants large data compressed.
+    pub(super) compressed: bool,
     /// Whether it does not want to hear its own changes.
     pub(super) is_deaf_to_itself: bool,
+    /// Which program it says it is.
+    pub(super) client_info: ClientInfo,
 }
 
 impl Params {
@@ -58,11 +63,21 @@ impl Params {
                 .map(str::to_owned)
                 .collect(),
             cursor: said("cursor"),
-            heartbeat: said("heartbeat").is_some_and(|value| is_yes(&value)),
+            heartbeat: said("heartbeat").map(|value| is_yes(&value)),
             batch,
             event_style,
+            compressed: said("compressed").is_some_and(|value| is_yes(&value)),
             is_deaf_to_itself: said("echo").is_some_and(|value| value == "false"),
+            client_info: ClientInfo::in_query(query),
         })
+    }
+
+    /// Whether nothing tells for what the client has come.
+    pub(super) fn is_bare(&self) -> bool {
+        self.user_id.is_none()
+            && self.session_id.is_none()
+            && self.channels.is_empty()
+            && self.cursor.is_none()
     }
 
     /// The channels of which it wants to hear from the start.
@@ -90,17 +105,22 @@ mod tests {
     #[test]
     fn everything_is_found() {
         let query = "userId=Ann%20B&sessionId=s1&channels=agent:*,%20ai:jobs,&cursor=e.1:2&heartbeat=1&batch=100\
-                     &eventStyle=snake&echo=false&token=t";
+                     &eventStyle=snake&echo=false&compressed=1&token=t&clientType=vscode&version=1.2";
         let params = Params::read(Some(query)).unwrap();
         let expected = Params {
             user_id: Some("Ann B".to_owned()),
             session_id: Some("s1".to_owned()),
             channels: vec!["agent:*".to_owned(), "ai:jobs".to_owned()],
             cursor: Some("e.1:2".to_owned()),
-            heartbeat: true,
+            heartbeat: Some(true),
             batch: Some(Duration::from_millis(100)),
             event_style: Some(EventStyle::Snake),
+            compressed: true,
             is_deaf_to_itself: true,
+            client_info: ClientInfo {
+                client_type: Some("vscode".into()),
+                version: Some("1.2".into()),
+            },
         };
         assert_eq!(params, expected);
         let channels = ["user:Ann B", "session:s1", "agent:*", "ai:jobs"];
@@ -113,11 +133,19 @@ mod tests {
             None,
             Some(""),
             Some(
-                "userId=&sessionId=undefined&channels=,&cursor=null&heartbeat=0&batch=&eventStyle=",
+                "userId=&sessionId=undefined&channels=,&cursor=null&heartbeat=&batch=&eventStyle=",
             ),
-            Some("heartbeat=false&batch=0&echo=true"),
+            Some("batch=0&echo=true"),
         ] {
             assert_eq!(Params::read(query).unwrap(), Params::default(), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_is_wanted_or_not() {
+        for (value, wanted) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            let params = Params::read(Some(&format!("heartbeat={value}"))).unwrap();
+            assert_eq!(params.heartbeat, Some(wanted), "{value}");
         }
     }
 

@@ -48,10 +48,9 @@ impl WebSocketConnection {
         let door = &self.door;
         door.ping_due.notify_one();
         let mut out = self.queue.intake();
-        if door.params.heartbeat && out.has_room(Kind::Signal, 0) {
-            let word = door.format.heartbeat();
-            let text = door.format.say(word, Clock.now(), None, &[]);
-            out.push(Packet::other(text));
+        let by_setting = self.app().config().notices.websocket_heartbeat;
+        if door.params.heartbeat.unwrap_or(by_setting) && out.has_room(Kind::Signal, 0) {
+            out.push(Packet::other(door.format.beat(Clock.now())));
         }
     }
 }

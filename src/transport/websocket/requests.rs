@@ -1,16 +1,15 @@
 //! What clients ask for: what only this door knows is done here, everything else goes the way of all requests.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::value::RawValue;
 
 use super::door::{Packet, WebSocketConnection, WebSocketDoor};
+use super::large::beside_runtime;
 use super::message::{Meaning, Message, Own, Received, Unreadable};
-use super::routing;
 use crate::clock::Clock;
-use crate::contract::{
-    ErrorCode, EventClass, EventName, Limits, Publication, Reply, Request, ServerWord,
-};
+use crate::contract::{ErrorCode, EventClass, EventName, Reply, Request, ServerWord};
 use crate::hub::Offer;
 use crate::transport::connection::Close;
 use crate::transport::connection::door::{self, Incoming};
@@ -20,6 +19,14 @@ impl door::Message for Received {
     fn class(&self) -> EventClass {
         let message = self.0.as_ref();
         message.map_or(EventClass::Signal, |message| message.meaning.class())
+    }
+
+    fn type_name(&self) -> Option<&str> {
+        let message = self.0.as_ref().ok()?;
+        Some(match message.meaning {
+            Meaning::Event(event) => event.as_str(),
+            Meaning::Own(_) | Meaning::Publication => &message.name,
+        })
     }
 
     fn bytes(&self) -> usize {
@@ -45,6 +52,15 @@ pub(super) async fn serve(
         Ok(message) => message,
         Err(Unreadable { id }) => return refuse_unreadable(requests, id, refused).await,
     };
+    if let (Err(flaw), None) = (&message.envelope, &refused) {
+        requests.settle_all().await;
+        let refusal = flaw.refusal();
+        let connection = &requests.connection;
+        return match message.meaning {
+            Meaning::Own(_) => connection.refuse(&message, &refusal).await,
+            _ => connection.answer(asked(message), &refusal).await,
+        };
+    }
     match (message.meaning, refused) {
         (Meaning::Own(_), Some(refused)) => {
             requests.settle_all().await;
@@ -72,15 +88,24 @@ async fn serve_request(
         return connection.answer(asked(message), &unauthenticated()).await;
     };
     let asked = Asked::new(message.name.clone(), message.id.clone());
+    let published = connection.app().publication_limits();
     let read = |_: &str, limits: &_| match event {
         Some(event) => Request::read(event, message.arguments(), limits),
-        None => connection
-            .publication(&message, limits)
-            .map(Request::Publish),
+        None => beside_runtime(message.bytes(), || {
+            connection.read_unknown(&message, &published)
+        }),
     };
     requests
         .serve(&subscriber, asked, message.arguments(), read)
         .await;
+    if event.is_none()
+        && let Some(copy) = connection.copy_for_worker(&message, &published)
+    {
+        let unasked = Asked::new(message.name.clone(), None);
+        requests
+            .run(&subscriber, unasked, Request::ToWorker(copy))
+            .await;
+    }
 }
 
 /// Says that a text is no message.
@@ -111,11 +136,17 @@ impl WebSocketConnection {
     /// Does what a type means to this door.
     async fn serve_own(self: &Arc<Self>, own: Own, message: &Message) {
         let id = message.id.as_deref();
+        if message.is_compressed && matches!(own, Own::Connect | Own::Handshake) {
+            self.door.compresses.store(true, Ordering::Relaxed);
+        }
         match (own, self.subscriber()) {
             (Own::Ignored, _) => {}
             // There was no room for the answer at once.
             (Own::Ping, _) => self.send(self.door.pong(id)).await,
-            (Own::Handshake, _) => Box::pin(self.introduce(message)).await,
+            (Own::Handshake, _) => {
+                Box::pin(self.introduce(message)).await;
+                self.say_status().await;
+            }
             (Own::Disconnect, _) => self.finish(Close::Normal, "disconnect"),
             (Own::Connect, subscriber) => self.say_connected(subscriber.is_some(), id).await,
             (_, None) => self.refuse(message, &unauthenticated()).await,
@@ -126,19 +157,9 @@ impl WebSocketConnection {
         }
     }
 
-    /// What a message publishes, and on which channel.
-    fn publication(&self, message: &Message, limits: &Limits) -> Result<Publication, Reply> {
-        if ServerWord::is_meant(&message.name) {
-            return Err(ServerWord::refusal(&message.name));
-        }
-        let session = self.door.session_id();
-        let channel = routing::channel(self.door.format, message, session.as_deref())?;
-        Publication::new(channel, &message.name, Some(&message.data), limits)
-    }
-
     /// Sends a message that must not get lost, once there is room for it.
     pub(super) async fn send(&self, packet: Packet) {
-        let bytes = packet.text.len();
+        let bytes = packet.text_bytes();
         let sent = self.push(bytes, |out| {
             out.push(packet);
             Offer::Taken

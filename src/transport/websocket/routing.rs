@@ -1,4 +1,4 @@
-//! Where a message goes whose type means nothing to the server: on which channel it is published.
+//! Where a message goes whose type means nothing to the server: on which channel it is published. What has none is for a worker.
 
 use super::format::Format;
 use super::message::Message;
@@ -16,22 +16,37 @@ const BY_TYPE: [(&str, &str); 6] = [
     ("coverage_", "tdd"),
 ];
 
-/// The channel on which a message is published; `session` is the one that its sender is in.
-pub(super) fn channel(
+/// On which channel a message is published.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// On the one that it names, or to which its type or its session belongs.
+    Channel(ChannelName),
+    /// On the worker's, because it names none.
+    Worker(ChannelName),
+}
+
+/// The channel on which a message is published; `session` is the one that its sender is in. What names no channel is
+/// published on that of the `worker`, if there is one.
+pub(super) fn route(
     format: Format,
     message: &Message,
     session: Option<&str>,
-) -> Result<ChannelName, Reply> {
+    worker: Option<&ChannelName>,
+) -> Result<Route, Reply> {
     let session = message.session.as_deref().or(session);
     let session = session.map(|id| format!("session:{id}"));
     let found = match format {
-        Format::Flat => session.ok_or(NO_SESSION),
+        Format::Flat => message.resource.clone().or(session).ok_or(NO_SESSION),
         Format::Envelope => envelope(message, session),
     };
+    if let (Err(NO_SESSION | NO_CHANNEL), Some(worker)) = (&found, worker) {
+        return Ok(Route::Worker(worker.clone()));
+    }
     let (field, name) = found
         .map(|name| ("channel", name))
         .map_err(|(field, what)| Reply::invalid(field, what))?;
-    ChannelName::parse(&name).map_err(|error| Reply::invalid(field, error))
+    let channel = ChannelName::parse(&name).map_err(|error| Reply::invalid(field, error))?;
+    Ok(Route::Channel(channel))
 }
 
 /// A field, and what is wrong with it.
@@ -39,13 +54,14 @@ type Missing = (&'static str, &'static str);
 
 const NO_SESSION: Missing = (
     "sessionId",
-    "is missing: this type is passed on to the others of a session; connect with ?sessionId=, or subscribe to one",
+    "is missing: this type is passed on to the others of a session (connect with ?sessionId=, or subscribe to one), or to a \
+     worker if the server's WORKER_CHANNEL names its channel",
 );
 const NO_AGENT: Missing = ("data.agentId", "is missing");
 const NO_WORKFLOW: Missing = ("data.workflowId", "is missing");
 const NO_CHANNEL: Missing = (
     "data.channel",
-    "is missing: this type has no channel of its own",
+    "is missing: this type has no channel of its own, and the server's WORKER_CHANNEL names none for a worker",
 );
 
 fn envelope(message: &Message, session: Option<String>) -> Result<String, Missing> {
@@ -79,7 +95,9 @@ mod tests {
 
     fn channel_of(format: Format, text: &str, session: Option<&str>) -> Result<String, String> {
         let message = Message::read(format, text).unwrap();
-        let channel = channel(format, &message, session);
+        let channel = route(format, &message, session, None).map(|route| match route {
+            Route::Channel(channel) | Route::Worker(channel) => channel,
+        });
         let field = |reply: Reply| reply.field().unwrap_or_default().to_owned();
         channel.map(|channel| channel.to_string()).map_err(field)
     }
@@ -108,6 +126,41 @@ mod tests {
                 expected,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_has_no_channel_is_for_the_worker() {
+        let worker = ChannelName::restore("ai:worker");
+        for (format, text, session, expected) in [
+            (
+                Format::Flat,
+                r#"{"type":"codeContext"}"#,
+                None,
+                Some("ai:worker"),
+            ),
+            (
+                Format::Flat,
+                r#"{"type":"codeContext"}"#,
+                Some("s"),
+                Some("session:s"),
+            ),
+            (Format::Flat, r#"{"type":"codeContext"}"#, Some("a b"), None),
+            (
+                Format::Envelope,
+                r#"{"type":"note"}"#,
+                None,
+                Some("ai:worker"),
+            ),
+            (Format::Envelope, r#"{"type":"agent_log"}"#, None, None),
+        ] {
+            let message = Message::read(format, text).unwrap();
+            let found = route(format, &message, session, Some(&worker)).ok();
+            let expected = expected.map(|name| match name {
+                "ai:worker" => Route::Worker(worker.clone()),
+                name => Route::Channel(ChannelName::restore(name)),
+            });
+            assert_eq!(found, expected, "{text}");
         }
     }
 

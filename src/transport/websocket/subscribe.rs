@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::door::{WebSocketConnection, WebSocketDoor};
+use super::event_names;
 use super::format::Format;
 use super::message::Message;
 use super::raw_object::{RawObject, quoted};
@@ -16,6 +17,10 @@ use crate::transport::connection::subscriber::SessionSubscriber;
 
 type Subscriber = Arc<SessionSubscriber<WebSocketDoor>>;
 
+/// Where the id of an agent, or of a workflow, may stand.
+pub(super) const AGENT_ID: [&str; 2] = ["agentId", "agent_id"];
+pub(super) const WORKFLOW_ID: [&str; 2] = ["workflowId", "workflow_id"];
+
 /// What a message names.
 struct Wanted {
     /// The session, if the message names one by its id.
@@ -23,6 +28,8 @@ struct Wanted {
     channels: Vec<String>,
     types: Vec<String>,
     since: Option<Since>,
+    /// Whether it names an agent or a workflow by its id.
+    is_by_id: bool,
 }
 
 impl Wanted {
@@ -43,7 +50,13 @@ impl Wanted {
         let named = ["channel", "resource"]
             .into_iter()
             .find_map(|key| data.text(key));
-        channels.extend(named.or_else(|| message.resource.clone()));
+        let before = channels.len();
+        for (family, keys) in [("agent", AGENT_ID), ("workflow", WORKFLOW_ID)] {
+            let id = keys.into_iter().find_map(|key| data.id(key));
+            channels.extend(id.map(|id| format!("{family}:{id}")));
+        }
+        let is_by_id = channels.len() > before;
+        channels.extend(named.or_else(|| message.resource.clone().filter(|_| !is_by_id)));
         channels.extend(list(&["channels"])?);
         let mut types = list(&["types", "events", "eventTypes"])?;
         if types.iter().any(|name| name == "*") {
@@ -54,6 +67,7 @@ impl Wanted {
             channels,
             types,
             since: since(&data)?,
+            is_by_id,
         })
     }
 
@@ -123,7 +137,7 @@ impl WebSocketConnection {
         let channels = wish.channels.clone();
         let reply = self.subscribe(subscriber, wish).await?;
         if let Some(session) = &wanted.session {
-            self.door.enter_session(session);
+            self.change_session(subscriber, session, &channels).await;
         }
         let said = RawObject::read(reply.get())
             .and_then(|reply| reply.get("channels").map(RawValue::get).map(str::to_owned));
@@ -132,6 +146,18 @@ impl WebSocketConnection {
         self.say_flat(subscriber, (word, message), &wanted, said.as_deref())
             .await;
         Ok(())
+    }
+
+    /// Enters a session in the place of the one that the client was in, which is not heard any more unless it was asked for
+    /// just now.
+    async fn change_session(&self, subscriber: &Subscriber, session: &str, wanted: &[ChannelName]) {
+        let Some(before) = self.door.enter_session(session) else {
+            return;
+        };
+        let before = ChannelName::parse(&format!("session:{before}")).ok();
+        if let Some(before) = before.filter(|before| !wanted.contains(before)) {
+            subscriber.session.unsubscribe_all(&[before]).await;
+        }
     }
 
     async fn unsubscribe_flat(
@@ -146,9 +172,12 @@ impl WebSocketConnection {
             let session = wanted.session.iter().map(|id| format!("session:{id}"));
             wanted.channels.extend(session);
         }
-        let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
-        self.queue.room_for_answer().await;
-        subscriber.session.unsubscribe_all(&channels).await;
+        // Who is in no session has left it.
+        if !wanted.channels.is_empty() {
+            let Subscribe { channels, .. } = Subscribe::new(wanted.names(), [], None)?;
+            self.queue.room_for_answer().await;
+            subscriber.session.unsubscribe_all(&channels).await;
+        }
         if let Some(session) = &wanted.session {
             self.door.leave_session(session);
         }
@@ -193,6 +222,7 @@ impl WebSocketConnection {
             channels,
             types,
             since,
+            is_by_id,
             ..
         } = Wanted::read(message)?;
         let [name] = channels.as_slice() else {
@@ -203,6 +233,7 @@ impl WebSocketConnection {
         };
         let channel =
             ChannelName::parse(name).map_err(|error| Reply::invalid("data.resource", error))?;
+        let types = event_names::types(&channel, types, is_by_id)?;
         if !self.door.subscriptions.lock().has_place() {
             return Err(Reply::refused(
                 ErrorCode::ValidationFailed,
@@ -255,7 +286,8 @@ impl WebSocketConnection {
         let data = RawObject::read(message.data.get());
         let text = |key: &str| data.as_ref()?.text(key);
         let id = text("subscriptionId");
-        let channel = text("resource").or_else(|| text("channel"));
+        let by_id = || Wanted::read(message).ok()?.channels.pop();
+        let channel = text("resource").or_else(|| text("channel")).or_else(by_id);
         let is_meant = |known: &Subscription| match &id {
             Some(id) => known.id == *id,
             None => Some(known.channel.as_str()) == channel.as_deref(),

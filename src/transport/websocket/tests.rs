@@ -16,6 +16,7 @@ pub(super) fn event(channel: &str, seq: Seq, payload: &str) -> Event {
         source: None,
         event_type: EventType::restore("ai_progress".to_owned()),
         payload: Arc::from(RawValue::from_string(payload.to_owned()).unwrap()),
+        envelope: None,
         actor: Actor::new("backend"),
         created_at: Timestamp::from_millis(1_700_000_000_123),
         origin: None,

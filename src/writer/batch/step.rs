@@ -52,6 +52,7 @@ impl PendingBatch<'_> {
             actor: context.actor,
             at: now,
             origin: None,
+            envelope: None,
         };
         for (draft, payload) in dragged.events.iter().zip(payloads) {
             self.event_bytes += payload.get().len();

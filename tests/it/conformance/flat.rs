@@ -68,11 +68,16 @@ async fn reserved_type_with_an_id_gets_a_refusal_as_its_ack() {
         ws.send(json!({"type": "connection", "id": "i"})).await;
         let answer = ws.next().await;
         assert_eq!(
-            (&answer["type"], &answer["id"], &answer["ok"]),
-            (&json!("ack"), &json!("i"), &json!(false)),
-            "{path}: {answer}"
+            (&answer["type"], &answer["id"]),
+            (&json!("ack"), &json!("i"))
         );
-        assert_eq!(answer["code"], "validation_failed", "{path}: {answer}");
+        let said = if path == "/ws" {
+            &answer
+        } else {
+            &answer["data"]
+        };
+        assert_eq!(said["ok"], false, "{path}: {answer}");
+        assert_eq!(said["code"], "validation_failed", "{path}: {answer}");
     }
 }
 

@@ -110,7 +110,7 @@ impl LongPoll {
             messages.extend(Said::notice("reset", &body));
         }
         for event in page["events"].as_array().into_iter().flatten() {
-            messages.extend(Said::logged(channel, event));
+            messages.extend(Said::logged(channel, event, &event["data"]));
         }
         let mut messages: Vec<_> = messages
             .into_iter()

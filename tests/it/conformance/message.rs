@@ -75,12 +75,12 @@ impl Said {
     }
 
     /// An event in the form that event streams and pages of the log have.
-    pub(super) fn logged(channel: &str, event: &Value) -> Option<Self> {
+    pub(super) fn logged(channel: &str, event: &Value, payload: &Value) -> Option<Self> {
         Some(Self::Event(Event {
             channel: channel.to_owned(),
             seq: event["seq"].as_i64()?,
             kind: event["type"].as_str()?.to_owned(),
-            payload: event["data"].clone(),
+            payload: payload.clone(),
         }))
     }
 }

@@ -1,12 +1,13 @@
 //! What properties need besides a client: a server, somebody who changes something, and facts that are awaited.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::support::rest::Rest;
-use crate::support::server::{Server, UNLIMITED};
+use crate::support::server::{KINDS, Server, UNLIMITED};
 use crate::support::sse::{post, publish_as};
 use crate::support::tokens::REQUIRED;
 
@@ -20,9 +21,12 @@ pub(super) const SESSION: &str = "session:s";
 /// Both.
 pub(super) const BOTH: [&str; 2] = [PROJECT, SESSION];
 
-/// A server in memory without limits of messages.
+/// Of which kinds something is made, or changed, in turn: a task, a comment, and an entity of a kind that the configuration declares.
+const KINDS_IN_TURN: [&str; 3] = ["task", "comment", "subtask"];
+
+/// A server in memory without limits of messages, which knows a kind of its own.
 pub(super) async fn open(more: &[(&str, &str)]) -> Server {
-    let settings = [&UNLIMITED[..], more].concat();
+    let settings = [&UNLIMITED[..], &[KINDS], more].concat();
     Server::start_with("sqlite::memory:", &settings).await
 }
 
@@ -32,15 +36,37 @@ pub(super) async fn required(more: &[(&str, &str)]) -> Server {
     open(&settings).await
 }
 
-/// Makes an event on a channel of a server that everybody may change; its seq.
-pub(super) async fn make_event(address: &str, channel: &str) -> i64 {
-    make_event_of(address, channel, "tasks").await
+/// The kind whose turn it is.
+pub(super) fn next_kind() -> &'static str {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed);
+    KINDS_IN_TURN[turn % KINDS_IN_TURN.len()]
 }
 
-/// The same; on a project's channel about something new of a kind, by its plural.
-pub(super) async fn make_event_of(address: &str, channel: &str, plural: &str) -> i64 {
+/// The name and the payload of a command that creates, in a project, an entity of the kind whose turn it is.
+pub(super) fn create(project: &Value) -> (String, Value) {
+    let payload = json!({"projectId": project, "title": "Sow"});
+    (format!("{}:create", next_kind()), payload)
+}
+
+/// The name and the payload of a command that changes such an entity, one of each kind.
+pub(super) fn update(number: impl Into<Value>) -> (String, Value) {
+    let kind = next_kind();
+    let mut payload = json!({"projectId": "p", "number": number.into()});
+    payload[format!("{kind}Id")] = json!("t");
+    (format!("{kind}:update"), payload)
+}
+
+/// Makes an event on a channel of a server that everybody may change, on a project's about something new of the kind whose turn
+/// it is; its seq.
+pub(super) async fn make_event(address: &str, channel: &str) -> i64 {
+    make_event_of(address, channel, next_kind()).await
+}
+
+/// The same; on a project's channel about something new of a kind.
+pub(super) async fn make_event_of(address: &str, channel: &str, kind: &str) -> i64 {
     let answer = if let Some(project) = channel.strip_prefix("project:") {
-        let path = format!("/projects/{project}/{plural}");
+        let path = format!("/projects/{project}/{kind}s");
         let made = Rest::new(address)
             .post(&path, &json!({"title": "Sow"}))
             .await;

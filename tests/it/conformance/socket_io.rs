@@ -201,7 +201,7 @@ impl SocketIo {
         }
         if name == "event" {
             let channel = body["channel"].as_str().expect("it is of a channel");
-            let said = Said::logged(channel, &body).expect("an event of a log");
+            let said = Said::logged(channel, &body, &body["data"]).expect("an event of a log");
             match said {
                 Said::Event(event) if cursor.is_none() => self.whole = Some(event),
                 said => return Some(said),

@@ -45,14 +45,13 @@ impl Sse {
             return None;
         };
         let json = message.json();
-        let told = &json["message"];
-        let name = match message.name.as_str() {
-            "message" => told["type"].as_str().unwrap_or_default(),
-            name => name,
+        let (name, body) = match message.name.as_str() {
+            "message" => (json["type"].as_str().unwrap_or_default(), &json["message"]),
+            name => (name, &json),
         };
-        let body = if told.is_null() { &json } else { &told["data"] };
         let said = Said::notice(name, body);
-        let said = said.or_else(|| Said::logged(json["channel"].as_str()?, told));
+        let said =
+            said.or_else(|| Said::logged(json["channel"].as_str()?, &json, &json["message"]));
         let said = said.unwrap_or(Said::Other);
         Some(vec![Message::new(said, Some(message.id))])
     }

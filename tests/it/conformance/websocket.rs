@@ -96,7 +96,7 @@ impl WebSocket {
         }
         match (kind, number.as_u64()) {
             // Its cursor is that of one project.
-            ("ack", Some(number)) => Message::new(Said::Answer(number, message.clone()), None),
+            ("ack", Some(number)) => Message::new(Said::Answer(number, body.clone()), None),
             (_, Some(number)) => Message::new(Said::Answer(number, body.clone()), cursor_in(body)),
             ("error", None) => Message::new(Said::Refusal, None),
             (_, None) => match event(kind, &message["data"], place) {

@@ -325,8 +325,10 @@ async fn websocket(address: &str, path: &str, notes: &Mutex<Notes>) {
 #[derive(Deserialize)]
 struct Data<'a> {
     channel: String,
+    r#type: String,
+    seq: i64,
     #[serde(borrow)]
-    message: Told<'a>,
+    message: &'a RawValue,
 }
 
 async fn sse(address: &str, notes: &Mutex<Notes>) {
@@ -366,7 +368,12 @@ async fn sse(address: &str, notes: &Mutex<Notes>) {
         }
         if !data.is_empty() {
             let said: Data<'_> = serde_json::from_str(&data).expect(&data);
-            notes.hear(&said.channel, said.message.heard(), None);
+            let event = Heard {
+                seq: said.seq,
+                event_type: said.r#type,
+                payload: said.message.get().to_owned(),
+            };
+            notes.hear(&said.channel, event, None);
             data.clear();
         }
     }

@@ -250,3 +250,29 @@ async fn rooms_and_depth_are_limited_as_set() {
     let told = other.unwrap().next_signal().await;
     assert_eq!(told.name, "session:reset", "{told:?}");
 }
+
+/// As `checkRateLimit(clientId, 100, 60000)` does it: a hundred, and then none until the window has passed.
+#[tokio::test(flavor = "multi_thread")]
+async fn window_is_used_up_until_it_has_passed() {
+    const WINDOW: Duration = Duration::from_secs(2);
+    let server = Server::start_with("sqlite::memory:", &[("COMMAND_RATE", "100/2s")]).await;
+    let client = Client::connect(&server.address).await;
+    client.join("p").await;
+    let began = Instant::now();
+    let answers = flood(&client, 110).await;
+    let (taken, refused) = answers.split_at(100);
+    assert!(taken.iter().all(|answer| answer["ok"] == true), "{taken:?}");
+    assert!(began.elapsed() < WINDOW, "none is held back");
+    for answer in refused {
+        assert!(is_limited(answer), "{answer}");
+        let retry_after = answer["retryAfterMs"].as_u64().unwrap();
+        assert!(retry_after <= 2_001, "{answer}");
+    }
+    let retry_after = refused[9]["retryAfterMs"].as_u64().unwrap();
+    tokio::time::sleep(Duration::from_millis(retry_after)).await;
+    let answers = flood(&client, 101).await;
+    assert_eq!(
+        answers.iter().filter(|answer| is_limited(answer)).count(),
+        1
+    );
+}

@@ -142,7 +142,18 @@ fn reads(project: &str, here: &impl Fn(Value) -> Value) -> Vec<Row> {
     let needs = Needs::Role(Rank::Viewer);
     let everything = json!({"since": 0, "events": true, "snapshot": true});
     let channel = format!("project:{project}");
-    vec![
+    let lists = [
+        "task:list",
+        "epic:list",
+        "sprint:list",
+        "member:list",
+        "comment:list",
+        "subtask:list",
+        "note:list",
+    ];
+    let lists = lists.map(|event| row(event, "", needs, here(json!({}))));
+    let projects = row("project:list", "", Needs::Nothing, json!({}));
+    let mut rows = vec![
         row("join:project", "", needs, json!(project)),
         row("join:project", "with all", needs, here(everything)),
         row(
@@ -166,7 +177,10 @@ fn reads(project: &str, here: &impl Fn(Value) -> Value) -> Vec<Row> {
             needs,
             json!({"channels": [channel], "since": 0}),
         ),
-    ]
+        projects,
+    ];
+    rows.extend(lists);
+    rows
 }
 
 fn signals(here: &impl Fn(Value) -> Value) -> Vec<Row> {

@@ -38,15 +38,15 @@ async fn a_stream_begins_with_where_it_stands_and_tells_what_happens() {
     let told = stream.next().await;
     assert_eq!(told.name, "message");
     assert_ne!(told.id, first);
-    let message = &told.json()["message"];
+    let said = &told.json();
     assert_eq!(told.channel(), "ai:jobs:status");
-    assert_eq!(message["type"], "job.done");
-    assert_eq!(message["data"], json!({"job": 7}));
+    assert_eq!(said["type"], "job.done");
+    assert_eq!(said["message"], json!({"job": 7}));
     assert!(
-        message["id"].is_string() && message["actor"].is_string(),
-        "{message}"
+        said["id"].is_string() && said["actor"].is_string(),
+        "{said}"
     );
-    let at: jiff::Timestamp = message["timestamp"].as_str().unwrap().parse().unwrap();
+    let at: jiff::Timestamp = said["timestamp"].as_str().unwrap().parse().unwrap();
     assert!(at.as_second() > 1_700_000_000);
 
     let client = Client::connect(&server.address).await;
@@ -54,8 +54,8 @@ async fn a_stream_begins_with_where_it_stands_and_tells_what_happens() {
     let seq = create(&client, "p", "Sow").await;
     let told = stream.next().await;
     assert_eq!((told.channel().as_str(), told.seq()), ("project:p", seq));
-    assert_eq!(told.json()["message"]["type"], "task:created");
-    assert_eq!(told.json()["message"]["data"], client.next().await.args[0]);
+    assert_eq!(told.json()["type"], "task:created");
+    assert_eq!(told.json()["message"], client.next().await.args[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +67,7 @@ async fn messages_can_be_named_by_their_type() {
     create(&client, "a,b", "Sow").await;
     let told = stream.next().await;
     assert_eq!(told.name, "task-created");
-    assert_eq!(told.json()["message"]["type"], "task-created");
+    assert_eq!(told.json()["type"], "task-created");
     assert_eq!(told.channel(), "project:a,b");
     publish(&server.address, "c", "job.done", &json!({})).await;
     assert_eq!(
@@ -94,7 +94,7 @@ async fn data_comes_as_it_was_sent() {
         assert_eq!(post(&server.address, &body).await.0, 201, "{body}");
         let told = stream.next().await;
         assert!(
-            told.data.ends_with(&format!("\"data\":{data}}}}}")),
+            told.data.ends_with(&format!("\"message\":{data}}}")),
             "{}",
             told.data
         );
@@ -103,7 +103,7 @@ async fn data_comes_as_it_was_sent() {
     assert_eq!(post(&server.address, body).await.0, 201);
     let told = stream.next().await;
     assert!(
-        told.data.ends_with("\"data\":[1,\n2,\n3]}}"),
+        told.data.ends_with("\"message\":[1,\n2,\n3]}"),
         "{}",
         told.data
     );
@@ -155,13 +155,13 @@ async fn signals_are_told_to_those_who_ask_for_them() {
     let typing = json!({"projectId": "p", "isTyping": true});
     assert_eq!(client.call("typing", typing).await["ok"], true);
     let mut told = with.next().await;
-    while told.json()["message"]["type"] != "typing" {
+    while told.json()["type"] != "typing" {
         told = with.next().await;
     }
     let said: Value = told.json();
-    assert_eq!(said["message"]["data"]["isTyping"], true, "{said}");
+    assert_eq!(said["message"]["isTyping"], true, "{said}");
     assert_eq!(
-        (&said["message"]["seq"], told.id),
+        (&said["seq"], told.id),
         (&Value::Null, id),
         "it moves nobody on"
     );

@@ -1,10 +1,10 @@
 //! Why there is no stream, and in which form that is said.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{required, unlimited};
 use crate::support::server::Server;
-use crate::support::sse::EventStream;
+use crate::support::sse::{EventStream, publish_as};
 use crate::support::{http, tokens};
 
 /// The status, `Retry-After`, and what is said.
@@ -30,8 +30,6 @@ async fn what_makes_no_sense_is_refused_with_its_reason() {
     let server = unlimited().await;
     let long = format!("/api/events?channel={}", "x".repeat(129));
     for (path, field) in [
-        ("/api/events", "channels"),
-        ("/api/events?channels=", "channels"),
         ("/api/events?channels=a%20b", "channel"),
         ("/api/events?channel=a,b", "channel"),
         ("/api/events?channels=*", "channel"),
@@ -68,7 +66,7 @@ async fn who_may_not_hear_is_told_so() {
             (403, "forbidden"),
         ),
         (
-            "/api/events?channels=c,user:bob",
+            "/api/events?channels=user:eve,user:bob",
             &bearer,
             (403, "forbidden"),
         ),
@@ -89,6 +87,23 @@ async fn who_may_not_hear_is_told_so() {
     EventStream::open(&server.address, &path, None).await;
 }
 
+/// A refusal would end a browser's stream for good.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_hear_some_channels_hears_those_and_is_told_of_the_rest() {
+    let server = required(&[]).await;
+    let token = tokens::of("ann");
+    let path = format!("/api/events?channels=user:bob,session:s&token={token}");
+    let mut stream = EventStream::open(&server.address, &path, None).await;
+    let told = stream.next().await;
+    assert_eq!(told.name, "access_revoked");
+    assert_eq!(
+        told.json(),
+        json!({"channel": "user:bob", "reason": "forbidden"})
+    );
+    publish_as(&server.address, &tokens::of("bob"), "session:s", "tick").await;
+    assert_eq!(stream.next().await.channel(), "session:s");
+}
+
 /// A browser would give up for good.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_too_often_is_told_when_to_come_again() {
@@ -107,6 +122,26 @@ async fn who_comes_too_often_is_told_when_to_come_again() {
         .await;
     let mut again = EventStream::open(&server.address, path, None).await;
     again.id_after("").await;
+}
+
+/// As with the nginx that sets nothing but `X-Real-IP`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_behind_a_proxy_that_names_it_in_x_real_ip_counts_by_itself() {
+    let settings = [
+        ("MAX_CONNECTIONS_PER_IP", "1"),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let server = Server::start_with("sqlite::memory:", &settings).await;
+    let open = async |client: &str| {
+        let real = format!("X-Real-IP: {client}\r\n");
+        let opened = EventStream::open_with(&server.address, "/api/events", None, &real).await;
+        opened.expect("it is answered")
+    };
+    let mut first = open("192.0.2.1").await;
+    first.id_after("").await;
+    let mut other = open("192.0.2.2").await;
+    other.id_after("").await;
+    assert!(open("192.0.2.1").await.ended().await, "it has one already");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,6 +85,9 @@ both_databases! {
         assert_eq!((&event.channel, event.channel_no, event.seq), (&name, channel.no, seq));
         assert_eq!((event.event_type.as_str(), event.actor.as_str()), ("task.updated", "ada"));
         assert_eq!(event.created_at, stamp(seq).at);
+        let envelopes = events.iter().map(|event| event.envelope.as_deref().map(RawValue::get));
+        let envelopes: Vec<_> = envelopes.collect();
+        assert_eq!(envelopes, [None, Some(r#"{"id" : "e2"}"#), None, Some(r#"{"id" : "e4"}"#)]);
         assert_eq!(db.store.event_id(channel.no, seq).await.unwrap(), Some(event.id));
         assert_eq!(db.store.event_id(channel.no, 5).await.unwrap(), None);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::postgres::Postgres;
 use super::redis::Redis;
@@ -70,7 +70,7 @@ impl Cluster {
         for server in &self.instances {
             server
                 .health_becomes(&format!("the broker is {status}"), |health| {
-                    health["broker"] == json!({"kind": "redis", "status": status})
+                    health["broker"]["kind"] == "redis" && health["broker"]["status"] == status
                 })
                 .await;
         }

@@ -35,7 +35,7 @@ impl Message {
 
     /// The event's place in its channel.
     pub(crate) fn seq(&self) -> i64 {
-        let seq = self.json()["message"]["seq"].as_i64();
+        let seq = self.json()["seq"].as_i64();
         seq.unwrap_or_else(|| panic!("no seq: {self:?}"))
     }
 

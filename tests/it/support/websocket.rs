@@ -18,6 +18,8 @@ pub(crate) struct Ws {
     /// Messages that came while something else was waited for.
     waiting: VecDeque<Value>,
     next_id: u64,
+    /// Whether answers stand under `data`.
+    is_enveloped: bool,
     /// How the server ended it: a number, and a reason.
     end: Option<(u16, String)>,
 }
@@ -58,6 +60,7 @@ impl Ws {
                 stream,
                 waiting: VecDeque::new(),
                 next_id: 0,
+                is_enveloped: path.starts_with("/ws/v1"),
                 end: None,
             }),
             Err(Error::Http(refusal)) => Err(refusal.status().as_u16()),
@@ -120,16 +123,26 @@ impl Ws {
         }
     }
 
-    /// Sends a message that carries an id, and waits for its ack; other messages wait.
+    /// Sends a message that carries an id, and waits for its ack: what that says. Other messages wait.
     pub(crate) async fn call(&mut self, kind: &str, data: Value) -> Value {
         self.next_id += 1;
         let id = format!("call-{}", self.next_id);
-        self.send(json!({"type": kind, "id": id, "data": data}))
-            .await;
+        self.answer_to(json!({"type": kind, "id": id, "data": data}))
+            .await
+    }
+
+    /// Sends a message, and waits for the ack that has its id: what that says. Other messages wait.
+    pub(crate) async fn answer_to(&mut self, message: Value) -> Value {
+        let id = message["id"].clone();
+        self.send(message).await;
         loop {
-            let message = self.read(PATIENCE).await.expect("an answer in time");
-            if message["type"] == "ack" && message["id"] == id.as_str() {
-                return message;
+            let mut message = self.read(PATIENCE).await.expect("an answer in time");
+            if message["type"] == "ack" && message["id"] == id {
+                return if self.is_enveloped {
+                    message["data"].take()
+                } else {
+                    message
+                };
             }
             self.waiting.push_back(message);
         }

@@ -47,29 +47,74 @@ async fn nothing_is_served_before_it_is_known_who_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_proof_ends_the_connection() {
+async fn handshake_with_a_bad_credential_ends_the_connection() {
     let server = start(&REQUIRED).await;
-    for (path, kind, told) in [
-        ("/ws", "handshake", "error"),
-        ("/ws/v1", "auth_request", "auth_failure"),
-    ] {
-        for data in [
+    for (path, kind, data, told, error) in [
+        (
+            "/ws",
+            "handshake",
             json!({"apiKey": "x"}),
+            "error",
+            "Invalid API key",
+        ),
+        ("/ws", "handshake", json!({}), "error", "Invalid API key"),
+        (
+            "/ws",
+            "handshake",
             json!({"token": with("ann", json!({"exp": 1}))}),
-        ] {
-            let mut ws = Ws::connect(&server.address, path).await;
-            ws.send(json!({"type": kind, "data": data})).await;
-            let refused = ws.next().await;
-            assert_eq!(refused["type"], told, "{refused}");
-            assert_eq!(ws.closed().await, (4401, "unauthenticated".to_owned()));
-        }
+            "error",
+            "Invalid token",
+        ),
+        (
+            "/ws/v1",
+            "auth_request",
+            json!({"apiKey": "x"}),
+            "auth_failure",
+            "a valid token or API key is needed",
+        ),
+    ] {
+        let mut ws = Ws::open(&server.address, path, &[]).await.unwrap();
+        ws.send(json!({"type": kind, "data": data})).await;
+        let refused = ws.until(told).await;
+        let said = refused.get("data").unwrap_or(&refused);
+        assert_eq!(
+            (&said["error"], &said["code"]),
+            (&json!(error), &json!("unauthenticated")),
+            "{refused}"
+        );
+        assert_eq!(ws.closed().await, (4401, "unauthenticated".to_owned()));
     }
-    // One in the address may be made good.
-    let (mut ws, _) = Ws::greeted(&server.address, "/ws?token=x").await;
-    assert_eq!(ws.next().await["code"], "unauthenticated");
-    ws.send(json!({"type": "handshake", "data": {"token": of("ann")}}))
-        .await;
-    assert_eq!(ws.next().await["type"], "welcome");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_credential_in_the_address_or_a_header_is_closed_with_1008_at_once() {
+    let server = start(&REQUIRED).await;
+    let expired = format!("/ws?token={}", with("ann", json!({"exp": 1})));
+    for (path, headers) in [
+        (&*expired, vec![]),
+        ("/?token=x", vec![]),
+        ("/ws?sessionId=s&apiKey=x", vec![]),
+        ("/ws", vec![("authorization", "Bearer x.y.z")]),
+        ("/ws?userId=ann", vec![("x-api-key", "x")]),
+    ] {
+        let began = std::time::Instant::now();
+        let mut ws = Ws::open(&server.address, path, &headers).await.unwrap();
+        let error = ws.next().await;
+        assert_eq!(
+            (&error["type"], &error["code"]),
+            (&json!("error"), &json!("unauthenticated")),
+            "{path}"
+        );
+        assert_eq!(
+            ws.closed().await,
+            (1008, "Unauthorized".to_owned()),
+            "{path}"
+        );
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "not at CONNECT_TIMEOUT"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +139,50 @@ async fn a_token_may_stand_in_the_address_or_in_a_header() {
         assert_eq!(greeting["data"]["authenticated"], true);
         assert_eq!(greeting["data"]["channels"], json!(["user:ann"]));
     }
+}
+
+/// With the envelope a credential is verified before the upgrade; who shows none may do so afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_credential_gets_401_before_the_upgrade() {
+    let cookie = [
+        ("AUTH_COOKIE", "session"),
+        ("CORS_ORIGINS", "https://app.example"),
+    ];
+    let server = start(&required(&cookie)).await;
+    let (good, bad) = (of("ann"), with("ann", json!({"exp": 1})));
+    for (token, is_let_in) in [(&good, true), (&bad, false), (&"x".to_owned(), false)] {
+        let (bearer, cookie) = (format!("Bearer {token}"), format!("a=b; session={token}"));
+        let places = [
+            (format!("/ws/v1?token={token}"), vec![]),
+            (format!("/ws/v1?apiKey={token}"), vec![]),
+            (format!("/ws/v1?api_key={token}"), vec![]),
+            ("/ws/v1".to_owned(), vec![("authorization", &*bearer)]),
+            ("/ws/v1".to_owned(), vec![("x-api-key", &**token)]),
+            ("/ws/v1".to_owned(), vec![("cookie", &*cookie)]),
+        ];
+        for (path, headers) in places {
+            let opened = Ws::open(&server.address, &path, &headers).await;
+            match opened {
+                Ok(mut ws) => {
+                    assert_eq!(ws.next().await["data"]["authenticated"], true, "{path}");
+                    assert!(is_let_in, "{path} {headers:?}");
+                }
+                Err(status) => assert_eq!((status, is_let_in), (401, false), "{path} {headers:?}"),
+            }
+        }
+    }
+    // A page of somebody else's makes the browser send its cookie, and is refused whatever that is good for.
+    let cookie = format!("session={good}");
+    let headers = [("cookie", &*cookie), ("origin", "https://evil.example")];
+    assert_eq!(
+        Ws::open(&server.address, "/ws/v1", &headers).await.err(),
+        Some(403)
+    );
+    let (mut ws, greeting) = Ws::greeted(&server.address, "/ws/v1").await;
+    assert_eq!(greeting["data"]["authenticated"], false);
+    ws.send(json!({"type": "auth_request", "data": {"token": good}}))
+        .await;
+    assert_eq!(ws.next().await["type"], "auth_success");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,11 +341,12 @@ async fn who_shows_it_later_hears_nothing_twice_and_only_what_it_still_wants() {
     let mut listener = Ws::connect(&server.address, "/ws?sessionId=t").await;
     publish(&mut ws, "mine", json!({})).await;
     assert_eq!(listener.next().await["sessionId"], "t", "where it is now");
+    publish(&mut other, "tick", json!({"number": 4})).await;
     let mut agent = Ws::connect(&server.address, "/ws/v1").await;
     agent
         .call("note", json!({"channel": "ui:a", "number": 2}))
         .await;
-    publish(&mut other, "tick", json!({"number": 3})).await;
+    publish(&mut listener, "tick", json!({"number": 3})).await;
     // Its feed may be later than an answer.
     let mut heard = vec![ws.next().await];
     heard.extend(ws.settled().await);

@@ -6,14 +6,14 @@ use super::start;
 use crate::support::http;
 use crate::support::websocket::Ws;
 
-async fn subscribe(ws: &mut Ws, data: Value) -> Value {
+pub(super) async fn subscribe(ws: &mut Ws, data: Value) -> Value {
     ws.send(json!({"id": "s1", "type": "subscribe", "timestamp": 1, "data": data, "metadata": {"version": "1.0"}})).await;
     let update = ws.until("subscription_update").await;
     assert_eq!(update["metadata"]["correlationId"], "s1");
     update["data"].clone()
 }
 
-async fn publish(ws: &mut Ws, kind: &str, data: Value) {
+pub(super) async fn publish(ws: &mut Ws, kind: &str, data: Value) {
     let published = ws.call(kind, data).await;
     assert_eq!(published["ok"], true, "{published}");
 }
@@ -76,9 +76,10 @@ async fn a_family_is_heard_through_one_subscription() {
 }
 
 /// Says one thing of each kind.
-async fn say(agent: &mut Ws, number: i64) {
+pub(super) async fn say(agent: &mut Ws, number: i64) {
     for kind in ["agent_log", "agent_metric", "agent_error"] {
-        publish(agent, kind, json!({"agentId": "a", "number": number})).await;
+        let data = json!({"agentId": "a", "message": "x", "value": 1, "number": number});
+        publish(agent, kind, data).await;
     }
 }
 
@@ -185,6 +186,16 @@ async fn data_is_held_to_the_schema_of_its_type() {
             "data.status",
         ),
         ("agent_status", json!({}), "data.agentId"),
+        (
+            "agent_status",
+            json!({"agentId": "a", "status": "flying"}),
+            "data.status",
+        ),
+        (
+            "tdd_phase_change",
+            json!({"currentPhase": "blue"}),
+            "data.currentPhase",
+        ),
         ("workflow_failed", json!({"error": "x"}), "data.workflowId"),
         (
             "coverage_update",
@@ -192,7 +203,11 @@ async fn data_is_held_to_the_schema_of_its_type() {
             "data.percentage",
         ),
         ("custom", json!({}), "data.channel"),
-        ("agent_log", json!({"agentId": "a", "x": "\0"}), "x"),
+        (
+            "agent_log",
+            json!({"agentId": "a", "message": "m", "x": "\0"}),
+            "x",
+        ),
     ] {
         let refused = ws.call(kind, data).await;
         assert_eq!(
@@ -290,4 +305,95 @@ async fn what_the_address_asked_for_can_be_left() {
     let mut other = Ws::connect(&server.address, "/ws/v1").await;
     other.call("note", json!({"channel": "ui:a"})).await;
     assert_eq!(ws.settled().await, [] as [serde_json::Value; 0]);
+}
+
+/// An event without what is ours alone.
+fn said(event: &Value) -> Value {
+    let metadata = &event["metadata"];
+    json!({"id": event["id"], "timestamp": event["timestamp"], "data": event["data"], "version": metadata["version"],
+        "source": metadata["source"], "correlationId": metadata["correlationId"]})
+}
+
+/// Publishes over HTTP.
+async fn post_event(address: &str, event: &Value) -> (u16, String) {
+    let body = event.to_string();
+    let head = "POST /api/publish HTTP/1.1\r\nHost: it\r\nContent-Type: application/json\r\nConnection: close";
+    let text = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    http::request(address, &text).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envelope_of_a_sender_is_kept_live_and_in_replay() {
+    let server = start(&[]).await;
+    let mut watcher = Ws::connect(&server.address, "/ws/v1").await;
+    let wish = json!({"resource": "agent:*", "since": 0});
+    subscribe(&mut watcher, wish.clone()).await;
+    let mut agent = Ws::connect(&server.address, "/ws/v1").await;
+    let data = json!({"agentId": "coder-001", "status": "busy"});
+    let sent = json!({"id": "evt-123", "type": "agent_status", "timestamp": 1_703_775_135_000_i64, "data": data,
+        "metadata": {"version": "1.1", "source": "coder", "correlationId": "c-1"}});
+    let published = agent.answer_to(sent).await;
+    assert_eq!(published["ok"], true, "{published}");
+    let event = json!({"channel": "agent:coder-001", "id": 7, "type": "agent_status", "timestamp": 1, "data": data,
+        "metadata": {"source": "http"}});
+    assert_eq!(post_event(&server.address, &event).await.0, 201);
+    let expected = [
+        json!({"id": "evt-123", "timestamp": 1_703_775_135_000_i64, "data": data, "version": "1.1", "source": "coder",
+            "correlationId": "c-1"}),
+        json!({"id": 7, "timestamp": 1, "data": data, "version": "1.0", "source": "http", "correlationId": null}),
+    ];
+    let mut late = Ws::connect(&server.address, "/ws/v1").await;
+    subscribe(&mut late, wish).await;
+    for ws in [&mut watcher, &mut late] {
+        let first = ws.until("agent_status").await;
+        assert_eq!(said(&first), expected[0]);
+        let metadata = &first["metadata"];
+        assert_eq!(
+            (&metadata["eventId"], &metadata["seq"]),
+            (&published["id"], &published["seq"])
+        );
+        assert!(
+            metadata["publishedAt"].is_i64() && metadata["actor"].is_string(),
+            "{first}"
+        );
+        assert_eq!(said(&ws.until("agent_status").await), expected[1]);
+    }
+    let path = "/api/channels/agent:coder-001/events";
+    let (_, body) = http::get(&server.address, path).await;
+    let replayed: Value = serde_json::from_str(&body).unwrap();
+    let envelope = &replayed["events"][0]["envelope"];
+    assert_eq!(
+        (&envelope["id"], &envelope["source"]),
+        (&json!("evt-123"), &json!("coder")),
+        "{replayed}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envelope_that_is_not_what_it_must_be_is_refused_by_its_field() {
+    let server = start(&[]).await;
+    let mut ws = Ws::connect(&server.address, "/ws/v1").await;
+    let sent = |id: i64, rest: &str| {
+        let text =
+            format!(r#"{{"id":{id},"type":"system_alert","data":{{"message":"x"}},{rest}}}"#);
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    for (id, (rest, field)) in (1..).zip([
+        (r#""timestamp":"notnum""#, "timestamp"),
+        (r#""metadata":{"source":7}"#, "metadata.source"),
+        (r#""metadata":"x""#, "metadata"),
+    ]) {
+        let refused = ws.answer_to(sent(id, rest)).await;
+        assert_eq!(
+            (&refused["code"], &refused["field"]),
+            (&json!("validation_failed"), &json!(field))
+        );
+    }
+    ws.send(json!({"type": "ping", "id": "p", "timestamp": "now"}))
+        .await;
+    let error = ws.next().await;
+    assert_eq!(
+        (&error["type"], &error["data"]["field"]),
+        (&json!("error"), &json!("timestamp"))
+    );
 }

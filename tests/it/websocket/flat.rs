@@ -23,7 +23,8 @@ async fn what_the_server_says_of_its_own_accord_and_when_asked() {
     let server = start(&[]).await;
     for path in ["/", "/ws", "/ws/", "/ws?x=1"] {
         let (mut ws, greeting) = Ws::greeted(&server.address, path).await;
-        assert_eq!(greeting["clientId"].as_str().unwrap().len(), 32);
+        let id: Vec<_> = greeting["clientId"].as_str().unwrap().split('_').collect();
+        assert_eq!((id[0], id[1].len(), id[2].len()), ("client", 13, 20));
         let greeting = without(greeting, &["timestamp", "clientId"]);
         assert_eq!(
             greeting,
@@ -261,7 +262,7 @@ async fn payload_that_names_users_and_sessions_stands_under_data_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_names_nothing_leaves_the_session_that_it_is_in() {
+async fn unsubscribe_without_a_name_leaves_the_session_and_is_always_answered() {
     let server = start(&[]).await;
     let mut ws = Ws::connect(&server.address, "/ws").await;
     ws.send(json!({"type": "subscribe", "sessionId": "s"}))
@@ -275,5 +276,104 @@ async fn who_names_nothing_leaves_the_session_that_it_is_in() {
         "{left}"
     );
     ws.send(json!({"type": "unsubscribe"})).await;
-    assert_eq!(ws.next().await["code"], "validation_failed");
+    let left = without(ws.next().await, &["timestamp", "cursor"]);
+    assert_eq!(left, json!({"type": "unsubscribed"}), "it is in none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribe_to_another_session_leaves_the_first_and_channels_stay() {
+    let server = start(&[]).await;
+    let mut ws = Ws::connect(&server.address, "/ws?sessionId=a&channels=ui:x").await;
+    ws.send(json!({"type": "subscribe", "channels": ["session:c"]}))
+        .await;
+    ws.until("subscribed").await;
+    ws.send(json!({"type": "subscribe", "sessionId": "b"}))
+        .await;
+    assert_eq!(ws.until("subscribed").await["sessionId"], "b");
+    let mut others = Vec::new();
+    for session in ["a", "b", "c"] {
+        let mut other = Ws::connect(&server.address, &format!("/ws?sessionId={session}")).await;
+        publish(&mut other, "ai_start", json!({"in": session})).await;
+        others.push(other);
+    }
+    let mut agent = Ws::connect(&server.address, "/ws/v1").await;
+    agent
+        .call("ai_start", json!({"channel": "ui:x", "in": "x"}))
+        .await;
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        heard.push(ws.until("ai_start").await["in"].clone());
+    }
+    heard.sort_by_key(Value::to_string);
+    assert_eq!(heard, ["b", "c", "x"]);
+    assert_eq!(
+        ws.settled().await,
+        [] as [Value; 0],
+        "not the first session"
+    );
+    publish(&mut ws, "mine", json!({})).await;
+    assert_eq!(others[1].until("mine").await["sessionId"], "b");
+    ws.send(json!({"type": "subscribe", "sessionId": "b", "channel": "session:c"}))
+        .await;
+    ws.until("subscribed").await;
+    publish(&mut others[1], "again", json!({})).await;
+    assert_eq!(
+        ws.until("again").await["sessionId"],
+        "b",
+        "it was in it already"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshake_as_first_message_is_answered_with_welcome_alone() {
+    let server = start(&[("GREETING_DELAY", "30s")]).await;
+    for path in [
+        "/ws",
+        "/",
+        "/ws?clientType=vscode&version=1&token=&sessionId=",
+    ] {
+        let mut ws = Ws::open(&server.address, path, &[]).await.unwrap();
+        ws.send(json!({"type": "handshake", "data": {"apiKey": "k"}}))
+            .await;
+        let welcome = ws.next().await;
+        assert_eq!(welcome["type"], "welcome", "{path}: {welcome}");
+        let id = welcome["clientId"].as_str().unwrap();
+        assert!(id.starts_with("client_"), "{welcome}");
+        assert_eq!(ws.settled().await, [] as [Value; 0], "{path}");
+    }
+    for first in [
+        json!({"type": "ping"}),
+        json!({"type": "subscribe", "sessionId": "s"}),
+        json!(7),
+    ] {
+        let mut ws = Ws::open(&server.address, "/ws", &[]).await.unwrap();
+        ws.send(first.clone()).await;
+        assert_eq!(ws.next().await["type"], "connection", "{first}");
+        let answer = ws.next().await;
+        assert!(
+            matches!(
+                answer["type"].as_str(),
+                Some("pong" | "subscribed" | "error")
+            ),
+            "{answer}"
+        );
+    }
+    // Whose address tells what it wants is greeted at once.
+    for path in [
+        "/ws?sessionId=s",
+        "/ws?userId=u",
+        "/ws?channels=ui:a",
+        "/ws/v1",
+    ] {
+        Ws::connect(&server.address, path).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_that_says_nothing_is_greeted_after_the_delay() {
+    for delay in ["0s", "20ms"] {
+        let server = start(&[("GREETING_DELAY", delay)]).await;
+        let (_ws, greeting) = Ws::greeted(&server.address, "/ws").await;
+        assert_eq!(greeting["status"], "connected", "{delay}");
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::start;
+use crate::support::client::Client;
 use crate::support::http;
 use crate::support::tokens::{REQUIRED, of};
 use crate::support::websocket::Ws;
@@ -185,4 +186,46 @@ async fn an_address_names_no_more_channels_than_a_cursor() {
     let refused = ws.settled().await;
     assert!((1..=257).contains(&refused.len()), "{}", refused.len());
     assert!(refused.iter().any(|refusal| refusal["field"] == "channels"));
+}
+
+/// As a pool of two that removes the oldest.
+#[tokio::test(flavor = "multi_thread")]
+async fn newest_connection_of_a_user_takes_the_place_of_the_oldest_by_setting() {
+    let more = [
+        ("MAX_CONNECTIONS_PER_USER", "2"),
+        ("USER_CONNECTIONS_FULL", "replace"),
+    ];
+    let server = start(&[&REQUIRED[..], &more].concat()).await;
+    let path = |user: &str| format!("/ws?token={}", of(user));
+    let mut first = Ws::connect(&server.address, &path("ann")).await;
+    let mut second = Ws::connect(&server.address, &path("ann")).await;
+    let mut other = Ws::connect(&server.address, &path("bob")).await;
+    let third = Ws::connect(&server.address, &path("ann")).await;
+    let told = first.next().await;
+    assert_eq!(
+        (&told["type"], &told["code"]),
+        (&json!("error"), &json!("conflict"))
+    );
+    assert_eq!(first.closed().await, (4409, "replaced".to_owned()));
+    // Over Socket.IO as well, in the order in which they came.
+    let auth = json!({"token": of("ann")});
+    let socket = Client::connect_with(&server.address, &auth).await.unwrap();
+    assert_eq!(second.closed().await.0, 4409);
+    drop(third);
+    server
+        .health_becomes("one of two is left", |health| health["connections"] == 2)
+        .await;
+    let _fourth = Ws::connect(&server.address, &path("ann")).await;
+    let _fifth = Ws::connect(&server.address, &path("ann")).await;
+    let told = socket.next().await;
+    assert_eq!(
+        (told.name.as_str(), &told.args[0]["code"]),
+        ("error", &json!("conflict"))
+    );
+    server
+        .health_becomes("there are two of ann and one of bob", |health| {
+            health["connections"] == 3
+        })
+        .await;
+    assert!(other.settled().await.is_empty(), "others are not meant");
 }

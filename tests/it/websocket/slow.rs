@@ -106,6 +106,7 @@ async fn who_does_not_answer_pings_is_dead() {
                 let message: serde_json::Value = serde_json::from_str(&text).unwrap();
                 assert_eq!(message["type"], "heartbeat");
                 assert!(message["timestamp"].is_string());
+                assert_eq!(message["data"], json!({"timestamp": message["timestamp"]}));
                 heartbeats += 1;
             }
             _ => {}
@@ -137,6 +138,7 @@ async fn bursts_come_together_and_answers_do_not_overtake_them() {
     assert_eq!(answer["ok"], true);
     let batch = batched.next().await;
     assert_eq!(batch["type"], "batchUpdate", "before the answer");
+    assert_eq!(batch["data"], json!({"messages": batch["messages"]}));
     let numbers: Vec<_> = batch["messages"]
         .as_array()
         .unwrap()

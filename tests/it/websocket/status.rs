@@ -25,11 +25,16 @@ async fn get(address: &str, path: &str, token: Option<&str>) -> Value {
 async fn clients_are_listed_as_long_as_they_are_there() {
     let server = start(&[]).await;
     let (mut ws, greeting) = Ws::greeted(&server.address, "/ws?userId=ann&sessionId=s").await;
-    let stats = get(&server.address, "/api/ws/stats", None).await;
-    let client = json!({"id": greeting["clientId"], "userId": "ann", "sessionId": "s", "isAlive": true, "state": "open"});
+    let mut stats = get(&server.address, "/api/ws/stats", None).await;
+    let at = stats["clients"][0]["lastActivity"].take();
+    assert!(at.as_str().unwrap().ends_with('Z'), "{at}");
+    let client = json!({"id": greeting["clientId"], "type": null, "version": null, "userId": "ann", "sessionId": "s",
+        "isAlive": true, "lastActivity": null, "state": 1});
+    let version = json!({"type": null, "version": null, "clients": 1});
     assert_eq!(
         stats,
-        json!({"totalConnections": 1, "activeConnections": 1, "clients": [client]})
+        json!({"totalConnections": 1, "activeConnections": 1, "clients": [client], "clientVersions": [version],
+            "otherVersions": 0, "messagesSent": 1, "messagesReceived": 0, "reconnects": 0, "averageLatency": 0.0})
     );
     ws.send(json!({"type": "ping"})).await;
     ws.next().await;
@@ -54,6 +59,52 @@ async fn clients_are_listed_as_long_as_they_are_there() {
         .await;
     let stats = get(&server.address, "/api/ws/stats", None).await;
     assert_eq!(stats["clients"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_shown_and_counted_by_the_type_and_version_that_they_say() {
+    let server = start(&[]).await;
+    let mut ide = Ws::connect(&server.address, "/ws?clientType=vscode&version=1.2.0").await;
+    let said = json!({"clientType": "jetbrains", "version": "2026.1"});
+    let mut others = Vec::new();
+    for path in ["/ws", "/ws?userId=ann"] {
+        let mut other = Ws::connect(&server.address, path).await;
+        let message = json!({"type": "handshake", "data": said.clone()});
+        other.send(message).await;
+        assert_eq!(other.until("welcome").await["type"], "welcome");
+        others.push(other);
+    }
+    let mut agent = Ws::connect(&server.address, "/ws/v1").await;
+    agent
+        .send(json!({"type": "auth_request", "data": {"client": {"name": "bot", "version": 3}}}))
+        .await;
+    agent.until("auth_success").await;
+    let stats = get(&server.address, "/api/ws/stats", None).await;
+    let expected = json!([
+        {"type": "jetbrains", "version": "2026.1", "clients": 2},
+        {"type": "bot", "version": "3", "clients": 1},
+        {"type": "vscode", "version": "1.2.0", "clients": 1},
+    ]);
+    assert_eq!(stats["clientVersions"], expected, "{stats}");
+    let before = activity_of(&stats, "vscode");
+    ide.send(json!({"type": "handshake", "version": "1.3.0"}))
+        .await;
+    ide.until("welcome").await;
+    let stats = get(&server.address, "/api/ws/stats", None).await;
+    let clients = stats["clients"].as_array().unwrap();
+    let ide = clients
+        .iter()
+        .find(|client| client["type"] == "vscode")
+        .unwrap();
+    assert_eq!(ide["version"], "1.3.0", "the type stays");
+    assert!(activity_of(&stats, "vscode") > before, "{stats}");
+}
+
+/// When a client of a type was active last.
+fn activity_of(stats: &Value, client_type: &str) -> String {
+    let clients = stats["clients"].as_array().unwrap();
+    let found = clients.iter().find(|client| client["type"] == client_type);
+    found.unwrap()["lastActivity"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,7 @@ async fn commands(witness: &Witness, ann: &Client) -> String {
     {
         done(witness, ann, name, payload).await;
     }
+    lists(witness, ann).await;
     let missed = json!({"projectId": PROJECT, "since": joined["cursor"], "events": true});
     done(witness, ann, "join:project", missed).await;
     let lost = json!({"projectId": PROJECT, "since": "nonsense"});
@@ -86,6 +87,27 @@ async fn commands(witness: &Witness, ann: &Client) -> String {
     assert_eq!(reset["reset"], true, "{reset}");
     witness.until(ann, "epic:deleted").await;
     joined["cursor"].as_str().unwrap().to_owned()
+}
+
+/// All lists: answered, and told to who waits for no answer.
+async fn lists(witness: &Witness, ann: &Client) {
+    let here = json!({"projectId": PROJECT, "limit": 1});
+    for name in [
+        "project:list",
+        "task:list",
+        "epic:list",
+        "sprint:list",
+        "member:list",
+        "comment:list",
+    ] {
+        let page = match name {
+            "project:list" => json!({"limit": 1}),
+            _ => here.clone(),
+        };
+        done(witness, ann, name, page.clone()).await;
+        ann.emit(name, &[page]);
+        witness.until_signal(ann, &format!("{name}ed")).await;
+    }
 }
 
 type Step = (&'static str, Value);

@@ -1,5 +1,7 @@
 //! Both formats, message by message.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -24,7 +26,7 @@ fn read(text: &str) -> Value {
 }
 
 fn told(format: Format, event: &Event) -> Value {
-    read(&format.with_cursor(&format.event("ai_progress", event), "e.7:3"))
+    read(&format.with_cursor(&format.event("ai_progress", event, false), "e.7:3"))
 }
 
 #[test]
@@ -32,7 +34,7 @@ fn an_event_has_its_data_under_data_and_beside_it() {
     let payload =
         r#"{"progress":{"chunksReceived":1.50},"type":"x","timestamp":7,"\u0064ata":1,"cursor":2}"#;
     let event = event("session:s", 3, payload);
-    let text = Format::Flat.with_cursor(&Format::Flat.event("ai_progress", &event), "e.7:3");
+    let text = Format::Flat.with_cursor(&Format::Flat.event("ai_progress", &event, false), "e.7:3");
     assert!(
         text.contains(&format!("\"data\":{payload}")),
         "the bytes are those of the payload"
@@ -57,7 +59,8 @@ fn an_envelope_says_where_it_comes_from() {
     event.source = Some(ChannelName::restore("agent:a"));
     let expected = json!({"id": event.id.0.to_string(), "type": "ai_progress", "timestamp": NOW.as_millis(),
         "data": {"agentId": "a"}, "metadata": {"version": "1.0", "source": "backend", "correlationId": null,
-        "compressed": false, "channel": "agent:a", "pattern": "agent:*", "seq": 3, "cursor": "e.7:3"}});
+        "compressed": false, "eventId": event.id.0.to_string(), "publishedAt": NOW.as_millis(), "actor": "backend",
+        "channel": "agent:a", "pattern": "agent:*", "seq": 3, "cursor": "e.7:3"}});
     assert_eq!(told(Format::Envelope, &event), expected);
 }
 
@@ -65,19 +68,32 @@ fn an_envelope_says_where_it_comes_from() {
 fn an_ack_carries_the_id_of_its_message() {
     let reply = raw(r#"{"ok":true,"seq":1,"id":"event","data":{"a":1.0}}"#);
     let flat = read(&Format::Flat.ack(NOW, &raw("\"x\""), &reply));
-    let mut expected = json!({"type": "ack", "id": "x", "timestamp": ISO, "ok": true, "seq": 1, "eventId": "event",
+    let expected = json!({"type": "ack", "id": "x", "timestamp": ISO, "ok": true, "seq": 1, "eventId": "event",
         "data": {"a": 1.0}});
     assert_eq!(flat, expected);
-    expected["timestamp"] = json!(NOW.as_millis());
-    expected["id"] = json!(7);
-    expected["metadata"] =
+    let metadata =
         json!({"version": "1.0", "source": "boardcast", "correlationId": 7, "compressed": false});
+    let expected = json!({"type": "ack", "id": 7, "timestamp": NOW.as_millis(),
+        "data": {"ok": true, "seq": 1, "id": "event", "data": {"a": 1.0}}, "metadata": metadata});
     assert_eq!(
         read(&Format::Envelope.ack(NOW, &raw("7"), &reply)),
         expected
     );
-    let without = read(&Format::Envelope.ack(NOW, &raw("7"), &raw("{}")));
-    assert_eq!(without["data"], json!({}));
+}
+
+#[test]
+fn envelope_keeps_what_its_sender_says_and_names_ours_beside_it() {
+    let mut event = event("agent:a", 3, r#"{"agentId":"a"}"#);
+    let said =
+        r#"{"id":"evt-123","timestamp":1703775135000.0,"source":"coder","correlationId":"c-1"}"#;
+    event.envelope = Some(Arc::from(raw(said)));
+    let text = Format::Envelope.event("ai_progress", &event, false);
+    assert!(text.contains("\"timestamp\":1703775135000.0,"), "{text}");
+    let expected = json!({"id": "evt-123", "type": "ai_progress", "timestamp": 1_703_775_135_000.0,
+        "data": {"agentId": "a"}, "metadata": {"version": "1.0", "source": "coder", "correlationId": "c-1",
+        "compressed": false, "eventId": event.id.0.to_string(), "publishedAt": NOW.as_millis(), "actor": "backend",
+        "channel": "agent:a", "seq": 3, "cursor": "e.7:3"}});
+    assert_eq!(told(Format::Envelope, &event), expected);
 }
 
 #[test]
@@ -143,7 +159,7 @@ proptest! {
     fn payloads_are_passed_on_as_they_are(payload in any_payload(), channel in "session:[a-z]{1,5}|agent:[a-z]{1,5}|[a-z]{1,9}") {
         let event = event(&channel, 3, &payload);
         for format in [Format::Flat, Format::Envelope] {
-            let text = format.with_cursor(&format.event("ai_progress", &event), "e.7:3");
+            let text = format.with_cursor(&format.event("ai_progress", &event, false), "e.7:3");
             let message = read(&text);
             let members = RawObject::read(&text).unwrap();
             prop_assert_eq!(members.get("data").unwrap().get(), payload.as_str());

@@ -1,11 +1,9 @@
 //! A shutdown answers what was sent, lets clients take what waits for them, and ends connections in the door's way.
 
-use serde_json::json;
-
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::{Cause, Door};
 use crate::conformance::message::Said;
-use crate::conformance::scene::{PROJECT, make_event, open};
+use crate::conformance::scene::{PROJECT, make_event, open, update};
 
 const COMMANDS: usize = 40;
 const EVENTS: usize = 20;
@@ -17,8 +15,8 @@ pub(crate) async fn shutdown_answers_and_delivers_before_the_end(door: Door) {
     let mut watcher = Client::connect(Door::WebSocketFlat, &server.address, &options).await;
     let commands = if door.takes_commands() { COMMANDS } else { 0 };
     for number in 0..commands {
-        let change = json!({"projectId": "p", "taskId": "t", "number": number});
-        client.ask("task:update", change).await;
+        let (name, change) = update(number);
+        client.ask(&name, change).await;
     }
     for _ in 0..EVENTS {
         make_event(&server.address, PROJECT).await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::Door;
-use crate::conformance::scene::{SESSION, open};
+use crate::conformance::scene::{PROJECT, SESSION, make_event_of, open};
 use crate::support::sse::{publish, publish_many};
 
 const UNWANTED: usize = 1_300;
@@ -26,4 +26,19 @@ pub(crate) async fn filtered_subscription_gets_a_cursor_now_and_then(door: Door)
     let mut client = Client::connect(door, &server.address, &options).await;
     let heard = client.event().await;
     assert_eq!((heard.kind.as_str(), heard.seq), ("wanted", last));
+    drop(client);
+    // Of a project's events by their kinds.
+    let wanted = ["comment:created", "subtask:created"];
+    let options = Options::to(&[PROJECT]).types(&wanted);
+    let mut client = Client::connect(door, &server.address, &options).await;
+    for _ in 0..2 {
+        let mut seqs = Vec::new();
+        for kind in ["task", "comment", "subtask"] {
+            seqs.push(make_event_of(&server.address, PROJECT, kind).await);
+        }
+        for (seq, wanted) in seqs[1..].iter().zip(wanted) {
+            let heard = client.event().await;
+            assert_eq!((heard.kind.as_str(), heard.seq), (wanted, *seq), "{door:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::Door;
 use crate::conformance::message::Said;
-use crate::conformance::scene::{PROJECT, logged, open};
+use crate::conformance::scene::{PROJECT, logged, open, update};
 
 const SIGNALS: u64 = 40;
 const COMMANDS: u64 = 60;
@@ -42,8 +42,8 @@ pub(crate) async fn commands_beyond_the_rate_are_held_back_and_none_is_lost(door
     let mut client = Client::connect(door, &server.address, &options).await;
     let started = Instant::now();
     for number in 0..COMMANDS {
-        let change = json!({"projectId": "p", "taskId": "t", "number": number});
-        client.ask("task:update", change).await;
+        let (name, change) = update(number);
+        client.ask(&name, change).await;
     }
     let mut answers = 0;
     while answers < COMMANDS {

@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::Door;
-use crate::conformance::scene::{BOTH, make_event_of, open};
-use crate::support::server::KINDS;
+use crate::conformance::scene::{BOTH, make_event, open};
 
 /// Events of each channel while the client is there, and while it is away.
 const PRESENT: i64 = 3;
 const AWAY: i64 = 25;
 /// After how many events the client that comes back is cut off again, each time.
 const CUTS: [usize; 3] = [1, 7, 16];
-
-/// Of which kinds something is made, in turn.
-const KINDS_MADE: [&str; 3] = ["tasks", "comments", "subtasks"];
 
 /// The seqs that a client has heard, by channel.
 type Heard = BTreeMap<String, Vec<i64>>;
@@ -34,15 +30,12 @@ fn count(heard: &Heard) -> usize {
 }
 
 pub(crate) async fn missed_events_come_once_in_order(door: Door) {
-    let server = open(&[KINDS]).await;
+    let server = open(&[]).await;
     let mut client = Client::connect(door, &server.address, &Options::to(&BOTH)).await;
-    let turn = std::cell::Cell::new(0);
     let make = async |count: i64| {
         for _ in 0..count {
             for channel in BOTH {
-                let plural = KINDS_MADE[turn.get() % KINDS_MADE.len()];
-                turn.set(turn.get() + 1);
-                make_event_of(&server.address, channel, plural).await;
+                make_event(&server.address, channel).await;
             }
         }
     };

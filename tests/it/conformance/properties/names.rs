@@ -29,6 +29,8 @@ pub(crate) async fn star_as_a_project_is_refused(door: Door) {
         ("join:project", json!("*")),
         ("project:create", json!({"projectId": "*", "title": "All"})),
         ("task:create", json!({"projectId": "*", "title": "Sow"})),
+        ("comment:create", json!({"projectId": "*", "title": "Sow"})),
+        ("subtask:create", json!({"projectId": "*", "title": "Sow"})),
     ] {
         let answer = client.call(name, payload).await.unwrap();
         assert_eq!(

@@ -18,7 +18,7 @@ pub(crate) async fn malformed_request_is_refused_with_code_and_field(door: Door)
     };
     let paths = match door {
         Door::Sse => [
-            ("/api/events?channels=", "channels"),
+            ("/api/events?channels=a%20b", "channel"),
             ("/api/events?channels=c&types=a%20b", "types"),
         ],
         Door::LongPoll => [
@@ -55,6 +55,18 @@ async fn malformed_message(door: Door, address: &str) {
         ),
         (
             "task:create",
+            json!({"projectId": "p", "title": "a\u{0}b"}),
+            "validation_failed",
+            json!("title"),
+        ),
+        (
+            "comment:update",
+            json!({"projectId": "p", "commentId": ""}),
+            "validation_failed",
+            json!("commentId"),
+        ),
+        (
+            "subtask:create",
             json!({"projectId": "p", "title": "a\u{0}b"}),
             "validation_failed",
             json!("title"),

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::Door;
 use crate::conformance::message::{NoticeKind, Said};
-use crate::conformance::scene::{SESSION, make_event_as, required};
+use crate::conformance::scene::{SESSION, create, make_event_as, required};
 use crate::membership::{enter, found, give, remove};
 use crate::support::tokens::of;
 
@@ -18,12 +18,12 @@ pub(crate) async fn removed_member_is_told_and_hears_nothing_more(door: Door) {
     let channel = format!("project:{project}");
     let options = Options::to(&[&channel, SESSION]).token(of("bob"));
     let mut bob = Client::connect(door, address, &options).await;
-    let create = async || {
-        let task = json!({"projectId": project, "title": "Sow"});
-        let made = ann.call("task:create", task).await;
+    let change = async || {
+        let (name, payload) = create(&json!(project));
+        let made = ann.call(&name, payload).await;
         made["seq"].as_i64().unwrap_or_else(|| panic!("{made}"))
     };
-    let seen = create().await;
+    let seen = change().await;
     assert_eq!(bob.event().await.seq, seen);
 
     remove(&ann, &project, "bob").await;
@@ -34,7 +34,7 @@ pub(crate) async fn removed_member_is_told_and_hears_nothing_more(door: Door) {
     assert_eq!(told.kind, NoticeKind::AccessRevoked, "{told:?}");
     let without = bob.cursor();
     // What is heard next is of the other channel.
-    create().await;
+    change().await;
     make_event_as(address, &of("ann")).await;
     let heard = bob.event().await;
     assert_eq!(heard.channel, SESSION, "{door:?}");
@@ -42,7 +42,7 @@ pub(crate) async fn removed_member_is_told_and_hears_nothing_more(door: Door) {
     drop(bob);
     let options = Options::to(&[SESSION]).token(of("bob")).cursor(&without);
     let mut bob = Client::connect(door, address, &options).await;
-    create().await;
+    change().await;
     make_event_as(address, &of("ann")).await;
     for _ in 0..2 {
         let told = bob.next_of_a_channel().await;

@@ -6,14 +6,15 @@ use serde_json::json;
 use crate::conformance::client::{Client, Options};
 use crate::conformance::door::Door;
 use crate::conformance::message::Said;
-use crate::conformance::scene::{make_event, open};
+use crate::conformance::scene::{PROJECT, make_event, open};
 
 const CHANNELS: usize = 60;
 const MISSED: i64 = 20;
 
 pub(crate) async fn subscription_is_answered_before_its_events_come(door: Door) {
     let server = open(&[]).await;
-    let names: Vec<_> = (0..CHANNELS).map(|number| format!("c{number}")).collect();
+    let mut names: Vec<_> = (0..CHANNELS).map(|number| format!("c{number}")).collect();
+    PROJECT.clone_into(&mut names[0]);
     let channels: Vec<_> = names.iter().map(String::as_str).collect();
     let mut client = Client::connect(door, &server.address, &Options::to(&channels)).await;
     make_event(&server.address, channels[CHANNELS - 1]).await;

@@ -1,0 +1,3 @@
+const WebSocketManager = require('./src/presentation/websocket/WebSocketManager');
+
+const webSocketManager = new WebSocketManager(server, eventBus);

@@ -1,0 +1,8 @@
+{
+  type: 'ideStatusChanged',
+  data: {
+    port: 9222,
+    status: 'active',
+    workspacePath: '/path/to/workspace'
+  }
+}

@@ -1,0 +1,4 @@
+// Broadcast based on conditions
+webSocketManager.broadcastToClients('ideStatusChanged', data, (client) => {
+  return client.subscribedToIDE;
+});

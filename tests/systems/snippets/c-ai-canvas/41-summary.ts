@@ -1,0 +1,5 @@
+// Frontend
+const { aiStatus, aiResult } = useAIWebSocket(sessionId);
+
+// Backend
+wsManager.notifyAIComplete(sessionId, result);

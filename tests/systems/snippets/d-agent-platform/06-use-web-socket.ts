@@ -1,0 +1,3 @@
+export function useWebSocket(url: string, options?: WebSocketOptions) {
+  // Returns: { isConnected, lastMessage, sendMessage, subscribe }
+}
