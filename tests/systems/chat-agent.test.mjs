@@ -11,7 +11,6 @@ import { Plain } from '../clients/sockets.mjs';
 import { eventually } from '../clients/wait.mjs';
 import { get, publish } from './backend.mjs';
 import { assertShown } from './match.mjs';
-import { pending } from './pending.mjs';
 import { Application, example, ours, shown, snippet } from './snippets.mjs';
 
 const page = (name) => `b-chat-agent/${name}`;
@@ -33,7 +32,7 @@ function shell(script, server) {
   return promisify(execFile)('bash', ['-c', snippet(page(script), server).replace(own, ':')], { env, timeout: 10_000 });
 }
 
-test('event messages: heard by every client in the documented shapes', pending('broadcast'), async (t) => {
+test('event messages: heard by every client in the documented shapes', async (t) => {
   const server = await Server.start(t);
   const clients = [await client(t, server), await client(t, server)];
   const plain = Plain.open(t, server, '/');
@@ -56,7 +55,7 @@ test('event messages: heard by every client in the documented shapes', pending('
   for (const example of examples) assertShown(await plain.next(example.type), example);
 });
 
-test('private message: heard by its client alone', pending('broadcast'), async (t) => {
+test('private message: heard by its client alone', async (t) => {
   const server = await Server.start(t);
   const [one, other] = [Plain.open(t, server, '/'), Plain.open(t, server, '/')];
   const { clientId } = await one.next('connection');
@@ -137,7 +136,7 @@ test('simple client of the troubleshooting: prints what it hears', async (t) => 
   assert.equal(JSON.parse(stdout.match(/^Received: (.*)$/m)[1]).type, 'connection');
 });
 
-test('validation example: with --strict, what the page refuses is refused', pending('broadcast'), async (t) => {
+test('validation example: with --strict, what the page refuses is refused', async (t) => {
   const server = await Server.start(t, { STRICT: 'true' });
   const application = new Application(t, server);
   application.run(page('25-validate-message.js'));
@@ -174,7 +173,7 @@ function backend(t, server, globals = {}) {
   return application;
 }
 
-test('WebSocketManager examples: clients are told of what the backend broadcasts', pending('broadcast'), async (t) => {
+test('WebSocketManager examples: clients are told of what the backend broadcasts', async (t) => {
   const server = await Server.start(t);
   const [one, other] = [Plain.open(t, server, '/'), Plain.open(t, server, '/')];
   const { clientId } = await one.next('connection');
@@ -208,7 +207,7 @@ test('WebSocketManager examples: its figures are those of the server', async (t)
   await eventually(() => application.evaluate('webSocketManager.getActiveClients()[0]?.id') === clientId, 'who is connected');
 });
 
-test('connection state and batching examples: everybody is told', pending('broadcast'), async (t) => {
+test('connection state and batching examples: everybody is told', async (t) => {
   const server = await Server.start(t);
   const plain = Plain.open(t, server, '/');
   const inBatches = Plain.open(t, server, '/?batch=200');

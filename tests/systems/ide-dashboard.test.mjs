@@ -15,7 +15,6 @@ import { Plain } from '../clients/sockets.mjs';
 import { eventually, within } from '../clients/wait.mjs';
 import { publish } from './backend.mjs';
 import { assertShown } from './match.mjs';
-import { pending } from './pending.mjs';
 import { RedisClient } from './redis.mjs';
 import { Application, shown, snippet } from './snippets.mjs';
 
@@ -155,7 +154,7 @@ test('nginx configuration: WebSockets and events pass through it at once', async
   assert.deepEqual((await plain.next('job')).data, { jobId: 'job_123' });
 });
 
-test('code context example: answered with the suggestions of the page', pending('broadcast'), async (t) => {
+test('code context example: answered with the suggestions of the page', async (t) => {
   const server = await Server.start(t, { WORKER_CHANNEL: 'ai:worker' });
   await startWorker(t, server);
   const [asked, answer] = [0, 1].map((index) => shown(page('02-code-context-and-suggestions.js'), index));

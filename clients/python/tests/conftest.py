@@ -38,11 +38,6 @@ def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
         server.dispose()
 
 
-def built(path: str) -> bool:
-    """Whether the server has a part, by a file of it; a package that is tested as installed is tested with all."""
-    return not (ROOT / "src").exists() or (ROOT / path).exists()
-
-
 async def eventually(probe: Callable[[], object], what: str) -> None:
     """Waits until `probe` answers something truthy."""
     try:

@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 import pytest
-from conftest import built, eventually, proxied, run
+from conftest import eventually, proxied, run
 
 from boardcast import (
     AuthenticationError,
@@ -177,7 +177,7 @@ def test_subscriptions_outlive_a_database_that_was_lost(server: Any) -> None:
 
 
 @pytest.mark.parametrize("server", [SECRET], indirect=True)
-@pytest.mark.parametrize("path", PATHS if built("src/transport/websocket/compression.rs") else PATHS[:1])
+@pytest.mark.parametrize("path", PATHS)
 def test_a_credential_that_is_refused_is_not_tried_again(server: Any, path: str) -> None:
     async def work() -> None:
         client = socket(server, path, token="nonsense")

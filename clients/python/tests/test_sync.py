@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import built
 
 from boardcast import AuthenticationError, Backoff, ClosedError, Publisher, RefusedError
 from boardcast.sync import AutoSDLCWebSocket, BoardcastSocket
@@ -83,7 +82,6 @@ def test_a_publisher_without_a_token_is_told_so(server: Any) -> None:
         Publisher(server.url).publish("session:s", "n")
 
 
-@pytest.mark.skipif(not built("src/direct.rs"), reason="not built yet")
 def test_clients_that_are_connected_are_reached_without_a_key(server: Any) -> None:
     heard: queue.Queue[Any] = queue.Queue()
     with BoardcastSocket(server.url) as client:
