@@ -114,7 +114,7 @@ fn router(app: &AppState, doors: &Doors) -> Router {
     Router::new()
         .merge(rest::router(
             app,
-            doors.endpoints(),
+            doors.endpoints(app),
             &operations,
             &doors.answers,
         ))

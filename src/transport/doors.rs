@@ -74,14 +74,18 @@ impl Doors {
         if !app.config().enable_metrics || !app.broker().has_redis() {
             return;
         }
+        let publishing = metrics::publish(app.clone(), self.count());
+        app.lifecycle().spawn_service(publishing);
+    }
+
+    /// Counts what is open.
+    fn count(&self) -> impl Fn() -> Open + Clone + Send + Sync + use<> {
         let (sockets, websockets) = (Arc::clone(&self.sockets), Arc::clone(&self.websockets));
         let streams = Arc::clone(&self.streams);
-        let open = move || Open {
+        move || Open {
             sockets: sockets.count() + websockets.count(),
             streams: streams.count(),
-        };
-        let publishing = metrics::publish(app.clone(), open);
-        app.lifecycle().spawn_service(publishing);
+        }
     }
 
     /// What operators ask of the connections of all doors, on all instances.
@@ -90,10 +94,11 @@ impl Doors {
     }
 
     /// Those of their routes that the OpenAPI document describes.
-    pub(crate) fn endpoints(&self) -> Vec<rest::Endpoint> {
+    pub(crate) fn endpoints(&self, app: &AppState) -> Vec<rest::Endpoint> {
         let mut endpoints = self.websocket.endpoints();
         endpoints.push(self.sse.endpoint());
         endpoints.push(socketio::endpoint());
+        endpoints.push(metrics::endpoint(app, self.count()));
         endpoints
     }
 

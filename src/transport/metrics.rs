@@ -1,4 +1,4 @@
-//! Publishes the figures of all doors in Redis, once a second: those of all instances together.
+//! Tells the figures of all doors: over HTTP those of this instance, in Redis, once a second, those of all instances together.
 //!
 //! Each instance tells the others its figures through the broker. Of those that were heard of lately the one whose id is the
 //! least publishes the sum, so that there is one message a second, however many instances there are.
@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -16,6 +19,8 @@ use crate::contract::schema::metrics::{
     ConnectionMetrics, MessageMetrics, StreamMetrics, WebSocketMetrics, add_errors, mean,
 };
 use crate::state::AppState;
+use crate::transport::http::endpoint::{Answer, Endpoint, of, serve_public};
+use crate::transport::http_caller::PublicCaller;
 
 /// The channel of Redis, and the key.
 const NAME: &str = "metrics:websocket";
@@ -29,6 +34,38 @@ const KEPT: Duration = Duration::from_mins(1);
 const FRESH: Duration = Duration::from_secs(3);
 /// Instances whose figures are kept.
 const MAX_INSTANCES: usize = 1024;
+
+/// Messages per second, over the last second or more between two readings.
+#[derive(Debug)]
+struct Throughput {
+    /// Messages at the last reading that counted.
+    messages: u64,
+    at: Instant,
+    per_second: f64,
+}
+
+impl Default for Throughput {
+    fn default() -> Self {
+        Self {
+            messages: 0,
+            at: Instant::now(),
+            per_second: 0.0,
+        }
+    }
+}
+
+impl Throughput {
+    /// Readings within a second of another get its answer, so that several readers do not shorten each other's time.
+    fn read(&mut self, messages: u64) -> f64 {
+        let passed = self.at.elapsed();
+        if passed >= INTERVAL {
+            let new = u32::try_from(messages.saturating_sub(self.messages)).unwrap_or(u32::MAX);
+            self.per_second = f64::from(new) / passed.as_secs_f64();
+            (self.messages, self.at) = (messages, Instant::now());
+        }
+        self.per_second
+    }
+}
 
 /// How many connections are open now.
 #[derive(Debug, Clone, Copy)]
@@ -69,28 +106,29 @@ impl Others {
     }
 }
 
-/// The figures of this instance, but for its throughput.
-fn figures(app: &AppState, open: Open) -> WebSocketMetrics {
+/// The figures of this instance.
+fn figures(app: &AppState, open: Open, throughput: &Mutex<Throughput>) -> WebSocketMetrics {
     let metrics = app.metrics();
     let (socketio, websocket) = (metrics.of("socketio"), metrics.of("websocket"));
     let streams = metrics.of("sse");
     let mut errors = socketio.errors();
     add_errors(&mut errors, &websocket.errors());
     let latency = metrics.latency();
+    let messages = MessageMetrics {
+        sent: socketio.sent.get() + websocket.sent.get(),
+        received: socketio.received.get() + websocket.received.get(),
+        errors: socketio.refused.get() + websocket.refused.get(),
+    };
     WebSocketMetrics {
         connections: ConnectionMetrics {
             active: open.sockets as u64,
             total: socketio.opened.get() + websocket.opened.get(),
             failed: socketio.failed.get() + websocket.failed.get(),
         },
-        messages: MessageMetrics {
-            sent: socketio.sent.get() + websocket.sent.get(),
-            received: socketio.received.get() + websocket.received.get(),
-            errors: socketio.refused.get() + websocket.refused.get(),
-        },
+        throughput: throughput.lock().read(messages.sent + messages.received),
+        messages,
         average_latency: mean(&latency),
         latency,
-        throughput: 0.0,
         queue_size: app.writer().waiting() as u64,
         reconnects: socketio.resumed.get() + websocket.resumed.get(),
         errors,
@@ -106,6 +144,38 @@ fn figures(app: &AppState, open: Open) -> WebSocketMetrics {
     }
 }
 
+/// The endpoint that tells the figures of this instance.
+pub(crate) fn endpoint(
+    app: &AppState,
+    open: impl Fn() -> Open + Clone + Send + Sync + 'static,
+) -> Endpoint {
+    let (app, throughput) = (app.clone(), Arc::<Mutex<Throughput>>::default());
+    Endpoint {
+        method: Method::GET,
+        path: "/metrics/websocket",
+        name: "websocketMetrics".to_owned(),
+        group: "WebSockets",
+        summary: "What passes through the doors".to_owned(),
+        about: "Of the instance that is asked. Administrators alone are told of refusals once people have to show who they are.",
+        parameters: Vec::new(),
+        body: None,
+        answers: vec![Answer::ok("How it is.", of::<WebSocketMetrics>)],
+        refusals: &[],
+        routes: serve_public(&Method::GET, move |caller, _| {
+            answer(figures(&app, open(), &throughput), caller)
+        }),
+    }
+}
+
+/// Refusals name what clients have sent.
+fn answer(mut figures: WebSocketMetrics, caller: &PublicCaller) -> Response {
+    if !caller.is_administrator {
+        figures.errors.clear();
+        figures.sse.errors.clear();
+    }
+    Json(figures).into_response()
+}
+
 /// Publishes for ever.
 pub(crate) async fn publish(app: AppState, open: impl Fn() -> Open + Send) {
     let others = Arc::<Others>::default();
@@ -113,19 +183,12 @@ pub(crate) async fn publish(app: AppState, open: impl Fn() -> Open + Send) {
     let handler = move |message: Bytes| hears.hear(&message);
     let _subscription = app.broker().subscribe(TOPIC, Arc::new(handler));
     let own = app.instance().to_string();
-    let (mut counted, mut at) = (0, Instant::now());
+    let throughput = Mutex::<Throughput>::default();
     let mut tick = tokio::time::interval(INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let mut figures = figures(&app, open());
-        let messages = figures.messages.sent + figures.messages.received;
-        let passed = at.elapsed().as_secs_f64();
-        if passed > 0.0 {
-            let new = u32::try_from(messages - counted).unwrap_or(u32::MAX);
-            figures.throughput = f64::from(new) / passed;
-        }
-        (counted, at) = (messages, Instant::now());
+        let figures = figures(&app, open(), &throughput);
         if let Ok(told) = serde_json::to_vec(&(&own, &figures)) {
             app.broker().publish(TOPIC, told.into());
         }

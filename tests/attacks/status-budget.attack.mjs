@@ -52,7 +52,7 @@ test('every route charges wrong tokens to the address', async (t) => {
 
 test('what everybody may read costs a read', async (t) => {
   const server = await Server.start(t, { ...REQUIRED, USER_READ_RATE: '1/20' });
-  const open = ['/api/openapi.json', '/api/schemas', '/api/schemas/connect', '/api/ws/stats', '/api/websocket/status'];
+  const open = ['/api/openapi.json', '/api/schemas', '/api/schemas/connect', '/api/ws/stats', '/api/metrics/websocket', '/api/websocket/status'];
   const answers = [];
   for (let times = 0; times < 30; times += 1) answers.push(await status(server, ['get', open[times % open.length]]));
   assert.deepEqual(answers.slice(0, 20), Array(20).fill(200));

@@ -89,6 +89,12 @@ async fn figures_are_published_and_kept_in_redis_and_told_over_http() {
         "{ttl}"
     );
 
+    let (_, told) = http::get(&server.address, "/api/metrics/websocket").await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    for same in ["connections", "sse", "errors", "instances"] {
+        assert_eq!(told[same], found[same], "{same}");
+    }
+
     let (_, stats) = http::get(&server.address, "/api/ws/stats").await;
     let stats: Value = serde_json::from_str(&stats).unwrap();
     assert_eq!(

@@ -5,7 +5,7 @@ import { useServer } from './provider.js';
 import type { Server } from './server.js';
 import { Store, useStore } from './store.js';
 
-/** The most answers and errors that are kept. */
+/** The most errors that are kept. */
 const KEPT = 100;
 const EVERY_MS = 2_000;
 
@@ -24,10 +24,6 @@ export interface FigureError {
 export interface Figures<T> {
   /** Null before the first answer. */
   readonly value: T | null;
-  /** The answer before it. */
-  readonly before: T | null;
-  /** Milliseconds that the last answers took, the oldest first. */
-  readonly latency: readonly number[];
   /** Why there was no answer, the oldest first. */
   readonly errors: readonly FigureError[];
 }
@@ -47,7 +43,7 @@ class FiguresStore<T> extends Store<Figures<T>> {
   readonly #interval: number;
 
   constructor(server: Server, path: string, interval: number, adminToken: string | undefined) {
-    super({ value: null, before: null, latency: [], errors: [] });
+    super({ value: null, errors: [] });
     this.#interval = interval;
     this.#ask = () => server.fetch(path, adminToken);
   }
@@ -55,11 +51,10 @@ class FiguresStore<T> extends Store<Figures<T>> {
   protected override open(): () => void {
     let [ended, timer]: [boolean, ReturnType<typeof setTimeout> | undefined] = [false, undefined];
     const look = async () => {
-      const began = performance.now();
       const answer = await this.#look().catch((error: Error) => error);
       if (ended) return;
       if (answer instanceof Error) this.#failed(answer.message);
-      else this.#answered(answer.value, performance.now() - began);
+      else this.change({ value: answer.value, errors: this.read().errors });
       timer = setTimeout(() => void look(), this.#interval);
     };
     void look();
@@ -73,11 +68,6 @@ class FiguresStore<T> extends Store<Figures<T>> {
     const response = await this.#ask();
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     return { value: (await response.json()) as T };
-  }
-
-  #answered(value: T, took: number): void {
-    const { value: before, latency } = this.read();
-    this.change({ value, before, latency: [...latency.slice(1 - KEPT), took] });
   }
 
   #failed(message: string): void {

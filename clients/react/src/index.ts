@@ -10,5 +10,12 @@ export { useAIWebSocket, type AIError, type AIProgress, type AIResult, type AISt
 export { useWebSocket, type WebSocketOptions, type WebSocketView } from './useWebSocket.js';
 export type { Closing, Unsubscribe, WebSocketCallbacks, WebSocketConfig } from './webSocketStore.js';
 export type { Connection } from './membership.js';
-export { useWebSocketAdmin, useWebSocketMetrics, type AdminView, type WebSocketMetrics } from './useMetrics.js';
+export {
+  useSSEMetrics,
+  useWebSocketAdmin,
+  useWebSocketMetrics,
+  type AdminView,
+  type SSEMetricsView,
+  type WebSocketMetricsView,
+} from './useMetrics.js';
 export type { FigureError, FiguresOptions } from './figures.js';

@@ -1,4 +1,4 @@
-import type { SocketClient, SocketStats, SocketStatus } from '@boardcast/client';
+import type { SocketClient, SocketStats, WebSocketMetrics } from '@boardcast/client';
 import { useFigures, type FigureError, type FiguresOptions } from './figures.js';
 
 export interface AdminView {
@@ -13,36 +13,40 @@ export function useWebSocketAdmin(options: FiguresOptions = {}): AdminView {
   return { clients: value?.clients ?? [], errors };
 }
 
-export interface WebSocketMetrics {
-  /** Now, and since the start of the instance that answers. */
-  readonly connections: { readonly active: number; readonly total: number };
-  /** Messages per second, in and out, between the last two answers. */
-  readonly throughput: number;
-  /** Milliseconds that the server's last answers took, the oldest first. */
-  readonly latency: readonly number[];
-  readonly errors: readonly FigureError[];
+export interface WebSocketMetricsView {
+  /** The server's figures; of the instance that answers. Its `errors` also tell why it could not be asked lately. */
+  readonly wsMetrics: Omit<WebSocketMetrics, 'errors'> & { readonly errors: readonly FigureError[] };
 }
 
-/** How the server's WebSockets are, every two seconds. */
-export function useWebSocketMetrics(options: FiguresOptions = {}): { readonly wsMetrics: WebSocketMetrics } {
-  const stats = useFigures<SocketStats>('/api/ws/stats', options);
-  const status = useFigures<SocketStatus>('/api/websocket/status', options);
-  const { activeConnections: active = 0, totalConnections: total = 0 } = stats.value ?? {};
-  return {
-    wsMetrics: {
-      connections: { active, total },
-      throughput: throughput(status.before?.data, status.value?.data),
-      latency: status.latency,
-      errors: [...stats.errors, ...status.errors],
-    },
-  };
+/** What passes through the server's WebSockets, every two seconds. */
+export function useWebSocketMetrics(options: FiguresOptions = {}): WebSocketMetricsView {
+  const { value, errors } = useFigures<WebSocketMetrics>('/api/metrics/websocket', options);
+  const figures = value ?? NOTHING;
+  return { wsMetrics: { ...figures, errors: [...figures.errors, ...errors] } };
 }
 
-type Counted = SocketStatus['data'] | undefined;
-
-/** Nothing before the second answer, and after a restart. */
-function throughput(before: Counted, after: Counted): number {
-  const seconds = (after?.uptime ?? 0) - (before?.uptime ?? 0);
-  if (!before || !after || seconds <= 0) return 0;
-  return Math.max(0, after.messageCount - before.messageCount) / seconds;
+export interface SSEMetricsView {
+  /** The server's event streams; of the instance that answers. */
+  readonly sseMetrics: WebSocketMetrics['sse'];
 }
+
+/** What passes through the server's event streams, every two seconds. */
+export function useSSEMetrics(options: FiguresOptions = {}): SSEMetricsView {
+  const { value } = useFigures<WebSocketMetrics>('/api/metrics/websocket', options);
+  return { sseMetrics: (value ?? NOTHING).sse };
+}
+
+/** Until the first answer. */
+const NOTHING: WebSocketMetrics = {
+  connections: { active: 0, total: 0, failed: 0 },
+  messages: { sent: 0, received: 0, errors: 0 },
+  latency: [],
+  averageLatency: 0,
+  throughput: 0,
+  queueSize: 0,
+  reconnects: 0,
+  errors: [],
+  sse: { subscribers: 0, total: 0, failed: 0, sent: 0, errors: [] },
+  instances: 0,
+  timestamp: '',
+};

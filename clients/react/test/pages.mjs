@@ -4,6 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const PAGES = {
   'event-monitor': { of: 'a-ide-dashboard/14-event-monitor.tsx', before: "import { useEventSource } from '@boardcast/react';" },
+  'realtime-monitor': {
+    of: 'a-ide-dashboard/18-realtime-monitor.tsx',
+    before: `import { useSSEMetrics, useWebSocketMetrics } from '@boardcast/react';
+import { Dashboard, ErrorLog, LatencyChart, MetricCard } from '../dashboard.js';`,
+  },
   'web-socket-inspector': { of: 'a-ide-dashboard/13-inspector.tsx', before: "import { useWebSocketAdmin } from '@boardcast/react';" },
   'my-component': { of: 'c-ai-canvas/20-use-web-socket.tsx', after: 'export { MyComponent };' },
   'ai-component': {

@@ -112,15 +112,24 @@ test('the event monitor of the page shows what is published', async (t) => {
 
 test('the inspector of the page shows clients, and figures are asked for again', async (t) => {
   const { page } = await start(t);
-  await page.show([{ name: 'WebSocketInspector' }, { name: 'Metrics' }, { name: 'ByUrl', props: { url: '/ws' } }]);
+  await page.show([{ name: 'WebSocketInspector' }, { name: 'ByUrl', props: { url: '/ws' } }]);
   await page.shows('Connected Clients: 1');
   await page.shows('Last Activity: 20');
-  await page.shows('1 of 1, quiet, answered, 0 errors');
-  // Messages per second are those between two answers.
+});
+
+test('the monitor of the page shows connections, streams, throughput, latency and errors', async (t) => {
+  const { server, page } = await start(t);
+  await page.show([{ name: 'RealtimeMonitor' }, { name: 'EventMonitor' }, { name: 'ByUrl', props: { url: '/ws' } }]);
+  await page.shows('WebSocket Connections: 1 of 1;');
+  await page.shows('SSE Subscribers: 1;');
   await eventually(async () => {
     await page.click('Ping');
-    return (await page.text()).includes('busy');
+    return (await page.text()).includes('Messages/sec: busy;');
   }, 'messages are counted');
+  await page.shows('errors: ;');
+  await server.stop('SIGKILL');
+  await page.shows('errors: Failed to fetch');
+  await server.start();
 });
 
 test('the task board of the relay\'s page hears its tasks until it is unmounted', async (t) => {

@@ -1,6 +1,6 @@
 // What the tests show in a browser.
 
-import { BoardcastProvider, useChannel, useEventSource, usePresence, useProject, useWebSocket, useWebSocketMetrics } from '@boardcast/react';
+import { BoardcastProvider, useChannel, useEventSource, usePresence, useProject, useWebSocket } from '@boardcast/react';
 import { StrictMode, useEffect, type ComponentType, type ReactNode } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { AIComponent } from './pages/ai-component.js';
@@ -8,6 +8,7 @@ import { AutomaticReconnection } from './pages/automatic-reconnection.js';
 import { DebugMode } from './pages/debug-mode.js';
 import { EventMonitor } from './pages/event-monitor.js';
 import { MyComponent } from './pages/my-component.js';
+import { RealtimeMonitor } from './pages/realtime-monitor.js';
 import { TaskBoard } from './pages/task-board.js';
 import { WebSocketInspector } from './pages/web-socket-inspector.js';
 
@@ -101,12 +102,6 @@ function People({ projectId }: { projectId: string }) {
   );
 }
 
-function Metrics() {
-  const { wsMetrics } = useWebSocketMetrics({ interval: 50 });
-  const { connections, throughput, latency, errors } = wsMetrics;
-  return <p>{`${connections.active} of ${connections.total}, ${throughput > 0 ? 'busy' : 'quiet'}, ${latency.length > 0 ? 'answered' : ''}, ${errors.length} errors`}</p>;
-}
-
 const SCENES = {
   AgentStatus,
   AIComponent,
@@ -120,7 +115,7 @@ const SCENES = {
   Listener,
   MyComponent,
   People,
-  Metrics,
+  RealtimeMonitor,
   Stream,
   TaskBoard,
   WebSocketInspector,

@@ -151,12 +151,12 @@ async fn a_key_has_its_own_header_and_parameter_at_every_door() {
             assert!(head.contains(&format!(" {rest_status} ")), "{head}");
         }
     }
-    for (key, status) in [(&*key, 200), ("bck_x_wrong", 401)] {
+    for (key, status, greeting) in [(&*key, 200, "connection"), ("bck_x_wrong", 401, "error")] {
         let said = rest.with("X-API-Key", key).get("/projects").await;
         assert_eq!(said.status, status);
         let mut ws = Ws::open(&server.address, "/ws", &[("x-api-key", key)]).await;
         let said = ws.as_mut().expect("it is open").next().await;
-        assert_eq!(said["type"], "connection");
+        assert_eq!(said["type"], greeting, "{said}");
         let head = format!("X-API-Key: {key}\r\n");
         let stream =
             EventStream::open_with(&server.address, "/api/events?channels=ui", None, &head);

@@ -112,7 +112,9 @@ async fn only_administrators_see_who_is_there() {
     const TOKEN: &str = "it-is-a-secret-for-tests";
     let settings = [&REQUIRED[..], &[("ADMIN_TOKEN", TOKEN)]].concat();
     let server = start(&settings).await;
-    let _ws = Ws::connect(&server.address, &format!("/ws?token={}", of("ann"))).await;
+    let mut ws = Ws::connect(&server.address, &format!("/ws?token={}", of("ann"))).await;
+    let refused = ws.call("task:update", json!({})).await;
+    assert_eq!(refused["ok"], false, "{refused}");
     let (admin, member) = (
         with_roles("root", json!({"*": "admin"})),
         with_roles("m", json!({"*": "member"})),
@@ -130,6 +132,10 @@ async fn only_administrators_see_who_is_there() {
             listed,
             "{token:?}"
         );
+        let metrics = get(&server.address, "/api/metrics/websocket", token).await;
+        assert_eq!(metrics["messages"]["errors"], 1, "{metrics}");
+        let errors = metrics["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), listed, "{token:?}");
     }
     let wrong = ask(&server.address, "/api/ws/stats", Some("x")).await;
     assert_eq!(wrong.0, 401);
