@@ -110,6 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn more_than_a_file_can_have_is_left_out() {
+        let padding = "x".repeat(1024);
+        let rule = |number| format!("\n\n# {padding}\n[on.\"a{number}\"]\nrelay = \"b\"");
+        let rules: String = (0..300).map(rule).collect();
+        let valid = valid(&format!("about = \"x\"{rules}"));
+        assert!(valid.len() < MAX_BYTES + 200, "{}", valid.len());
+        assert!(valid.contains("[on.\"a200\"]"));
+        assert!(valid.ends_with("more events than a file can have rules for.\n"));
+    }
+
+    #[test]
     fn names_and_keys_that_can_stand_in_a_file() {
         for name in ["task:create", "typing", "Größe ändern"] {
             assert!(is_name(name), "{name}");

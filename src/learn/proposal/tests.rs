@@ -62,37 +62,6 @@ fn learned(events: Vec<(String, Vec<Value>)>) -> Learned {
     }
 }
 
-#[test]
-fn more_than_a_file_can_have_is_left_out() {
-    let word = |number: usize| -> String {
-        let letters = number.to_string();
-        letters
-            .bytes()
-            .map(|digit| char::from(digit - b'0' + b'a'))
-            .collect()
-    };
-    let event = |number| {
-        let keys: serde_json::Map<_, _> = (0..60)
-            .map(|key| (format!("key{}", word(key)), json!("string")))
-            .collect();
-        (
-            format!("thing{}:create", word(number)),
-            vec![Value::Object(keys)],
-        )
-    };
-    let learned = learned((0..100).map(event).collect());
-    let listen = |number| {
-        let needs: Vec<_> = (0..60)
-            .map(|key| format!("other{}.id", word(key)))
-            .collect();
-        json!({"event": format!("user{}:online:task:created:{}", word(number), word(number)), "needs": needs})
-    };
-    let facts = Value::Array((0..180).map(listen).collect()).to_string();
-    let proposal = propose(&learned, Some(&Listens::from_facts(&facts).unwrap()));
-    is_valid(&proposal).unwrap();
-    assert!(proposal.len() < 256 * 1024);
-}
-
 /// A name of words that mean something, joined as frontends do, and now and then of anything.
 fn any_name() -> impl Strategy<Value = String> {
     let word = prop::sample::select(vec![

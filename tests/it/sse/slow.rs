@@ -10,13 +10,13 @@ use crate::support::server::{Server, UNLIMITED};
 use crate::support::sse::{EventStream, publish};
 
 const CLIENTS: usize = 20;
-const EVENTS: usize = 3_000;
-/// Each holds a MiB in its outlet, and what is on its way besides; all that is published is 600 MB.
+const EVENTS: usize = 1_500;
+/// Each holds a MiB in its outlet, and what is on its way besides; all that is published is 300 MB.
 const MEMORY_KIB: u64 = 120 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_that_pause_cost_bounded_memory_and_miss_nothing() {
-    // Publishing all of it takes about a minute on two cores, and nobody reads meanwhile.
+    // Publishing all of it takes half a minute on two cores, and nobody reads meanwhile.
     let settings = [&UNLIMITED[..], &[("SLOW_READER_TIMEOUT", "300s")]].concat();
     let server = Server::start_with("sqlite::memory:", &settings).await;
     let path = "/api/events?channels=c";
