@@ -567,6 +567,20 @@ export interface CommentUpdate {
   [field: string]: unknown;
 }
 
+/** Clients of which all of this holds. */
+export interface Condition {
+  /** Of a type, or of one of several, as the client says in its handshake. */
+  clientType?: OneOrMore;
+  /** In a session. */
+  sessionId?: Id;
+  /** Subscribed to a channel, or to one of several. */
+  subscribed?: OneOrMore;
+  /** Of a user. */
+  userId?: Id;
+  /** Of a version, as the client says in its handshake: after <, <=, =, >= or >, such as `<2.0` or `>=1.2 <2`. */
+  version?: string;
+}
+
 /** Connections. */
 export interface ConnectionMetrics {
   /** Now. */
@@ -953,6 +967,20 @@ export interface DeletedTaskAccepted {
   version: number;
 }
 
+/** What is known of a message on `broadcast` or `client:<id>`. */
+export interface DirectAbout {
+  /** Who sent it. */
+  actor: string;
+  /** `broadcast`, or `client:<id>`. */
+  channel: string;
+  /** What ties it to what it answers. */
+  correlationId?: string;
+  /** Its own id, a `UUIDv7`. */
+  id: string;
+  /** When it was sent. */
+  timestamp: string;
+}
+
 /** Something that is no change succeeded. */
 export interface Done {
   /** Always. */
@@ -1259,12 +1287,20 @@ export interface FlatAck {
 
 /** A burst of messages in one, for those who asked for it by `?batch=100`. */
 export interface FlatBatch {
+  /** The same. */
+  data: FlatMessages;
   /** The messages, in their order. */
   messages: FlatServerMessage[];
   /** When. */
   timestamp: string;
   /** What it is. */
   type: 'batchUpdate';
+}
+
+/** What a `heartbeat` says. */
+export interface FlatBeat {
+  /** When. */
+  timestamp: string;
 }
 
 /** What clients say over a plain WebSocket. */
@@ -1338,14 +1374,22 @@ export interface FlatHandshake {
   type: 'handshake';
 }
 
-/** A sign of life every 30 s, for those who asked for it by `?heartbeat=1`. */
+/** A sign of life every 30 s, for those who ask for it by `?heartbeat=true`, or for all by `WEBSOCKET_HEARTBEAT`. */
 export interface FlatHeartbeat {
+  /** The same. */
+  data: FlatBeat;
   /** When. */
   timestamp: string;
   /** What it is. */
   type: 'heartbeat';
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** What a `batchUpdate` says. */
+export interface FlatMessages {
+  /** The messages, in their order. */
+  messages: FlatServerMessage[];
 }
 
 /** Whether the server is there. */
@@ -1747,6 +1791,9 @@ export interface Notification {
   [field: string]: unknown;
 }
 
+/** A text, or a list of 1 to 256. */
+export type OneOrMore = string | string[];
+
 /** An entity of a kind that the server's configuration declares. Clients may add any field. */
 export interface OtherEntity {
   /** When it was made. */
@@ -2090,12 +2137,16 @@ export interface ProjectUpdate {
 export interface Publish {
   /** The channel. */
   channel: string;
+  /** On `broadcast` and `client:<id>`: what ties it to what it answers, passed on as it is. */
+  correlationId?: string;
   /** What there is to say: an empty object if it is missing. */
   data?: unknown;
   /** A command with a key has one effect however often it is sent. */
   idempotencyKey?: string;
   /** What happened. */
   type: string;
+  /** On `broadcast`: which of the clients are meant. */
+  where?: Condition;
 }
 
 /** A publication is in the log. */
@@ -2230,6 +2281,25 @@ export type RevokedReason = 'removed' | 'token' | 'forbidden';
 
 /** A role in a project. Each may do what those before it may. */
 export type Role = 'viewer' | 'member' | 'admin' | 'owner';
+
+/** A message on `broadcast` or `client:<id>` was sent. It is not in any log. */
+export interface Sent {
+  /** The channel. */
+  channel: string;
+  /** How many more were meant that had no room for it; absent if there is none. */
+  missed?: number;
+  /** Always. */
+  ok: true;
+  /** How many connections it has reached, on all instances. */
+  reached: number;
+  /** The same. */
+  success: true;
+  /**
+   * What has not answered in time, so that more may have been reached: instances, by their ids, or `redis`. Absent
+   * if all have.
+   */
+  unanswered?: string[];
+}
 
 /** It is not known what a client missed, nor of which projects: join what you need. */
 export interface SessionReset {
