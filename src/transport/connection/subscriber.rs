@@ -255,7 +255,7 @@ impl<D: Door> SessionSubscriber<D> {
     }
 
     /// Whether the client was greeted, so that anything else may follow.
-    pub(super) fn was_greeted(&self) -> bool {
+    pub(crate) fn was_greeted(&self) -> bool {
         self.was_greeted.load(Ordering::Acquire)
     }
 

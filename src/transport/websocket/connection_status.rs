@@ -102,7 +102,9 @@ async fn tell(
     for connections in registry.all().chunks(AT_ONCE) {
         for connection in connections {
             let mut out = connection.queue.intake();
-            if connection.subscriber().is_some() && out.has_room(Kind::Signal, data.len()) {
+            let subscriber = connection.subscriber();
+            let is_greeted = subscriber.is_some_and(|subscriber| subscriber.was_greeted());
+            if is_greeted && out.has_room(Kind::Signal, data.len()) {
                 let format = connection.door.format;
                 let text = format.own(STATE_CHANGED, Clock.now(), &data);
                 out.push(Packet::other(text));

@@ -1,5 +1,7 @@
 //! Asks a client by pings whether it is still there, and ends its connection if it is not.
 
+use std::sync::atomic::Ordering;
+
 use tokio::time::Instant;
 
 use super::door::{Packet, WebSocketConnection};
@@ -49,7 +51,10 @@ impl WebSocketConnection {
         door.ping_due.notify_one();
         let mut out = self.queue.intake();
         let by_setting = self.app().config().notices.websocket_heartbeat;
-        if door.params.heartbeat.unwrap_or(by_setting) && out.has_room(Kind::Signal, 0) {
+        // The greeting is the first message.
+        let is_greeted = !door.is_greeting_held.load(Ordering::Relaxed);
+        let is_wanted = door.params.heartbeat.unwrap_or(by_setting);
+        if is_wanted && is_greeted && out.has_room(Kind::Signal, 0) {
             out.push(Packet::other(door.format.beat(Clock.now())));
         }
     }

