@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
@@ -163,9 +163,7 @@ impl RestRequest {
     /// The body, which is JSON; nothing if there is no body.
     pub(crate) async fn json(&self, body: Body) -> Result<Option<Box<RawValue>>, Reply> {
         let most = self.app.config().max_message;
-        let bytes = to_bytes(body, most)
-            .await
-            .map_err(|error| unread(&error, most))?;
+        let bytes = read(body, most).await?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -205,8 +203,17 @@ impl RestRequest {
     }
 }
 
+/// Reads a body to its end. One that says itself that it is too large is refused before it has come.
+pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Reply> {
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large(most));
+    }
+    let bytes = to_bytes(body, most).await;
+    bytes.map_err(|error| unread(&error, most))
+}
+
 /// Why a body was not read to its end.
-pub(crate) fn unread(error: &axum::Error, most: usize) -> Reply {
+fn unread(error: &axum::Error, most: usize) -> Reply {
     let mut causes = std::iter::successors(error.source(), |&error| error.source());
     let kind = |error: &(dyn Error + 'static)| Some(error.downcast_ref::<io::Error>()?.kind());
     if causes.clone().any(<dyn Error>::is::<LengthLimitError>) {

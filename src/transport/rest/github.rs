@@ -1,6 +1,6 @@
 //! What GitHub tells, as events on channels. Nobody shows a credential here: the signature of the body is the proof.
 
-use axum::body::{Body as HttpBody, to_bytes};
+use axum::body::Body as HttpBody;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +21,7 @@ use crate::transport::admission::{self, Admission, type_limited};
 use crate::transport::http::endpoint::{
     Answer, Body, Endpoint, Parameter, VISIBLE, of, serve_admitting,
 };
-use crate::transport::http::request::unread;
+use crate::transport::http::request::read;
 use crate::transport::http_caller::{Attempt, spend_at};
 use crate::transport::query::from_query;
 use crate::writer::Caller;
@@ -136,8 +136,7 @@ async fn verified(
 ) -> Result<Vec<u8>, Reply> {
     let attempt = Attempt::begin(app, client)?;
     let shown = headers.get(SIGNATURE).and_then(|line| line.to_str().ok());
-    let body = to_bytes(body, MAX_BODY).await;
-    let body = body.map_err(|error| unread(&error, MAX_BODY))?;
+    let body = read(body, MAX_BODY).await?;
     if shown.is_some_and(|shown| is_signed(secret, &body, shown)) {
         return Ok(body.into());
     }
