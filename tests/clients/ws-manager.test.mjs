@@ -44,7 +44,7 @@ test('everybody, one client and some clients are told, and the backend hears how
 });
 
 test('heartbeats and the status come to everybody by setting, and the health is what the page shows', async (t) => {
-  const server = await Server.start(t, { WEBSOCKET_HEARTBEAT: 'true', CONNECTION_STATUS: 'true', WEBSOCKET_PING_INTERVAL: '200ms' });
+  const server = await Server.start(t, { WEBSOCKET_HEARTBEAT: 'true', CONNECTION_STATUS: 'true', WEBSOCKET_PING_INTERVAL: '600ms', PING_TIMEOUT: '2s' });
   const client = Plain.open(t, server, '/');
   const status = await client.next('connectionStatus');
   assert.equal(status.data.connected, true);
