@@ -1,6 +1,7 @@
 //! What a publication on `broadcast` or `client:<id>` may say besides its type and data.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Reply;
 use super::condition::{Condition, WHERE};
@@ -22,14 +23,14 @@ pub struct DirectOptions {
 
 impl DirectOptions {
     /// Reads `correlationId` and `where`; elsewhere than on these channels a condition is refused, and a correlation id
-    /// without meaning.
+    /// belongs to the envelope.
     ///
     /// # Errors
     ///
     /// The answer that says what is wrong with them.
     pub fn read(
         channel: &ChannelName,
-        correlation_id: Option<Value>,
+        correlation_id: Option<&RawValue>,
         condition: Option<Value>,
     ) -> Result<Self, Reply> {
         let mut options = Self::default();
@@ -40,10 +41,13 @@ impl DirectOptions {
             }
             options.condition = Some(Box::new(Condition::read(condition)?));
         }
+        let correlation_id = correlation_id.filter(|_| channel.is_direct());
+        let correlation_id = correlation_id.map(|raw| serde_json::from_str(raw.get()));
         options.correlation_id = match correlation_id {
-            Some(_) if !channel.is_direct() => None,
-            None | Some(Value::Null) => None,
-            Some(Value::String(id)) if (1..=MAX_CORRELATION_BYTES).contains(&id.len()) => Some(id),
+            None | Some(Ok(Value::Null)) => None,
+            Some(Ok(Value::String(id))) if (1..=MAX_CORRELATION_BYTES).contains(&id.len()) => {
+                Some(id)
+            }
             Some(_) => {
                 let what = format!("must be a text of 1 to {MAX_CORRELATION_BYTES} bytes");
                 return Err(Reply::invalid(CORRELATION_ID, what));

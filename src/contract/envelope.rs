@@ -22,6 +22,8 @@ pub struct EnvelopeMembers<'a> {
     pub timestamp: Option<&'a RawValue>,
     /// `metadata`
     pub metadata: Option<&'a RawValue>,
+    /// `correlationId`, beside them: as if it stood in `metadata`, if none does.
+    pub correlation_id: Option<&'a RawValue>,
 }
 
 /// The members of `metadata` that are kept; any others are allowed.
@@ -127,7 +129,7 @@ impl EnvelopeMembers<'_> {
             (
                 "correlationId",
                 "metadata.correlationId",
-                metadata.correlation_id,
+                metadata.correlation_id.or(self.correlation_id),
                 ID,
             ),
             ("", "metadata.compressed", metadata.compressed, FLAG),
@@ -177,6 +179,8 @@ mod tests {
         timestamp: Option<&'a RawValue>,
         #[serde(borrow, default)]
         metadata: Option<&'a RawValue>,
+        #[serde(borrow, default, rename = "correlationId")]
+        correlation_id: Option<&'a RawValue>,
     }
 
     fn members(text: &str) -> EnvelopeMembers<'_> {
@@ -185,6 +189,7 @@ mod tests {
             id: sent.id,
             timestamp: sent.timestamp,
             metadata: sent.metadata,
+            correlation_id: sent.correlation_id,
         }
     }
 
@@ -206,6 +211,14 @@ mod tests {
             (
                 r#"{"id":7,"metadata":{"correlationId":"c","source":"s","version":"1.0"}}"#,
                 Some(r#"{"id":7,"version":"1.0","source":"s","correlationId":"c"}"#),
+            ),
+            (
+                r#"{"correlationId":"beside"}"#,
+                Some(r#"{"correlationId":"beside"}"#),
+            ),
+            (
+                r#"{"correlationId":"beside","metadata":{"correlationId":"c"}}"#,
+                Some(r#"{"correlationId":"c"}"#),
             ),
         ] {
             assert_eq!(kept(text).as_deref(), expected, "{text}");

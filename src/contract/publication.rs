@@ -64,8 +64,8 @@ struct Asked<'a> {
     data: Option<&'a RawValue>,
     #[serde(default)]
     idempotency_key: Option<serde_json::Value>,
-    #[serde(default)]
-    correlation_id: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    correlation_id: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "sent")]
     r#where: Option<serde_json::Value>,
     #[serde(borrow, default)]
@@ -83,8 +83,8 @@ struct Said<'a> {
     r#type: String,
     #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
-    #[serde(default)]
-    correlation_id: Option<serde_json::Value>,
+    #[serde(borrow, default)]
+    correlation_id: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "sent")]
     r#where: Option<serde_json::Value>,
     #[serde(borrow, default)]
@@ -230,6 +230,7 @@ impl Publication {
             id: asked.id,
             timestamp: asked.timestamp,
             metadata: asked.metadata,
+            correlation_id: asked.correlation_id,
         };
         let publication = Self::unchecked(channel, &event_type, asked.data)?.fitting()?;
         let mut publication = publication.with_envelope(envelope)?;
@@ -272,6 +273,7 @@ impl Publication {
                     id: said.id,
                     timestamp: said.timestamp,
                     metadata: said.metadata,
+                    correlation_id: said.correlation_id,
                 };
                 let condition = said.r#where.filter(|_| channel.is_direct());
                 let direct = DirectOptions::read(&channel, said.correlation_id, condition)?;

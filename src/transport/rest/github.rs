@@ -212,6 +212,7 @@ async fn publish(
         id: Some(&json_text(delivery)),
         timestamp: None,
         metadata: metadata.as_deref(),
+        correlation_id: None,
     };
     publication.envelope = envelope.read_leniently();
     let (connection, client) = (ConnectionId::generate(), PrivateId::generate().client());

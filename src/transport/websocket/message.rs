@@ -135,6 +135,7 @@ impl Message {
                 id: members.get("id"),
                 timestamp: members.get("timestamp"),
                 metadata: members.get("metadata"),
+                correlation_id: members.get(CORRELATION_ID),
             },
         };
         let metadata = envelope.metadata;
@@ -185,12 +186,11 @@ impl Message {
         if !publication.channel.is_direct() {
             return Ok(publication);
         }
-        let value = |raw: &Option<Box<RawValue>>| {
-            let raw = raw.as_ref().map(|raw| serde_json::from_str(raw.get()));
-            raw.transpose()
-                .map_err(|_| Reply::invalid(WHERE, "is not valid JSON"))
-        };
-        let (correlation_id, condition) = (value(&self.correlation_id)?, value(&self.condition)?);
+        let condition = self.condition.as_ref();
+        let condition = condition.map(|raw| serde_json::from_str(raw.get()));
+        let condition = condition.transpose();
+        let condition = condition.map_err(|_| Reply::invalid(WHERE, "is not valid JSON"))?;
+        let correlation_id = self.correlation_id.as_deref();
         let direct = DirectOptions::read(&publication.channel, correlation_id, condition)?;
         Ok(Publication {
             direct,
