@@ -48,7 +48,10 @@ export function functionsIn(source) {
   }
   const inOrder = [...found].sort(([a], [b]) => a - b).map(([, each]) => each);
   return inOrder.map((each, index) => {
-    const end = inOrder[index + 1]?.start ?? content.length;
+    const next = inOrder[index + 1]?.start ?? content.length;
+    // What stands before the next one's name on its line belongs to that one.
+    const line = index + 1 < inOrder.length ? content.lastIndexOf('\n', next) : next;
+    const end = line > each.start ? line : next;
     const text = content.slice(each.start, end);
     return { ...each, text, branches: (text.match(BRANCHES) ?? []).length, hasEffects: EFFECTS.test(text) };
   });
