@@ -59,6 +59,11 @@ export class Page {
     return this.#page.evaluate((name) => (name ? window.seen[name] : window.seen), name);
   }
 
+  /** How many messages of a type the scenes have noted: looking at thousands of them again and again would keep the page busy. */
+  async heard(type) {
+    return this.#page.evaluate((type) => window.seen.messages.filter((message) => message.type === type).length, type);
+  }
+
   /** Unmounts everything. */
   async leave() {
     await this.#page.evaluate(() => window.leave());
