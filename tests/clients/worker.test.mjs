@@ -41,7 +41,7 @@ async function scene(t, env = {}) {
 /** Connects, waits for nothing, and introduces itself, as extensions do. */
 async function extension(t, server) {
   const ide = Plain.open(t, server, '/ws');
-  await new Promise((resolve) => ide.on('open', resolve));
+  await within(new Promise((resolve) => ide.on('open', resolve)), () => `the connection opens: ${JSON.stringify(ide.closed)}`);
   ide.send({ type: 'handshake', data: { apiKey: 'k', clientType: 'vscode', version: '1.2.0' } });
   const { clientId } = await ide.next('welcome');
   assert.deepEqual(ide.heard, [], 'welcome is the first message');
@@ -52,7 +52,7 @@ async function extension(t, server) {
 async function events(t, server, channels) {
   const end = new AbortController();
   t.after(() => end.abort());
-  const response = await fetch(`${server.url}/api/events?channels=${channels}`, { signal: end.signal });
+  const response = await within(fetch(`${server.url}/api/events?channels=${channels}`, { signal: end.signal }), 'the stream begins');
   const heard = [];
   const decoder = new TextDecoder();
   (async () => {
