@@ -67,6 +67,8 @@ async function events(t, server, channels) {
 function redisMessages(t, url, ...channels) {
   const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
   t.after(() => socket.destroy());
+  // Redis ends first, and may do so rudely: without a listener that would end this file before its other hooks have run.
+  socket.on('error', () => {});
   const heard = { text: '' };
   socket.on('data', (text) => (heard.text += text));
   socket.write(`SUBSCRIBE ${channels.join(' ')}\r\n`);

@@ -17,6 +17,8 @@ export class RedisClient {
     client.#socket = connect(Number(port), hostname);
     client.#socket.setEncoding('utf8').on('data', (text) => client.#read(text));
     await once(client.#socket, 'connect');
+    // Redis may end first, and rudely: without a listener that would end the file before its other hooks have run.
+    client.#socket.on('error', () => {});
     t.after(() => client.#socket.destroy());
     return client;
   }
