@@ -8,6 +8,7 @@
 //! cargo bench --bench load -- relay     # from one instance to another, through Redis
 //! cargo bench --bench load -- storm     # everybody loses the connection and comes back at once
 //! cargo bench --bench load -- abuse     # how long others wait while one client does too much of everything
+//! cargo bench --bench load -- compare   # beside Node with socket.io and pg, in turns, with ratios
 //! cargo bench --bench load -- --help
 //! ```
 //!
@@ -22,6 +23,7 @@
 mod abuse;
 mod client;
 mod commits;
+mod compare;
 mod deliver;
 mod idle;
 #[path = "../../tests/it/support/postgres.rs"]
@@ -70,6 +72,10 @@ enum What {
     /// else is there, and while one client from another address sends thousands of commands per second and a thousand
     /// connections from there knock again and again. In turns, in one run.
     Abuse(abuse::Options),
+    /// The same load for this server and for one that a team would write with socket.io and pg (`benches/peers/node`; needs
+    /// node and npm), on Postgres and Redis of their own, in turns: acks, deliveries, connections. Prints a table with
+    /// ratios.
+    Compare(compare::Options),
 }
 
 #[tokio::main]
@@ -82,6 +88,7 @@ async fn main() -> Outcome<()> {
         Some(What::Relay(options)) => relay::run(&options).await,
         Some(What::Storm(options)) => storm::run(&options).await,
         Some(What::Abuse(options)) => abuse::run(&options).await,
+        Some(What::Compare(options)) => compare::run(&options).await,
         None => Ok(Cli::command().print_help()?),
     }
 }

@@ -24,9 +24,34 @@ const UNLIMITED: [&str; 6] = [
     "USER_SIGNAL_RATE",
 ];
 
+/// What a server is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Boardcast,
+    /// The board server on socket.io and pg in `benches/peers/node`, whose packages are installed.
+    Node,
+}
+
+impl Program {
+    fn command(self) -> Command {
+        match self {
+            Self::Boardcast => Command::new(env!("CARGO_BIN_EXE_boardcast")),
+            Self::Node => {
+                let mut command = Command::new("node");
+                command.arg(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/benches/peers/node/server.mjs"
+                ));
+                command
+            }
+        }
+    }
+}
+
 /// A running server; killed when dropped.
 pub(crate) struct Server {
     child: Child,
+    program: Program,
     /// Where it listens, as `127.0.0.1:port`.
     pub(crate) address: String,
     settings: Vec<(String, String)>,
@@ -44,12 +69,20 @@ impl Server {
         let settings = settings
             .iter()
             .map(|&(name, value)| (name.to_owned(), value.to_owned()));
-        Self::launch("0", settings.collect())
+        Self::launch(Program::Boardcast, "0", settings.collect())
     }
 
-    fn launch(port: &str, settings: Vec<(String, String)>) -> Outcome<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_boardcast"))
+    /// Starts another program, with settings of its own.
+    pub(crate) fn of(program: Program, settings: Vec<(String, String)>) -> Outcome<Self> {
+        Self::launch(program, "0", settings)
+    }
+
+    fn launch(program: Program, port: &str, settings: Vec<(String, String)>) -> Outcome<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut child = program
+            .command()
             .env_clear()
+            .env("PATH", path)
             .envs([
                 ("HOST", "127.0.0.1"),
                 ("PORT", port),
@@ -71,6 +104,7 @@ impl Server {
         std::thread::spawn(move || log.for_each(drop));
         Ok(Self {
             child,
+            program,
             address,
             settings,
         })
@@ -81,7 +115,7 @@ impl Server {
         self.child.kill()?;
         self.child.wait()?;
         let (_, port) = self.address.rsplit_once(':').ok_or("no port")?;
-        *self = Self::launch(port, self.settings.clone())?;
+        *self = Self::launch(self.program, port, self.settings.clone())?;
         Ok(())
     }
 
