@@ -1,5 +1,5 @@
-//! The same load for Boardcast and for a board server that a team would write with socket.io and pg, in turns, in one run:
-//! machines differ and are noisy, so ratios are what counts.
+//! Puts the same load on Boardcast and on a board server that a team would write with socket.io and pg, in turns, in one run.
+//! Figures depend on the machine and on what else it does; the ratio of two figures of one run depends on that far less.
 
 mod acks;
 mod connections;

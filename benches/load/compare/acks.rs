@@ -132,7 +132,8 @@ async fn paced(server: &Server, duration: Duration) -> Outcome<(Vec<i64>, Durati
     Ok((waits, server.cpu()?.saturating_sub(cpu)))
 }
 
-/// Sends one command each time it is due, and waits for the acks of all; they come in the order of the commands.
+/// Sends one command each time it is due, and waits for the acks of all. The nth ack is taken for that of the nth command:
+/// Node may swap two, which leaves the median as it is.
 async fn keep_pace(
     mut client: Client,
     number: usize,
