@@ -64,8 +64,13 @@ async function attack(t, server, version, body) {
   report(t, { status, 'bytes on the line': bytes.length, 'cpu ms': cpu, 'wall ms': wall, 'bystander p50 ms': p50, 'bystander p99 ms': p99 });
   assert.ok(cpu < 400 + bytes.length / 500, `${cpu} ms of processor time`);
   assert.equal(failed, 0);
-  // It is over: nothing spins.
-  const after = await processorTime(server);
+  // It is over: nothing spins. The first tenth of a second may still tidy up.
+  await eventually(() => rests(server), 'a server that rests');
+}
+
+/** Whether the server works for less than 60 ms in 100 ms. */
+async function rests(server) {
+  const before = await processorTime(server);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.ok((await processorTime(server)) - after < 60, 'the server goes on working');
+  return (await processorTime(server)) - before < 60;
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 
-export const DEADLINE_MS = 15_000;
+export const DEADLINE_MS = 30_000;
 const LOOK_EVERY_MS = 5;
 
 /** Looks until `probe` answers something truthy, and answers that; `what` may be a function, asked at the end. */

@@ -84,9 +84,10 @@ test('a flood of messages reaches onMessage whole and renders once per frame; si
     await eventually(async () => (await page.seen()).last.some(({ type, data }) => type === 'slow' && data.number === number), 'it is rendered');
   }
   const before = (await page.seen()).renders;
+  let count;
   const flood = numbers(2000).map((number) => ({ channel: 'news', type: 'fast', data: { number } }));
   for (const part of numbers(20)) await publishAll(server, flood.slice(part * 100, part * 100 + 100));
-  await eventually(async () => (await page.heard('fast')) >= flood.length, 'all messages');
+  await eventually(async () => (count = await page.heard('fast')) >= flood.length, () => `all messages: ${count}`);
   const { messages, renders } = await page.seen();
   const heard = messages.filter(({ type }) => type === 'fast').map(({ data }) => data.number);
   assert.deepEqual(heard, numbers(flood.length));
@@ -97,7 +98,8 @@ test('a flood of messages reaches onMessage whole and renders once per frame; si
 async function publishAll(server, messages) {
   const headers = { 'Content-Type': 'application/json' };
   const response = await fetch(`${server.url}/api/publish`, { method: 'POST', headers, body: JSON.stringify(messages) });
-  assert.equal((await response.json()).results.every(({ ok }) => ok), true);
+  const answer = await response.json();
+  assert.equal(answer.results?.every(({ ok }) => ok), true, JSON.stringify(answer).slice(0, 500));
 }
 
 test('who is in a project is shown to the others, and what they say of themselves', async (t) => {
