@@ -141,6 +141,13 @@ pub struct Config {
     )]
     pub worker_channel: Option<ChannelName>,
 
+    /// Which clients are told who comes and goes in the projects that they join.
+    #[arg(
+        long, env = "PRESENCE", value_enum, default_value_t = PresenceEvents::Asked,
+        value_name = "CLIENTS", global = true
+    )]
+    pub presence: PresenceEvents,
+
     /// How long somebody whose connection ended still counts as present: long enough to come back.
     #[arg(
         long, env = "PRESENCE_GRACE", default_value = "5s", value_parser = duration,
@@ -418,6 +425,17 @@ pub enum EventCursor {
     /// All that do not choose otherwise.
     Always,
     /// Those that ask for it.
+    Never,
+}
+
+/// Which clients are told who comes and goes in the projects that they join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PresenceEvents {
+    /// Those that ask for it, or say who they are when they join.
+    Asked,
+    /// All that do not choose otherwise.
+    Always,
+    /// None.
     Never,
 }
 

@@ -183,12 +183,6 @@ impl Hub {
         }
     }
 
-    /// Whether this instance has subscribers of a channel.
-    #[must_use]
-    pub fn has_feed(&self, channel: &ChannelName) -> bool {
-        self.feeds.lock().contains_key(channel)
-    }
-
     /// Subscribes to a channel.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 //!
 //! Identity comes from the connection: one entry per user, however many connections on however many instances. Each
 //! instance keeps all entries in memory, so that nobody waits for another instance or for the broker; what the others
-//! say travels on the topic `cluster` (`state`). Every instance tells its own subscribers what changes.
+//! say travels on the topic `cluster` (`state`). Every instance tells its own subscribers what changes, if they look: what
+//! happens in a project within a moment is told together (`windows`).
 
+mod change;
 mod entry;
 pub(crate) mod instances;
 mod message;
@@ -14,6 +16,7 @@ mod state;
 mod tests;
 mod told;
 mod view;
+mod windows;
 
 use std::future::pending;
 use std::sync::{Arc, Weak};
@@ -21,14 +24,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::broker::{Broker, BrokerStatus};
 use crate::clock::Clock;
 use crate::connection_count::ConnectionCount;
-use crate::domain::{Actor, ConnectionId, Fields, InstanceId, ProjectId};
+use crate::domain::{Actor, ConnectionId, Fields, InstanceId, Lasting, ProjectId};
 use crate::hub::Hub;
 use crate::presence::instances::{BEAT, Cluster};
 use crate::shutdown::Lifecycle;
@@ -36,6 +39,7 @@ use crate::shutdown::Lifecycle;
 use entry::Key;
 use message::Message;
 use state::{Limits, State};
+use windows::{News, Windows};
 
 /// Where instances talk to one another.
 const TOPIC: &str = "cluster";
@@ -60,25 +64,34 @@ pub enum UpdateError {
 }
 
 /// Who is in a project.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roster {
-    /// Those who came first, and who asked.
-    pub people: Vec<Value>,
+    /// Those who came first, and who asked, as JSON: they are part of each answer to a join.
+    pub people: Vec<Arc<RawValue>>,
     /// How many there are.
     pub count: usize,
+    /// The number of the last change that it shows.
+    pub as_of: u64,
+}
+
+/// What is known of presence, and what is still to be told.
+#[derive(Debug)]
+struct Guarded {
+    state: State,
+    windows: Windows,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct Presence {
     /// Guards who is where. What follows from a change is told and published under it, and so in order.
-    state: Mutex<State>,
+    guarded: Mutex<Guarded>,
     hub: Arc<Hub>,
     broker: Broker,
     connections: ConnectionCount,
     lifecycle: Lifecycle,
-    /// Tells that there is somebody to wait for.
-    expiring: Notify,
+    /// Tells that there is something to wait for: somebody may come back, or changes are gathered.
+    waiting: Notify,
 }
 
 impl Presence {
@@ -93,12 +106,15 @@ impl Presence {
         grace: Duration,
     ) -> Arc<Self> {
         let presence = Arc::new(Self {
-            state: Mutex::new(State::new(instance.clone(), grace, LIMITS)),
+            guarded: Mutex::new(Guarded {
+                state: State::new(instance.clone(), grace, LIMITS),
+                windows: Windows::default(),
+            }),
             hub: Arc::clone(hub),
             broker: broker.clone(),
             connections: connections.clone(),
             lifecycle: lifecycle.clone(),
-            expiring: Notify::new(),
+            waiting: Notify::new(),
         });
         lifecycle.spawn_service(Arc::clone(&presence).run());
         presence
@@ -152,20 +168,32 @@ impl Presence {
     /// Who is in a project, from memory.
     #[must_use]
     pub fn roster(&self, project: &ProjectId, asker: &Actor) -> Roster {
-        let (people, count) = self.state.lock().view.roster(&key(project, asker));
-        let people = people
-            .iter()
-            .map(|(user, entry)| told::person(user, entry).into());
+        let mut guarded = self.guarded.lock();
+        let as_of = guarded.windows.list(project);
+        let (people, count) = guarded.state.view.roster(&key(project, asker));
+        drop(guarded);
         Roster {
-            people: people.collect(),
+            people,
             count,
+            as_of,
+        }
+    }
+
+    /// Tells a connection what changes in a project from now on, until what is given back is dropped.
+    #[must_use]
+    pub fn watch(self: &Arc<Self>, project: &ProjectId) -> Watch {
+        let known = self.guarded.lock().windows.watch(project);
+        Watch {
+            presence: Arc::clone(self),
+            project: project.clone(),
+            known,
         }
     }
 
     /// What others see of somebody in a project, if they are there.
     #[must_use]
     pub fn person(&self, project: &ProjectId, user: &Actor) -> Option<Fields> {
-        let entry = self.state.lock().view.get(&key(project, user))?;
+        let entry = self.guarded.lock().state.view.get(&key(project, user))?;
         Some(told::person(user, &entry))
     }
 
@@ -173,13 +201,13 @@ impl Presence {
     #[must_use]
     pub fn cluster(&self) -> Cluster {
         let connections = self.connections.count();
-        self.state.lock().members.cluster(connections)
+        self.guarded.lock().state.members.cluster(connections)
     }
 
     /// The other instances that are alive.
     #[must_use]
     pub fn other_instances(&self) -> Vec<InstanceId> {
-        self.state.lock().members.others()
+        self.guarded.lock().state.members.others()
     }
 
     /// Beats while there may be others, and waits for those whose time to come back runs out. Nothing runs while
@@ -191,13 +219,32 @@ impl Presence {
         let mut beat = tokio::time::interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let next = self.state.lock().own.next_expiry();
+            let (expiry, due) = {
+                let guarded = self.guarded.lock();
+                (guarded.state.own.next_expiry(), guarded.windows.next_due())
+            };
             tokio::select! {
                 () = self.broker.status_changed() => self.beat(),
                 _ = beat.tick(), if self.broker.is_shared() => self.beat(),
-                () = reached(next) => self.change(|state| state.expire(Instant::now())),
-                () = self.expiring.notified() => {}
+                () = reached(expiry) => self.change(|state| state.expire(Instant::now())),
+                () = reached(due) => self.tell_due(),
+                () = self.waiting.notified() => {}
             }
+        }
+    }
+
+    /// Tells what has been gathered for long enough.
+    fn tell_due(&self) {
+        let mut guarded = self.guarded.lock();
+        let news = guarded.windows.due(Instant::now());
+        self.tell(news);
+    }
+
+    /// Tells this instance's subscribers. Called under the lock, so that what was gathered first is told first.
+    fn tell(&self, news: Vec<News>) {
+        for news in news {
+            let channel = news.told.key.project.channel();
+            self.hub.signal_here(&channel, &told::signal(news));
         }
     }
 
@@ -209,15 +256,20 @@ impl Presence {
         });
     }
 
-    /// Changes something, then tells and publishes what follows from it.
+    /// Changes something, then publishes what follows from it, and notes what is to be told.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state.lock();
-        let result = change(&mut state);
-        for told in state.view.take_told() {
-            let channel = told.key.project.channel();
-            if self.hub.has_feed(&channel) {
-                self.hub.signal_here(&channel, &told::signal(&told));
+        let mut guarded = self.guarded.lock();
+        let Guarded { state, windows } = &mut *guarded;
+        let result = change(state);
+        let told = state.view.take_told();
+        if !told.is_empty() {
+            let now = Instant::now();
+            for told in told {
+                if windows.note(told, now) {
+                    self.waiting.notify_one();
+                }
             }
+            self.tell(windows.due(now));
         }
         let messages = state.take_messages();
         if self.broker.is_shared() {
@@ -227,6 +279,34 @@ impl Presence {
             }
         }
         result
+    }
+}
+
+/// A connection that is told of a project's presence, until dropped.
+#[derive(Debug)]
+pub struct Watch {
+    presence: Arc<Presence>,
+    project: ProjectId,
+    /// The number of the last change that its last list shows.
+    known: u64,
+}
+
+impl Watch {
+    /// Notes that the client gets a list which shows all changes up to this number.
+    pub fn list(&mut self, as_of: u64) {
+        self.known = self.known.max(as_of);
+    }
+
+    /// Whether what is told is news to the client.
+    #[must_use]
+    pub fn is_news(&self, lasting: &Lasting) -> bool {
+        lasting.known.contains(&self.known)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.presence.guarded.lock().windows.unwatch(&self.project);
     }
 }
 
@@ -256,7 +336,7 @@ impl Drop for Attendance {
         }
         if self.may_come_back {
             presence.change(|state| state.disconnect(key, Instant::now()));
-            presence.expiring.notify_one();
+            presence.waiting.notify_one();
         } else {
             presence.change(|state| state.leave(key, self.connection));
         }

@@ -6,11 +6,14 @@ mod dialect;
 mod join;
 mod list;
 mod listed;
+mod looking;
 mod read;
 mod resume;
 mod revoke;
 mod rooms;
 mod signal;
+mod state;
+mod state_text;
 mod subscribe;
 mod throttle;
 
@@ -33,9 +36,11 @@ pub use access::{Refreshed, unseen};
 use dialect::Speaking;
 pub use dialect::people;
 use listed::Lookup;
+use looking::Looking;
 pub use resume::{Reset, Resumed};
 pub use rooms::{Delivery, Rooms};
 use signal::Signals;
+pub use state_text::{StateFormat, StateText};
 
 /// See the module.
 #[derive(Debug)]
@@ -51,6 +56,7 @@ pub struct Session {
     signals: Signals,
     lookup: Lookup,
     speaking: Speaking,
+    looking: Looking,
     /// Whether the client counts as present in the projects that it is subscribed to.
     attends: bool,
     /// Out of which reads are paid: the connection's, and that of all connections of its user.
@@ -116,6 +122,7 @@ impl Session {
             signals: Signals::default(),
             lookup: Lookup::default(),
             speaking: Speaking::default(),
+            looking: Looking::default(),
             attends: true,
             own_budget: None,
             shared_budget: None,

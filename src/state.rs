@@ -123,12 +123,16 @@ fn limits_of(config: &Config) -> Limits {
     Limits::new(&config.limits, config.max_message.max(large))
 }
 
+/// Bytes of channels and entities that the writer keeps for the next commit.
+const WRITER_CACHE: usize = 32 * 1024 * 1024;
+
 fn writer_options(config: &Config, store: &Store) -> WriterOptions {
     WriterOptions {
         queue: config.command_queue,
         max_batch: config.max_batch,
         writers: store.writers(),
         timeout: config.database_timeout,
+        cache_bytes: WRITER_CACHE,
         slow_commit: config.slow_commit,
         chosen_ids: config.auth.client_project_ids,
     }

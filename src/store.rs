@@ -10,12 +10,15 @@ mod answer;
 mod api_key;
 mod cascade;
 mod channel;
+mod commit;
 mod connection;
 mod entity;
 mod error;
 mod event;
 mod gather;
+mod keyset;
 mod list;
+mod load;
 mod member;
 mod meta;
 mod migrations;
@@ -27,6 +30,7 @@ mod row;
 mod rows;
 mod snapshot;
 mod sqlite;
+mod state;
 mod tx;
 mod url;
 mod writes;
@@ -45,9 +49,12 @@ use self::connection::DbConnection;
 
 pub use api_key::ApiKey;
 pub use cascade::{Matching, TaskLimits};
+pub use commit::{Backend, CommitConnection, Compared, Head};
 pub use error::{CommitError, Source, StoreError};
 pub use gather::Gather;
+pub use load::{Found, Wanted};
 pub use prune::{PruneLimits, Pruned};
+pub use state::{StateHead, StatePart, StateRead};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};
 pub use writes::Writes;
@@ -116,6 +123,8 @@ pub struct Snapshot<T = Entity> {
     pub counts: BTreeMap<String, u64>,
     /// Whether nothing was left out for the sake of its size.
     pub is_whole: bool,
+    /// The bytes of what was made of the entities.
+    pub bytes: usize,
 }
 
 /// Entities that were found.
@@ -163,8 +172,10 @@ impl Store {
     /// [`StoreError::Open`] with the reason; [`StoreError::InUse`] if another process has the SQLite file.
     pub async fn open(url: &DatabaseUrl, max_connections: u32) -> Result<Self, StoreError> {
         match url.target() {
-            url::Target::Memory => sqlite::Sqlite::open_memory().await.map(Self::Sqlite),
-            url::Target::File(path) => sqlite::Sqlite::open(path, max_connections)
+            url::Target::Memory => sqlite::Sqlite::open_memory(&commit::SETUP)
+                .await
+                .map(Self::Sqlite),
+            url::Target::File(path) => sqlite::Sqlite::open(path, max_connections, &commit::SETUP)
                 .await
                 .map(Self::Sqlite),
             url::Target::Server { shown, options } => {
@@ -186,7 +197,9 @@ impl Store {
     pub async fn open_beside(url: &DatabaseUrl) -> Result<Self, StoreError> {
         let mut store = match url.target() {
             url::Target::Memory => return Err(StoreError::InMemory),
-            url::Target::File(path) => Self::Sqlite(sqlite::Sqlite::open_beside(path).await?),
+            url::Target::File(path) => {
+                Self::Sqlite(sqlite::Sqlite::open_beside(path, &commit::SETUP).await?)
+            }
             url::Target::Server { shown, options } => {
                 Self::Postgres(postgres::Postgres::open(shown, options, 2).await?)
             }

@@ -7,6 +7,7 @@
 //! cannot be reached. Nothing is retried that may have had an effect.
 
 mod batch;
+mod cache;
 mod caller;
 mod cascades;
 mod channel_state;
@@ -53,6 +54,8 @@ pub struct WriterOptions {
     pub writers: usize,
     /// How long a transaction may take, and how long a broken commit's outcome is looked for.
     pub timeout: Duration,
+    /// The bytes that channels and entities may use which are kept for the next commit, in all queues together.
+    pub cache_bytes: usize,
     /// A transaction that takes longer is told of in the log.
     pub slow_commit: Duration,
     /// Whether users choose the ids of projects that they create.
@@ -122,7 +125,7 @@ impl Writer {
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
         let bytes = request.bytes;
         let key = request.key.as_deref();
-        let key = key.map(|key| (caller.scoped_key(key), request.fingerprint));
+        let key = key.map(|key| (caller.scoped_key(key), request.fingerprint()));
         let command = Box::new(request.into_command(project));
         let work = Work::Command { command, key };
         self.queues.take(work, bytes, caller, identity)

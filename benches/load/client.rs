@@ -107,6 +107,17 @@ impl Client {
         Ok(())
     }
 
+    /// Sends an event with one argument, as JSON, and waits for the answer to it.
+    pub(crate) async fn ask(&mut self, event: &str, argument: &str) -> Outcome<String> {
+        self.send(&[&format!(r#"427["{event}",{argument}]"#)])
+            .await?;
+        let answer = self.expect(b"437[").await?;
+        if answer.contains(r#""ok":false"#) {
+            return Err(answer.chars().take(300).collect::<String>().into());
+        }
+        Ok(answer)
+    }
+
     /// Reads until a message that begins like this, and not beyond it.
     async fn expect(&mut self, start: &[u8]) -> Outcome<String> {
         loop {

@@ -31,6 +31,8 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// Who sends the commands.
 const BENCH: &str = "bench";
+/// Bytes of heads and entities that a writer keeps.
+const CACHE: usize = 32 * 1024 * 1024;
 const WARM_UP: Duration = Duration::from_millis(300);
 
 #[derive(Debug, clap::Args)]
@@ -130,6 +132,7 @@ impl Bench {
             writers: options.writers.unwrap_or_else(|| app.store().writers()),
             timeout: app.config().database_timeout,
             slow_commit: app.config().slow_commit,
+            cache_bytes: CACHE,
         };
         let single = WriterOptions {
             max_batch: 1,

@@ -8,6 +8,7 @@
 //! cargo bench --bench load -- relay     # from one instance to another, through Redis
 //! cargo bench --bench load -- storm     # everybody loses the connection and comes back at once
 //! cargo bench --bench load -- abuse     # how long others wait while one client does too much of everything
+//! cargo bench --bench load -- growth    # what one project costs more as it grows, and how long others wait for it
 //! cargo bench --bench load -- compare   # beside Node with socket.io and pg, in turns, with ratios
 //! cargo bench --bench load -- --help
 //! ```
@@ -25,6 +26,7 @@ mod client;
 mod commits;
 mod compare;
 mod deliver;
+mod growth;
 mod idle;
 #[path = "../../tests/it/support/postgres.rs"]
 #[expect(dead_code, reason = "only tests kill and pause it")]
@@ -72,6 +74,10 @@ enum What {
     /// else is there, and while one client from another address sends thousands of commands per second and a thousand
     /// connections from there knock again and again. In turns, in one run.
     Abuse(abuse::Options),
+    /// One project of a real server process as it grows, on `SQLite` and on a Postgres of its own: how long changes, lists,
+    /// searches and its state take, how long a command in another project takes meanwhile, and the server's memory. Then a
+    /// sprint of 2,000 tasks is completed and an epic of 10,000 deleted.
+    Growth(growth::Options),
     /// The same load for this server and for one that a team would write with socket.io and pg (`benches/peers/node`; needs
     /// node and npm), on Postgres and Redis of their own, in turns: acks, deliveries, connections. Prints a table with
     /// ratios.
@@ -88,6 +94,7 @@ async fn main() -> Outcome<()> {
         Some(What::Relay(options)) => relay::run(&options).await,
         Some(What::Storm(options)) => storm::run(&options).await,
         Some(What::Abuse(options)) => abuse::run(&options).await,
+        Some(What::Growth(options)) => growth::run(&options).await,
         Some(What::Compare(options)) => compare::run(&options).await,
         None => Ok(Cli::command().print_help()?),
     }

@@ -149,7 +149,17 @@ impl Server {
 
     /// The memory that it holds, in KiB.
     pub(crate) fn memory_kib(&self) -> Outcome<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        Self::memory_of(self.pid())
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The memory that a process holds, in KiB.
+    pub(crate) fn memory_of(pid: u32) -> Outcome<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().next());
         Ok(kib.ok_or("no VmRSS")?.parse()?)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::value::{count, memory, network, time};
+use super::value::{bytes, count, memory, network, time};
 
 /// Most times per second, and at once.
 const MAX_RATE: u64 = 1_000_000;
@@ -146,6 +146,13 @@ pub struct LimitsConfig {
         global = true
     )]
     pub send_memory: usize,
+
+    /// Bytes of a page of a project's state: a state that is larger comes in pages, over Socket.IO and WebSocket.
+    #[arg(
+        long, env = "SNAPSHOT_PAGE_BYTES", default_value_t = 2 * 1024 * 1024, value_parser = bytes, value_name = "BYTES",
+        global = true
+    )]
+    pub snapshot_page_bytes: usize,
 
     /// Bytes of clients' messages that may wait to be worked on, over all connections of this instance.
     #[arg(

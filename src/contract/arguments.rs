@@ -111,24 +111,25 @@ impl CommandArguments {
     fn temporary_id(&self, entry: &Entry) -> Option<String> {
         let (_, id) = first(&self.object, &TEMPORARY_IDS)?;
         let id = id.as_str().filter(|id| (1..=64).contains(&id.len()))?;
-        Some(format!("temp:{id}:{:x}", self.fingerprint(entry)))
+        let fingerprint = fingerprint(entry, [&self.bare, &self.status], &self.object);
+        Some(format!("temp:{id}:{fingerprint:x}"))
     }
+}
 
-    /// A hash over what is asked for, whatever the key.
-    pub(super) fn fingerprint(&self, entry: &Entry) -> i64 {
-        let mut hash = Fingerprint::new();
-        hash.text(&entry.canonical);
-        for bare in [&self.bare, &self.status] {
-            hash.value(bare.as_ref().unwrap_or(&Value::Null));
-        }
-        for (key, value) in &self.object {
-            if !IDEMPOTENCY_KEYS.contains(&&**key) {
-                hash.text(key);
-                hash.value(value);
-            }
-        }
-        hash.finish()
+/// A hash over what is asked for, whatever the key: the event, what stands by itself, and the payload.
+pub(super) fn fingerprint(entry: &Entry, bare: [&Option<Value>; 2], object: &Fields) -> i64 {
+    let mut hash = Fingerprint::new();
+    hash.text(&entry.canonical);
+    for bare in bare {
+        hash.value(bare.as_ref().unwrap_or(&Value::Null));
     }
+    for (key, value) in object {
+        if !IDEMPOTENCY_KEYS.contains(&&**key) {
+            hash.text(key);
+            hash.value(value);
+        }
+    }
+    hash.finish()
 }
 
 /// Says in a payload what the event's name says, in our words.

@@ -60,8 +60,8 @@ impl<'a> Body<'a> {
         top: &'a Fields,
         wrappers: Wrappers,
     ) -> Result<Self, Reply> {
-        let mut called: Vec<&str> = top.keys().map(String::as_str).collect();
-        called.retain(|name| is_wrapper(kind, name));
+        let keys = top.keys().map(String::as_str);
+        let mut called: Vec<&str> = keys.filter(|key| is_wrapper(kind, key)).collect();
         let own = kind.as_str();
         called.sort_by_key(
             |name| match PREFERRED.iter().position(|preferred| preferred == name) {
@@ -221,10 +221,10 @@ impl<'a> Body<'a> {
         let is_id = matches!(self.project_found(), Some((PROJECT | PROJECT_DOT_ID, _)));
         let is_no_field =
             |key: &str, value: &Value| (is_id && key == PROJECT) || is_version(key, value);
-        let mut fields = match self.wrapper {
-            Some((_, wrapper)) => field::fields_in(self.kind, wrapper, is_no_field),
-            None => Fields::new(),
+        let Some((_, wrapper)) = self.wrapper else {
+            return self.beside();
         };
+        let mut fields = field::fields_in(self.kind, wrapper, is_no_field);
         fields.extend(self.beside());
         fields
     }

@@ -90,7 +90,7 @@ fn move_to(body: &Body<'_>) -> Result<MoveTo, Reply> {
 
 /// What one word says; nothing if another one says it: `{moveTo: 'sprint', targetSprintId: 's2'}`.
 fn target(key: &str, value: &Value) -> Result<Option<MoveTo>, Reply> {
-    let named = |word: &str| words(key).iter().any(|found| found == word);
+    let named = |word: &str| words(key).any(|found| found.as_str() == word);
     let is_about = match value {
         Value::Bool(false) | Value::Null => return Ok(None),
         Value::Bool(true) if named("backlog") => return Ok(Some(MoveTo::Backlog)),
@@ -99,7 +99,10 @@ fn target(key: &str, value: &Value) -> Result<Option<MoveTo>, Reply> {
         value => Some(value),
     };
     let plain: String = match is_about {
-        Some(Value::String(text)) => words(text).concat(),
+        Some(Value::String(text)) => {
+            let words = words(text).map(|word| word.as_str().to_owned());
+            words.collect()
+        }
         _ => String::new(),
     };
     Ok(match plain.as_str() {

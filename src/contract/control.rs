@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::names;
+use super::words::{LONGEST, Word, Words};
 use crate::domain::{Fields, Kind};
 
 const DIRECTIONS: [&str; 10] = [
@@ -27,14 +27,15 @@ const ORIGINS: [&str; 8] = [
 const SOMEWHERE: [&str; 4] = ["to", "target", "destination", "dest"];
 const FILLERS: [&str; 3] = ["id", "name", "key"];
 /// The longest key that is read word by word, in bytes: no word of control is as long.
-const MAX_BYTES: usize = 48;
+const MAX_BYTES: usize = LONGEST;
 
 /// The words of a key that is not too long.
-pub(super) fn words(key: &str) -> Vec<String> {
-    if key.len() > MAX_BYTES {
-        return vec![String::new()];
-    }
-    names::words(key)
+pub(super) fn words(key: &str) -> impl Iterator<Item = Word> + Clone {
+    let is_long = key.len() > MAX_BYTES;
+    let unknown = is_long.then_some(Word::UNKNOWN);
+    unknown
+        .into_iter()
+        .chain(Words::of(if is_long { "" } else { key }))
 }
 
 /// What a control word is about.
@@ -59,15 +60,18 @@ pub(super) enum Control {
 
 /// What a key controls; `None` if it is the name of a field.
 pub(super) fn control(key: &str) -> Option<Control> {
-    let words = words(key);
-    let is_one_of = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    match (noun(&words), is_one_of(&ORIGINS), is_one_of(&DIRECTIONS)) {
+    let noun = noun(key);
+    if noun == Noun::OtherWords {
+        return None;
+    }
+    let is_one_of = |list: &[&str]| words(key).any(|word| list.contains(&word.as_str()));
+    match (noun, is_one_of(&ORIGINS), is_one_of(&DIRECTIONS)) {
         (Noun::Of(_), true, _) => Some(Control::Origin),
         // Alone, the others are fields.
         (Noun::Of(noun), false, is_directed)
             if is_directed
                 || matches!(noun, Control::Index | Control::Position)
-                || words[0] == "droppable" =>
+                || begins_with(key, "droppable") =>
         {
             Some(noun)
         }
@@ -77,9 +81,13 @@ pub(super) fn control(key: &str) -> Option<Control> {
     }
 }
 
+fn begins_with(key: &str, first: &str) -> bool {
+    words(key).next().is_some_and(|word| word.as_str() == first)
+}
+
 /// What a key inside a destination controls, where the direction is clear: `{droppableId, index}`.
 pub(super) fn inside(key: &str) -> Option<Control> {
-    match noun(&words(key)) {
+    match noun(key) {
         _ if key == "id" => Some(Control::Column),
         Noun::Of(control) => Some(control),
         Noun::None | Noun::OtherWords => None,
@@ -99,9 +107,9 @@ enum Noun {
     OtherWords,
 }
 
-fn noun(words: &[String]) -> Noun {
+fn noun(key: &str) -> Noun {
     let mut found = Noun::None;
-    for word in words {
+    for word in words(key) {
         let control = match word.as_str() {
             "status" | "state" => Control::Status,
             "column" | "col" | "list" | "lane" | "swimlane" | "droppable" | "bucket"
@@ -153,17 +161,24 @@ pub(super) fn is_wrapper(kind: Kind, key: &str) -> bool {
     if ALONE.contains(&key) || key == kind.as_str() {
         return true;
     }
-    let words = words(key);
-    let [first, rest @ ..] = words.as_slice() else {
+    let mut words = words(key);
+    let Some(first) = words.next() else {
         return false;
     };
     let is_kind = |word: &str| word == kind.as_str();
     let is_modifier = |word: &str| is_kind(word) || MODIFIERS.contains(&word);
     let ends = |word: &str| is_kind(word) || ALONE.contains(&word) || VALUES.contains(&word);
-    is_modifier(first)
-        && !rest.is_empty()
-        && rest.iter().all(|word| is_modifier(word) || ends(word))
-        && rest.last().is_some_and(|last| ends(last))
+    if !is_modifier(first.as_str()) {
+        return false;
+    }
+    let mut last = None;
+    for word in words {
+        if !is_modifier(word.as_str()) && !ends(word.as_str()) {
+            return false;
+        }
+        last = Some(word);
+    }
+    last.is_some_and(|last| ends(last.as_str()))
 }
 
 /// Whether a key sounds as if it controlled a command, for servers that refuse what they do not understand.
@@ -177,8 +192,7 @@ pub(super) fn sounds_like_control(kind: Kind, key: &str) -> bool {
         "before", "after", "above", "below", "over", "prev", "previous", "next",
     ];
     const CARDS: [&str; 5] = ["task", "card", "item", "issue", "sibling"];
-    let words = words(key);
-    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+    let has = |list: &[&str]| words(key).any(|word| list.contains(&word.as_str()));
     control(key).is_some()
         || is_wrapper(kind, key)
         || (has(&VERSIONS) && has(&WHOSE))
@@ -224,11 +238,10 @@ pub(super) fn completion(key: &str) -> bool {
         "backlog",
         "not",
     ];
-    let words = words(key);
-    let known = |word: &String| VERBS.contains(&word.as_str()) || REST.contains(&word.as_str());
-    let is = |a: &str| words.iter().any(|word| word == a);
-    words.iter().all(known)
-        && (words.iter().any(|word| VERBS.contains(&word.as_str())) || (is("next") && is("sprint")))
+    let known = |word: Word| VERBS.contains(&word.as_str()) || REST.contains(&word.as_str());
+    let is = |a: &str| words(key).any(|word| word.as_str() == a);
+    words(key).all(known)
+        && (words(key).any(|word| VERBS.contains(&word.as_str())) || (is("next") && is("sprint")))
 }
 
 /// Where a task is to go, as far as its payload says so besides fields.
@@ -263,10 +276,7 @@ impl<'a> Destination<'a> {
                     }
                 }
                 (Some(Control::Origin), _) => {
-                    if !matches!(
-                        noun(&words(key)),
-                        Noun::Of(Control::Index | Control::Position)
-                    ) {
+                    if !matches!(noun(key), Noun::Of(Control::Index | Control::Position)) {
                         all.from.get_or_insert(value);
                     }
                 }

@@ -1,8 +1,8 @@
 //! Where a client stands: the last seq that it has seen of each of its channels.
 //!
 //! Opaque for clients, and understood without any session on the server:
-//! `<epoch>~<seal>.<no>:<seq>,<no>:<seq>=<type>|<type>,@<name>:<seq>`. Types stand where the client wanted to hear of
-//! these alone. The tilde is the form's version: another form will have another sign there, and is malformed for servers
+//! `<epoch>~<seal>.<no>:<seq>,<no>:<seq>!=<type>|<type>,@<name>:<seq>`. Types stand where the client wanted to hear of
+//! these alone, and a sign after the seq where it has said whether it wants presence events. The tilde is the form's version: another form will have another sign there, and is malformed for servers
 //! that do not know it, as the older form without a seal is for this one.
 //!
 //! A channel's number can be guessed, so the numbers are sealed: the server reads back only combinations of channels
@@ -10,12 +10,12 @@
 //! without events has no number yet and stands there by its name, in base64url: the name is all that it takes to
 //! subscribe to it, and the rules for subscribing apply when the cursor comes back.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Types;
+use super::{PresenceWish, Types};
 use crate::domain::{ChannelName, ChannelNo, Epoch, Seal, Seq};
 
 /// Longest cursor in bytes.
@@ -35,6 +35,13 @@ const MAX_USUAL_HEAD_BYTES: usize = 32;
 const USUAL_POSITION_BYTES: usize = 16;
 /// Stands before the name of a channel without a number.
 const NAMED: char = '@';
+
+/// Stands after a seq where the client has said whether it wants the channel's presence events.
+const WISHES: [(char, PresenceWish); 3] = [
+    ('!', PresenceWish::Yes),
+    ('*', PresenceWish::Implied),
+    ('-', PresenceWish::No),
+];
 
 /// A channel as a cursor spells it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,6 +87,8 @@ pub struct Position {
     pub seq: Seq,
     /// Which of its events are wanted, if not all.
     pub types: Option<Types>,
+    /// Whether its presence events are wanted, if that was said.
+    pub presence: Option<PresenceWish>,
 }
 
 /// Why a text is no cursor.
@@ -186,7 +195,12 @@ impl Cursor {
                     channel,
                     seq,
                     types: None,
+                    presence: None,
                 };
+                // Most clients are in one channel, and each has a cursor.
+                if self.positions.is_empty() {
+                    self.positions.reserve_exact(1);
+                }
                 self.positions.insert(index, position);
             }
         }
@@ -208,6 +222,14 @@ impl Cursor {
         let position = self.positions.remove(index);
         self.set(no, position.seq);
         self.select(&no.into(), position.types);
+        self.wish(&no.into(), position.presence);
+    }
+
+    /// Notes whether the presence events of a channel that is covered are wanted.
+    pub fn wish(&mut self, channel: &ChannelRef, presence: Option<PresenceWish>) {
+        if let Ok(index) = self.index(channel) {
+            self.positions[index].presence = presence;
+        }
     }
 
     /// Notes which events of a channel that is covered are wanted; all of them without types.
@@ -230,10 +252,16 @@ impl Cursor {
         &self.positions
     }
 
-    /// The text, as [`Display`](fmt::Display) writes it, in one allocation: this is done for every event that is
-    /// delivered.
+    /// The text, as [`Display`](fmt::Display) writes it, in one allocation.
     #[must_use]
     pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    /// Adds the text to another one. This is done for every event that is delivered.
+    pub fn write(&self, text: &mut String) {
         let bytes = |position: &Position| {
             let name = match &position.channel {
                 ChannelRef::Number(_) => 0,
@@ -242,9 +270,39 @@ impl Cursor {
             name + position.types.as_ref().map_or(0, Types::bytes) + USUAL_POSITION_BYTES
         };
         let positions: usize = self.positions.iter().map(bytes).sum();
-        let mut text = String::with_capacity(MAX_USUAL_HEAD_BYTES + positions);
-        write!(text, "{self}").expect("a text takes everything");
-        text
+        text.reserve(MAX_USUAL_HEAD_BYTES + positions);
+        let written = self.write_to(text);
+        debug_assert_eq!(written, Ok(()), "a text takes everything");
+    }
+
+    fn write_to(&self, text: &mut impl fmt::Write) -> fmt::Result {
+        let seal = std::str::from_utf8(&self.written_seal).map_err(|_| fmt::Error)?;
+        text.write_str(self.epoch.as_str())?;
+        text.write_char('~')?;
+        text.write_str(seal)?;
+        for (index, position) in self.positions.iter().enumerate() {
+            text.write_char(if index == 0 { '.' } else { ',' })?;
+            match &position.channel {
+                ChannelRef::Number(no) => write_number(text, no.0)?,
+                ChannelRef::Name(name) => {
+                    text.write_char(NAMED)?;
+                    text.write_str(&URL_SAFE_NO_PAD.encode(name.as_str()))?;
+                }
+            }
+            text.write_char(':')?;
+            write_number(text, position.seq)?;
+            let mut wishes = WISHES.into_iter();
+            if let Some((sign, _)) = wishes.find(|(_, wish)| position.presence == Some(*wish)) {
+                text.write_char(sign)?;
+            }
+            if let Some(types) = &position.types {
+                write!(text, "={types}")?;
+            }
+        }
+        if self.positions.is_empty() {
+            text.write_char('.')?;
+        }
+        Ok(())
     }
 
     /// Bytes that a name takes up in a cursor.
@@ -273,6 +331,7 @@ impl Cursor {
                 Some((seq, types)) => (seq, Some(types)),
                 None => (rest, None),
             };
+            let (seq, presence) = parse_wish(seq);
             let channel = match channel.strip_prefix(NAMED) {
                 Some(name) => {
                     names_bytes += channel.len();
@@ -299,6 +358,7 @@ impl Cursor {
                 channel,
                 seq: parse_number(seq)?,
                 types: types.transpose()?,
+                presence,
             });
         }
         Ok(())
@@ -313,6 +373,13 @@ fn parse_number(text: &str) -> Result<i64, CursorError> {
         return Err(CursorError::Malformed);
     }
     text.parse().map_err(|_| CursorError::Malformed)
+}
+
+/// What follows a seq, see [`WISHES`].
+fn parse_wish(text: &str) -> (&str, Option<PresenceWish>) {
+    let mut wishes = WISHES.into_iter();
+    let found = wishes.find_map(|(sign, wish)| Some((text.strip_suffix(sign)?, Some(wish))));
+    found.unwrap_or((text, None))
 }
 
 fn parse_name(text: &str) -> Option<ChannelName> {
@@ -341,30 +408,26 @@ fn parse_seal(text: &str) -> Result<Seal, CursorError> {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seal = std::str::from_utf8(&self.written_seal).map_err(|_| fmt::Error)?;
-        f.write_str(self.epoch.as_str())?;
-        f.write_char('~')?;
-        f.write_str(seal)?;
-        for (index, position) in self.positions.iter().enumerate() {
-            f.write_char(if index == 0 { '.' } else { ',' })?;
-            match &position.channel {
-                ChannelRef::Number(no) => no.0.fmt(f)?,
-                ChannelRef::Name(name) => {
-                    f.write_char(NAMED)?;
-                    f.write_str(&URL_SAFE_NO_PAD.encode(name.as_str()))?;
-                }
-            }
-            f.write_char(':')?;
-            position.seq.fmt(f)?;
-            if let Some(types) = &position.types {
-                write!(f, "={types}")?;
-            }
-        }
-        if self.positions.is_empty() {
-            f.write_char('.')?;
-        }
-        Ok(())
+        self.write_to(f)
     }
+}
+
+/// Writes a number without the machinery of formats, which costs as much as all the rest of a cursor.
+fn write_number(text: &mut impl fmt::Write, number: i64) -> fmt::Result {
+    let mut digits = [0; 20];
+    let (mut start, mut rest) = (digits.len(), number.unsigned_abs());
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        text.write_char('-')?;
+    }
+    text.write_str(std::str::from_utf8(&digits[start..]).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub struct Dialect {
     pub default_room: Option<ProjectId>,
     /// What is so for every client.
     pub rooms: RoomRule,
+    /// Whether clients are told of presence without asking, if the file says so: by its key, or by a rule that tells it.
+    pub presence: Option<bool>,
     user: UserRule,
     /// What a client is told when it has connected.
     pub greetings: Vec<Said>,

@@ -177,6 +177,9 @@ pub(super) fn stamp_name(key: &str) -> &str {
 
 /// The name under which a known field is kept.
 pub(super) fn canonical(key: &str) -> &str {
+    if !key.contains('_') {
+        return key;
+    }
     let twin = TWINS.iter().find(|(snake, _)| *snake == key);
     let camel = twin.map(|(_, camel)| *camel);
     camel.or_else(|| Kind::id_key_of_snake(key)).unwrap_or(key)

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
 use serde_json::Value;
 
 /// FNV-1a, 64 bit.
@@ -14,11 +15,15 @@ impl Fingerprint {
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        self.value(&Value::String(text.to_owned()));
+        self.json(text);
     }
 
     /// Adds a value's JSON text and an end mark that occurs in no JSON text.
     pub(super) fn value(&mut self, value: &Value) {
+        self.json(value);
+    }
+
+    fn json(&mut self, value: &(impl Serialize + ?Sized)) {
         serde_json::to_writer(&mut *self, value)
             .expect("a value is always JSON and a hash takes all bytes");
         self.byte(0);

@@ -63,6 +63,7 @@ impl ImportItem<'_> {
                 *id = EntityId::of_key(&Actor::new("import"), &place);
             }
         }
+        command.keep_fingerprint();
         command.echo.remove(KIND);
         command.imported = Some(imported);
         Ok(command)

@@ -7,7 +7,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::domain::Fields;
+use super::entity_state;
+use crate::domain::{Entity, Fields};
 use crate::memory::{Held, MemoryBudget};
 
 /// What crosses the wire, as JSON text.
@@ -23,10 +24,19 @@ pub fn json_text(said: &(impl Serialize + ?Sized)) -> Box<RawValue> {
 /// See the module. It is cheap to clone, however large its texts are.
 #[derive(Debug, Clone, Default)]
 pub struct JsonObject {
-    fields: Fields,
+    /// By their names, in order.
+    members: Vec<(Cow<'static, str>, Member)>,
     shared: Vec<(&'static str, Shared)>,
     /// Counts the memory of the texts, once for all clones.
     held: Option<Arc<Held>>,
+}
+
+#[derive(Debug, Clone)]
+enum Member {
+    Value(Value),
+    Text(Arc<RawValue>),
+    /// As it was told of; it is rendered when it is written.
+    Entity(Arc<Entity>),
 }
 
 #[derive(Debug, Clone)]
@@ -49,24 +59,46 @@ impl JsonObject {
         }
     }
 
-    /// Sets a value of its own.
-    pub fn insert(&mut self, key: &str, value: impl Into<Value>) {
-        self.fields.insert(key.to_owned(), value.into());
+    fn place(&self, key: &str) -> Result<usize, usize> {
+        self.members
+            .binary_search_by(|(known, _)| (**known).cmp(key))
     }
 
-    /// Turns a value into text, once for all clones.
+    fn put(&mut self, key: Cow<'static, str>, member: Member) {
+        match self.place(&key) {
+            Ok(place) => self.members[place].1 = member,
+            Err(place) => {
+                if self.members.is_empty() {
+                    self.members.reserve(USUAL_MEMBERS);
+                }
+                self.members.insert(place, (key, member));
+            }
+        }
+    }
+
+    /// Sets a value of its own.
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        self.put(key.into(), Member::Value(value.into()));
+    }
+
+    /// Sets a value that is text already.
+    pub fn insert_json(
+        &mut self,
+        key: impl Into<Cow<'static, str>>,
+        text: impl Into<Arc<RawValue>>,
+    ) {
+        self.put(key.into(), Member::Text(text.into()));
+    }
+
+    /// Sets an entity's state.
+    pub fn insert_entity(&mut self, key: impl Into<Cow<'static, str>>, entity: &Arc<Entity>) {
+        self.put(key.into(), Member::Entity(Arc::clone(entity)));
+    }
+
+    /// Turns a value into text, once for all clones. It comes behind all others, because it may be large.
     pub fn insert_text(&mut self, key: &'static str, value: &impl Serialize) {
         self.shared
             .push((key, Shared::Text(json_text(value).into())));
-    }
-
-    /// Sets an object: as a value if it is small, and else as text, of which a value takes up to a hundred times the memory.
-    pub fn insert_object(&mut self, key: &'static str, fields: Fields) {
-        if has_many_values(&fields) {
-            self.insert_text(key, &fields);
-        } else {
-            self.insert(key, fields);
-        }
     }
 
     /// Puts an object into this one.
@@ -78,9 +110,11 @@ impl JsonObject {
     /// Takes over all that is in another one.
     pub fn extend(&mut self, other: &Self) {
         for (key, _) in &other.shared {
-            self.fields.remove(*key);
+            self.remove(key);
         }
-        self.fields.extend(other.fields.clone());
+        for (key, member) in &other.members {
+            self.put(key.clone(), member.clone());
+        }
         self.shared.extend(other.shared.iter().cloned());
     }
 
@@ -102,21 +136,35 @@ impl JsonObject {
     /// A value that is text already.
     #[must_use]
     pub fn text_of(&self, key: &str) -> Option<&str> {
+        if let Some(Member::Text(text)) = self.member(key) {
+            return Some(text.get());
+        }
         self.shared.iter().find_map(|(found, shared)| match shared {
             Shared::Text(text) if *found == key => Some(text.get()),
             _ => None,
         })
     }
 
+    fn member(&self, key: &str) -> Option<&Member> {
+        let place = self.place(key).ok()?;
+        Some(&self.members[place].1)
+    }
+
     /// A value of its own.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.fields.get(key)
+        match self.member(key)? {
+            Member::Value(value) => Some(value),
+            Member::Text(_) | Member::Entity(_) => None,
+        }
     }
 
-    /// A value, whether it is kept as such or as text.
+    /// A value, whether it is kept as such, as text, or as an entity.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<Cow<'_, Value>> {
+        if let Some(Member::Entity(entity)) = self.member(key) {
+            return Some(Cow::Owned(entity_state::entity(entity).into()));
+        }
         let value = self.get(key).map(Cow::Borrowed);
         let parsed = || {
             serde_json::from_str(self.text_of(key)?)
@@ -157,23 +205,33 @@ impl JsonObject {
             Shared::JsonObject(document) => document.text_bytes(),
             Shared::List(documents) => documents.iter().map(Self::text_bytes).sum(),
         });
-        shared.sum()
+        let members = self.members.iter().map(|(_, member)| match member {
+            Member::Text(text) => text.get().len(),
+            Member::Value(_) | Member::Entity(_) => 0,
+        });
+        shared.chain(members).sum()
     }
 
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.shared.is_empty()
+        self.members.is_empty() && self.shared.is_empty()
     }
 
     pub(super) fn remove(&mut self, key: &str) {
-        self.fields.remove(key);
+        if let Ok(place) = self.place(key) {
+            self.members.remove(place);
+        }
     }
 
     /// Adds its entries to an object that is being written.
     pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        for (key, value) in &self.fields {
-            map.serialize_entry(key, value)?;
+        for (key, member) in &self.members {
+            match member {
+                Member::Value(value) => map.serialize_entry(key, value)?,
+                Member::Text(text) => map.serialize_entry(key, &**text)?,
+                Member::Entity(entity) => map.serialize_entry(key, &entity_state::state(entity))?,
+            }
         }
         for (key, shared) in &self.shared {
             match shared {
@@ -186,32 +244,16 @@ impl JsonObject {
     }
 }
 
-/// Whether more values are in an object than in most tasks.
-fn has_many_values(fields: &Fields) -> bool {
-    const MANY: usize = 256;
-    let mut waiting: Vec<&Value> = Vec::new();
-    let mut seen = fields.len();
-    waiting.extend(fields.values().take(MANY));
-    while let (Some(value), true) = (waiting.pop(), seen <= MANY) {
-        match value {
-            Value::Array(values) => {
-                seen += values.len();
-                waiting.extend(values.iter().take(MANY));
-            }
-            Value::Object(fields) => {
-                seen += fields.len();
-                waiting.extend(fields.values().take(MANY));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-    seen > MANY
-}
+/// Members of most answers.
+const USUAL_MEMBERS: usize = 6;
 
 impl From<Fields> for JsonObject {
     fn from(fields: Fields) -> Self {
+        // They are in order.
+        let members = fields.into_iter();
+        let members = members.map(|(key, value)| (key.into(), Member::Value(value)));
         Self {
-            fields,
+            members: members.collect(),
             ..Self::default()
         }
     }
@@ -238,21 +280,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_of_many_values_is_kept_as_text_and_reads_the_same() {
-        let fields = |values: usize| {
-            let tags: Vec<_> = (0..values).map(|_| json!({"": 0})).collect();
-            let fields = json!({"title": "Sow", "tags": [tags]});
-            serde_json::from_value::<Fields>(fields).unwrap()
-        };
-        for (values, is_text) in [(3, false), (1000, true)] {
-            let mut document = JsonObject::default();
-            document.insert_object("data", fields(values));
-            assert_eq!(document.text_of("data").is_some(), is_text);
-            let read = document.value("data").unwrap().into_owned();
-            assert_eq!(read, Value::Object(fields(values)));
-            let written: Value = serde_json::from_str(document.to_raw().get()).unwrap();
-            assert_eq!(written["data"], read);
-        }
+    fn a_value_that_is_text_stands_in_its_place_and_reads_the_same() {
+        let data = json!({"title": "Sow", "tags": [{"": 0}]});
+        let mut document = JsonObject::default();
+        document.insert("seq", 7);
+        document.insert_json("data", json_text(&data));
+        document.insert("cursor", "c");
+        assert_eq!(document.get("data"), None);
+        assert_eq!(document.text_of("data"), Some(&*data.to_string()));
+        assert_eq!(document.text_bytes(), data.to_string().len());
+        assert_eq!(document.value("data").unwrap().into_owned(), data);
+        let whole = json!({"seq": 7, "data": data, "cursor": "c"});
+        assert_eq!(document.to_raw().get(), whole.to_string());
+        document.insert("data", 1);
+        assert_eq!(
+            (document.get("data"), document.text_of("data")),
+            (Some(&json!(1)), None)
+        );
     }
 
     #[test]

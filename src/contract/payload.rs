@@ -1,61 +1,58 @@
 //! What clients are told about an entity, in acks, snapshots and events.
 
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+
+pub use super::entity_state::entity;
 
 use super::EventStyle;
+use super::entity_state::{OF_STATE, PROJECT_KEY, identify, put_state, stamp, state};
 use super::field::{PROJECT_ID, canonical, id_keys, stamp_name};
 use super::json_object::json_text;
+use super::members::{Member, Members};
 use super::schema::answer::ListedEvent;
 use super::schema::event::ChannelEvent;
 use super::schema::types::Time;
 use crate::domain::{
-    Actor, Command, ConnectionId, Draft, Entity, Event, Fields, Id, Kind, ProjectId, Seq, Stamp,
+    Actor, Command, ConnectionId, Draft, Entity, EntityFields, Event, Fields, Id, ProjectId, Seq,
 };
-
-/// Under this key a payload names its project.
-const PROJECT_KEY: &str = Kind::Project.id_key();
-
-/// An entity's state: its fields, and over them what the server knows.
-#[must_use]
-pub fn entity(entity: &Entity) -> Fields {
-    let mut state = entity.fields.clone();
-    identify(&mut state, entity);
-    if let Some(rank) = &entity.rank {
-        put(&mut state, "rank", rank.as_str());
-    }
-    stamp(&mut state, ["createdAt", "createdBy"], &entity.created);
-    stamp(&mut state, ["updatedAt", "updatedBy"], &entity.updated);
-    if let Some(deleted) = &entity.deleted {
-        stamp(&mut state, ["deletedAt", "deletedBy"], deleted);
-    }
-    state
-}
 
 /// An entity's state as JSON text.
 #[must_use]
 pub fn text(of: &Entity) -> Box<RawValue> {
-    json_text(&entity(of))
+    json_text(&state(of))
 }
+
+/// Members of an event's payload besides what was sent and the state.
+const OF_EVENT: usize = 6;
 
 /// An event's payload: what the sender sent, over it the state, over it what the event says besides.
 #[must_use]
 pub fn event(draft: &Draft, echo: &Fields, seq: Seq) -> Box<RawValue> {
-    let mut payload = if draft.echo { echo.clone() } else { Map::new() };
+    let (entity, extra) = (&*draft.entity, &draft.extra);
+    let members = echo.len() + entity.fields.len() + OF_STATE + OF_EVENT;
+    let mut payload = Members::with_capacity(members);
+    if draft.echo {
+        payload.extend(members_of(echo));
+    }
     if is_deletion(draft) {
-        tombstone(&mut payload, &draft.entity);
+        tombstone(&mut payload, entity);
     } else {
-        payload.extend(entity(&draft.entity));
+        put_state(&mut payload, entity);
         if draft.echo {
-            agree(&mut payload, echo, &draft.entity.fields);
+            agree(&mut payload, echo, &entity.fields);
         }
     }
     if draft.echo {
-        spell_as_sent(&mut payload, echo, &draft.entity);
+        spell_as_sent(&mut payload, echo, entity);
     }
-    payload.extend(draft.extra.clone());
-    put(&mut payload, "seq", seq);
+    payload.extend(extra.iter());
+    payload.put("seq", Member::Number(seq));
     json_text(&payload)
+}
+
+fn members_of(fields: &Fields) -> impl Iterator<Item = (&str, &Value)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value))
 }
 
 /// Of the keys whose values are no wishes, those under which the entity has another value.
@@ -78,43 +75,53 @@ pub fn ignored(command: &Command, subject: &Entity) -> Vec<String> {
 }
 
 /// If a field was sent under both of its spellings, both say its value: whoever keeps them stays in step.
-fn agree(payload: &mut Fields, echo: &Fields, fields: &Fields) {
-    for key in echo.keys().filter(|key| !fields.contains_key(*key)) {
+fn agree<'a>(payload: &mut Members<'a>, echo: &'a Fields, fields: &'a EntityFields) {
+    for key in echo.keys() {
         let counts = match canonical(key) {
             "name" => "title",
             counts => counts,
         };
-        if let (true, Some(value)) = (echo.contains_key(counts), fields.get(counts)) {
-            put(payload, key, value.clone());
+        if counts != key
+            && !fields.contains_key(key)
+            && echo.contains_key(counts)
+            && let Some(value) = fields.get(counts)
+        {
+            payload.put(key, Member::Value(value));
         }
     }
 }
 
 /// Gives the ids in a payload the JSON types that its sender used, whether beside the fields or in a wrapper: pages compare
 /// them with their own by `===`.
-fn spell_as_sent(payload: &mut Fields, echo: &Fields, entity: &Entity) {
+fn spell_as_sent<'a>(payload: &mut Members<'a>, echo: &'a Fields, entity: &'a Entity) {
     let own = entity.kind.id_key();
     for key in PROJECT_ID.into_iter().chain(id_keys(entity.kind)) {
-        if let Some(id) = payload.get(key).and_then(|value| Id::from_json(value).ok()) {
-            put(payload, key, id.to_json());
+        // A text is the same however it is read.
+        if let Some(Member::Value(value @ Value::Number(_))) = payload.get(key)
+            && let Ok(id) = Id::from_json(value)
+        {
+            payload.put(key, Member::Owned(id.to_json()));
         }
     }
     if let Some(project) = sent(echo, &PROJECT_ID, &entity.project.0) {
-        put(payload, PROJECT_KEY, project);
+        payload.put(PROJECT_KEY, project);
     }
     if let Some(id) = sent(echo, &id_keys(entity.kind), &entity.id.0) {
-        put(payload, own, id.clone());
-        put(payload, "id", id);
+        payload.put(own, id.clone());
+        payload.put("id", id);
     }
 }
 
 /// An id in the JSON type in which it was sent under one of these keys.
-fn sent(echo: &Fields, keys: &[&str], id: &Id) -> Option<Value> {
+fn sent<'a>(echo: &'a Fields, keys: &[&str], id: &Id) -> Option<Member<'a>> {
     let wrapped = echo.values().filter_map(Value::as_object);
     let mut members = std::iter::once(echo).chain(wrapped).flatten();
     let (_, value) =
         members.find(|(key, value)| keys.contains(&key.as_str()) && id.is_named_by(value))?;
-    Id::from_json(value).ok().map(|id| id.to_json())
+    match value {
+        Value::String(_) => Some(Member::Value(value)),
+        value => Some(Member::Owned(Id::from_json(value).ok()?.to_json())),
+    }
 }
 
 /// An event of the log as a list shows it: the name under which it is delivered, and its payload.
@@ -168,26 +175,12 @@ fn is_deletion(draft: &Draft) -> bool {
 }
 
 /// What is left to say of an entity that is gone: where it was, and when and by whom it was deleted.
-fn tombstone(payload: &mut Fields, entity: &Entity) {
-    for (field, value) in entity.whereabouts() {
-        put(payload, field, value.clone());
-    }
+fn tombstone<'a>(payload: &mut Members<'a>, entity: &'a Entity) {
+    payload.extend(entity.whereabouts());
     identify(payload, entity);
     if let Some(deleted) = &entity.deleted {
         stamp(payload, ["deletedAt", "deletedBy"], deleted);
     }
-}
-
-fn identify(target: &mut Fields, entity: &Entity) {
-    put(target, PROJECT_KEY, entity.project.to_json());
-    put(target, entity.kind.id_key(), entity.id.to_json());
-    put(target, "id", entity.id.to_json());
-    put(target, "version", entity.version);
-}
-
-fn stamp(target: &mut Fields, [at, by]: [&str; 2], stamp: &Stamp) {
-    put(target, at, stamp.at.to_string());
-    put(target, by, stamp.by.as_str());
 }
 
 fn put(target: &mut Fields, key: &str, value: impl Into<Value>) {
@@ -201,7 +194,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::{EntityId, EventType, Rank, Timestamp};
+    use crate::domain::{EntityId, EventType, Kind, Rank, Stamp, Timestamp};
 
     fn task() -> Entity {
         let stamp = Stamp {
@@ -213,7 +206,7 @@ mod tests {
         let mut task = Entity::blank(project, Kind::Task, id, stamp);
         task.version = 3;
         task.rank = Some(Rank::restore("b".to_owned()));
-        task.fields = fields(&json!({"title": "Sow", "id": "spoofed", "version": 99}));
+        task.fields = fields(&json!({"title": "Sow", "id": "spoofed", "version": 99})).into();
         task
     }
 
@@ -236,7 +229,7 @@ mod tests {
     #[test]
     fn an_event_starts_from_what_was_sent() {
         let draft = Draft::new(EventType::known("task.updated"), &Arc::new(task()))
-            .with(fields(&json!({"oldStatus": "todo"})));
+            .with(fields(&json!({"oldStatus": "todo"})).into());
         let echo = json!({"task_id": "t1", "title": "old", "updates": {"title": "Sow"}});
         let payload = payload_of(&draft, &echo);
         assert_eq!(payload["task_id"], "t1");

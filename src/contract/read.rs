@@ -23,11 +23,12 @@ impl Request {
         arguments: Arguments<'_>,
         limits: &Limits,
     ) -> Result<Self, Reply> {
-        let first = || {
+        let all = || {
             let mut arguments = arguments.read(*limits)?;
             event.translate(&mut arguments);
-            Ok(arguments.into_iter().next())
+            Ok(arguments)
         };
+        let first = || Ok(all()?.into_iter().next());
         Ok(match event.entry().name {
             Name::Command(..) => {
                 let values = arguments.read(*limits)?;
@@ -44,7 +45,7 @@ impl Request {
                 event.translate(&mut arguments);
                 Self::Signal(signal::read(kind, active, arguments, *limits)?)
             }
-            Name::Join => Self::Join(subscribe::join(first()?, *limits)?),
+            Name::Join => Self::Join(subscribe::join(all()?, *limits)?),
             Name::Leave => Self::Leave {
                 project: subscribe::project(first()?, *limits)?,
             },
@@ -52,9 +53,7 @@ impl Request {
             Name::LeaveList => Self::Unsubscribe {
                 channels: subscribe::list(first()?)?.channels,
             },
-            Name::Snapshot => Self::Read(ReadRequest::Snapshot {
-                project: subscribe::project(first()?, *limits)?,
-            }),
+            Name::Snapshot => Self::Read(subscribe::snapshot(first()?, *limits)?),
             Name::List(kind) => {
                 let mut values = arguments.read(*limits)?;
                 let original = event.translate(&mut values);

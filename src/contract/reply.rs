@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -9,16 +10,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::json_object::json_text;
-use super::{ErrorCode, JsonObject, payload};
-use crate::domain::{Fields, Refusal, Seq};
+use super::{ErrorCode, JsonObject};
+use crate::domain::{Entity, Refusal, Seq};
 
 /// Keys that follow from the outcome and are never stored among the rest.
 const DERIVED: [&str; 4] = ["ok", "success", "code", "retryable"];
 
-/// Keys under which entities stand, which may be large.
-const LARGE: [&str; 2] = ["data", "current"];
-/// Bytes of an entity up to which it is kept as a value.
-const KEPT_AS_VALUE: usize = 4096;
+/// Keys under which entities stand. They are told as they are, as text.
+const ENTITIES: [&str; 2] = ["data", "current"];
 
 /// Most characters of a client's event name that are given back.
 pub(super) const MAX_NAME_CHARS: usize = 64;
@@ -33,7 +32,7 @@ pub struct Reply {
 }
 
 /// What became of an accepted command.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Accepted {
     /// The seq of its last event, or of the channel's head if there was none.
     pub seq: Seq,
@@ -42,7 +41,7 @@ pub struct Accepted {
     /// The entity's version now.
     pub version: i64,
     /// The entity now.
-    pub data: Fields,
+    pub data: Arc<Entity>,
     /// Nothing had to change.
     pub noop: bool,
     /// It was made against an older version and did not collide.
@@ -59,7 +58,7 @@ impl Reply {
         rest.insert("seq", accepted.seq);
         rest.insert("cursor", accepted.cursor);
         rest.insert("version", accepted.version);
-        rest.insert_object("data", accepted.data);
+        rest.insert_entity("data", &accepted.data);
         for (key, holds) in [("noop", accepted.noop), ("merged", accepted.merged)] {
             if holds {
                 rest.insert(key, true);
@@ -111,6 +110,12 @@ impl Reply {
         self
     }
 
+    /// The same answer, with the entity as it is.
+    fn with_current(mut self, current: &Arc<Entity>) -> Self {
+        self.rest.insert_entity("current", current);
+        self
+    }
+
     /// The same answer, naming the fields that were sent and have no effect.
     #[must_use]
     pub fn with_ignored(mut self, keys: Vec<String>) -> Self {
@@ -138,28 +143,21 @@ impl Reply {
             Refusal::NotFound { field, .. } => refused(ErrorCode::NotFound).with_field(*field),
             Refusal::Forbidden(_) => refused(ErrorCode::Forbidden),
             Refusal::Gone(kind) => refused(ErrorCode::Gone).with_field(kind.id_key()),
-            Refusal::Conflict { field, current, .. } => {
-                let mut reply = refused(ErrorCode::Conflict).with_field(field);
-                reply
-                    .rest
-                    .insert_object("current", payload::entity(current));
-                reply
-            }
+            Refusal::Conflict { field, current, .. } => refused(ErrorCode::Conflict)
+                .with_field(field.clone())
+                .with_current(current),
             Refusal::UnderWay { current, .. } => {
-                let mut reply = refused(ErrorCode::Conflict).with_field(current.kind.id_key());
-                reply
-                    .rest
-                    .insert_object("current", payload::entity(current));
-                reply
+                let field = current.kind.id_key();
+                refused(ErrorCode::Conflict)
+                    .with_field(field)
+                    .with_current(current)
             }
             Refusal::Precondition { current, .. } => {
-                let mut reply = refused(ErrorCode::PreconditionFailed).with_field("If-Match");
-                if let Some(current) = current {
-                    reply
-                        .rest
-                        .insert_object("current", payload::entity(current));
+                let reply = refused(ErrorCode::PreconditionFailed).with_field("If-Match");
+                match current {
+                    Some(current) => reply.with_current(current),
+                    None => reply,
                 }
-                reply
             }
             Refusal::Invalid { field, .. } => {
                 refused(ErrorCode::ValidationFailed).with_field(field)
@@ -174,9 +172,11 @@ impl Reply {
         let stored: BTreeMap<String, &RawValue> = serde_json::from_str(stored_json).ok()?;
         let mut rest = JsonObject::default();
         for (key, raw) in stored {
-            match LARGE.into_iter().find(|large| *large == key) {
-                Some(key) if raw.get().len() > KEPT_AS_VALUE => rest.insert_text(key, &raw),
-                _ => rest.insert(&key, serde_json::from_str::<Value>(raw.get()).ok()?),
+            if ENTITIES.contains(&&*key) {
+                rest.insert_json(key, raw.to_owned());
+            } else {
+                let value: Value = serde_json::from_str(raw.get()).ok()?;
+                rest.insert(key, value);
             }
         }
         let code = if rest.get("ok")?.as_bool()? {
@@ -350,6 +350,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::contract::payload;
+    use crate::domain::{Actor, EntityId, Fields, Id, Kind, ProjectId, Stamp, Timestamp};
+
+    fn task() -> Entity {
+        let stamp = Stamp {
+            at: Timestamp::from_millis(0),
+            by: Actor::new("ada"),
+        };
+        let id = Id::from_text("t").unwrap();
+        let mut task = Entity::blank(ProjectId(id.clone()), Kind::Task, EntityId(id), stamp);
+        task.fields.insert("title", json!("Sow"));
+        task
+    }
 
     fn json_of(reply: &Reply) -> Value {
         serde_json::from_str(reply.to_raw().get()).unwrap()
@@ -357,17 +370,23 @@ mod tests {
 
     #[test]
     fn an_accepted_command_says_only_what_applies() {
+        let task = Arc::new(task());
+        let state = Value::Object(payload::entity(&task));
         let accepted = Accepted {
             seq: 7,
             cursor: "e.1:7".to_owned(),
             version: 2,
+            data: Arc::clone(&task),
+            noop: false,
             merged: true,
-            ..Accepted::default()
+            pending: 0,
         };
         let expected = json!({"ok": true, "success": true, "seq": 7, "cursor": "e.1:7", "version": 2,
-            "data": {}, "merged": true});
+            "data": state, "merged": true});
         let reply = Reply::accepted(accepted);
         assert_eq!(json_of(&reply), expected);
+        assert_eq!(reply.value("data").as_deref(), Some(&state));
+        assert_eq!(reply.get("data"), None);
         assert_eq!(reply.to_text(), reply.to_raw().get().as_bytes());
     }
 

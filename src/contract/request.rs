@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::arguments::CommandArguments;
+use super::arguments::{CommandArguments, fingerprint};
 use super::build::build;
 use super::field::{PROJECT_ID, is_stamp};
-use super::names::Name;
+use super::names::{Entry, Name};
 use super::{
-    Arguments, EventName, Limits, ListRequest, Publication, Reply, SignalRequest, Types,
-    idempotency, payload_limits,
+    Arguments, EventName, Limits, ListRequest, PresenceWish, Publication, Reply, SignalRequest,
+    Types, idempotency, payload_limits,
 };
 use crate::domain::{
     Action, Actor, ChannelName, Command, EntityId, Fields, IfMatch, Kind, ProjectId, Stamp,
-    Unsettled,
+    StatePage, Unsettled,
 };
 
 /// What a text in a list takes up besides its letters.
@@ -77,6 +77,8 @@ pub enum ReadRequest {
     Snapshot {
         /// The project.
         project: ProjectId,
+        /// Which page of it; the first one if there is none.
+        page: Option<Box<StatePage>>,
     },
     /// A project's events after a point.
     Sync {
@@ -113,6 +115,8 @@ pub struct Join {
     pub events: bool,
     /// Whether the client stays unseen by the others in the project.
     pub is_unseen: bool,
+    /// Whether it is to be told who comes and goes, if it says so.
+    pub presence: Option<PresenceWish>,
 }
 
 /// A wish to hear of channels' events.
@@ -124,6 +128,8 @@ pub struct Subscribe {
     pub types: Option<Types>,
     /// What the client has seen already. Of channels that a cursor does not name it hears what comes from now on.
     pub since: Option<Since>,
+    /// Whether the client is to be told who comes and goes in them, if it says so.
+    pub presence: Option<PresenceWish>,
 }
 
 /// A point in a channel's history, as the client names it.
@@ -173,10 +179,17 @@ pub struct CommandRequest {
     pub bytes: usize,
     /// The idempotency key.
     pub key: Option<String>,
-    /// Tells whether two commands with the same key are the same.
-    pub fingerprint: i64,
+    pub(super) told: Told,
     /// When and by whom it was made elsewhere, see [`Command::imported`].
     pub(super) imported: Option<Stamp>,
+}
+
+/// What tells two commands with the same key apart. Few commands have a key, so it is worked out when it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Told {
+    Fingerprint(i64),
+    /// By the event and the echo.
+    Payload(&'static Entry),
 }
 
 impl CommandRequest {
@@ -214,6 +227,13 @@ impl CommandRequest {
             None => CommandArguments::read(entry, values, *limits)?,
         };
         let built = build(verb, kind, &arguments, limits.strict)?;
+        let told = match (&original, &arguments.bare, &arguments.status) {
+            (None, None, None) => Told::Payload(entry),
+            // What is told back is not all that was asked for.
+            (_, bare, status) => {
+                Told::Fingerprint(fingerprint(entry, [bare, status], &arguments.object))
+            }
+        };
         let unread: usize = built.unread.iter().map(|key| key.len() + KEY_BYTES).sum();
         Ok(Self {
             project: built.project,
@@ -221,7 +241,7 @@ impl CommandRequest {
             made_id: built.made_id,
             expected_version: built.expected_version,
             if_match: None,
-            fingerprint: arguments.fingerprint(entry),
+            told,
             // An object is there twice: as it was sent, and as fields. What stands by itself is as long as its text.
             bytes: sent
                 + 2 * payload_limits::weight(original.as_ref().unwrap_or(&arguments.object))
@@ -239,6 +259,20 @@ impl CommandRequest {
             key: arguments.key,
             imported: None,
         })
+    }
+
+    /// Tells whether two commands with the same key are the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> i64 {
+        match &self.told {
+            Told::Fingerprint(known) => *known,
+            Told::Payload(entry) => fingerprint(entry, [&None, &None], &self.echo),
+        }
+    }
+
+    /// Keeps the fingerprint as it is, whatever becomes of the echo.
+    pub(super) fn keep_fingerprint(&mut self) {
+        self.told = Told::Fingerprint(self.fingerprint());
     }
 
     /// The command, in the project that its payload names or that was found for it.
@@ -300,6 +334,10 @@ impl CommandRequest {
     /// Leaves out of the echo what the sender says of who did something, and when: where it is known who somebody is,
     /// only the server says that, in whatever spelling.
     pub fn disown_stamps(&mut self) {
+        if !self.echo.keys().any(|key| is_stamp(key)) {
+            return;
+        }
+        self.keep_fingerprint();
         self.echo.retain(|key, _| !is_stamp(key));
     }
 

@@ -6,17 +6,24 @@ use super::arguments::First;
 use super::body::{Body, Wrappers};
 use super::field::first;
 use super::payload_limits;
-use super::{Join, Limits, MAX_CURSOR_CHANNELS, ReadRequest, Reply, Since, Subscribe, Types};
+use super::{
+    Join, Limits, MAX_CURSOR_CHANNELS, PAGE, PresenceWish, ReadRequest, Reply, Since, Subscribe,
+    Types, read_state_token,
+};
 use crate::domain::{ChannelName, Family, Fields, Id, IdError, Kind, ProjectId};
 
 const DEFAULT_LIMIT: u64 = 200;
 const MAX_LIMIT: u64 = 500;
 const SINCE: [&str; 2] = ["since", "cursor"];
+const PAGES: [&str; 4] = [PAGE, "nextPage", "pageToken", "page_token"];
 
-/// Reads a join; further arguments are the frontend's own affair.
-pub(super) fn join(argument: Option<Value>, limits: Limits) -> Result<Join, Reply> {
-    let (project, payload) = project_in(argument, limits)?;
+/// Reads a join; what further arguments say is who joins, or the frontend's own affair.
+pub(super) fn join(arguments: Vec<Value>, limits: Limits) -> Result<Join, Reply> {
+    let mut arguments = arguments.into_iter();
+    let (project, payload) = project_in(arguments.next(), limits)?;
+    let presence = PresenceWish::in_join(&payload, arguments.next().as_ref());
     Ok(Join {
+        presence,
         project,
         since: since(&payload)?,
         snapshot: is_true(&payload, "snapshot"),
@@ -28,6 +35,17 @@ pub(super) fn join(argument: Option<Value>, limits: Limits) -> Result<Join, Repl
 /// Reads the project of a request that says nothing else.
 pub(super) fn project(argument: Option<Value>, limits: Limits) -> Result<ProjectId, Reply> {
     project_in(argument, limits).map(|(project, _)| project)
+}
+
+/// Reads which page of a project's state is wanted.
+pub(super) fn snapshot(argument: Option<Value>, limits: Limits) -> Result<ReadRequest, Reply> {
+    let (project, payload) = project_in(argument, limits)?;
+    let page = match first(&payload, &PAGES) {
+        None => None,
+        Some((key, Value::String(token))) => Some(Box::new(read_state_token(key, token)?)),
+        Some((key, _)) => return Err(Reply::invalid(key, "must be a string")),
+    };
+    Ok(ReadRequest::Snapshot { project, page })
 }
 
 /// Reads from where on a project's events are wanted.
@@ -70,6 +88,7 @@ pub(super) fn channels(argument: Option<Value>, limits: Limits) -> Result<Subscr
         channels: named(names)?,
         types: types(&payload)?,
         since: since(&payload)?,
+        presence: PresenceWish::said(&payload),
     })
 }
 
@@ -101,6 +120,7 @@ pub(super) fn list(argument: Option<Value>) -> Result<Subscribe, Reply> {
         channels,
         types: types(&payload)?,
         since: since(&payload)?,
+        presence: PresenceWish::said(&payload),
     })
 }
 
@@ -123,6 +143,7 @@ impl Subscribe {
                 None => None,
             },
             since,
+            presence: None,
         })
     }
 }

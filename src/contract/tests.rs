@@ -1,5 +1,6 @@
 //! The normaliser's rules, one by one; and every spelling in `fixtures/payloads`, dry.
 
+mod allocations;
 mod beside;
 mod commands;
 mod control;

@@ -21,9 +21,9 @@ pub use cascade::step;
 pub use placing::place_query;
 
 use super::{
-    Action, Actor, Cause, Changes, Command, Draft, Entity, EntityId, EventType, Fields, IfMatch,
-    Kind, ProjectId, Rank, Reference, Refusal, SOURCE_STAMPS, Seq, Stamp, TOGGLED, Timestamp,
-    World,
+    Action, Actor, Cause, Changes, Command, Draft, Entity, EntityFields, EntityId, EventType,
+    FieldValue, Fields, IfMatch, Kind, ProjectId, Rank, Reference, Refusal, SOURCE_STAMPS, Seq,
+    Stamp, TOGGLED, Timestamp, World,
 };
 
 /// Largest JSON text of an entity's fields, in bytes: twice what one command may carry.
@@ -237,7 +237,7 @@ fn toggle(
     let before = existing_or_fresh(world, kind, id, cx)?;
     let known = TOGGLED
         .into_iter()
-        .find(|field| before.fields.contains_key(*field));
+        .find(|field| before.fields.contains_key(field));
     let field = field.or(known).unwrap_or(TOGGLED[0]);
     let is_set = match before.fields.get(field) {
         None | Some(Value::Null) => false,
@@ -348,7 +348,7 @@ impl Fresh {
         let mut entity = match world.get(kind, id) {
             Some(deleted) if deleted.deleted.is_some() => Entity {
                 deleted: None,
-                fields: Fields::new(),
+                fields: EntityFields::new(),
                 ..(**deleted).clone()
             },
             Some(undescribed) => (**undescribed).clone(),
@@ -370,25 +370,27 @@ fn next_seq(world: &World) -> Seq {
 fn changed(before: &Entity, after: &Arc<Entity>, events: Vec<EventType>) -> Vec<Draft> {
     let (old, new) = (before.fields.get("status"), after.fields.get("status"));
     if after.kind == Kind::Task && old != new {
+        let [old, new] = [before, after].map(|task| task.fields.share("status"));
         return with_status(after, events, old, new);
     }
-    drafts(after, events, &Fields::new())
+    drafts(after, events, &EntityFields::new())
 }
 
 fn with_status(
     task: &Arc<Entity>,
     mut events: Vec<EventType>,
-    old: Option<&Value>,
-    new: Option<&Value>,
+    old: Option<FieldValue>,
+    new: Option<FieldValue>,
 ) -> Vec<Draft> {
     for name in ["task.updated", "task.status_changed"].map(EventType::known) {
         if !events.contains(&name) {
             events.push(name);
         }
     }
-    let mut extra = Fields::new();
-    extra.insert("oldStatus".to_owned(), old.cloned().unwrap_or_default());
-    extra.insert("newStatus".to_owned(), new.cloned().unwrap_or_default());
+    let mut extra = EntityFields::new();
+    for (name, value) in [("oldStatus", old), ("newStatus", new)] {
+        extra.insert(name, value.unwrap_or_else(|| Value::Null.into()));
+    }
     drafts(task, events, &extra)
 }
 
@@ -404,16 +406,16 @@ fn repeated(
     if expected.is_some() || command.if_match.is_some() {
         return Changes::noop(subject);
     }
-    let status = subject.fields.get("status");
+    let status = subject.fields.share("status");
     let events = if subject.kind == Kind::Task && patch.contains_key("status") {
-        with_status(&subject, events, status, status)
+        with_status(&subject, events, status.clone(), status)
     } else {
-        drafts(&subject, events, &Fields::new())
+        drafts(&subject, events, &EntityFields::new())
     };
     Changes::repeat(subject, events)
 }
 
-fn drafts(subject: &Arc<Entity>, events: Vec<EventType>, extra: &Fields) -> Vec<Draft> {
+fn drafts(subject: &Arc<Entity>, events: Vec<EventType>, extra: &EntityFields) -> Vec<Draft> {
     let draft = |event| Draft::new(event, subject).with(extra.clone());
     events.into_iter().map(draft).collect()
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Actor, Entity, EntityId, EventType, Fields, Id, Kind, ProjectId, plain_status};
+use super::{Actor, Entity, EntityId, EventType, FieldSource, Id, Kind, ProjectId, plain_status};
 
 /// The most tasks that one command, or one step, changes besides its subject.
 pub const STEP_TASKS: usize = 200;
@@ -60,8 +60,10 @@ impl Reference {
 
     /// The id that fields refer to.
     #[must_use]
-    pub fn of(self, fields: &Fields) -> Option<EntityId> {
-        Id::from_json(fields.get(self.field())?).ok().map(EntityId)
+    pub fn of(self, fields: &impl FieldSource) -> Option<EntityId> {
+        Id::from_json(fields.value(self.field())?)
+            .ok()
+            .map(EntityId)
     }
 
     /// The field's name.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Cascade, Entity, EventType, Fields};
+use super::{Cascade, Entity, EntityFields, EventType};
 
 /// An event that has no place in the log yet.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ pub struct Draft {
     /// The entity after it.
     pub entity: Arc<Entity>,
     /// What the payload says besides the entity's state, such as `oldStatus`.
-    pub extra: Fields,
+    pub extra: EntityFields,
     /// Whether the payload starts from what the sender sent. Not so for what a command drags along:
     /// a task that leaves a completed sprint was not what the sender wrote about.
     pub echo: bool,
@@ -25,7 +25,7 @@ impl Draft {
         Self {
             event_type,
             entity: Arc::clone(entity),
-            extra: Fields::new(),
+            extra: EntityFields::new(),
             echo: true,
         }
     }
@@ -41,7 +41,7 @@ impl Draft {
 
     /// The same event, saying more.
     #[must_use]
-    pub fn with(mut self, extra: Fields) -> Self {
+    pub fn with(mut self, extra: EntityFields) -> Self {
         self.extra = extra;
         self
     }

@@ -163,7 +163,7 @@ impl ChannelName {
     #[must_use]
     pub fn project(&self) -> Option<ProjectId> {
         match self.family() {
-            Family::Project(id) => Some(ProjectId(Id::restore(id.to_owned(), false))),
+            Family::Project(id) => Some(ProjectId(Id::restore(id, false))),
             _ => None,
         }
     }

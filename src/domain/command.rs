@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{EntityId, Fields, Kind, PlaceKey, ProjectId, Stamp};
+use super::{EntityId, FieldSource, Fields, Kind, PlaceKey, ProjectId, Stamp};
 
 /// A change that somebody wants made to a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +193,7 @@ impl Place {
     /// The place of a card that has a position of the frontend's own. A small number may be anything; what is no index has an
     /// order.
     #[must_use]
-    pub fn own_in(fields: &Fields) -> Option<Self> {
+    pub fn own_in(fields: &impl FieldSource) -> Option<Self> {
         let (_, value) = PlaceKey::field_in(fields)?;
         let is_index = value
             .as_u64()

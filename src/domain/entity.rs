@@ -1,15 +1,14 @@
 //! Projects, tasks, comments and all the others: one shape for all kinds, because clients may add any field.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::id::{MAX_ID_BYTES, number_text};
-use super::{Actor, EntityId, Id, Kind, ProjectId, Rank, Role, Timestamp};
-
-/// An entity's fields, as clients see them.
-pub type Fields = serde_json::Map<String, Value>;
+use super::{
+    Actor, EntityFields, EntityId, FieldValue, Id, Kind, NameMap, ProjectId, Rank, Role, Timestamp,
+};
 
 /// Fields in which frontends have a task's column; the first one counts.
 const COLUMNS: [&str; 3] = ["columnId", "column", "listId"];
@@ -47,14 +46,17 @@ pub struct FieldStamp {
     #[serde(rename = "v")]
     pub version: i64,
     /// The actor.
-    pub by: String,
+    pub by: Actor,
     /// The value before; nothing if the field was not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub was: Option<Value>,
+    pub was: Option<FieldValue>,
     /// The version that had made that value.
     #[serde(rename = "wasV")]
     pub was_version: i64,
 }
+
+/// The stamps of an entity's fields, by their names. They are shared by the versions of an entity.
+pub type History = NameMap<Arc<FieldStamp>>;
 
 /// An entity of whatever kind as it is now.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,11 +68,11 @@ pub struct Entity {
     /// Its id among the project's entities of this kind.
     pub id: EntityId,
     /// The JSON document that clients see.
-    pub fields: Fields,
+    pub fields: EntityFields,
     /// 1, 2, 3…: one more with each change. 0 is a project that nobody has described yet.
     pub version: i64,
     /// When which field was changed last.
-    pub history: BTreeMap<String, FieldStamp>,
+    pub history: History,
     /// A task's place among the tasks of its project.
     pub rank: Option<Rank>,
     /// Its creation.
@@ -93,9 +95,9 @@ impl Entity {
             project,
             kind,
             id,
-            fields: Fields::new(),
+            fields: EntityFields::new(),
             version: 0,
-            history: BTreeMap::new(),
+            history: History::new(),
             rank: None,
             created: stamp.clone(),
             updated: stamp,
@@ -158,13 +160,13 @@ impl Entity {
     }
 
     /// The fields that say where it is: what it belongs to, and its column. Whoever hears that it is gone finds it by them.
-    pub fn whereabouts(&self) -> impl Iterator<Item = (&String, &Value)> {
+    pub fn whereabouts(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.fields.iter().filter(|(field, value)| {
             let is_said = match value {
                 Value::String(text) => text.len() <= MAX_ID_BYTES,
                 value => value.is_number(),
             };
-            is_said && (field.ends_with("Id") || WHERE.contains(&field.as_str()))
+            is_said && (field.ends_with("Id") || WHERE.contains(field))
         })
     }
 

@@ -31,7 +31,7 @@ pub enum IdError {
 /// An id as clients write it. Two ids are the same if their text is, whatever their JSON type.
 #[derive(Debug, Clone)]
 pub struct Id {
-    text: Box<str>,
+    text: std::sync::Arc<str>,
     numeric: bool,
 }
 
@@ -62,14 +62,14 @@ impl Id {
         match text.len() {
             _ if text == "*" => Err(IdError::Star),
             0 => Err(IdError::Empty),
-            1..=MAX_ID_BYTES => Ok(Self::restore(text.to_owned(), false)),
+            1..=MAX_ID_BYTES => Ok(Self::restore(text, false)),
             _ => Err(IdError::TooLong),
         }
     }
 
     /// An id that was checked before it was stored.
     #[must_use]
-    pub fn restore(text: String, numeric: bool) -> Self {
+    pub fn restore(text: impl Into<std::sync::Arc<str>>, numeric: bool) -> Self {
         Self {
             text: text.into(),
             numeric,
@@ -293,7 +293,8 @@ impl fmt::Display for ConnectionId {
 }
 
 /// Who changes something: a user's id, or `anonymous:<client id>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Actor(std::sync::Arc<str>);
 
 impl Actor {

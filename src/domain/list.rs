@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Entity, EntityId};
+use super::{Entity, EntityId, Kind, Seq};
 
 /// Which entities are listed; what is not named does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +54,26 @@ impl Mark {
             id: entity.id.as_str().to_owned(),
         }
     }
+}
+
+/// A place in a project's state: after this entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatePlace {
+    /// What it is.
+    pub kind: Kind,
+    /// Its place among those of its kind.
+    pub mark: Mark,
+}
+
+/// Where a state goes on that comes in pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatePage {
+    /// The database.
+    pub epoch: String,
+    /// As of which seq the first page is: the client follows the events after it.
+    pub seq: Seq,
+    /// Where the page before has ended.
+    pub after: StatePlace,
 }
 
 /// A part of a list.

@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::Fields;
+use super::FieldSource;
 
 /// Fields in which frontends keep positions of their own; the first one counts.
 const OWN_POSITIONS: [&str; 5] = ["position", "pos", "order", "sortOrder", "orderIndex"];
@@ -29,16 +29,16 @@ impl PlaceKey {
 
     /// The field of an entity that holds its position.
     #[must_use]
-    pub fn field_in(fields: &Fields) -> Option<(&'static str, &Value)> {
+    pub fn field_in(fields: &impl FieldSource) -> Option<(&'static str, &Value)> {
         let mut found = OWN_POSITIONS
             .iter()
-            .filter_map(|name| Some((*name, fields.get(*name)?)));
+            .filter_map(|name| Some((*name, fields.value(name)?)));
         found.find(|(_, value)| !value.is_null())
     }
 
     /// The key of an entity's position.
     #[must_use]
-    pub fn in_fields(fields: &Fields) -> Option<Self> {
+    pub fn in_fields(fields: &impl FieldSource) -> Option<Self> {
         Self::of(Self::field_in(fields)?.1)
     }
 

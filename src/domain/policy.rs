@@ -33,7 +33,7 @@ const fn needed(action: &Action) -> Role {
 /// The id under which somebody is a member.
 #[must_use]
 pub fn member_id(identity: &Identity) -> EntityId {
-    EntityId(Id::restore(identity.actor.as_str().to_owned(), false))
+    EntityId(Id::restore(identity.actor.as_str(), false))
 }
 
 /// The id under which a user is a member.
@@ -298,8 +298,9 @@ mod tests {
         world.load(blank(Kind::Project, id("p")));
         for (user, role) in members {
             let mut member = blank(Kind::Member, id(user));
-            let role = role.as_str().into();
-            member.fields.insert("role".to_owned(), role);
+            member
+                .fields
+                .insert("role", serde_json::Value::from(role.as_str()));
             world.load(member);
         }
         world

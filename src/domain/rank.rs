@@ -12,7 +12,7 @@ const MIDDLE: char = 'V';
 
 /// A card's place among the cards of its project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rank(Box<str>);
+pub struct Rank(std::sync::Arc<str>);
 
 impl Rank {
     /// A rank as stored.

@@ -1,5 +1,6 @@
 //! An ephemeral message: who is here, who is typing. It is never logged. It may get lost, unless it says so.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -29,4 +30,6 @@ pub struct Lasting {
     pub is_end: bool,
     /// How others saw a user who is not there any more.
     pub was: Option<Fields>,
+    /// The changes of presence, by number, after which a subscriber's last list must have been made for this to be news to it.
+    pub known: Range<u64>,
 }

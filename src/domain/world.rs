@@ -45,13 +45,21 @@ impl World {
     }
 
     /// Adds an entity as the store has it.
-    pub fn load(&mut self, entity: Entity) {
+    pub fn load(&mut self, entity: impl Into<Arc<Entity>>) {
+        let entity = entity.into();
         if entity.kind == Kind::Project {
             // Its id keeps the JSON type in which it was first seen, whatever this command wrote.
             self.project = entity.project.clone();
         }
         self.entities
-            .insert((entity.kind, entity.id.clone()), Arc::new(entity));
+            .insert((entity.kind, entity.id.clone()), entity);
+    }
+
+    /// Takes over how a client writes the project's id, as long as the store does not have the project.
+    pub fn name(&mut self, project: &ProjectId) {
+        if self.project_entity().is_none() {
+            self.project = project.clone();
+        }
     }
 
     /// Takes the part of the order in which the next command's place lies, as the store has it, instead of what was

@@ -25,6 +25,8 @@ use crate::store::{Store, StoreError};
 
 /// Events from so many bytes on are large: a few of them are all that a ring has room for.
 const LARGE: usize = 1024 * 1024;
+/// Subscribers that are served before other tasks have their turn: each may cost a system call.
+const AT_ONCE: usize = 64;
 /// How often blocked subscribers are looked at besides being woken.
 const BLOCKED_TICK: Duration = Duration::from_millis(250);
 
@@ -106,7 +108,10 @@ impl Feed {
                     None => return,
                 },
                 page = async { reading.as_mut().expect("guarded").await }, if reading.is_some() => {
-                    reading = page.and_then(|page| self.take_page(page));
+                    reading = match page {
+                        Some(page) => self.take_page(page).await,
+                        None => None,
+                    };
                 }
                 () = self.wake.notified(), if self.any_waiting() => self.retry_waiting(true),
                 _ = tick.tick(), if self.any_waiting() => {
@@ -115,7 +120,7 @@ impl Feed {
                     self.retry_waiting(ticks == 0);
                 }
             }
-            self.deliver();
+            self.deliver().await;
             self.account();
         }
     }
@@ -150,14 +155,14 @@ impl Feed {
             match message {
                 Message::Committed(events) => {
                     self.know_number(events.first().map(|event| event.channel_no));
-                    self.take_events(&events);
+                    self.take_events(&events).await;
                 }
-                Message::Events(events) => self.take_events(&events),
+                Message::Events(events) => self.take_events(&events).await,
                 Message::Announced => {}
-                Message::Signal(signal) => self.tell_all(&signal),
+                Message::Signal(signal) => self.tell_all(&signal).await,
                 Message::GiveUp(bytes) => self.give_up(bytes),
                 Message::Settle(reply) => {
-                    self.deliver();
+                    self.deliver().await;
                     tell(reply);
                 }
                 Message::Subscribe {
@@ -168,7 +173,7 @@ impl Feed {
                     reply,
                 } => {
                     // Those who are here already get what came before; the newcomer does not.
-                    self.deliver();
+                    self.deliver().await;
                     if let Some((_, seq)) = committed {
                         self.heard.head.fetch_max(seq, Ordering::AcqRel);
                     }
@@ -178,7 +183,7 @@ impl Feed {
                     }
                 }
                 Message::Unsubscribe { id, reply } => {
-                    self.deliver();
+                    self.deliver().await;
                     self.slots.retain(|slot| slot.id != id);
                     if let Some(reply) = reply {
                         tell(reply);
@@ -255,13 +260,13 @@ impl Feed {
     }
 
     /// Appends what follows the head. A gap is left for the log to fill.
-    fn take_events(&mut self, events: &[Arc<Event>]) {
+    async fn take_events(&mut self, events: &[Arc<Event>]) {
         self.footprint.touch();
         for event in events {
             if weight(event) >= LARGE {
                 // It may take the place of all others. Who is told of them now need not read them from the log, which does
                 // not know over which connection they came.
-                self.deliver();
+                self.deliver().await;
             }
             let Some(log) = &mut self.log else { return };
             // Another number is of another log, whoever says so.
@@ -273,7 +278,7 @@ impl Feed {
     }
 
     /// Takes a page over. After one that did not help comes a pause.
-    fn take_page(&mut self, page: Page) -> Option<PageRead> {
+    async fn take_page(&mut self, page: Page) -> Option<PageRead> {
         let Page {
             no,
             after,
@@ -283,7 +288,7 @@ impl Feed {
         self.know_number(no);
         match found {
             Ok(Found::Next(events)) => {
-                self.take_events(&events);
+                self.take_events(&events).await;
                 // Others are likely to ask for the same: those who come back come back at the same time.
                 let reaches_head = events.last().is_some_and(|event| self.is_head(event.seq));
                 if reaches_head || !self.ring.is_empty() {
@@ -375,13 +380,36 @@ impl Feed {
         })
     }
 
-    /// Hands every subscriber what it has not had, as far as it can be found and there is room.
-    fn deliver(&mut self) {
+    /// The event with this seq, and of those that follow it as many as lie side by side in memory.
+    fn run_from(&self, seq: Seq) -> Option<&[Arc<Event>]> {
+        self.ring.run(seq).or_else(|| {
+            let first = self.page.first()?.seq;
+            let index = usize::try_from(seq.checked_sub(first)?).ok()?;
+            self.page.get(index..).filter(|run| !run.is_empty())
+        })
+    }
+
+    /// Hands every subscriber what it has not had, as far as it can be found and there is room. Others have their turn in
+    /// between: a large room takes a while.
+    async fn deliver(&mut self) {
         let Some(head) = self.log.as_ref().map(|log| log.head) else {
             return;
         };
         let mut slots = std::mem::take(&mut self.slots);
-        slots.retain_mut(|slot| self.deliver_to(slot, head));
+        let (mut next, mut served) = (0, 0);
+        while let Some(slot) = slots.get_mut(next) {
+            let before = slot.position;
+            if !self.deliver_to(slot, head) {
+                slots.swap_remove(next);
+                continue;
+            }
+            served += usize::from(slot.position > before);
+            next += 1;
+            if served == AT_ONCE {
+                served = 0;
+                tokio::task::yield_now().await;
+            }
+        }
         self.slots = slots;
         if !self.page.is_empty() && self.slots.iter().all(|slot| slot.position >= head) {
             self.set_page(Vec::new());
@@ -391,11 +419,13 @@ impl Feed {
     /// Whether the subscriber is still there.
     fn deliver_to(&self, slot: &mut Subscription, head: Seq) -> bool {
         while !slot.waiting && slot.position < head {
-            let Some(event) = self.find(slot.position + 1) else {
+            let Some(events) = self.run_from(slot.position + 1) else {
                 return true;
             };
-            match slot.subscriber.offer(event) {
-                Offer::Taken => slot.told(event),
+            let (taken, offered) = slot.subscriber.offer_all(events);
+            slot.told(&events[..taken]);
+            match offered {
+                Offer::Taken => {}
                 Offer::Full => {
                     slot.block();
                     slot.subscriber.wake_when_writable(&self.wake);
@@ -408,8 +438,8 @@ impl Feed {
     }
 
     /// Tells those who were told all that happened; the others may have been turned out by what they were not told yet.
-    fn tell_all(&mut self, signal: &Arc<Signal>) {
-        self.deliver();
+    async fn tell_all(&mut self, signal: &Arc<Signal>) {
+        self.deliver().await;
         let head = self.log.as_ref().map_or(Seq::MAX, |log| log.head);
         for slot in &mut self.slots {
             slot.signal(head, &self.channel, signal, &self.wake);

@@ -66,9 +66,13 @@ impl PendingSignals {
             return;
         };
         self.signals.retain(|pending| {
-            let of_another =
-                pending.lasting.as_ref().map(|pending| &pending.of) != Some(&lasting.of);
-            of_another || !(lasting.is_end || pending.signal_type == signal.signal_type)
+            let of_same = pending.lasting.as_ref();
+            let of_same = of_same.filter(|pending| pending.of == lasting.of);
+            // What is news to fewer stands in for nothing that others are still to be told.
+            let is_covered = of_same.is_some_and(|pending| {
+                lasting.known.start <= pending.known.start && pending.known.end <= lasting.known.end
+            });
+            !is_covered || !(lasting.is_end || pending.signal_type == signal.signal_type)
         });
         if self.signals.len() >= MAX_PENDING {
             self.signals.pop_front();
@@ -130,6 +134,7 @@ mod tests {
             of: Actor::new(of),
             is_end: name == "leave",
             was: None,
+            known: 0..1,
         });
         Arc::new(Signal {
             signal_type: EventType::known(name),

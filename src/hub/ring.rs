@@ -88,9 +88,23 @@ impl Ring {
 
     /// The event with this seq, if it is still here.
     pub(super) fn get(&self, seq: Seq) -> Option<&Arc<Event>> {
+        self.events.get(self.index(seq)?)
+    }
+
+    /// The event with this seq, and of those that follow it as many as lie side by side.
+    pub(super) fn run(&self, seq: Seq) -> Option<&[Arc<Event>]> {
+        let index = self.index(seq)?;
+        let (front, back) = self.events.as_slices();
+        let run = match index.checked_sub(front.len()) {
+            None => &front[index..],
+            Some(index) => back.get(index..)?,
+        };
+        (!run.is_empty()).then_some(run)
+    }
+
+    fn index(&self, seq: Seq) -> Option<usize> {
         let first = self.events.front()?.seq;
-        let index = usize::try_from(seq.checked_sub(first)?).ok()?;
-        self.events.get(index)
+        usize::try_from(seq.checked_sub(first)?).ok()
     }
 }
 

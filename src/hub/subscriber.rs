@@ -24,10 +24,22 @@ pub const SLOW_READER: &str = "slow_reader";
 /// Wakes a feed when a subscriber has room again.
 pub type Wake = Arc<Notify>;
 
-/// Somebody who is told of events, one by one and in order.
+/// Somebody who is told of events, in order.
 pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Hands an event over, or says why not. Must not block.
     fn offer(&self, event: &Event) -> Offer;
+
+    /// Hands events over that follow one another, as many as there is room for, so that they leave together: how many were
+    /// taken, and what became of the next one. Must not block.
+    fn offer_all(&self, events: &[Arc<Event>]) -> (usize, Offer) {
+        for (taken, event) in events.iter().enumerate() {
+            let offered = self.offer(event);
+            if offered != Offer::Taken {
+                return (taken, offered);
+            }
+        }
+        (events.len(), Offer::Taken)
+    }
 
     /// Notes that an event of so many bytes was handed over that had happened before the subscription: it is a part of
     /// what was asked for.

@@ -42,12 +42,17 @@ impl Subscription {
         }
     }
 
-    /// Notes that an event was handed over.
-    pub(super) fn told(&mut self, event: &Event) {
-        self.position = event.seq;
+    /// Notes that events were handed over, if there are any.
+    pub(super) fn told(&mut self, events: &[Arc<Event>]) {
+        let Some(last) = events.last() else { return };
+        self.position = last.seq;
         self.blocked = None;
-        if event.seq <= self.replays_up_to {
-            self.subscriber.replayed(event.payload.get().len());
+        let replayed = events
+            .iter()
+            .take_while(|event| event.seq <= self.replays_up_to);
+        let bytes = replayed.map(|event| event.payload.get().len()).sum();
+        if bytes > 0 {
+            self.subscriber.replayed(bytes);
         }
     }
 
@@ -123,8 +128,8 @@ mod tests {
         replayed: AtomicUsize,
     }
 
-    fn event(seq: Seq) -> Event {
-        Event {
+    fn event(seq: Seq) -> Arc<Event> {
+        Arc::new(Event {
             channel: ChannelName::restore("project:p"),
             channel_no: ChannelNo(1),
             seq,
@@ -136,7 +141,7 @@ mod tests {
             envelope: None,
             created_at: Timestamp::from_millis(0),
             origin: None,
-        }
+        })
     }
 
     #[test]
@@ -145,7 +150,7 @@ mod tests {
         let mut slot = Subscription::new(1, Arc::clone(&full) as Arc<dyn Subscriber>, 0);
         slot.replays_up_to = 2;
         for seq in 1..=5 {
-            slot.told(&event(seq));
+            slot.told(&[event(seq)]);
         }
         assert_eq!(full.replayed.load(Ordering::Relaxed), 2);
     }
@@ -188,7 +193,7 @@ mod tests {
         assert!(!slot.is_stuck(PATIENCE));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(slot.is_stuck(PATIENCE));
-        slot.told(&event(1));
+        slot.told(&[event(1)]);
         assert!(!slot.is_stuck(PATIENCE));
     }
 }

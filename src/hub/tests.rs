@@ -1,5 +1,6 @@
 //! Feeds whose log is pruned under them, and feeds whose memory is short.
 
+mod large_room;
 mod memory;
 
 use std::sync::atomic::AtomicUsize;
@@ -379,6 +380,7 @@ async fn signals_are_for_those_who_were_told_what_happened_before() {
         of: Actor::new("ann"),
         is_end: false,
         was: None,
+        known: 0..1,
     };
     stage.hub.publish(&stage.channel, &stage.append(3).await);
     stage.hub.signal_here(&stage.channel, &signal(None));

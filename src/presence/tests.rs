@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::change::Change;
 use super::entry::{Entry, Key};
 use super::message::Message;
 use super::state::{Limits, State};
-use super::view::Change;
+use super::told;
 use crate::domain::{Actor, ConnectionId, Fields, Id, InstanceId, ProjectId, Timestamp};
 use crate::presence::instances::{BEAT, PATIENCE};
 
@@ -306,9 +307,15 @@ impl World {
                 let there = present.iter().filter(|key| key.project == nobody.project);
                 assert_eq!(count, there.count());
                 assert_eq!(people.len(), count.min(LIMITS.shown));
-                shown.extend(people.into_iter().map(|(user, entry)| {
-                    let project = nobody.project.clone();
-                    (Key { project, user }, entry)
+                shown.extend(people.iter().map(|person| {
+                    let person: Fields = serde_json::from_str(person.get()).unwrap();
+                    let key = Key {
+                        project: nobody.project.clone(),
+                        user: Actor::new(person["userId"].as_str().unwrap()),
+                    };
+                    let entry = node.state.view.get(&key).unwrap();
+                    assert_eq!(person, told::person(&key.user, &entry));
+                    (key, entry)
                 }));
             }
             assert!(shown.keys().all(|key| present.contains(key)));

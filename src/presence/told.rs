@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
+use super::change::{Change, Told};
 use super::entry::{Entry, fields};
-use super::view::{Change, Told};
+
+use super::windows::News;
 use crate::domain::{Actor, EventType, Fields, Lasting, Signal};
 
 const JOINED: EventType = EventType::known("presence.join");
@@ -30,8 +32,8 @@ pub(super) fn person(user: &Actor, entry: &Entry) -> Fields {
 }
 
 /// What became of somebody.
-pub(super) fn signal(told: &Told) -> Arc<Signal> {
-    let Told { key, entry, .. } = told;
+pub(super) fn signal(News { told, known }: News) -> Arc<Signal> {
+    let Told { key, entry, .. } = &told;
     let (signal_type, mut payload) = match told.change {
         Change::Joined => (JOINED, person(&key.user, entry)),
         Change::Updated => (UPDATED, person(&key.user, entry)),
@@ -52,6 +54,7 @@ pub(super) fn signal(told: &Told) -> Arc<Signal> {
             of: key.user.clone(),
             is_end: told.change == Change::Left,
             was: (told.change == Change::Left).then(|| person(&key.user, entry)),
+            known,
         }),
     })
 }

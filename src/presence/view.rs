@@ -5,34 +5,28 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::change::{Change, Told};
 use super::entry::{Entry, Key};
 use super::order::{Order, Place};
+use super::told;
 use crate::domain::{Actor, ConnectionId, InstanceId, ProjectId};
-
-/// What became of somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    Joined,
-    Left,
-    Updated,
-}
-
-/// What local subscribers have to be told.
-#[derive(Debug)]
-pub(super) struct Told {
-    pub(super) key: Key,
-    pub(super) change: Change,
-    /// How the user is shown from now on, or was shown until now.
-    pub(super) entry: Entry,
-    pub(super) origin: Option<ConnectionId>,
-}
 
 #[derive(Debug, Default)]
 struct Project {
-    /// What is said of each user, and by which instance.
-    users: HashMap<Actor, Vec<(InstanceId, Entry)>>,
+    users: HashMap<Actor, User>,
     order: Order,
+}
+
+#[derive(Debug, Default)]
+struct User {
+    /// What is said of the user, and by which instance.
+    said: Vec<(InstanceId, Entry)>,
+    /// How the user stands in lists, once one was made: a list is part of each answer to a join.
+    listed: Option<Arc<RawValue>>,
 }
 
 /// See the module.
@@ -59,17 +53,17 @@ impl View {
     }
 
     /// Who is shown in a project, who asks in any case, and how many there are.
-    pub(super) fn roster(&self, key: &Key) -> (Vec<(Actor, Entry)>, usize) {
-        let Some(project) = self.projects.get(&key.project) else {
+    pub(super) fn roster(&mut self, key: &Key) -> (Vec<Arc<RawValue>>, usize) {
+        let Some(project) = self.projects.get_mut(&key.project) else {
             return (Vec::new(), 0);
         };
-        let shown = project.order.shown();
-        let person = |user: &Actor| Some((user.clone(), project.get(user)?));
-        let mut people: Vec<_> = shown.filter_map(person).collect();
-        if !people.iter().any(|(user, _)| *user == key.user) {
-            people.extend(person(&key.user));
-        }
-        (people, project.users.len())
+        let Project { users, order } = project;
+        let asker = users.get(&key.user);
+        let asker = asker.and_then(|asker| Entry::merged(&asker.said));
+        let hidden = asker.filter(|entry| !order.shows(&(entry.joined_at, key.user.clone())));
+        let listed = order.shown().chain(hidden.map(|_| &key.user));
+        let listed = listed.filter_map(|user| Some(users.get_mut(user)?.listed(user)));
+        (listed.collect(), users.len())
     }
 
     /// Notes what an instance says of somebody: `None` if they are not there.
@@ -81,7 +75,9 @@ impl View {
         origin: Option<ConnectionId>,
     ) {
         let project = self.projects.entry(key.project.clone()).or_default();
-        let said = project.users.entry(key.user.clone()).or_default();
+        let known = project.users.entry(key.user.clone()).or_default();
+        known.listed = None;
+        let said = &mut known.said;
         let before = Entry::merged(said);
         said.retain(|(of, _)| of != owner);
         said.extend(entry.map(|entry| (owner.clone(), entry)));
@@ -128,9 +124,21 @@ impl View {
     }
 }
 
+impl User {
+    fn listed(&mut self, user: &Actor) -> Arc<RawValue> {
+        let listed = self.listed.get_or_insert_with(|| {
+            let entry = Entry::merged(&self.said);
+            let person = entry.map(|entry| told::person(user, &entry));
+            let text = to_raw_value(&person).expect("a map with string keys is always JSON");
+            text.into()
+        });
+        Arc::clone(listed)
+    }
+}
+
 impl Project {
     fn get(&self, user: &Actor) -> Option<Entry> {
-        Entry::merged(self.users.get(user)?)
+        Entry::merged(&self.users.get(user)?.said)
     }
 
     /// Moves a user to its place. Who is shown from now on, who is not any more, and who is shown otherwise.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::access::unseen;
 use super::{Pending, Session, unavailable};
 use crate::contract::dialect::{Dialect, Wanted};
-use crate::contract::{ErrorCode, Publication, Reply, payload};
+use crate::contract::{ErrorCode, PresenceWish, Publication, Reply, payload};
 use crate::domain::{
     Actor, ChannelName, EventType, Fields, Kind, ProjectId, Role, Seq, Signal, policy,
 };
@@ -44,6 +44,11 @@ impl Session {
         self.speaking.dialect = Some(Arc::clone(dialect));
         self.speaking.profile = profile;
         self
+    }
+
+    /// The client's dialect, if it is not the common one.
+    pub(super) fn dialect(&self) -> Option<&Dialect> {
+        self.speaking.dialect.as_deref()
     }
 
     /// What others see of the client in every room.
@@ -114,10 +119,12 @@ impl Session {
     ///
     /// The refusal of what is too large.
     pub fn present(&self, project: &ProjectId, fields: Fields) -> Result<(), Reply> {
-        if !self.rooms.contains(&project.channel()) {
+        let channel = project.channel();
+        if !self.rooms.contains(&channel) {
             *self.speaking.joining.lock() = Some((project.clone(), fields));
             return Ok(());
         }
+        self.look(&channel, Some(PresenceWish::Implied));
         let (presence, caller) = (self.app.presence(), &self.caller);
         let before = presence.person(project, &caller.actor);
         let mut seen = self.seen_in(before);
@@ -129,6 +136,12 @@ impl Session {
                 error.to_string(),
             )),
         }
+    }
+
+    /// Whether a rule has said what others are to see of the client in a room that it enters.
+    pub(super) fn is_introduced(&self, project: &ProjectId) -> bool {
+        let joining = self.speaking.joining.lock();
+        joining.as_ref().is_some_and(|(of, _)| of == project)
     }
 
     /// What others see of the client in a room that it enters.
@@ -347,9 +360,8 @@ impl Session {
 #[must_use]
 pub fn people(presence: &Presence, project: &ProjectId, asker: &Actor, dialect: &Dialect) -> Value {
     let roster = presence.roster(project, asker);
-    let users = roster
-        .people
-        .into_iter()
-        .map(|person| dialect.person(person));
+    let people = roster.people.iter();
+    let people = people.filter_map(|person| serde_json::from_str(person.get()).ok());
+    let users = people.map(|person| dialect.person(person));
     json!({ "users": users.collect::<Vec<_>>(), "count": roster.count })
 }

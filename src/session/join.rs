@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
+
 use super::Session;
 use super::access::{Standing, unseen};
 use super::read::{Listing, seq_of};
 use crate::contract::schema::answer::{Done, LeaveAnswer};
 use crate::contract::schema::event::RevokedReason;
 use crate::contract::schema::types::True;
-use crate::contract::{ErrorCode, Join, JsonObject, Reply, Types};
+use crate::contract::{ErrorCode, Join, JsonObject, PresenceWish, Reply, Types};
 use crate::domain::{ChannelName, Kind, ProjectId, Seq, Target};
 use crate::hub::{From, Joined, SubscribeError, Subscriber};
 use crate::store::StoreError;
@@ -90,9 +92,10 @@ impl Session {
             from = From::After(events.last().map_or(after, |event| event.seq));
             answer.insert_text("events", &self.listed(&events, Listing::Brief));
         }
+        let wish = self.wish_of(&join);
         let followed = self.follow(&join.project, None, subscriber, from, standing);
         match followed.await {
-            Ok(followed) => Ok(self.joined(&join, &channel, followed, answer)),
+            Ok(followed) => Ok(self.joined(&join, (&channel, wish), followed, answer)),
             Err(JoinError::Unseen) => Ok(unseen()),
             Err(JoinError::TooManyUnused) => Ok(too_many_unused(Kind::Project.id_key())),
             Err(JoinError::Subscribe(SubscribeError::Store(error))) => Err(error),
@@ -206,13 +209,21 @@ impl Session {
         Err(JoinError::Unseen)
     }
 
+    /// What a join says of presence events, itself or by the rule that made it.
+    fn wish_of(&self, join: &Join) -> Option<PresenceWish> {
+        let is_introduced = self.is_introduced(&join.project);
+        let implied = is_introduced.then_some(PresenceWish::Implied);
+        join.presence.or(implied)
+    }
+
     fn joined(
         &self,
         join: &Join,
-        channel: &ChannelName,
+        (channel, wish): (&ChannelName, Option<PresenceWish>),
         followed: Followed,
         answer: JsonObject,
     ) -> Reply {
+        self.look(channel, wish);
         let joined = followed.joined;
         let mut answer = followed.reset.unwrap_or(answer);
         answer.insert("room", channel.as_str());
@@ -224,7 +235,9 @@ impl Session {
             .app
             .presence()
             .roster(&join.project, &self.caller.actor);
-        answer.insert("presence", roster.people);
+        self.rooms.list(channel, roster.as_of);
+        let people: Vec<&RawValue> = roster.people.iter().map(|person| &**person).collect();
+        answer.insert_text("presence", &people);
         answer.insert("presenceCount", roster.count);
         Reply::done(answer)
     }

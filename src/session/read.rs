@@ -1,24 +1,20 @@
 //! Reads: a project's state, and what happened after a point of its history.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
 
 use super::{Session, unavailable};
 use crate::contract::{
     ChannelRef, Cursor, ErrorCode, JsonObject, ReadRequest, Reply, Since, payload,
 };
-use crate::domain::{ChannelName, ChannelNo, Event, Kind, ProjectId, Seq, Target};
+use crate::domain::{ChannelName, ChannelNo, Event, ProjectId, Seq, Target};
 use crate::hub::OutOfRange;
 use crate::memory::FLOOR;
-use crate::store::{Gather, StoreError};
+use crate::store::StoreError;
 
-/// A state of at most this many bytes is small: it is read without waiting for others.
-const SMALL_STATE: usize = 1024 * 1024;
 /// Payload bytes in one answer that carries events.
 const SYNC_BYTES: usize = 4 * 1024 * 1024;
 /// How often it is looked whether there is memory for a large answer…
@@ -52,53 +48,6 @@ impl Stretch {
     }
 }
 
-/// An entity as it stands in an answer.
-type Rendered = (Kind, Box<RawValue>);
-
-/// Reads entities as they stand in an answer, until there are so many bytes.
-fn rendered(max_bytes: usize) -> Gather<Rendered> {
-    Gather {
-        make: |entity| {
-            let text = payload::text(&entity);
-            let bytes = text.get().len();
-            ((entity.kind, text), bytes)
-        },
-        max_bytes,
-    }
-}
-
-/// Puts what was read into a state: a list for each kind, and of how many entities there is no more than their number.
-fn with_lists(
-    mut document: JsonObject,
-    entities: &[Rendered],
-    counts: &BTreeMap<String, u64>,
-) -> JsonObject {
-    let of = |kind| entities.iter().filter(move |(of, _)| *of == kind);
-    let list = |kind| of(kind).map(|(_, text)| text).collect::<Vec<_>>();
-    match list(Kind::Project).pop() {
-        Some(project) => document.insert_text("project", project),
-        None => document.insert_text("project", &Value::Null),
-    }
-    document.insert_text("epics", &list(Kind::Epic));
-    document.insert_text("sprints", &list(Kind::Sprint));
-    document.insert_text("tasks", &list(Kind::Task));
-    document.insert_text("members", &list(Kind::Member));
-    let mut more = BTreeMap::new();
-    for kind in Kind::all().into_iter().filter(|kind| kind.is_beside()) {
-        let listed = list(kind);
-        document.insert_text(kind.plural(), &listed);
-        let number = counts.get(kind.as_str()).copied().unwrap_or(0);
-        let rest = number.saturating_sub(listed.len() as u64);
-        if rest > 0 {
-            more.insert(kind.plural(), rest);
-        }
-    }
-    if !more.is_empty() {
-        document.insert("more", serde_json::json!(more));
-    }
-    document
-}
-
 /// The seq as of which an answer says something.
 pub(super) fn seq_of(answer: &JsonObject) -> Seq {
     answer.get("seq").and_then(Value::as_i64).unwrap_or(0)
@@ -118,11 +67,18 @@ impl Session {
 
     async fn try_read(&self, read: &ReadRequest) -> Result<Reply, StoreError> {
         match read {
-            ReadRequest::Snapshot { project } => {
+            ReadRequest::Snapshot {
+                project,
+                page: None,
+            } => {
                 let state = async { Ok(JsonObject::clone(&*self.snapshot(project).await?)) };
                 self.reading(&Target::project(project), Box::pin(state))
                     .await
             }
+            ReadRequest::Snapshot {
+                project,
+                page: Some(page),
+            } => self.next_page(project, page).await,
             ReadRequest::List(wish) => Ok(self.list(wish).await),
             ReadRequest::Sync {
                 project,
@@ -218,61 +174,6 @@ impl Session {
         };
         let seq = self.position_of(&cursor, channel).await?;
         Ok(seq.ok_or("the cursor does not cover this channel"))
-    }
-
-    /// The state now. It is read and rendered once for all who ask at about the same time.
-    pub(super) async fn snapshot(
-        &self,
-        project: &ProjectId,
-    ) -> Result<Arc<JsonObject>, StoreError> {
-        // What an id looks like is part of the answer: 7 is not "7".
-        let key = project.to_json().to_string();
-        let read = || async {
-            let read = self.read_snapshot(project).await;
-            read.map(Arc::new).map_err(Arc::new)
-        };
-        let shared = self.app.snapshots().get(&key, read).await;
-        shared.map_err(StoreError::from)
-    }
-
-    /// Reads a small state at once. Of large ones only a few are read at the same time, whoever asks for them, because each
-    /// takes memory and work that grow with the project. Nothing is read while too much waits for clients already.
-    async fn read_snapshot(&self, project: &ProjectId) -> Result<JsonObject, StoreError> {
-        let (store, memory) = (self.app.store(), self.app.send_memory());
-        if memory.is_exceeded() {
-            let full = "too much waits for clients";
-            return Err(StoreError::Unavailable(full.into()));
-        }
-        let small = store.snapshot(project, &rendered(SMALL_STATE)).await?;
-        let (state, turn) = if small.is_whole {
-            (small, None)
-        } else {
-            drop(small);
-            let turn = Arc::clone(self.app.large_reads()).acquire_owned().await;
-            let whole = store.snapshot(project, &rendered(usize::MAX)).await?;
-            (whole, Some(turn))
-        };
-        let channel = state.channel.as_ref();
-        let (no, seq) = channel.map(|channel| (channel.no, channel.seq)).unzip();
-        let seq = seq.unwrap_or(0);
-        let mut document = JsonObject::default();
-        document.insert("projectId", project.to_json());
-        document.insert("seq", seq);
-        document.insert("cursor", self.cursor_at(&project.channel(), no, seq));
-        let mut document = if let Some(turn) = turn {
-            // The work keeps its turn to its end, also if nobody waits for it any more.
-            let inserted = spawn_blocking(move || {
-                let document = with_lists(document, &state.entities, &state.counts);
-                drop(turn);
-                document
-            });
-            let inserted = inserted.await;
-            inserted.map_err(|error| StoreError::Unavailable(error.into()))?
-        } else {
-            with_lists(document, &state.entities, &state.counts)
-        };
-        document.count(memory);
-        Ok(document)
     }
 
     /// The events after a seq, unless they cannot all be had.

@@ -8,6 +8,7 @@ use futures_util::future::try_join_all;
 use super::Session;
 use super::access::Standing;
 use super::join::JoinError;
+use super::looking::wish_in;
 use super::read::seq_of;
 use crate::contract::schema::event::{ChannelReset, RevokedReason, SessionReset};
 use crate::contract::schema::types::True;
@@ -177,7 +178,10 @@ impl Session {
             }
         };
         match (resumed.await, &target.project) {
-            (Ok(reset), _) => Ok((Some(target.channel.clone()), reset)),
+            (Ok(reset), _) => {
+                self.look(&target.channel, position.presence.or(wish_in(types)));
+                Ok((Some(target.channel.clone()), reset))
+            }
             (Err(JoinError::Unseen), Some(project)) => {
                 Ok((None, Some(Reset::Revoked(project.clone()))))
             }

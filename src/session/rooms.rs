@@ -1,5 +1,7 @@
 //! The channels that a session is subscribed to, and how far it has been told of each.
 
+mod looks;
+
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
@@ -7,11 +9,12 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::contract::{
-    ChannelRef, Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES, MAX_CURSOR_TYPES_BYTES, Types,
+    ChannelRef, Cursor, MAX_CURSOR_CHANNELS, MAX_CURSOR_NAMES_BYTES, MAX_CURSOR_TYPES_BYTES,
+    PresenceWish, Types,
 };
 use crate::domain::{ChannelName, ChannelNo, Epoch, Event, EventType, ProjectId, Seq, Target};
 use crate::hub::{self, Subscription};
-use crate::presence::Attendance;
+use crate::presence::{Attendance, Watch};
 
 #[derive(Debug)]
 struct Room {
@@ -22,6 +25,10 @@ struct Room {
     subscription: Option<Subscription>,
     /// From the first subscription on, until the room is left.
     attendance: Option<Attendance>,
+    /// What the client has said of presence events there.
+    presence: Option<PresenceWish>,
+    /// As long as the client is told of presence there.
+    watch: Option<Watch>,
     /// The seq after which events are told.
     since: Seq,
     /// How the cursor spells the channel: known from the first subscription or event on.
@@ -39,8 +46,8 @@ struct Room {
 /// What becomes of an event on its way to a client.
 #[derive(Debug)]
 pub enum Delivery {
-    /// It is told, with this cursor, which covers all channels of the session.
-    Told(String),
+    /// It is told, with the cursor that was written, which covers all channels of the session.
+    Told,
     /// It is none of those that the client wants to hear of: it counts as told.
     Skipped,
     /// Not yet.
@@ -71,7 +78,8 @@ pub struct Rooms {
 
 #[derive(Debug)]
 struct Joined {
-    by_channel: HashMap<ChannelName, Room>,
+    /// Boxed: a map has room for several, and most clients are in one.
+    by_channel: HashMap<ChannelName, Box<Room>>,
     /// The last seq that was delivered of each room.
     told: Cursor,
     /// Events that the client did not want to hear of, since it was given a cursor.
@@ -113,17 +121,21 @@ impl Joined {
 
     fn room(&mut self, target: &Target) -> &mut Room {
         let room = self.by_channel.entry(target.channel.clone());
-        room.or_insert_with(|| Room {
-            project: target.project.clone(),
-            types: None,
-            subscription: None,
-            attendance: None,
-            since: Seq::MAX,
-            spelled: None,
-            held: None,
-            stop: None,
-            vetted: None,
-            revoked: false,
+        room.or_insert_with(|| {
+            Box::new(Room {
+                project: target.project.clone(),
+                types: None,
+                subscription: None,
+                attendance: None,
+                presence: None,
+                watch: None,
+                since: Seq::MAX,
+                spelled: None,
+                held: None,
+                stop: None,
+                vetted: None,
+                revoked: false,
+            })
         })
     }
 }
@@ -243,11 +255,11 @@ impl Rooms {
     pub(super) fn targets(&self) -> Vec<Target> {
         let rooms = self.joined.lock();
         let joined = rooms.by_channel.iter().filter(|(_, room)| !room.revoked);
-        let target = |(channel, room): (&ChannelName, &Room)| Target {
+        let targets = joined.map(|(channel, room)| Target {
             channel: channel.clone(),
             project: room.project.clone(),
-        };
-        joined.map(target).collect()
+        });
+        targets.collect()
     }
 
     /// The seq up to which a room was told.
@@ -301,6 +313,7 @@ impl Rooms {
             };
             told.set(spelled.clone(), position);
             told.select(&spelled, room.types.clone());
+            told.wish(&spelled, room.presence);
         }
         true
     }
@@ -465,10 +478,10 @@ impl Rooms {
         }
     }
 
-    /// Notes that an event is being delivered and gives the cursor after it, unless it is not to be delivered now, or is not for
-    /// this client.
+    /// Notes that an event is being delivered and writes the cursor after it into `cursor`, unless it is not to be delivered now, or
+    /// is not for this client.
     #[must_use]
-    pub fn deliver(&self, event: &Event, is_heard: bool) -> Delivery {
+    pub fn deliver(&self, event: &Event, is_heard: bool, cursor: &mut String) -> Delivery {
         let rooms = &mut *self.joined.lock();
         let Some(room) = rooms.by_channel.get_mut(&event.channel) else {
             return Delivery::Gone;
@@ -496,11 +509,14 @@ impl Rooms {
             room.spell(&mut rooms.told, &event.channel, Some(event.channel_no));
             rooms.told.set(number.clone(), event.seq);
             rooms.told.select(&number, room.types.clone());
+            rooms.told.wish(&number, room.presence);
         }
         let types = room.types.as_ref();
         if is_heard && types.is_none_or(|types| types.contain(&event.event_type)) {
             rooms.skipped = 0;
-            Delivery::Told(rooms.told.text())
+            cursor.clear();
+            rooms.told.write(cursor);
+            Delivery::Told
         } else {
             rooms.skipped += 1;
             Delivery::Skipped

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::throttle::{Throttle, Verdict};
-use crate::contract::{ErrorCode, Reply, SignalKind, SignalRequest, payload};
+use crate::contract::{ErrorCode, PresenceWish, Reply, SignalKind, SignalRequest, payload};
 use crate::domain::{EntityId, Fields, ProjectId, Signal};
 use crate::presence::UpdateError;
 use crate::state::AppState;
@@ -45,6 +45,9 @@ impl Session {
             fields,
         } = request;
         let project = self.joined_project(project)?;
+        if kind == SignalKind::Presence {
+            self.look(&project.channel(), Some(PresenceWish::Implied));
+        }
         let key = (kind, project.clone(), subject);
         let message = message(kind, project, fields, &self.caller);
         let verdict = self

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::access::{Standing, not_heard};
 use super::join::{JoinError, closing, too_many_unused};
+use super::looking::wish_in;
 use super::read::seq_of;
 use super::rooms::UNCERTAIN;
 use super::{DIRECT_QUEUE, Pending, Session, unavailable};
@@ -66,7 +67,11 @@ impl Session {
             let outcome = begin.await;
             new.extend((!was_there).then_some(&target.channel));
             match outcome {
-                Ok(document) => listed.push(document),
+                Ok(document) => {
+                    let named = wish_in(wish.types.as_ref());
+                    self.look(&target.channel, wish.presence.or(named));
+                    listed.push(document);
+                }
                 Err(error) => {
                     for channel in new {
                         self.leave_channel(channel).await;

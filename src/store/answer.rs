@@ -6,14 +6,38 @@ use super::rows::{Column, Rows, Type};
 use super::{Store, StoreError, StoredAnswer, Tx, in_time, row};
 use crate::domain::{ChannelNo, Timestamp};
 
-const KEY: [Column; 2] = [("channel_no", Type::Number), ("key", Type::Text)];
-const COLUMNS: [Column; 5] = [
+pub(super) const KEY: [Column; 2] = [("channel_no", Type::Number), ("key", Type::Text)];
+pub(super) const COLUMNS: [Column; 5] = [
     ("channel_no", Type::Number),
     ("key", Type::Text),
     ("fingerprint", Type::Number),
     ("reply", Type::Text),
     ("created_at", Type::Number),
 ];
+
+pub(super) fn key_rows(keys: &[(ChannelNo, String)]) -> Rows<'_, { KEY.len() }> {
+    let keys = keys
+        .iter()
+        .map(|(no, key)| [no.0.into(), key.as_str().into()]);
+    Rows::new(&KEY, keys)
+}
+
+pub(super) fn rows(
+    answers: &[StoredAnswer],
+    now: Option<Timestamp>,
+) -> Rows<'_, { COLUMNS.len() }> {
+    let now = now.map_or(0, Timestamp::as_millis);
+    let rows = answers.iter().map(|answer| {
+        [
+            answer.channel_no.0.into(),
+            answer.key.as_str().into(),
+            answer.fingerprint.into(),
+            answer.reply.as_str().into(),
+            now.into(),
+        ]
+    });
+    Rows::new(&COLUMNS, rows)
+}
 
 impl Tx {
     /// The answers that are stored under these keys, in no order.
@@ -28,15 +52,12 @@ impl Tx {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = keys
-            .iter()
-            .map(|(no, key)| [no.0.into(), key.as_str().into()]);
         let sql = format!(
             "SELECT channel_no, key, fingerprint, reply FROM answers WHERE (channel_no, key) IN ({})",
             self.conn.select(&KEY)
         );
         let statement = self.conn.statement(AssertSqlSafe(sql));
-        let statement = statement.bind_rows(&Rows::new(&KEY, keys));
+        let statement = statement.bind_rows(&key_rows(keys));
         statement.all(row::answer).await
     }
 
@@ -46,19 +67,8 @@ impl Tx {
         answers: &[StoredAnswer],
         now: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        let now = now.map_or(0, Timestamp::as_millis);
-        let rows = answers.iter().map(|answer| {
-            [
-                answer.channel_no.0.into(),
-                answer.key.as_str().into(),
-                answer.fingerprint.into(),
-                answer.reply.as_str().into(),
-                now.into(),
-            ]
-        });
-        let rows = Rows::new(&COLUMNS, rows);
         let keep = "ON CONFLICT DO NOTHING";
-        self.conn.insert("answers", &rows, keep).await
+        self.conn.insert("answers", &rows(answers, now), keep).await
     }
 }
 

@@ -24,6 +24,7 @@ use sqlx::{
 use super::StoreError;
 use super::row::Row;
 use super::rows::{Column, Rows, from_arrays, from_json};
+use super::sqlite::WriterGuard;
 
 /// A connection taken from a pool for one read or one transaction.
 pub(super) struct DbConnection {
@@ -37,7 +38,28 @@ pub(super) struct DbConnection {
 /// Which database the connection belongs to.
 pub(super) enum Pooled {
     Sqlite(PoolConnection<Sqlite>),
+    /// The one connection that writes to `SQLite`, for as long as it is this caller's turn.
+    SqliteWriter(WriterGuard),
     Postgres(PoolConnection<Postgres>),
+    /// A connection of its own, on which one queue commits.
+    PostgresCommits(PgConnection),
+}
+
+/// A connection of either database.
+enum Open<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+impl Pooled {
+    fn open(&mut self) -> Open<'_> {
+        match self {
+            Self::Sqlite(conn) => Open::Sqlite(conn),
+            Self::SqliteWriter(writer) => Open::Sqlite(writer.conn()),
+            Self::Postgres(conn) => Open::Postgres(conn),
+            Self::PostgresCommits(conn) => Open::Postgres(conn),
+        }
+    }
 }
 
 impl DbConnection {
@@ -52,8 +74,8 @@ impl DbConnection {
     /// The first one on SQLite, the second one on Postgres.
     pub(super) fn dialect<T>(&self, sqlite: T, postgres: T) -> T {
         match self.pooled {
-            Pooled::Sqlite(_) => sqlite,
-            Pooled::Postgres(_) => postgres,
+            Pooled::Sqlite(_) | Pooled::SqliteWriter(_) => sqlite,
+            Pooled::Postgres(_) | Pooled::PostgresCommits(_) => postgres,
         }
     }
 
@@ -68,6 +90,11 @@ impl DbConnection {
         error
     }
 
+    /// Uses the connection again after a statement outside of a transaction that the database has refused.
+    pub(super) fn recover(&mut self) {
+        self.is_sound = !self.in_transaction;
+    }
+
     /// Checks that no earlier statement failed or was cancelled.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.is_sound {
@@ -78,12 +105,17 @@ impl DbConnection {
         ))
     }
 
+    /// Whether nothing was left half-way: somebody else can use it as it is.
+    pub(super) fn is_clean(&self) -> bool {
+        self.is_sound && !self.in_transaction
+    }
+
     /// Runs SQL that begins or ends a transaction.
     pub(super) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         self.is_sound = false;
-        match &mut self.pooled {
-            Pooled::Sqlite(conn) => conn.execute(sql).await.map(drop),
-            Pooled::Postgres(conn) => conn.execute(sql).await.map(drop),
+        match self.pooled.open() {
+            Open::Sqlite(conn) => conn.execute(sql).await.map(drop),
+            Open::Postgres(conn) => conn.execute(sql).await.map(drop),
         }?;
         self.is_sound = true;
         Ok(())
@@ -92,9 +124,9 @@ impl DbConnection {
     /// A statement whose parameters are still to be bound.
     pub(super) fn statement(&mut self, sql: impl SqlSafeStr) -> Statement<'_> {
         let checked = self.check();
-        let query = match &mut self.pooled {
-            Pooled::Sqlite(conn) => Bound::Sqlite(conn, sqlx::query(sql)),
-            Pooled::Postgres(conn) => Bound::Postgres(conn, sqlx::query(sql)),
+        let query = match self.pooled.open() {
+            Open::Sqlite(conn) => Bound::Sqlite(conn, sqlx::query(sql)),
+            Open::Postgres(conn) => Bound::Postgres(conn, sqlx::query(sql)),
         };
         Statement {
             query,
@@ -118,17 +150,20 @@ impl DbConnection {
 
     /// A query for the rows that are bound first.
     pub(super) fn select(&self, columns: &[Column]) -> String {
-        self.dialect(from_json(columns), from_arrays(columns))
+        self.dialect(from_json(columns, "$1"), from_arrays(columns, 1))
     }
 }
 
 impl Drop for DbConnection {
     fn drop(&mut self) {
-        // The pool of SQLite cleans a connection when it comes back.
-        if let Pooled::Postgres(conn) = &mut self.pooled
-            && (self.in_transaction || !self.is_sound)
-        {
-            conn.close_on_drop();
+        if self.is_clean() {
+            return;
+        }
+        match &mut self.pooled {
+            // The pool cleans a connection when it comes back; who has one of its own does not use it again.
+            Pooled::Sqlite(_) | Pooled::PostgresCommits(_) => {}
+            Pooled::SqliteWriter(writer) => writer.leave_unclean(),
+            Pooled::Postgres(conn) => conn.close_on_drop(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Entities of all kinds: one by one, and many by their keys.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
@@ -20,13 +19,13 @@ macro_rules! entity_columns {
 
 pub(super) use entity_columns;
 
-const KEY: [Column; 3] = [
+pub(super) const KEY: [Column; 3] = [
     ("project_id", Type::Text),
     ("kind", Type::Text),
     ("id", Type::Text),
 ];
 
-const COLUMNS: [Column; 23] = [
+pub(super) const COLUMNS: [Column; 23] = [
     ("project_id", Type::Text),
     ("project_id_numeric", Type::Flag),
     ("kind", Type::Text),
@@ -52,7 +51,7 @@ const COLUMNS: [Column; 23] = [
     ("deleted_by", Type::Text),
 ];
 
-const OVERWRITE: &str = "ON CONFLICT (project_id, kind, id) DO UPDATE SET
+pub(super) const OVERWRITE: &str = "ON CONFLICT (project_id, kind, id) DO UPDATE SET
      fields = excluded.fields, history = excluded.history, version = excluded.version,
      rank = excluded.rank, status = excluded.status, epic_id = excluded.epic_id,
      sprint_id = excluded.sprint_id, parent_id = excluded.parent_id, lane = excluded.lane,
@@ -62,10 +61,24 @@ const OVERWRITE: &str = "ON CONFLICT (project_id, kind, id) DO UPDATE SET
      updated_by = excluded.updated_by, deleted_at = excluded.deleted_at,
      deleted_by = excluded.deleted_by";
 
+pub(super) fn key_rows(keys: &[EntityKey]) -> Rows<'_, { KEY.len() }> {
+    let keys = keys.iter().map(|(project, kind, id)| {
+        [
+            project.as_str().into(),
+            kind.as_str().into(),
+            id.as_str().into(),
+        ]
+    });
+    Rows::new(&KEY, keys)
+}
+
+pub(super) fn rows(entities: &[Arc<Entity>]) -> Rows<'_, { COLUMNS.len() }> {
+    Rows::new(&COLUMNS, entities.iter().map(|entity| values(entity)))
+}
+
 /// An entity in the order of the columns.
 fn values(entity: &Entity) -> [Value<'_>; COLUMNS.len()] {
     const MAP: &str = "a map with text keys is JSON";
-    let history: &BTreeMap<_, _> = &entity.history;
     let deleted = entity.deleted.as_ref();
     let key = PlaceKey::in_fields(&entity.fields);
     [
@@ -75,7 +88,7 @@ fn values(entity: &Entity) -> [Value<'_>; COLUMNS.len()] {
         entity.id.as_str().into(),
         entity.id.is_numeric().into(),
         serde_json::to_string(&entity.fields).expect(MAP).into(),
-        serde_json::to_string(history).expect(MAP).into(),
+        serde_json::to_string(&entity.history).expect(MAP).into(),
         entity.version.into(),
         entity.rank.as_ref().map(Rank::as_str).into(),
         entity.plain("status").into(),
@@ -114,13 +127,6 @@ impl Tx {
         if keys.is_empty() {
             return Ok(Loaded::default());
         }
-        let keys = keys.iter().map(|(project, kind, id)| {
-            [
-                project.as_str().into(),
-                kind.as_str().into(),
-                id.as_str().into(),
-            ]
-        });
         let sql = format!(
             concat!(
                 "SELECT ",
@@ -130,7 +136,7 @@ impl Tx {
             self.conn.select(&KEY)
         );
         let statement = self.conn.statement(AssertSqlSafe(sql));
-        let statement = statement.bind_rows(&Rows::new(&KEY, keys));
+        let statement = statement.bind_rows(&key_rows(keys));
         let loaded = statement.all(row::loaded).await?;
         Ok(Loaded {
             bytes: loaded.iter().map(|(_, bytes)| bytes).sum(),
@@ -148,7 +154,7 @@ impl Tx {
             return Ok(());
         }
         self.has_written = true;
-        let rows = Rows::new(&COLUMNS, entities.iter().map(|entity| values(entity)));
+        let rows = rows(entities);
         self.conn.insert("entities", &rows, OVERWRITE).await
     }
 }

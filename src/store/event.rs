@@ -8,7 +8,7 @@ use super::rows::{Column, Rows, Type};
 use super::{Store, StoreError, Tx, in_time, row};
 use crate::domain::{ChannelName, ChannelNo, Event, EventId, Seq};
 
-const COLUMNS: [Column; 10] = [
+pub(super) const COLUMNS: [Column; 10] = [
     ("channel_no", Type::Number),
     ("seq", Type::Number),
     ("id", Type::Uuid),
@@ -21,27 +21,30 @@ const COLUMNS: [Column; 10] = [
     ("envelope", Type::Text),
 ];
 
+pub(super) fn rows(events: &[(Arc<Event>, Option<String>)]) -> Rows<'_, { COLUMNS.len() }> {
+    let rows = events.iter().map(|(event, key)| {
+        [
+            event.channel_no.0.into(),
+            event.seq.into(),
+            event.id.0.to_string().into(),
+            event.event_type.as_str().into(),
+            event.payload.get().into(),
+            event.actor.as_str().into(),
+            key.as_deref().into(),
+            event.created_at.as_millis().into(),
+            event.source.as_ref().map(ChannelName::as_str).into(),
+            event.envelope.as_deref().map(RawValue::get).into(),
+        ]
+    });
+    Rows::new(&COLUMNS, rows)
+}
+
 impl Tx {
     pub(super) async fn events_insert(
         &mut self,
         events: &[(Arc<Event>, Option<String>)],
     ) -> Result<(), StoreError> {
-        let rows = events.iter().map(|(event, key)| {
-            [
-                event.channel_no.0.into(),
-                event.seq.into(),
-                event.id.0.to_string().into(),
-                event.event_type.as_str().into(),
-                event.payload.get().into(),
-                event.actor.as_str().into(),
-                key.as_deref().into(),
-                event.created_at.as_millis().into(),
-                event.source.as_ref().map(ChannelName::as_str).into(),
-                event.envelope.as_deref().map(RawValue::get).into(),
-            ]
-        });
-        let rows = Rows::new(&COLUMNS, rows);
-        self.conn.insert("events", &rows, "").await
+        self.conn.insert("events", &rows(events), "").await
     }
 }
 

@@ -90,8 +90,9 @@ impl<T: Send + 'static> Gather<T> {
             entities: Vec::new(),
             counts: BTreeMap::new(),
             is_whole: true,
+            bytes: 0,
         };
-        let (mut bytes, mut is_first) = (0_usize, true);
+        let mut is_first = true;
         loop {
             let count = if is_first { FIRST_ROWS } else { ROWS };
             let some: Vec<Row> = rows.by_ref().take(count).try_collect().await?;
@@ -109,8 +110,8 @@ impl<T: Send + 'static> Gather<T> {
             is_first = false;
             for (made, size) in made {
                 gathered.entities.push(made);
-                bytes = bytes.saturating_add(size);
-                if bytes > self.max_bytes {
+                gathered.bytes = gathered.bytes.saturating_add(size);
+                if gathered.bytes > self.max_bytes {
                     gathered.is_whole = false;
                     return Ok(gathered);
                 }

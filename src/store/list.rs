@@ -1,13 +1,17 @@
 //! Lists of entities: pages of those of a kind, of projects, and those whose fields have certain values.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use super::connection::{DbConnection, Statement};
+use super::connection::DbConnection;
 use super::entity::entity_columns;
+use super::keyset::{ORDER, Values, Walk};
+use super::order::INDEXED_BYTES;
 use super::snapshot::BOARD;
 use super::{Gather, Snapshot, Store, StoreError, in_time};
-use crate::domain::{FieldFilter, Id, Kind, Page, ProjectId, Whose};
+use crate::domain::{FieldFilter, Filter, Id, Kind, Page, ProjectId, Whose};
 
 // Each of these is one statement, because one statement sees one state.
 impl Store {
@@ -26,50 +30,19 @@ impl Store {
     ) -> Result<Snapshot<T>, StoreError> {
         in_time(async {
             let mut db = self.reader().await?;
-            let equal = Equal::to(&page.filter.fields, kind, &db);
-            let sql = format!(
-                concat!(
-                    "SELECT no, name, seq, pruned_seq, ",
-                    entity_columns!(),
-                    " FROM (SELECT 1) AS one
-                     LEFT JOIN channels ON name = $1
-                     LEFT JOIN (
-                         SELECT * FROM entities
-                         WHERE project_id = $2 AND kind = $3 AND deleted_at IS NULL {equal}
-                             AND (CAST($4 AS text) IS NULL OR status = $4)
-                             AND (CAST($5 AS text) IS NULL OR sprint_id = $5)
-                             AND (CAST($6 AS text) IS NULL OR epic_id = $6)
-                             AND (CAST($7 AS text) IS NULL OR CAST(coalesce(fields ->> 'assignee',
-                                 fields ->> 'assigneeId', fields ->> 'assignedTo') AS text) = $7)
-                             AND (CAST($8 AS text) IS NULL
-                                 OR {position}(lower(fields ->> 'title'), lower($8)) > 0
-                                 OR {position}(lower(fields ->> 'description'), lower($8)) > 0)
-                             AND (CAST($9 AS text) IS NULL
-                                 OR (coalesce(rank, ''), created_at, id) > ($9, CAST($10 AS bigint), $11))
-                         ORDER BY coalesce(rank, ''), created_at, id LIMIT $12
-                     ) AS entity ON true
-                     ORDER BY coalesce(rank, ''), created_at, id"
-                ),
-                position = db.dialect("instr", "strpos"),
-                equal = equal.sql(13),
-            );
-            let (filter, after) = (&page.filter, page.after.as_ref());
-            let channel = project.channel();
-            let statement = db
-                .statement(AssertSqlSafe(sql))
-                .bind(channel.as_str())
-                .bind(project.as_str())
-                .bind(kind.as_str())
-                .bind(filter.status.as_deref())
-                .bind(filter.sprint.as_deref())
-                .bind(filter.epic.as_deref())
-                .bind(filter.assignee.as_deref())
-                .bind(filter.text.as_deref())
-                .bind(after.map(|mark| mark.rank.as_str()))
-                .bind(after.map(|mark| mark.created_at))
-                .bind(after.map(|mark| mark.id.as_str()))
-                .bind(i64::try_from(page.limit).unwrap_or(i64::MAX));
-            gather.with_channel(equal.bind_to(statement)).await
+            let mut values = Values::default();
+            let channel = values.bind(project.channel().as_str());
+            let condition = matching(&page.filter, kind, &db, &mut values);
+            let walk = Walk {
+                project,
+                kind,
+                condition: &condition,
+                is_part: page.filter.sprint.is_some() || page.filter.epic.is_some(),
+                limit: page.limit,
+            };
+            let next = walk.all(&db, &mut values, page.after.as_ref());
+            let sql = with_channel(&channel, &next);
+            gather.with_channel(values.statement(&mut db, sql)).await
         })
         .await
     }
@@ -90,36 +63,22 @@ impl Store {
     ) -> Result<Snapshot<T>, StoreError> {
         in_time(async {
             let mut db = self.reader().await?;
-            let equal = Equal::to(fields, kind, &db);
-            let order = if kind == Kind::Task {
-                "coalesce(rank, ''), created_at, id"
-            } else {
-                "created_at DESC, id DESC"
+            let mut values = Values::default();
+            let channel = values.bind(project.channel().as_str());
+            let condition = equal(fields, kind, &db, &mut values);
+            let walk = Walk {
+                project,
+                kind,
+                condition: &condition,
+                is_part: false,
+                limit,
             };
-            let sql = format!(
-                concat!(
-                    "SELECT no, name, seq, pruned_seq, ",
-                    entity_columns!(),
-                    " FROM (SELECT 1) AS one
-                     LEFT JOIN channels ON name = $1
-                     LEFT JOIN (
-                         SELECT * FROM entities
-                         WHERE project_id = $2 AND kind = $3 AND deleted_at IS NULL {equal}
-                         ORDER BY {order} LIMIT $4
-                     ) AS entity ON true
-                     ORDER BY coalesce(rank, ''), created_at, id"
-                ),
-                equal = equal.sql(5),
-                order = order,
-            );
-            let channel = project.channel();
-            let statement = db
-                .statement(AssertSqlSafe(sql))
-                .bind(channel.as_str())
-                .bind(project.as_str())
-                .bind(kind.as_str())
-                .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-            gather.with_channel(equal.bind_to(statement)).await
+            let first = match kind {
+                Kind::Task => walk.all(&db, &mut values, None),
+                _ => walk.newest(&mut values),
+            };
+            let sql = with_channel(&channel, &first);
+            gather.with_channel(values.statement(&mut db, sql)).await
         })
         .await
     }
@@ -175,77 +134,108 @@ impl Store {
     }
 }
 
-/// The condition that fields have certain values, and these.
-struct Equal {
-    /// Names of fields, each with the text of its value, or nothing for a field that is null or not there. `None`: nothing can
-    /// be equal to that.
-    fields: Option<Vec<(String, Option<String>)>>,
-    /// The id to which the entities belong, where an index has that.
-    belongs_to: Option<Id>,
-    is_beside: bool,
+/// A project's channel, and what was selected of its entities, in their order.
+fn with_channel(channel: &str, entities: &str) -> String {
+    format!(
+        concat!(
+            "SELECT no, name, seq, pruned_seq, ",
+            entity_columns!(),
+            " FROM (SELECT 1) AS one
+             LEFT JOIN channels ON name = {channel}
+             LEFT JOIN ({entities}) AS entity ON true
+             ORDER BY {order}"
+        ),
+        channel = channel,
+        entities = entities,
+        order = ORDER,
+    )
 }
 
-impl Equal {
-    fn to(fields: &[FieldFilter], kind: Kind, db: &DbConnection) -> Self {
-        let text = |value: &Value| match value {
-            Value::Null => Some(None),
-            Value::Bool(is) => Some(Some(db.dialect(u8::from(*is).to_string(), is.to_string()))),
-            Value::Number(number) => Some(Some(number.to_string())),
-            Value::String(text) => Some(Some(text.clone())),
-            Value::Array(_) | Value::Object(_) => None,
-        };
-        let task = fields
-            .iter()
-            .find(|filter| filter.field == Kind::Task.id_key());
-        let task = task.filter(|_| kind.is_beside());
-        let task = task.and_then(|filter| Id::from_json(&filter.value).ok());
-        let fields = fields.iter().map(|filter| {
-            // What else a name may have means a path on SQLite.
-            let is_letter = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
-            let is_name = !filter.field.is_empty() && filter.field.chars().all(is_letter);
-            let value = text(&filter.value).filter(|_| is_name)?;
-            Some((filter.field.clone(), value))
-        });
-        let fields = fields.collect::<Option<Vec<_>>>();
-        Self {
-            belongs_to: task.filter(|_| fields.is_some()),
-            is_beside: kind.is_beside(),
-            fields,
+/// The condition that entities are as a filter says. What the filter does not name is not in it, so that an index serves the
+/// rest.
+fn matching(filter: &Filter, kind: Kind, db: &DbConnection, values: &mut Values) -> String {
+    let mut condition = equal(&filter.fields, kind, db, values);
+    let mut and = |sql: String| {
+        condition.push_str(" AND ");
+        condition.push_str(&sql);
+    };
+    for (column, value) in [
+        ("status", &filter.status),
+        ("sprint_id", &filter.sprint),
+        ("epic_id", &filter.epic),
+    ] {
+        if let Some(value) = value {
+            // Indexes of Postgres have only what is not too long, and say so.
+            let is_indexed = column != "status" && value.len() <= INDEXED_BYTES;
+            let indexed = if db.dialect(false, is_indexed) {
+                format!(" AND octet_length({column}) <= {INDEXED_BYTES}")
+            } else {
+                String::new()
+            };
+            and(format!(
+                "{column} = {}{indexed}",
+                values.bind(value.as_str())
+            ));
         }
     }
+    if let Some(assignee) = &filter.assignee {
+        and(format!(
+            "CAST(coalesce(fields ->> 'assignee', fields ->> 'assigneeId', fields ->> 'assignedTo') AS text) = {}",
+            values.bind(assignee.as_str())
+        ));
+    }
+    if let Some(text) = &filter.text {
+        let (position, value) = (db.dialect("instr", "strpos"), values.bind(text.as_str()));
+        let found = format!(
+            "({position}(lower(fields ->> 'title'), lower({value})) > 0
+                 OR {position}(lower(fields ->> 'description'), lower({value})) > 0)"
+        );
+        // SQLite has the fields as text, in which it finds most texts sooner than in the fields that it takes out of it.
+        let is_as_it_is =
+            !text.contains(|char: char| char.is_control() || matches!(char, '"' | '\\'));
+        and(if db.dialect(is_as_it_is, false) {
+            format!(
+                "CASE WHEN instr(lower(fields), lower({value})) > 0 THEN {found} ELSE false END"
+            )
+        } else {
+            found
+        });
+    }
+    condition
+}
 
-    /// The condition, whose parameters begin with this one.
-    fn sql(&self, first: usize) -> String {
-        let Some(fields) = &self.fields else {
+/// The condition that fields have certain values.
+fn equal(fields: &[FieldFilter], kind: Kind, db: &DbConnection, values: &mut Values) -> String {
+    const TEXT: &str = "a text takes everything";
+    let mut conditions = String::new();
+    if kind.is_beside() {
+        write!(conditions, "AND kind NOT IN {BOARD}").expect(TEXT);
+    }
+    for FieldFilter { field, value } in fields {
+        // What else a name may have means a path on SQLite.
+        let is_letter = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-');
+        if field.is_empty() || !field.chars().all(is_letter) {
             return "AND false".to_owned();
+        }
+        let text = match value {
+            Value::Null => None,
+            Value::Bool(is) => Some(db.dialect(u8::from(*is).to_string(), is.to_string())),
+            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) => Some(text.clone()),
+            Value::Array(_) | Value::Object(_) => return "AND false".to_owned(),
         };
-        let mut conditions = Vec::new();
-        if self.is_beside {
-            conditions.push(format!("AND kind NOT IN {BOARD}"));
-        }
-        let mut next = first;
-        for (_, value) in fields {
-            let (field, value_at) = (format!("fields ->> CAST(${next} AS text)"), next + 1);
-            conditions.push(match value {
-                None => format!("AND ({field}) IS NULL AND CAST(${value_at} AS text) IS NULL"),
-                Some(_) => format!("AND CAST({field} AS text) = ${value_at}"),
-            });
-            next += 2;
-        }
-        if self.belongs_to.is_some() {
-            conditions.push(format!("AND belongs_to = ${next}"));
-        }
-        conditions.join(" ")
+        let found = format!("fields ->> CAST({} AS text)", values.bind(field.as_str()));
+        let condition = match text {
+            None => format!(" AND ({found}) IS NULL"),
+            Some(text) => format!(" AND CAST({found} AS text) = {}", values.bind(&*text)),
+        };
+        conditions.push_str(&condition);
     }
-
-    fn bind_to<'c>(&self, statement: Statement<'c>) -> Statement<'c> {
-        let fields = self.fields.iter().flatten();
-        let statement = fields.fold(statement, |statement, (field, value)| {
-            statement.bind(field.as_str()).bind(value.as_deref())
-        });
-        match &self.belongs_to {
-            Some(id) => statement.bind(id.as_str()),
-            None => statement,
-        }
+    let is_task = |filter: &&FieldFilter| filter.field == Kind::Task.id_key();
+    let task = fields.iter().find(is_task).filter(|_| kind.is_beside());
+    if let Some(Ok(task)) = task.map(|task| Id::from_json(&task.value)) {
+        let task = values.bind(task.as_str());
+        write!(conditions, " AND belongs_to = {task}").expect(TEXT);
     }
+    conditions
 }

@@ -34,6 +34,7 @@ migrations! {
     "0011_boards",
     "0012_comments",
     "0013_envelopes",
+    "0014_pages",
 }
 
 /// The newest migration that this program knows.

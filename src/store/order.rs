@@ -1,5 +1,7 @@
 //! A card's neighbours: a few rows, found through an index, however many cards there are.
 
+mod plans;
+
 use sqlx::AssertSqlSafe;
 
 use super::connection::{DbConnection, Statement};
@@ -10,16 +12,20 @@ use crate::domain::{
 };
 
 /// Longest column and sprint that are in `entities_column` on Postgres, in bytes.
-const INDEXED_BYTES: usize = 255;
+pub(super) const INDEXED_BYTES: usize = 255;
 /// Longest rank that is in an index on Postgres, in bytes.
 const INDEXED_RANK: usize = 512;
 
+const TASK: &str = "SELECT id, id_numeric, rank, lane, sprint_id, place_key FROM entities
+     WHERE project_id = $1 AND kind = 'task' AND id = $2 AND deleted_at IS NULL AND rank IS NOT NULL";
 /// The other live tasks of a project.
 const OTHERS: &str = "SELECT id, id_numeric, rank, lane, sprint_id, place_key FROM entities
      WHERE project_id = $1 AND id <> $2 AND kind = 'task' AND deleted_at IS NULL";
-const RANKED: &str = "rank IS NOT NULL";
-const SHORT: &str = "octet_length(rank) <= 512";
-const LONG: &str = "octet_length(rank) > 512";
+pub(super) const RANKED: &str = "rank IS NOT NULL";
+pub(super) const SHORT: &str = "octet_length(rank) <= 512";
+pub(super) const LONG: &str = "octet_length(rank) > 512";
+const RANKS: &str = "rank, id";
+const RANKS_BACKWARDS: &str = "rank DESC, id DESC";
 const FORWARDS: &str = "ORDER BY rank, id LIMIT 1";
 const BACKWARDS: &str = "ORDER BY rank DESC, id DESC LIMIT 1";
 
@@ -94,13 +100,13 @@ impl Tx {
         index: usize,
     ) -> Result<Neighbours, StoreError> {
         let Some(skipped) = index.checked_sub(1) else {
-            let first = self.of_column(others, column, FORWARDS, 0).await?;
+            let first = self.of_column(others, column, RANKS, 0).await?;
             return self.beside_or_last(others, first, Side::Before).await;
         };
-        let previous = match self.of_column(others, column, FORWARDS, skipped).await? {
+        let previous = match self.of_column(others, column, RANKS, skipped).await? {
             Some(previous) => Some(previous),
             // The column is not that long. As an index that is too high means its end, it may be taken for longer.
-            None => self.of_column(others, column, BACKWARDS, 0).await?,
+            None => self.of_column(others, column, RANKS_BACKWARDS, 0).await?,
         };
         let skipped = if previous.is_some() { skipped } else { 0 };
         let neighbours = self.beside_or_last(others, previous, Side::After).await?;
@@ -148,10 +154,7 @@ impl Tx {
         others: Others<'_>,
         id: &EntityId,
     ) -> Result<Option<OrderEntry>, StoreError> {
-        let statement = self.conn.statement(
-            "SELECT id, id_numeric, rank, lane, sprint_id, place_key FROM entities
-             WHERE project_id = $1 AND kind = 'task' AND id = $2 AND deleted_at IS NULL AND rank IS NOT NULL",
-        );
+        let statement = self.conn.statement(TASK);
         let statement = statement.bind(others.project.as_str()).bind(id.as_str());
         statement.first(row::order_entry).await
     }
@@ -180,15 +183,7 @@ impl Tx {
         anchor: &OrderEntry,
         side: Side,
     ) -> Result<Option<OrderEntry>, StoreError> {
-        let (than, order) = match side {
-            Side::After => (">", FORWARDS),
-            Side::Before => ("<", BACKWARDS),
-        };
-        let sql = outermost(
-            &self.conn,
-            &format!("(rank, id) {than} ($3, $4) {order}"),
-            order,
-        );
+        let sql = beyond(&self.conn, side);
         let statement = self.conn.statement(AssertSqlSafe(sql));
         let statement = statement
             .bind(others.project.as_str())
@@ -215,33 +210,12 @@ impl Tx {
         order: &str,
         index: usize,
     ) -> Result<Option<OrderEntry>, StoreError> {
-        // With a condition on all ranks no index of Postgres would have the order; without one all are sorted.
-        let is_sorted = self.conn.dialect(true, false) || self.has_long_ranks(others).await?;
-        let length = if is_sorted { RANKED } else { SHORT };
-        let statement = self.in_column(others, column, length, &format!("{order} OFFSET $5"));
+        let ranks = self.ranks(others).await?;
+        let sql = of_column(&self.conn, column, ranks, order);
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = bind_column(statement, others, column);
         let statement = statement.bind(i64::try_from(index).unwrap_or(i64::MAX));
         statement.first(row::order_entry).await
-    }
-
-    /// A statement about the other tasks of a column that meet a condition; its own values begin with `$5`.
-    fn in_column(
-        &mut self,
-        others: Others<'_>,
-        column: &Column,
-        condition: &str,
-        order: &str,
-    ) -> Statement<'_> {
-        let sql = format!(
-            "{OTHERS} AND {condition} AND {} AND {} {order}",
-            is("lane", column.lane.as_deref(), 3),
-            is("sprint_id", column.sprint.as_deref(), 4)
-        );
-        let statement = self.conn.statement(AssertSqlSafe(sql));
-        statement
-            .bind(others.project.as_str())
-            .bind(others.card.as_str())
-            .bind(column.lane.as_deref())
-            .bind(column.sprint.as_deref())
     }
 
     /// The task of a column whose own position is nearest to this one: not beyond it, or beyond it.
@@ -252,14 +226,18 @@ impl Tx {
         key: &PlaceKey,
         side: Side,
     ) -> Result<Option<OrderEntry>, StoreError> {
-        let (than, order) = match side {
-            Side::Before => ("<=", "ORDER BY place_key DESC, rank DESC, id DESC LIMIT 1"),
-            Side::After => (">", "ORDER BY place_key, rank, id LIMIT 1"),
-        };
-        let condition = format!("{RANKED} AND place_key {than} $5");
-        let statement = self.in_column(others, column, &condition, order);
-        let statement = statement.bind(key.as_str());
+        let ranks = self.ranks(others).await?;
+        let sql = by_key(&self.conn, column, ranks, side);
+        let statement = self.conn.statement(AssertSqlSafe(sql));
+        let statement = bind_column(statement, others, column).bind(key.as_str());
         statement.first(row::order_entry).await
+    }
+
+    /// The condition that tasks have ranks, as the indexes of columns have it. Postgres has no index of the order if some ranks
+    /// are very long; then the tasks of the column are sorted.
+    async fn ranks(&mut self, others: Others<'_>) -> Result<&'static str, StoreError> {
+        let is_for_all = self.conn.dialect(true, false) || self.has_long_ranks(others).await?;
+        Ok(if is_for_all { RANKED } else { SHORT })
     }
 
     async fn has_long_ranks(&mut self, others: Others<'_>) -> Result<bool, StoreError> {
@@ -271,6 +249,42 @@ impl Tx {
             .first(|row| row.get(ENTITIES, "rank"));
         Ok(found.await? == Some(true))
     }
+}
+
+/// Selects the neighbour of a task on one side.
+fn beyond(db: &DbConnection, side: Side) -> String {
+    let (than, order) = match side {
+        Side::After => (">", FORWARDS),
+        Side::Before => ("<", BACKWARDS),
+    };
+    let condition = format!("(rank, id) {than} ($3, $4) {order}");
+    outermost(db, &condition, order)
+}
+
+/// Selects the task at an index of its column. Those before it are passed over in the index, without a look at the tasks
+/// themselves.
+fn of_column(db: &DbConnection, column: &Column, ranks: &str, order: &str) -> String {
+    format!(
+        "SELECT id, id_numeric, rank, lane, sprint_id, place_key FROM entities
+         WHERE project_id = $1 AND kind = 'task' AND id = ({} ORDER BY {}{order} LIMIT 1 OFFSET $5)",
+        in_column("id", column, ranks),
+        first_order(db, order),
+    )
+}
+
+/// Selects the task of a column whose own position is nearest to one.
+fn by_key(db: &DbConnection, column: &Column, ranks: &str, side: Side) -> String {
+    let (than, order) = match side {
+        Side::Before => ("<=", "place_key DESC, rank DESC, id DESC"),
+        Side::After => (">", "place_key, rank, id"),
+    };
+    let condition = format!("{ranks} AND place_key {than} $5");
+    let columns = "id, id_numeric, rank, lane, sprint_id, place_key";
+    format!(
+        "{} ORDER BY {}{order} LIMIT 1",
+        in_column(columns, column, &condition),
+        first_order(db, order)
+    )
 }
 
 /// The first task in an order. Postgres has the few very long ranks in an index of their own, where they are read one by one.
@@ -289,6 +303,35 @@ fn outermost(db: &DbConnection, condition: &str, order: &str) -> String {
             part(LONG)
         ),
     )
+}
+
+/// Selects the other tasks of a column that meet a condition, which begins with `$5`.
+fn in_column(columns: &str, column: &Column, condition: &str) -> String {
+    format!(
+        "SELECT {columns} FROM entities
+         WHERE project_id = $1 AND id <> $2 AND kind = 'task' AND deleted_at IS NULL AND {condition}
+             AND {} AND {}",
+        is("lane", column.lane.as_deref(), 3),
+        is("sprint_id", column.sprint.as_deref(), 4)
+    )
+}
+
+/// What the order of a column begins with. It is the same for all of the column's tasks, but Postgres takes no index for an
+/// order whose beginning is null without being told.
+fn first_order(db: &DbConnection, order: &str) -> &'static str {
+    if order.contains("DESC") {
+        db.dialect("", "lane DESC, sprint_id DESC, ")
+    } else {
+        db.dialect("", "lane, sprint_id, ")
+    }
+}
+
+fn bind_column<'c>(statement: Statement<'c>, others: Others<'_>, column: &Column) -> Statement<'c> {
+    statement
+        .bind(others.project.as_str())
+        .bind(others.card.as_str())
+        .bind(column.lane.as_deref())
+        .bind(column.sprint.as_deref())
 }
 
 /// A condition that an index can serve, which `IS NOT DISTINCT FROM` is not.

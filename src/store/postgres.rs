@@ -14,7 +14,7 @@ use super::writes::Writes;
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection must have been idle before it is tried out first: under load this costs nothing.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Begins a transaction. If this process is paused or cut off in the middle of one, the server ends it
 /// after a while: the channels it has locked are free again for other instances.
@@ -24,6 +24,10 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 pub(super) const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; \
      SET LOCAL idle_in_transaction_session_timeout = '10s'; \
      SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
+
+/// The same for a connection that only commits, and for as long as it lives.
+const COMMITS: &str = "SET lock_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'; \
+     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
 
 /// A Postgres database.
 #[derive(Debug, Clone)]
@@ -83,6 +87,19 @@ impl Postgres {
     pub(super) async fn acquire(&self) -> Result<DbConnection, StoreError> {
         let conn = self.pool.acquire().await?;
         Ok(DbConnection::new(Pooled::Postgres(conn)))
+    }
+
+    /// Opens a connection that is not the pool's, for commits.
+    pub(super) async fn connect(&self) -> Result<DbConnection, StoreError> {
+        let options = self.pool.connect_options();
+        if self.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
+        let connected = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect()).await;
+        let conn = connected.map_err(|late| StoreError::Unavailable(late.into()))??;
+        let mut conn = DbConnection::new(Pooled::PostgresCommits(conn));
+        conn.run(COMMITS).await?;
+        Ok(conn)
     }
 
     pub(super) async fn close(&self) {

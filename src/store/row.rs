@@ -50,6 +50,8 @@ pub(super) const ENTITIES: Table = Table("entities");
 pub(super) const ANSWERS: Table = Table("answers");
 pub(super) const META: Table = Table("meta");
 pub(super) const CASCADES: Table = Table("cascades");
+/// What Postgres says of the processes that serve connections.
+pub(super) const BACKENDS: Table = Table("pg_stat_activity");
 pub(super) const API_KEYS: Table = Table("api_keys");
 
 impl Table {
@@ -80,7 +82,7 @@ pub(super) fn target(row: &Row) -> Result<(ChannelNo, Target), StoreError> {
     let channel = ChannelName::restore(row.get::<&str>(CHANNELS, "name")?);
     let is_numeric = row.get(ENTITIES, "project_id_numeric")?;
     let project = channel.project();
-    let project = project.map(|id| ProjectId(Id::restore(id.as_str().to_owned(), is_numeric)));
+    let project = project.map(|id| ProjectId(Id::restore(id.as_str(), is_numeric)));
     Ok((no, Target { channel, project }))
 }
 
@@ -185,14 +187,17 @@ fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Result<T, Store
 pub(super) fn project_id(row: &Row) -> Result<ProjectId, StoreError> {
     let numeric = row.get(ENTITIES, "project_id_numeric")?;
     Ok(ProjectId(Id::restore(
-        row.get(ENTITIES, "project_id")?,
+        row.get::<&str>(ENTITIES, "project_id")?,
         numeric,
     )))
 }
 
 fn entity_id(row: &Row) -> Result<EntityId, StoreError> {
     let numeric = row.get(ENTITIES, "id_numeric")?;
-    Ok(EntityId(Id::restore(row.get(ENTITIES, "id")?, numeric)))
+    Ok(EntityId(Id::restore(
+        row.get::<&str>(ENTITIES, "id")?,
+        numeric,
+    )))
 }
 
 pub(super) fn order_entry(row: &Row) -> Result<OrderEntry, StoreError> {
@@ -217,7 +222,7 @@ pub(super) fn remaining(row: &Row) -> Result<usize, StoreError> {
 pub(super) fn cascade(row: &Row) -> Result<Cascade, StoreError> {
     let project_is_numeric = row.get(CASCADES, "project_id_numeric")?;
     let target_is_numeric = row.get(CASCADES, "target_id_numeric")?;
-    let target: Option<_> = row.get(CASCADES, "target_id")?;
+    let target: Option<&str> = row.get(CASCADES, "target_id")?;
     let reference = match row.get(CASCADES, "reference")? {
         "epicId" => Reference::Epic,
         "sprintId" => Reference::Sprint,
@@ -227,11 +232,11 @@ pub(super) fn cascade(row: &Row) -> Result<Cascade, StoreError> {
     Ok(Cascade {
         key: CascadeKey {
             project: ProjectId(Id::restore(
-                row.get(CASCADES, "project_id")?,
+                row.get::<&str>(CASCADES, "project_id")?,
                 project_is_numeric,
             )),
             reference,
-            id: EntityId(Id::restore(row.get(CASCADES, "entity_id")?, false)),
+            id: EntityId(Id::restore(row.get::<&str>(CASCADES, "entity_id")?, false)),
         },
         cause: row
             .get::<&str>(CASCADES, "cause")?
@@ -249,8 +254,8 @@ pub(super) fn cascade(row: &Row) -> Result<Cascade, StoreError> {
 
 /// A task's id and that of its parent.
 pub(super) fn parent(row: &Row) -> Result<(EntityId, Option<EntityId>), StoreError> {
-    let id = |text| EntityId(Id::restore(text, false));
-    let parent: Option<String> = row.get(ENTITIES, "parent_id")?;
+    let id = |text: &str| EntityId(Id::restore(text, false));
+    let parent: Option<&str> = row.get(ENTITIES, "parent_id")?;
     Ok((id(row.get(ENTITIES, "id")?), parent.map(id)))
 }
 

@@ -46,7 +46,7 @@ impl<'v, const N: usize> Rows<'v, N> {
 
     /// The columns' names, separated by commas.
     pub(super) fn names(&self) -> String {
-        self.columns.map(|(name, _)| name).join(", ")
+        names(self.columns)
     }
 
     /// The rows as what [`from_json`] reads.
@@ -96,19 +96,27 @@ impl Value<'_> {
     }
 }
 
-/// Reads rows from a list of lists, for SQLite. The condition makes room for `ON CONFLICT` behind it.
-pub(super) fn from_json(columns: &[Column]) -> String {
+/// The columns' names, separated by commas.
+pub(super) fn names(columns: &[Column]) -> String {
+    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+/// Reads rows from a list of lists, for SQLite; `list` is the parameter that holds it. The condition makes room for
+/// `ON CONFLICT` behind it.
+pub(super) fn from_json(columns: &[Column], list: &str) -> String {
     let columns = columns.iter().enumerate();
     let values: Vec<_> = columns
         .map(|(place, (name, _))| format!("value ->> {place} AS {name}"))
         .collect();
-    format!("SELECT {} FROM json_each($1) WHERE true", values.join(", "))
+    let values = values.join(", ");
+    format!("SELECT {values} FROM json_each({list}) WHERE true")
 }
 
-/// Reads rows from an array for each column, for Postgres.
-pub(super) fn from_arrays(columns: &[Column]) -> String {
+/// Reads rows from an array for each column, for Postgres; `first` is the number of the first parameter.
+pub(super) fn from_arrays(columns: &[Column], first: usize) -> String {
     let (mut values, mut arrays, mut names) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, (name, kind)) in (1..).zip(columns) {
+    for (number, (name, kind)) in (first..).zip(columns) {
         let (array, cast) = match kind {
             Type::Flag => ("boolean", ""),
             Type::Number => ("bigint", ""),

@@ -9,9 +9,9 @@ use super::{Gather, Snapshot, Store, StoreError, in_time};
 use crate::domain::{Kind, ProjectId};
 
 /// Most entities of one kind beside the tasks…
-const OF_KIND: i64 = 1000;
+pub(super) const OF_KIND: i64 = 1000;
 /// … and most comments of one task, or of what else they belong to.
-const COMMENTS_OF_ONE: i64 = 20;
+pub(super) const COMMENTS_OF_ONE: i64 = 20;
 
 /// The kinds of which everything is in a state, as the index of all the others names them.
 pub(super) const BOARD: &str = "('project', 'task', 'epic', 'sprint', 'member')";

@@ -4,6 +4,7 @@
 //! database, because seqs are also remembered in memory.
 
 mod lock;
+mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use sqlx::sqlite::{
 };
 
 use self::lock::Lock;
+use self::writer::WriterConnection;
+pub(super) use self::writer::WriterGuard;
 use super::StoreError;
 use super::connection::{DbConnection, Pooled};
 use super::error::migrate_error;
@@ -32,8 +35,9 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 /// An SQLite database.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    writer: SqlitePool,
-    readers: SqlitePool,
+    writer: WriterConnection,
+    /// Nothing for a database in memory, which its only connection reads and writes.
+    readers: Option<SqlitePool>,
     pub(super) writes: Writes,
     /// Locked as long as the database is open; nothing for one in memory. The last field: it is dropped after the
     /// connections.
@@ -41,25 +45,28 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) async fn open(path: &Path, max_connections: u32) -> Result<Self, StoreError> {
+    pub(super) async fn open(
+        path: &Path,
+        max_connections: u32,
+        setup: &'static str,
+    ) -> Result<Self, StoreError> {
         // The file's own name, so that two paths to it find the same lock.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = Lock::take(&path)?;
-        let db = Self::connect(&path, max_connections, Some(Arc::new(lock))).await?;
+        let db = Self::connect(&path, max_connections, Some(Arc::new(lock)), setup).await?;
         db.check()?;
         Ok(db)
     }
 
     /// The same database beside a server that may have it open, whose memory knows nothing of what is changed here.
-    pub(super) async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+    pub(super) async fn open_beside(path: &Path, setup: &'static str) -> Result<Self, StoreError> {
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        Self::connect(&path, 1, None).await
+        Self::connect(&path, 1, None, setup).await
     }
 
     /// Takes the lock of a database that was opened beside a server.
     pub(super) fn take_lock(&mut self) -> Result<(), StoreError> {
-        let options = self.writer.connect_options();
-        self.lock = Some(Arc::new(Lock::take(options.get_filename())?));
+        self.lock = Some(Arc::new(Lock::take(self.writer.filename())?));
         Ok(())
     }
 
@@ -76,14 +83,14 @@ impl Sqlite {
         path: &Path,
         max_connections: u32,
         lock: Option<Arc<Lock>>,
+        setup: &'static str,
     ) -> Result<Self, StoreError> {
         let options = options()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = pool(1)
-            .connect_with(options.clone())
+        let writer = WriterConnection::open(options.clone(), setup)
             .await
             .map_err(|error| cannot_open(path, error))?;
         let readers = pool(max_connections.clamp(1, MAX_READERS))
@@ -92,21 +99,20 @@ impl Sqlite {
             .map_err(|error| cannot_open(path, error))?;
         Ok(Self {
             writer,
-            readers,
+            readers: Some(readers),
             lock,
             writes: Writes::default(),
         })
     }
 
     /// A database that lives and dies with its only connection.
-    pub(super) async fn open_memory() -> Result<Self, StoreError> {
+    pub(super) async fn open_memory(setup: &'static str) -> Result<Self, StoreError> {
         let options = options().filename(":memory:").in_memory(true);
-        let writer = pool(1)
-            .connect_with(options)
+        let writer = WriterConnection::open(options, setup)
             .await
             .map_err(|error| cannot_open(Path::new(":memory:"), error))?;
         Ok(Self {
-            readers: writer.clone(),
+            readers: None,
             writer,
             lock: None,
             writes: Writes::default(),
@@ -114,9 +120,11 @@ impl Sqlite {
     }
 
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        let mut conn = self.writer.acquire().await?;
+        let mut writer = self.writer.acquire().await?;
         // What `run` calls; that one's future cannot be sent to another thread.
-        let migrated = migrations::SQLITE.run_direct(None, &mut *conn, false).await;
+        let migrated = migrations::SQLITE
+            .run_direct(None, writer.conn(), false)
+            .await;
         migrated.map_err(|error| migrate_error(error, migrations::newest(&migrations::SQLITE)))
     }
 
@@ -126,17 +134,26 @@ impl Sqlite {
     }
 
     pub(super) async fn writer(&self) -> Result<DbConnection, StoreError> {
-        let conn = self.writer.acquire().await?;
-        Ok(DbConnection::new(Pooled::Sqlite(conn)))
+        let writer = self.writer.acquire().await?;
+        Ok(DbConnection::new(Pooled::SqliteWriter(writer)))
     }
 
     pub(super) async fn reader(&self) -> Result<DbConnection, StoreError> {
-        let conn = self.readers.acquire().await?;
-        Ok(DbConnection::new(Pooled::Sqlite(conn)))
+        let Some(readers) = &self.readers else {
+            return self.writer().await;
+        };
+        Ok(DbConnection::new(Pooled::Sqlite(readers.acquire().await?)))
+    }
+
+    /// Whether there are connections besides the writing one.
+    pub(super) fn has_readers(&self) -> bool {
+        self.lock.is_some()
     }
 
     pub(super) async fn close(&self) {
-        self.readers.close().await;
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
         self.writer.close().await;
         self.release_lock();
     }
@@ -148,7 +165,7 @@ fn options() -> SqliteConnectOptions {
         .foreign_keys(true)
 }
 
-/// A pool whose connections stay: the one in memory *is* the database, and others have nothing to gain.
+/// A pool whose connections stay: they have nothing to gain from being opened anew.
 fn pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)

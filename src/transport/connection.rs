@@ -242,6 +242,11 @@ impl<D: Door> Connection<D> {
         }
     }
 
+    /// Counts events that were written to the client.
+    fn note_written(&self, events: u64) {
+        self.registry.traffic.sent.add(events);
+    }
+
     /// Starts a task of the connection's requests. One that panics ends the connection: messages would else wait for a
     /// request loop that is no more.
     pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {

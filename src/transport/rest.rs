@@ -17,6 +17,7 @@ mod openapi;
 mod publish;
 mod read;
 mod resource;
+mod state;
 mod table;
 
 use axum::Router;

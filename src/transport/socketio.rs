@@ -6,14 +6,19 @@
 //! serves the inbox in order. Its packet queue drops what does not fit, so a send window counts what lies
 //! in it (`send_window`), from what has left it (`packet_counter`).
 
+mod ack;
 mod arrival;
 mod auth_payload;
 mod client_files;
 mod codec;
 mod connect;
 mod cursor_argument;
+mod direct_write;
+mod emitted;
+mod encode_cache;
 mod engine;
 mod engine_error;
+mod frame_batch;
 mod frames;
 #[cfg(test)]
 mod fuzz;
@@ -33,6 +38,7 @@ mod send_window;
 mod takeover;
 mod upgrade_attempt;
 mod upgrade_state;
+mod wire;
 
 use std::sync::Arc;
 

@@ -8,6 +8,8 @@ mod load;
 mod load_more;
 mod step;
 
+pub(super) use load::Source;
+
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,12 +24,17 @@ use crate::domain::{
     Cascade, Changes, ChannelName, ChannelNo, Command, Context, Entity, EntityId, Epoch, Event,
     EventId, Fields, Kind, ProjectId, Refusal, STEP_TASKS, Timestamp, World, apply, policy,
 };
-use crate::store::{Batch, StoredAnswer};
+use crate::store::{Batch, Head, StoredAnswer};
 
 /// A batch that is applied in memory.
 pub(super) struct PreparedBatch {
-    pub(super) channels: Vec<ChannelName>,
+    /// All of its channels.
+    pub(super) heads: Vec<Head>,
+    /// The keys that must not have an answer yet.
+    pub(super) keys: Vec<(ChannelNo, String)>,
     pub(super) batch: Batch,
+    /// What was changed, some of it more than once; the last state counts.
+    pub(super) changed: Vec<Arc<Entity>>,
     pub(super) committed: Committed,
 }
 
@@ -37,9 +44,13 @@ pub(super) struct PendingBatch<'a> {
     now: Timestamp,
     channels: HashMap<ChannelName, ChannelState>,
     answers: HashMap<(ChannelNo, String), StoredAnswer>,
+    /// The keys of those answers that are in the database.
+    stored_keys: HashSet<(ChannelNo, String)>,
     batch: Batch,
     /// Entities that were changed and are not in the transaction yet.
     touched: HashSet<(ChannelName, Kind, EntityId)>,
+    /// What was changed, and is in the transaction already.
+    changed: Vec<Arc<Entity>>,
     /// The number of tasks that were changed besides the subjects of commands.
     dragged: usize,
     /// How long the loads for single commands took.
@@ -217,7 +228,7 @@ impl PendingBatch<'_> {
             seq,
             cursor,
             version: changes.subject.version,
-            data: payload::entity(&changes.subject),
+            data: Arc::clone(&changes.subject),
             noop: changes.is_noop(),
             merged: changes.merged,
             pending: changes.cascade.as_ref().map_or(0, |cascade| cascade.left),
@@ -346,28 +357,46 @@ impl PendingBatch<'_> {
             let world = self.channels.get(&channel)?.world.as_ref()?;
             world.get(kind, &id).cloned()
         });
-        entities.collect()
+        let entities: Vec<_> = entities.collect();
+        self.changed.extend(entities.iter().cloned());
+        entities
+    }
+
+    /// The keys of jobs that had no answer before.
+    fn unanswered(&self, jobs: &[Job]) -> Vec<(ChannelNo, String)> {
+        let mut keys = Vec::new();
+        for job in jobs {
+            if let Some(state) = self.channels.get(&job.channel) {
+                let no = state.channel.no;
+                keys.extend(job.work.keys().map(|key| (no, key.to_owned())));
+            }
+        }
+        keys.retain(|key| !self.stored_keys.contains(key));
+        keys
     }
 
     /// Gathers what is to be written: of each entity its last state.
-    pub(super) fn draft(mut self, replies: Vec<Reply>) -> PreparedBatch {
+    pub(super) fn draft(mut self, jobs: &[Job], replies: Vec<Reply>) -> PreparedBatch {
         self.batch.entities = self.take_touched();
         // What is refused before a channel's first event leaves no trace, not even an answer: no row is made for it.
         let without_events = self.channels.values().filter(|state| state.head() == 0);
         let without_events: HashSet<_> = without_events.map(|state| state.channel.no).collect();
         let answers = &mut self.batch.answers;
         answers.retain(|answer| !without_events.contains(&answer.channel_no));
-        let mut channels = Vec::with_capacity(self.channels.len());
+        let keys = self.unanswered(&jobs[..replies.len()]);
+        let mut heads = Vec::with_capacity(self.channels.len());
         let mut events: Vec<(ChannelName, Arc<[Arc<Event>]>)> = Vec::new();
         for state in self.channels.into_values() {
-            channels.push(state.channel.name.clone());
+            heads.push(state.expected());
             if let Some(last) = state.events.last() {
                 self.batch.heads.push((state.channel.no, last.seq));
                 events.push((state.channel.name, state.events.into()));
             }
         }
         PreparedBatch {
-            channels,
+            heads,
+            keys,
+            changed: self.changed,
             committed: Committed {
                 replies,
                 events,

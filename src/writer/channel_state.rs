@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::cache::Known;
 use crate::contract::{ChannelRef, Cursor};
 use crate::domain::{
     Actor, ChannelName, ConnectionId, Epoch, Event, EventId, EventType, ProjectId, Seq, Timestamp,
     World,
 };
-use crate::store::Channel;
+use crate::store::{Channel, Head};
 
 /// Who appends an event, when, and over which connection if a client does.
 pub(super) struct Author {
@@ -23,6 +24,10 @@ pub(super) struct Author {
 /// See the module.
 pub(super) struct ChannelState {
     pub(super) channel: Channel,
+    /// What the cache knows of it.
+    pub(super) known: Known,
+    /// Whether it is in the database.
+    is_stored: bool,
     /// The project whose channel it is.
     pub(super) world: Option<World>,
     /// What is new.
@@ -30,18 +35,32 @@ pub(super) struct ChannelState {
 }
 
 impl ChannelState {
-    pub(super) fn new(channel: Channel) -> Self {
+    pub(super) fn new(known: Known, is_stored: bool) -> Self {
+        let channel = known.channel.clone();
         let project = channel.name.project();
         Self {
             world: project.map(|project| World::new(project, channel.seq)),
             channel,
+            known,
+            is_stored,
             events: Vec::new(),
         }
     }
 
     /// Takes over how clients write the project's id.
     pub(super) fn know_project(&mut self, project: &ProjectId) {
-        self.world = Some(World::new(project.clone(), self.channel.seq));
+        if let Some(world) = &mut self.world {
+            world.name(project);
+        }
+    }
+
+    /// What a commit is to expect, and what becomes of the channel.
+    pub(super) fn expected(&self) -> Head {
+        Head {
+            channel: self.channel.clone(),
+            is_stored: self.is_stored,
+            next: self.head(),
+        }
     }
 
     /// The seq of the last event.

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::Caller;
 use crate::contract::{Publication, Reply};
-use crate::domain::{CascadeKey, ChannelName, Command, Identity, Kind};
+use crate::domain::{CascadeKey, ChannelName, Command, Identity, Kind, ProjectId};
 
 /// The key under which the answer to a step says how many tasks are left.
 pub(super) const LEFT: &str = "left";
@@ -90,6 +90,12 @@ pub(super) type StoredKey = (String, i64);
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) work: Work,
+    /// The channel whose log it goes to.
+    pub(super) channel: ChannelName,
+    /// The other channel to which its events may go as well.
+    pub(super) other_channel: Option<ChannelName>,
+    /// Whether something must be loaded for it alone.
+    pub(super) needs_more: bool,
     pub(super) caller: Caller,
     /// Whose rights it is judged by; without one everything is allowed.
     pub(super) identity: Option<Arc<Identity>>,
@@ -100,15 +106,24 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// The project whose entities it touches.
+    pub(super) fn project(&self) -> Option<ProjectId> {
+        match &self.work {
+            Work::Command { command, .. } => Some(command.project.clone()),
+            Work::Publish { channel, .. } => channel.project(),
+            Work::Step(_) => None,
+        }
+    }
+
     /// Sends the answer to who has asked.
     pub(super) fn answer(self, reply: Reply) {
         let Self {
-            work,
+            channel,
             reply: sender,
             ..
         } = self;
         if sender.send(reply).is_err() {
-            tracing::debug!(channel = %work.channel(), "the asker has gone; its command is done all the same");
+            tracing::debug!(%channel, "the asker has gone; its command is done all the same");
         }
     }
 }

@@ -61,7 +61,9 @@ impl JobQueues {
 
     pub(super) fn queue_of(&self, channel: &ChannelName) -> usize {
         let mut hasher = DefaultHasher::new();
-        channel.hash(&mut hasher);
+        // What is published on a channel of a family goes to the family's channel as well: two queues would collide there.
+        let family = channel.of_all();
+        family.as_ref().unwrap_or(channel).hash(&mut hasher);
         let queues = self.queues.len() as u64;
         usize::try_from(hasher.finish() % queues).unwrap_or(0)
     }
@@ -74,13 +76,17 @@ impl JobQueues {
         caller: &Caller,
         identity: Option<Arc<Identity>>,
     ) -> Result<oneshot::Receiver<Reply>, Reply> {
-        let queue = self.queue_of(&work.channel());
+        let channel = work.channel();
+        let queue = self.queue_of(&channel);
         let share = u32::try_from(bytes)
             .ok()
             .and_then(|bytes| Arc::clone(&self.room).try_acquire_many_owned(bytes).ok())
             .ok_or_else(overloaded)?;
         let (reply, answer) = oneshot::channel();
         let job = Job {
+            channel,
+            other_channel: work.other_channel(),
+            needs_more: work.needs_more(),
             work,
             caller: caller.clone(),
             identity,

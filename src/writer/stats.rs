@@ -1,7 +1,7 @@
 //! What `/health` and the log tell of the writer: slow commits, and cascades under way.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -26,6 +26,8 @@ pub struct WriterReport {
     pub slow_commits: u64,
     /// The longest transaction of the last five to ten minutes, in milliseconds.
     pub slowest_commit_ms: u64,
+    /// The bytes of channels and entities that are kept for the next commit.
+    pub cached_bytes: usize,
     /// Cascades that this instance carries on.
     pub cascades: usize,
     /// The number of tasks that these still have to change.
@@ -37,6 +39,7 @@ pub struct WriterReport {
 pub(super) struct WriterStats {
     threshold: Duration,
     slow: AtomicU64,
+    cached_bytes: AtomicUsize,
     recent: Mutex<Recent>,
     cascades: Mutex<HashMap<CascadeKey, usize>>,
 }
@@ -77,6 +80,7 @@ impl WriterStats {
         Self {
             threshold,
             slow: AtomicU64::new(0),
+            cached_bytes: AtomicUsize::new(0),
             recent: Mutex::new(Recent {
                 since: Instant::now(),
                 slowest: Duration::ZERO,
@@ -100,9 +104,16 @@ impl WriterStats {
         WriterReport {
             slow_commits: self.slow.load(Ordering::Relaxed),
             slowest_commit_ms: millis(slowest),
+            cached_bytes: self.cached_bytes.load(Ordering::Relaxed),
             cascades,
             cascade_tasks,
         }
+    }
+
+    /// Notes that the cache of a queue has grown or shrunk.
+    pub(super) fn cached(&self, before: usize, after: usize) {
+        self.cached_bytes.fetch_add(after, Ordering::Relaxed);
+        self.cached_bytes.fetch_sub(before, Ordering::Relaxed);
     }
 
     /// Notes how long a transaction took, whatever became of it.

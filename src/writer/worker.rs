@@ -32,7 +32,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Works until the queue is closed.
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Job>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         let mut waiting = FairQueue::new();
         loop {
             if waiting.is_empty() {
@@ -52,6 +52,7 @@ impl Worker {
             let left = settled.unwrap_or_else(|_| {
                 // Those who asked learn it from their dropped receivers; the queue goes on for all others.
                 tracing::error!("a batch caused a panic; its commands are refused");
+                self.committer.forget();
                 Vec::new()
             });
             self.pending.done(taken - left.len());
@@ -61,11 +62,13 @@ impl Worker {
 
     /// Answers the jobs, but for those at the end for which the transaction had no room. If the database refuses a batch
     /// for the sake of one row, the batch is halved until the bad row stands alone.
-    async fn settle(&self, jobs: Vec<Job>) -> Vec<Job> {
+    async fn settle(&mut self, jobs: Vec<Job>) -> Vec<Job> {
         let mut batches = vec![jobs];
         while let Some(mut jobs) = batches.pop() {
             let started = Instant::now();
+            let cached = self.committer.cached_bytes();
             let outcome = self.committer.commit(&jobs).await;
+            self.stats.cached(cached, self.committer.cached_bytes());
             self.stats.committed(started.elapsed(), &jobs, &outcome);
             match outcome {
                 Ok(committed) => {

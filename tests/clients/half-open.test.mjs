@@ -43,7 +43,7 @@ async function assertNobodyCameOrWent(server, watcher) {
 /** One client behind a proxy, and one that looks on; both are in the project, and known to be. */
 async function start(t, [server, elsewhere], which, auth) {
   const proxy = await Proxy.start(t, server);
-  const watcher = await Client.connect(elsewhere, LATEST, { auth: { userId: 'watcher' } });
+  const watcher = await Client.connect(elsewhere, LATEST, { auth: { userId: 'watcher', presence: true } });
   await watcher.join('p1');
   // A new connection that gets into a frozen one by keep-alive is given up and made again.
   const client = await Client.connect(proxy, which, { timeout: 1_000, ...(auth && { auth }) });

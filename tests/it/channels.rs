@@ -75,8 +75,9 @@ impl Subscriber for Client {
         if self.session.apply_membership(event) {
             return Offer::Gone;
         }
-        match self.session.rooms.deliver(event, true) {
-            Delivery::Told(cursor) => {
+        let mut cursor = String::new();
+        match self.session.rooms.deliver(event, true, &mut cursor) {
+            Delivery::Told => {
                 self.told.lock().unwrap().push(Told {
                     subject: event.subject().to_string(),
                     seq: event.seq,

@@ -22,7 +22,7 @@ async fn server(folder: &Path, text: &str, settings: &[(&str, &str)]) -> Server 
 }
 
 async fn client(server: &Server, user: &str) -> Client {
-    let auth = json!({"userId": user});
+    let auth = json!({"userId": user, "presence": true});
     Client::connect_with(&server.address, &auth).await.unwrap()
 }
 

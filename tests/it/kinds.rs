@@ -367,7 +367,7 @@ async fn list_by_values_is_for_those_who_see_the_project() {
         let (id, stamp) = (EntityId(id(name)), stamp.clone());
         let mut comment = Entity::blank(project.clone(), Kind::Comment, id, stamp);
         comment.version = 1;
-        comment.fields.insert("taskId".to_owned(), json!(task));
+        comment.fields.insert("taskId", json!(task));
         Arc::new(comment)
     };
     let mut tx = app.store().begin().await.unwrap();

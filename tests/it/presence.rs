@@ -1,5 +1,6 @@
 //! Who is in a project: the roster in the answer to a join, and what the others are told.
 
+mod asking;
 mod cluster;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ async fn server(grace: &str) -> Server {
 }
 
 async fn user(server: &Server, name: &str) -> Client {
-    let auth = json!({"userId": name});
+    let auth = json!({"userId": name, "presence": true});
     Client::connect_with(&server.address, &auth).await.unwrap()
 }
 
@@ -135,6 +136,7 @@ async fn the_anonymous_come_back_as_the_same() {
     let nobody = Client::connect(&server.address).await;
     let joined = nobody.join("p").await;
     let name = users(&joined)[1].to_owned();
+    assert_eq!(told(&ada).await, says("presence:join", &name));
     assert!(name.starts_with("anonymous:"), "{name}");
     let pid = nobody.recovery()["pid"].as_str().unwrap().to_owned();
     let secret = pid.split('-').next().unwrap();
@@ -150,7 +152,6 @@ async fn the_anonymous_come_back_as_the_same() {
     let back = back.unwrap();
     assert!(back.recovered());
     back.call("leave:project", json!("p")).await;
-    assert_eq!(told(&ada).await, says("presence:join", &name));
     assert_eq!(told(&ada).await, says("presence:leave", &name));
     let again = back.join("p").await;
     assert_eq!(users(&again), ["ada", &name]);
@@ -241,18 +242,19 @@ async fn what_somebody_says_of_themselves_is_told_and_kept() {
     let (ada, ben) = (user(&server, "ada").await, user(&server, "ben").await);
     ada.join("p").await;
     let joined = ben.join("p").await;
+    assert_eq!(told(&ada).await, self::says("presence:join", "ben"));
     let says = json!({"projectId": "p", "status": "away", "userId": "eve"});
     assert_eq!(ben.call("presence:update", says).await["ok"], true);
     let mut person = joined["presence"][1].clone();
     person["status"] = json!("away");
-    assert_eq!(ada.join("p").await["presence"][1], person);
+    let listed = person.clone();
     person["projectId"] = json!("p");
-    assert_eq!(told(&ada).await, self::says("presence:join", "ben"));
     let signal = ada.next_signal().await;
     assert_eq!(
         (signal.name.as_str(), &signal.args),
         ("presence:update", &vec![person])
     );
+    assert_eq!(ada.join("p").await["presence"][1], listed);
     let too_much = json!({"projectId": "p", "text": "x".repeat(1024)});
     let cyd = user(&server, "cyd").await;
     cyd.join("p").await;

@@ -10,6 +10,7 @@ mod resets;
 mod rooms;
 mod same_pid;
 mod snapshot;
+mod state_pages;
 mod storm;
 
 use std::time::Duration;

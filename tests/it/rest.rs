@@ -9,6 +9,7 @@ mod github;
 mod import;
 mod lists;
 mod problems;
+mod state;
 mod visibility;
 
 use serde_json::json;

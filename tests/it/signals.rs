@@ -181,7 +181,7 @@ const BATCH: i32 = 100;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_misses_signals_and_no_event() {
     let server = Server::start_with("sqlite::memory:", &UNLIMITED).await;
-    let slow = joined(&server, json!({})).await;
+    let slow = joined(&server, json!({"presence": true})).await;
     let ada = joined(&server, json!({})).await;
     let bob = joined(&server, json!({})).await;
     slow.set_reading(false);

@@ -3,10 +3,12 @@
 mod api_keys;
 mod beside;
 mod cascades;
+mod commits;
 mod failing;
 mod lists;
 mod opening;
 mod order;
+mod plans;
 mod postgres_only;
 mod pruning;
 mod reading;
@@ -150,7 +152,7 @@ fn entity(project_id: &str, kind: Kind, entity_id: &str, fields: Value) -> Entit
         panic!("fields are an object");
     };
     let mut entity = Entity::blank(project(project_id), kind, id(entity_id), stamp(1));
-    entity.fields = fields;
+    entity.fields = fields.into();
     entity.version = 1;
     entity
 }

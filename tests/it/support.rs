@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod polling;
 pub(crate) mod postgres;
+pub(crate) mod postgres_proxy;
 pub(crate) mod redis;
 pub(crate) mod rest;
 pub(crate) mod server;

@@ -10,6 +10,8 @@ export type Connection = 'connecting' | 'live' | 'offline' | 'refused';
 export interface Membership {
   /** Whether the answer to a join has the project's state. */
   readonly snapshot: boolean;
+  /** Whether the server is to tell who comes and goes: it tells only those who ask. */
+  readonly presence?: boolean;
   /** Whether to join again after a recovered connection, which has missed no event, but maybe a signal. */
   readonly needsSignals: boolean;
   /** A join was sent. Events may come before its answer. */
@@ -47,7 +49,9 @@ export function enter(client: BoardcastClient, projectId: Id, membership: Member
     joined = false;
     clearTimeout(retry);
     membership.onJoining();
-    const answer = await ask(socket, 'join:project', { projectId, snapshot: membership.snapshot }).catch(() => null);
+    const { snapshot, presence } = membership;
+    const payload = { projectId, snapshot, ...(presence && { presence }) };
+    const answer = await ask(socket, 'join:project', payload).catch(() => null);
     if (left || number !== joins) return;
     // No answer in time. If the connection broke, `connect` comes again.
     if (!answer) return socket.connected ? join() : undefined;

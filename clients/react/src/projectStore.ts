@@ -2,11 +2,13 @@
 
 import {
   RefusedError,
+  wholeState,
   type AcceptedOf,
   type Answer,
   type ClientToServerEvents,
   type Id,
   type PayloadOf,
+  type ProjectState,
   type Refused,
   type Task,
   type TaskAccepted,
@@ -17,7 +19,7 @@ import { acknowledged, applied, boardOf, keyOf, type Board, type Change } from '
 import { enter, type Connection } from './membership.js';
 import { listenToProject } from './projectEvents.js';
 import type { Server } from './server.js';
-import { listen } from './socket.js';
+import { ask, listen, type BoardSocket } from './socket.js';
 import { Store } from './store.js';
 
 export type TaskFields = Omit<TaskUpdate, 'taskId' | 'projectId' | 'expectedVersion' | 'idempotencyKey'>;
@@ -53,6 +55,8 @@ export class ProjectStore extends Store<ProjectSnapshot> {
   readonly #server: Server;
   readonly #projectId: Id;
   #attempts = 0;
+  /** Which state is being put together: only the last one counts. */
+  #states = 0;
 
   constructor(server: Server, projectId: Id) {
     super(NOTHING);
@@ -66,23 +70,24 @@ export class ProjectStore extends Store<ProjectSnapshot> {
     const { socket } = client;
     // A component that is mounted after the client has given up is a reason to try again.
     client.reconnect();
+    const place = enter(client, this.#projectId, {
+      snapshot: true,
+      needsSignals: false,
+      onJoining: () => this.change({ early: [] }),
+      onJoined: ({ snapshot }) => snapshot && void this.#fill(socket, snapshot).catch(place.refresh),
+      onConnection: (connection, error) => this.change({ connection, error }),
+      onRevoked: () => this.change({ board: null, optimistic: new Map() }),
+    });
     const stops = [
       listenToProject(socket, this.#projectId, (change) => this.#hear(change)),
       listen(socket, {
         'project:reset': ({ projectId, snapshot }) => {
           if (keyOf(projectId) !== keyOf(this.#projectId)) return;
-          this.#begin(boardOf(snapshot));
-          this.change({ connection: 'live', error: null });
+          this.change({ connection: 'live', error: null, early: [] });
+          void this.#fill(socket, snapshot).catch(place.refresh);
         },
       }),
-      enter(client, this.#projectId, {
-        snapshot: true,
-        needsSignals: false,
-        onJoining: () => this.change({ early: [] }),
-        onJoined: ({ snapshot }) => snapshot && this.#begin(boardOf(snapshot)),
-        onConnection: (connection, error) => this.change({ connection, error }),
-        onRevoked: () => this.change({ board: null, optimistic: new Map() }),
-      }).leave,
+      place.leave,
       release,
     ];
     return () => stops.forEach((stop) => stop());
@@ -113,6 +118,18 @@ export class ProjectStore extends Store<ProjectSnapshot> {
     this.change({ error: answer.ok ? null : (answer as Refused).error });
     return answer;
   };
+
+  /** Begins with a state, once all pages of it are there. */
+  async #fill(socket: BoardSocket, first: ProjectState): Promise<void> {
+    const number = ++this.#states;
+    if (first.nextPage === undefined) return this.#begin(boardOf(first));
+    const state = await wholeState(first, async (page) => {
+      const answer = await ask(socket, 'project:snapshot', { projectId: this.#projectId, page });
+      if (!answer.ok) throw new Error(answer.error);
+      return answer;
+    });
+    if (number === this.#states) this.#begin(boardOf(state));
+  }
 
   #begin(board: Board): void {
     this.change({ board: (this.read().early ?? []).reduce(applied, board), early: null });

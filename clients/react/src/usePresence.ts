@@ -70,6 +70,7 @@ class PresenceStore extends Store<PresenceSnapshot> {
     const came = (person: PresenceTold) => this.#hear(person.projectId, (people) => withPerson(people, person));
     const place = (this.#place = enter(client, this.#projectId, {
       snapshot: false,
+      presence: true,
       needsSignals: true,
       onJoining: () => this.change({ early: [] }),
       onJoined: ({ presence }) => {

@@ -128,7 +128,7 @@ export interface ClientToServerEvents {
   'leave:projects': (payload: Id[] | ProjectList, ack?: Ack<UnsubscribeAnswer>) => void;
   'join:project': (payload: Id | Join, ack?: Ack<JoinAnswer>) => void;
   'leave:project': (payload: Id | ProjectRef, ack?: Ack<LeaveAnswer>) => void;
-  'project:snapshot': (payload: Id | ProjectRef, ack?: Ack<SnapshotAnswer>) => void;
+  'project:snapshot': (payload: Id | SnapshotPage, ack?: Ack<SnapshotAnswer>) => void;
   'project:sync': (payload: Id | Sync, ack?: Ack<SyncAnswer>) => void;
   'tasks:create': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
   'tasks:update': (payload: TaskUpdate | Bulk, ack?: Ack<TaskAccepted | BulkAnswer>) => void;
@@ -1495,6 +1495,8 @@ export type Id = string | number;
 export interface Join {
   /** Whether the answer should carry the first events after `since`. */
   events?: boolean;
+  /** Whether the client is told who comes and goes: `presence:join`, `presence:update`, `presence:leave`. */
+  presence?: boolean;
   /** The project. */
   projectId: Id;
   /** Events after this come before any others. */
@@ -2066,7 +2068,7 @@ export interface ProjectPage {
   success: true;
 }
 
-/** `leave:project`, `project:snapshot` */
+/** `leave:project` */
 export interface ProjectRef {
   /** The project. */
   projectId: Id;
@@ -2105,6 +2107,11 @@ export interface ProjectState {
   members: Member[];
   /** How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are. */
   more?: Record<string, unknown>;
+  /**
+   * There is more of a large state: ask `project:snapshot` for the next page, with this as `page`, until it is absent. All
+   * pages have the same `seq`. Once they are put together, the events after it lead to the state now.
+   */
+  nextPage?: string;
   /** The project; null if it is deleted or unknown. */
   project: Project | null;
   /** The project's id. */
@@ -2327,6 +2334,11 @@ export interface SnapshotAnswer {
   members: Member[];
   /** How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are. */
   more?: Record<string, unknown>;
+  /**
+   * There is more of a large state: ask `project:snapshot` for the next page, with this as `page`, until it is absent. All
+   * pages have the same `seq`. Once they are put together, the events after it lead to the state now.
+   */
+  nextPage?: string;
   /** Always. */
   ok: true;
   /** The project; null if it is deleted or unknown. */
@@ -2343,6 +2355,14 @@ export interface SnapshotAnswer {
   tasks: Task[];
   /** Any field. */
   [field: string]: unknown;
+}
+
+/** `project:snapshot` */
+export interface SnapshotPage {
+  /** The `nextPage` of the page before; the first page, or all of a small state, without it. */
+  page?: string;
+  /** The project. */
+  projectId: Id;
 }
 
 /** A WebSocket. */
@@ -2739,6 +2759,8 @@ export interface Subscribe {
   channel?: ChannelName;
   /** Channels, in its place. */
   channels?: ChannelName[];
+  /** Whether the client is told who comes and goes in them, if they are projects. */
+  presence?: boolean;
   /** Events after this come before any others. A seq is understood if there is one channel. */
   since?: Since;
   /** Only events of these types. */

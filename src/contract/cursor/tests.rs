@@ -197,3 +197,18 @@ fn form_and_seal_stay_as_they_are() {
         "abc123~oVvx9QdiSwLQulqa.137:4,@c2Vzc2lvbjpz:0"
     );
 }
+
+#[test]
+fn writing_a_cursor_again_allocates_nothing() {
+    let mut cursor = Cursor::new(Epoch::generate());
+    for (no, seq) in [(7, 0), (3, 9), (1_000_000, i64::MAX), (4, 10)] {
+        cursor.set(ChannelNo(no), seq);
+    }
+    let mut text = String::new();
+    cursor.write(&mut text);
+    assert_eq!(text, cursor.to_string());
+    assert!(text.ends_with(".3:9,4:10,7:0,1000000:9223372036854775807"));
+    text.clear();
+    let allocated = allocation_counter::measure(|| cursor.write(&mut text));
+    assert_eq!((allocated.count_total, text), (0, cursor.text()));
+}

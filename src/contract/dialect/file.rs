@@ -16,9 +16,12 @@ const MAX_RULES: usize = 1000;
 /// Kinds of a file.
 const MAX_KINDS: usize = 64;
 /// The tables of a file.
-const TABLES: [&str; 11] = [
-    "about", "match", "room", "user", "person", "kinds", "names", "greet", "on", "tell", "custom",
+const TABLES: [&str; 12] = [
+    "about", "match", "presence", "room", "user", "person", "kinds", "names", "greet", "on",
+    "tell", "custom",
 ];
+/// What it takes to tell who comes and goes.
+const PRESENCE: [&str; 3] = ["presence:join", "presence:update", "presence:leave"];
 
 impl Dialect {
     pub(super) fn from_source(
@@ -53,6 +56,7 @@ impl Dialect {
             matching: Matching::read(&root)?,
             default_room,
             rooms,
+            presence: presence_in(&root, &tell)?,
             user: UserRule::read(&root)?,
             greetings: greetings.collect::<Result<_, _>>()?,
             person: person_in(&root)?,
@@ -117,6 +121,23 @@ fn tell_in(root: &Node<'_>) -> Result<ByName<Vec<TellRule>>, DialectError> {
         }
     }
     Ok(tell)
+}
+
+/// Whether clients are told of presence without asking: a dialect that tells it has clients that look.
+fn presence_in(
+    root: &Node<'_>,
+    tell: &ByName<Vec<TellRule>>,
+) -> Result<Option<bool>, DialectError> {
+    let Some(said) = root.get("presence") else {
+        let tells = PRESENCE.iter().any(|name| tell.get(name).is_some());
+        return Ok(tells.then_some(true));
+    };
+    match said.text()? {
+        "always" => Ok(Some(true)),
+        "never" => Ok(Some(false)),
+        "asked" => Ok(None),
+        _ => Err(said.error("must be asked, always or never")),
+    }
 }
 
 fn person_in(root: &Node<'_>) -> Result<Option<Template>, DialectError> {

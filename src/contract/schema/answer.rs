@@ -145,6 +145,9 @@ wire! {
         comments: Vec<Comment>,
         /// How many there are besides those that are listed, by the names of the lists: `{"comments": 12}`. Absent if all are.
         more: Option<BTreeMap<String, u64>>,
+        /// There is more of a large state: ask `project:snapshot` for the next page, with this as `page`, until it is absent. All
+        /// pages have the same `seq`. Once they are put together, the events after it lead to the state now.
+        next_page: Option<String>,
         /// The newest 1,000 entities of each declared kind, by its plural.
         ..kinds: Fields,
     }

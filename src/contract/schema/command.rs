@@ -58,6 +58,8 @@ wire! {
         snapshot: Option<bool>,
         /// Whether the answer should carry the first events after `since`.
         events: Option<bool>,
+        /// Whether the client is told who comes and goes: `presence:join`, `presence:update`, `presence:leave`.
+        presence: Option<bool>,
     }
 
     /// `join:projects`, `leave:projects`: the list of projects, or these projects.
@@ -72,10 +74,18 @@ wire! {
         since: Option<Since>,
     }
 
-    /// `leave:project`, `project:snapshot`
+    /// `leave:project`
     ProjectRef {
         /// The project.
         project_id: Id,
+    }
+
+    /// `project:snapshot`
+    SnapshotPage {
+        /// The project.
+        project_id: Id,
+        /// The `nextPage` of the page before; the first page, or all of a small state, without it.
+        page: Option<String>,
     }
 
     /// `project:sync`
@@ -507,6 +517,8 @@ wire! {
         types: Option<Vec<String>>,
         /// Events after this come before any others. A seq is understood if there is one channel.
         since: Option<Since>,
+        /// Whether the client is told who comes and goes in them, if they are projects.
+        presence: Option<bool>,
     }
 
     /// `unsubscribe`: one channel or several.

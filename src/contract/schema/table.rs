@@ -164,7 +164,7 @@ fn carried(name: Name) -> (Describe, Describe) {
             of::<Or<Vec<Id>, command::ProjectList>>,
             of::<UnsubscribeAnswer>,
         ),
-        Name::Snapshot => (of::<Or<Id, command::ProjectRef>>, of::<SnapshotAnswer>),
+        Name::Snapshot => (of::<Or<Id, command::SnapshotPage>>, of::<SnapshotAnswer>),
         Name::List(kind) => (list_of(kind), page_of(kind)),
         Name::Sync => (of::<Or<Id, command::Sync>>, of::<SyncAnswer>),
         Name::Subscribe => (

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -72,7 +73,7 @@ impl DryServer {
                 Reply::done(Fields::new())
             }
             Ok(Request::Read(
-                ReadRequest::Snapshot { project } | ReadRequest::Sync { project, .. },
+                ReadRequest::Snapshot { project, .. } | ReadRequest::Sync { project, .. },
             )) => self.standing(&project),
             Ok(
                 Request::Refresh { .. }
@@ -137,12 +138,12 @@ impl DryServer {
         };
         let key = (project.clone(), key);
         match self.answers.get(&key) {
-            Some((fingerprint, _)) if *fingerprint != request.fingerprint => {
+            Some((fingerprint, _)) if *fingerprint != request.fingerprint() => {
                 Err(Reply::refused(ErrorCode::IdempotencyKeyReused, "reused"))
             }
             Some((_, stored)) => Ok(Reply::duplicate_of(stored).unwrap()),
             None => {
-                let fingerprint = request.fingerprint;
+                let fingerprint = request.fingerprint();
                 let reply = self.run(request, &project).unwrap_or_else(|reply| reply);
                 let stored = reply.to_raw().get().to_owned();
                 self.answers.insert(key, (fingerprint, stored));
@@ -195,7 +196,7 @@ impl DryServer {
             seq: world.seq(),
             cursor: Cursor::single(epoch(), CHANNEL, world.seq()).to_string(),
             version: changes.subject.version,
-            data: payload::entity(&changes.subject),
+            data: Arc::clone(&changes.subject),
             noop: changes.is_noop(),
             merged: changes.merged,
             pending: 0,

@@ -261,7 +261,7 @@ proptest! {
         let (event, packet) = real;
         let read = || parse(&event, &packet, &Limits::default());
         if let (Ok(Request::Command(one)), Ok(Request::Command(other))) = (read(), read()) {
-            prop_assert_eq!(one.fingerprint, other.fingerprint);
+            prop_assert_eq!(one.fingerprint(), other.fingerprint());
         }
     }
 

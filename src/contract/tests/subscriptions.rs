@@ -7,7 +7,9 @@ fn project_of(arguments: &Value) -> Value {
         Ok(
             Request::Join(Join { project, .. })
             | Request::Leave { project }
-            | Request::Read(ReadRequest::Snapshot { project } | ReadRequest::Sync { project, .. }),
+            | Request::Read(
+                ReadRequest::Snapshot { project, .. } | ReadRequest::Sync { project, .. },
+            ),
         ) => project.to_json(),
         other => panic!("{arguments}: {other:?}"),
     }

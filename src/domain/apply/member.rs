@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Context, Verb, bury, kind_event, merge, not_found};
 use crate::domain::{
-    Changes, Command, Draft, Entity, EntityId, Fields, Kind, Refusal, Role, World,
+    Changes, Command, Draft, Entity, EntityFields, EntityId, Fields, Kind, Refusal, Role, World,
 };
 
 /// The field that says as what.
@@ -28,7 +28,7 @@ pub(super) fn add(
         Some(known) if known.deleted.is_none() => return super::create_again(known, &fields),
         Some(removed) => Entity {
             deleted: None,
-            fields: Fields::new(),
+            fields: EntityFields::new(),
             ..(**removed).clone()
         },
         None => blank(world, id, cx),
@@ -225,7 +225,10 @@ mod tests {
         let back = add(&mut world, "bob", &json!({"role": "viewer"})).unwrap();
         assert_eq!(back.events[0].event_type.as_str(), "member.added");
         assert_eq!(back.subject.version, 3);
-        assert_eq!(back.subject.fields, fields(&json!({"role": "viewer"})));
+        assert_eq!(
+            back.subject.fields,
+            fields(&json!({"role": "viewer"})).into()
+        );
     }
 
     #[test]

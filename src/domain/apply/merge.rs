@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Context, MAX_FIELDS_BYTES, spelling};
-use crate::domain::{Command, Entity, FieldStamp, Fields, Refusal};
+use crate::domain::{Command, Entity, FieldStamp, FieldValue, Fields, Refusal};
 
 /// Merges a patch. `None`: nothing would change. The flag: it was made against an older version.
 pub(super) fn merge(
@@ -16,31 +16,43 @@ pub(super) fn merge(
     cx: &Context,
 ) -> Result<Option<(Entity, bool)>, Refusal> {
     let expected = spelling::expected_version(before, command);
-    let mut wanted = Fields::new();
-    for (field, value) in spelling::settle(before, patch, command) {
-        match intent(before, &field, &value, expected, cx) {
+    let patch = spelling::settle(before, patch, command);
+    let mut wanted = Vec::with_capacity(patch.len());
+    for (field, value) in &*patch {
+        match intent(before, field, value, expected, cx) {
             Intent::Nothing => {}
-            Intent::Change => {
-                wanted.insert(field, value);
-            }
-            Intent::Conflict => return Err(conflict(before, &field)),
+            Intent::Change => wanted.push((field.as_str(), value)),
+            Intent::Conflict => return Err(conflict(before, field)),
         }
     }
     if wanted.is_empty() && before.version > 0 {
         return Ok(None);
     }
     let mut entity = (**before).clone();
-    set(&mut entity, &wanted, cx)?;
+    set_all(&mut entity, wanted, cx)?;
     let merged = expected.is_some_and(|version| version < before.version);
     Ok(Some((entity, merged)))
 }
 
 /// Sets fields and counts the version up.
 pub(super) fn set(entity: &mut Entity, fields: &Fields, cx: &Context) -> Result<(), Refusal> {
+    let fields = fields.iter();
+    set_all(
+        entity,
+        fields.map(|(field, value)| (field.as_str(), value)),
+        cx,
+    )
+}
+
+fn set_all<'a>(
+    entity: &mut Entity,
+    fields: impl IntoIterator<Item = (&'a str, &'a Value)>,
+    cx: &Context,
+) -> Result<(), Refusal> {
     entity.version += 1;
     entity.updated = cx.stamp();
     for (field, value) in fields {
-        let was = entity.fields.insert(field.clone(), value.clone());
+        let was = entity.fields.insert(field, value.clone());
         if entity.version > 1 {
             stamp(entity, field, was, cx);
         }
@@ -48,8 +60,7 @@ pub(super) fn set(entity: &mut Entity, fields: &Fields, cx: &Context) -> Result<
     if entity.version > 1 {
         limit_history(entity);
     }
-    let size = serde_json::to_string(&entity.fields).map_or(usize::MAX, |text| text.len());
-    if size > MAX_FIELDS_BYTES {
+    if entity.fields.bytes() > MAX_FIELDS_BYTES {
         return Err(Refusal::TooLarge {
             kind: entity.kind,
             limit: MAX_FIELDS_BYTES,
@@ -63,35 +74,32 @@ pub(super) fn assign(before: &Arc<Entity>, field: &str, value: Value, cx: &Conte
     let mut entity = (**before).clone();
     entity.version += 1;
     entity.updated = cx.stamp();
-    let was = entity.fields.insert(field.to_owned(), value);
+    let was = entity.fields.insert(field, value);
     stamp(&mut entity, field, was, cx);
     Arc::new(entity)
 }
 
-fn stamp(entity: &mut Entity, field: &str, was: Option<Value>, cx: &Context) {
+fn stamp(entity: &mut Entity, field: &str, was: Option<FieldValue>, cx: &Context) {
     let was_version = entity.history.get(field).map_or(1, |stamp| stamp.version);
     let stamp = FieldStamp {
         version: entity.version,
-        by: cx.actor.as_str().to_owned(),
+        by: cx.actor.clone(),
         was,
         was_version,
     };
-    entity.history.insert(field.to_owned(), stamp);
+    entity.history.insert(field, Arc::new(stamp));
 }
 
 /// Forgets what fields were before, those first that were changed longest ago, until the rest is no larger than an
 /// entity's fields may be. A whole object that repeats such a value then collides with a change that it did not mean.
 fn limit_history(entity: &mut Entity) {
-    let size = |stamp: &FieldStamp| stamp.was.as_ref().map_or(0, |was| was.to_string().len());
-    let mut sizes: Vec<_> = entity
-        .history
-        .values()
-        .map(|stamp| (stamp.version, size(stamp)))
-        .collect();
-    let mut total: usize = sizes.iter().map(|(_, size)| size).sum();
+    let size = |stamp: &FieldStamp| stamp.was.as_ref().map_or(0, FieldValue::bytes);
+    let mut total: usize = entity.history.values().map(|stamp| size(stamp)).sum();
     if total <= MAX_FIELDS_BYTES {
         return;
     }
+    let stamps = entity.history.values();
+    let mut sizes: Vec<_> = stamps.map(|stamp| (stamp.version, size(stamp))).collect();
     sizes.sort_unstable();
     let mut forgotten = 0;
     for (version, size) in sizes {
@@ -103,7 +111,7 @@ fn limit_history(entity: &mut Entity) {
     }
     for stamp in entity.history.values_mut() {
         if stamp.version <= forgotten {
-            stamp.was = None;
+            Arc::make_mut(stamp).was = None;
         }
     }
 }
@@ -128,11 +136,11 @@ fn intent(
     let (Some(expected), Some(stamp)) = (expected, before.history.get(field)) else {
         return Intent::Change;
     };
-    if stamp.version <= expected || stamp.by == cx.actor.as_str() {
+    if stamp.version <= expected || stamp.by == cx.actor {
         return Intent::Change;
     }
     // A full object repeats fields that its sender did not touch: the value that it had seen is no wish.
-    if stamp.was_version <= expected && stamp.was.as_ref() == Some(value) {
+    if stamp.was_version <= expected && stamp.was.as_deref() == Some(value) {
         return Intent::Nothing;
     }
     Intent::Conflict

@@ -1,6 +1,8 @@
 //! Which of two spellings of a field is meant. A frontend that writes `due_date` keeps the `dueDate` that the
 //! server tells it, and sends both back with the whole object: what the server has said is not what it wants.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::domain::{Command, Entity, Fields, Reference, ToColumn};
@@ -22,40 +24,41 @@ pub(super) fn expected_version(before: &Entity, command: &Command) -> Option<i64
 }
 
 /// The patch with each field under the name, and with the value, that is meant.
-pub(super) fn settle(before: &Entity, patch: &Fields, command: &Command) -> Fields {
+pub(super) fn settle<'a>(before: &Entity, patch: &'a Fields, command: &Command) -> Cow<'a, Fields> {
     let unsettled = &command.unsettled;
-    let mut settled = patch.clone();
+    let mut settled = Cow::Borrowed(patch);
     if let Some(wrapper) = &unsettled.wrapper
         && before.fields.contains_key(&wrapper.name)
         && let Some(value) = command.echo.get(&wrapper.name)
     {
-        settled.clone_from(&wrapper.beside);
-        settled.insert(wrapper.name.clone(), value.clone());
+        let mut fields = wrapper.beside.clone();
+        fields.insert(wrapper.name.clone(), value.clone());
+        settled = Cow::Owned(fields);
     }
     if let Some(column) = &unsettled.column {
-        settled.insert(column_field(before, patch, column), column.to.clone());
+        let field = column_field(before, patch, column);
+        settled.to_mut().insert(field, column.to.clone());
     }
     if let Some(version) = &unsettled.own_version
         && expected_version(before, command) != version.as_i64()
     {
-        settled.insert(OWN_VERSION.to_owned(), version.clone());
+        settled
+            .to_mut()
+            .insert(OWN_VERSION.to_owned(), version.clone());
     }
-    if unsettled.spellings.is_empty() {
-        return settled;
-    }
-    let patch = &settled.clone();
     for (field, other) in &unsettled.spellings {
-        let Some(counts) = patch.get(field) else {
+        // No spelling changes what another one is about.
+        let Some(counts) = settled.get(field) else {
             continue;
         };
         if field == TITLE {
-            settle_name(before, &mut settled, other);
+            settle_name(before, settled.to_mut(), other);
         } else if field == STATUS {
             if before.fields.get(STATUS) == Some(counts) {
-                settled.insert(field.clone(), other.clone());
+                settled.to_mut().insert(field.clone(), other.clone());
             }
         } else if has_said(before, field, counts) {
-            settled.insert(field.clone(), other.clone());
+            settled.to_mut().insert(field.clone(), other.clone());
         }
     }
     settled
@@ -67,7 +70,7 @@ fn column_field(before: &Entity, patch: &Fields, column: &ToColumn) -> String {
     let own = before.column_field();
     let mut fields = own.into_iter().chain([STATUS, SPRINT]);
     let from = column.from.as_ref();
-    let is_from = |field: &&str| from.is_some() && before.fields.get(*field) == from;
+    let is_from = |field: &&str| from.is_some() && before.fields.get(field) == from;
     let field = fields.find(is_from).or(own);
     let has_status = patch.contains_key(STATUS);
     let field = field.unwrap_or(if has_status { COLUMN } else { STATUS });
@@ -101,6 +104,6 @@ fn has_said(before: &Entity, field: &str, value: &Value) -> bool {
     let was = before
         .history
         .get(field)
-        .and_then(|stamp| stamp.was.as_ref());
+        .and_then(|stamp| stamp.was.as_deref());
     before.fields.get(field) == Some(value) || was == Some(value)
 }

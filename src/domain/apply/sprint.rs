@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Context, cascade, drafts, existing_or_fresh, merge, repeated};
 use crate::domain::{
-    Action, Cause, Changes, Command, Draft, EntityId, EventType, Fields, Id, Kind, MoveTo,
-    Reference, Refusal, World, done_statuses,
+    Action, Cause, Changes, Command, Draft, EntityFields, EntityId, EventType, Fields, Id, Kind,
+    MoveTo, Reference, Refusal, World, done_statuses,
 };
 
 const MOVE_TO: &str = "moveTo";
@@ -174,7 +174,7 @@ fn turn(
         return Ok(repeated(before, &fields, events, command));
     };
     let entity = Arc::new(entity);
-    let turned = drafts(&entity, events, &Fields::new());
+    let turned = drafts(&entity, events, &EntityFields::new());
     Ok(Changes {
         merged,
         ..Changes::of(entity, turned)

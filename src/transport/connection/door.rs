@@ -149,9 +149,14 @@ pub(crate) trait Door: Sized + Send + Sync + 'static {
     /// Whether the client hears of its own changes in a channel.
     fn hears_itself(&self, channel: &ChannelName) -> bool;
 
-    /// Whether the client wants signals.
+    /// Whether the client wants signals, other than presence.
     fn hears_signals(&self) -> bool {
         true
+    }
+
+    /// Whether the client wants to be told of presence, if it said so when it connected.
+    fn chooses_presence(&self) -> Option<bool> {
+        None
     }
 
     /// Whether the client can be told where it stands, besides with events.

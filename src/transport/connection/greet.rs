@@ -111,6 +111,7 @@ impl<D: Door> SessionSubscriber<D> {
             snapshot: false,
             events: false,
             is_unseen: false,
+            presence: None,
         };
         let channels = [channel];
         if let Outcome::Done(reply) = self.run(Request::Join(join)).await {
@@ -137,6 +138,7 @@ impl<D: Door> SessionSubscriber<D> {
             channels: channels.clone(),
             types: None,
             since: None,
+            presence: None,
         };
         let reply = self.subscribe(wish).await;
         self.connection.note_refused("subscribe", &reply);

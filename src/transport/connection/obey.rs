@@ -130,7 +130,7 @@ impl<D: Door> RequestLoop<D> {
         };
         let rules = Arc::clone(&obeyed.rules);
         let rule = &rules.rules[obeyed.at];
-        self.record_taken(&asked, arguments, "rule");
+        self.record_taken(&asked, arguments, || "rule");
         let Some(mut request) = request else {
             // Nothing but what follows.
             asked.obeyed = Some(Box::new(obeyed));
@@ -196,7 +196,7 @@ impl<D: Door> RequestLoop<D> {
         let Some(room) = room_in(first).or_else(|| subscriber.session.meant_room()) else {
             return self.refuse(asked, arguments, &no_room()).await;
         };
-        self.record_taken(&asked, arguments, "custom event");
+        self.record_taken(&asked, arguments, || "custom event");
         let channel = room.channel();
         match keep {
             Keep::Log => {

@@ -100,9 +100,20 @@ impl<M> PlainQueue<M> {
     }
 }
 
-/// See [`Intake`].
+/// See [`Intake`]. The writer is woken once, when it is dropped, for all that was put in.
 #[derive(Debug)]
 pub(crate) struct PlainIntake<'a, M>(MutexGuard<'a, State<M>>);
+
+impl<M> Drop for PlainIntake<'_, M> {
+    fn drop(&mut self) {
+        let state = &mut *self.0;
+        if !state.queue.is_empty()
+            && let Some(writer) = state.writer.take()
+        {
+            writer.wake();
+        }
+    }
+}
 
 impl<M: Waiting> PlainIntake<'_, M> {
     /// Puts a message in, whether there is room or not.
@@ -115,9 +126,6 @@ impl<M: Waiting> PlainIntake<'_, M> {
         state.bytes.add(weight.own);
         state.shared += weight.shared;
         state.queue.push_back(message);
-        if let Some(writer) = state.writer.take() {
-            writer.wake();
-        }
     }
 }
 

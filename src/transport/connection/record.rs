@@ -10,9 +10,14 @@ use crate::learn::{Message, Taken};
 
 impl<D: Door> RequestLoop<D> {
     /// Records what a message is taken for, if the server is learning.
-    pub(crate) fn record_taken(&self, asked: &Asked<D>, arguments: Arguments<'_>, taken: &str) {
+    pub(crate) fn record_taken(
+        &self,
+        asked: &Asked<D>,
+        arguments: Arguments<'_>,
+        taken: impl FnOnce() -> &'static str,
+    ) {
         if self.connection.app().recorder().is_learning() {
-            self.record(asked, arguments, Taken::For(taken));
+            self.record(asked, arguments, Taken::For(taken()));
         }
     }
 

@@ -109,9 +109,10 @@ impl<D: Door> RequestLoop<D> {
         let request = catch_unwind(AssertUnwindSafe(|| read(&asked.name, &limits)));
         match request.unwrap_or_else(|_| Err(Reply::internal())) {
             Ok(request) => {
-                let event = EventName::find(&asked.name);
-                let taken = event.map_or("publish", EventName::as_str);
-                self.record_taken(&asked, arguments, taken);
+                self.record_taken(&asked, arguments, || {
+                    let event = EventName::find(&asked.name);
+                    event.map_or("publish", EventName::as_str)
+                });
                 self.run(subscriber, asked, request).await;
             }
             Err(refusal) => {

@@ -2,6 +2,7 @@
 //!
 //! A client that shows later who it is gets another session, and what was heard by the old one is not heard twice.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -85,6 +86,24 @@ impl Admitted {
     }
 }
 
+thread_local! {
+    /// Where cursors are written before they are sent.
+    static CURSOR: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq, Eq)]
+enum Handed {
+    /// It was written.
+    Written,
+    /// It is none of those that the client wants to hear of.
+    Unwanted,
+    /// It was not taken.
+    Refused(Offer),
+    /// The client was told that it was turned out of the channel.
+    Revoked,
+}
+
 /// What the answer to a request for a list says and the event does not: only events of the log have a seq.
 const ONLY_IN_ANSWERS: [&str; 2] = ["seq", "cursor"];
 
@@ -116,6 +135,7 @@ impl<D: Door> SessionSubscriber<D> {
         } = admitted;
         let app = connection.app().clone();
         let session = Session::new(app, caller, connection.style, identity);
+        let session = session.looking(connection.door.chooses_presence());
         let mut session = session.paying(Some(Arc::clone(&connection.budget)), user_budget.clone());
         if let (Some(dialect), Some(introduction)) =
             (connection.door.dialect(), connection.door.introduction())
@@ -324,6 +344,90 @@ impl<D: Door> SessionSubscriber<D> {
         });
     }
 
+    /// Hands events over, and lets them leave together: how many were taken, and what became of the next one.
+    fn hand_over<'a>(&self, events: impl Iterator<Item = &'a Event>) -> (usize, Offer) {
+        let mut out = self.connection.queue.intake();
+        let mut cursor = CURSOR.take();
+        let (mut taken, mut written) = (0, 0);
+        let mut offered = Offer::Taken;
+        let mut revoked = None;
+        for event in events {
+            let handed = self.hand(&mut out, event, &mut cursor);
+            written += u64::from(handed == Handed::Written);
+            match handed {
+                Handed::Written | Handed::Unwanted => taken += 1,
+                Handed::Refused(refused) => offered = refused,
+                Handed::Revoked => (offered, revoked) = (Offer::Gone, Some(&event.channel)),
+            }
+            if offered != Offer::Taken {
+                break;
+            }
+        }
+        drop(out);
+        CURSOR.set(cursor);
+        self.connection.note_written(written);
+        if let Some(channel) = revoked {
+            self.session.expel(channel, RevokedReason::Removed);
+            if self.connection.door.is_over(&self.session) {
+                self.connection.finish(Close::Normal, "access_revoked");
+            }
+        }
+        (taken, offered)
+    }
+
+    /// Hands one event over.
+    fn hand(&self, out: &mut Out<'_, D>, event: &Event, cursor: &mut String) -> Handed {
+        let (door, style) = (&self.connection.door, self.session.style);
+        if out.is_closed() {
+            return Handed::Refused(Offer::Gone);
+        }
+        if self.session.apply_membership(event) {
+            door.settle_room(out, &event.channel, false);
+        }
+        if !self.is_open() || !out.has_room(Kind::Event, event.payload.get().len()) {
+            return Handed::Refused(Offer::Full);
+        }
+        let done = || {
+            let connection = Arc::clone(&self.connection);
+            Box::new(move || connection.queue.wake_all()) as Box<dyn FnOnce() + Send>
+        };
+        let Some(hears) = self.session.hears(event, done) else {
+            return Handed::Refused(Offer::Full);
+        };
+        match self.session.rooms.deliver(event, hears, cursor) {
+            Delivery::Told => {}
+            Delivery::Skipped => {
+                self.tell_overdue_cursor(out);
+                return Handed::Unwanted;
+            }
+            Delivery::Wait => return Handed::Refused(Offer::Full),
+            Delivery::Gone => return Handed::Refused(Offer::Gone),
+            Delivery::Revoked => {
+                return match self.tell_revoked(out, event) {
+                    Offer::Full => Handed::Refused(Offer::Full),
+                    _ => Handed::Revoked,
+                };
+            }
+        }
+        if self.is_own(event.origin) && !door.hears_itself(event.subject()) {
+            return Handed::Unwanted;
+        }
+        match door.event(out, style, event, cursor) {
+            Offer::Taken => {
+                if !door.shows_cursors() {
+                    self.tell_cursor_after_event(out, cursor);
+                }
+                Handed::Written
+            }
+            refused => {
+                if refused == Offer::Full {
+                    self.session.rooms.not_told(event);
+                }
+                Handed::Refused(refused)
+            }
+        }
+    }
+
     fn is_own(&self, origin: Option<ConnectionId>) -> bool {
         origin == Some(self.connection.id)
     }
@@ -331,58 +435,12 @@ impl<D: Door> SessionSubscriber<D> {
 
 impl<D: Door> Subscriber for SessionSubscriber<D> {
     fn offer(&self, event: &Event) -> Offer {
-        let (door, style) = (&self.connection.door, self.session.style);
-        let mut out = self.connection.queue.intake();
-        if out.is_closed() {
-            return Offer::Gone;
-        }
-        if self.session.apply_membership(event) {
-            door.settle_room(&mut out, &event.channel, false);
-        }
-        if !self.is_open() || !out.has_room(Kind::Event, event.payload.get().len()) {
-            return Offer::Full;
-        }
-        let done = || {
-            let connection = Arc::clone(&self.connection);
-            Box::new(move || connection.queue.wake_all()) as Box<dyn FnOnce() + Send>
-        };
-        let Some(hears) = self.session.hears(event, done) else {
-            return Offer::Full;
-        };
-        let cursor = match self.session.rooms.deliver(event, hears) {
-            Delivery::Told(cursor) => cursor,
-            Delivery::Skipped => {
-                self.tell_overdue_cursor(&mut out);
-                return Offer::Taken;
-            }
-            Delivery::Wait => return Offer::Full,
-            Delivery::Gone => return Offer::Gone,
-            Delivery::Revoked => {
-                let told = self.tell_revoked(&mut out, event);
-                drop(out);
-                if told == Offer::Full {
-                    return told;
-                }
-                self.session.expel(&event.channel, RevokedReason::Removed);
-                if door.is_over(&self.session) {
-                    self.connection.finish(Close::Normal, "access_revoked");
-                }
-                return Offer::Gone;
-            }
-        };
-        if self.is_own(event.origin) && !door.hears_itself(event.subject()) {
-            return Offer::Taken;
-        }
-        let told = door.event(&mut out, style, event, &cursor);
-        self.connection.note_sent(told);
-        match told {
-            Offer::Full => self.session.rooms.not_told(event),
-            Offer::Taken if !door.shows_cursors() => {
-                self.tell_cursor_after_event(&mut out, &cursor);
-            }
-            _ => {}
-        }
-        told
+        let (_, offered) = self.hand_over([event].into_iter());
+        offered
+    }
+
+    fn offer_all(&self, events: &[Arc<Event>]) -> (usize, Offer) {
+        self.hand_over(events.iter().map(Arc::as_ref))
     }
 
     fn replayed(&self, bytes: usize) {
@@ -391,7 +449,12 @@ impl<D: Door> Subscriber for SessionSubscriber<D> {
 
     fn signal(&self, channel: &ChannelName, signal: &Signal) -> Offer {
         let door = &self.connection.door;
-        if self.is_own(signal.origin) || !door.hears_signals() {
+        let is_heard = match &signal.lasting {
+            // Presence is for those who look.
+            Some(lasting) => self.session.rooms.is_news(channel, lasting),
+            None => door.hears_signals(),
+        };
+        if self.is_own(signal.origin) || !is_heard {
             return Offer::Taken;
         }
         let mut out = self.connection.queue.intake();

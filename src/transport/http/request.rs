@@ -63,6 +63,14 @@ impl RestRequest {
         self.http_caller.spend(&self.app, class).await
     }
 
+    /// Takes what an answer has given out, of which nobody knew the size before, out of what its sender may read.
+    pub(crate) fn charge_read(&self, bytes: usize) {
+        let budget = self.http_caller.budget(&self.app);
+        self.app
+            .limits()
+            .charge_read(bytes, None, budget.as_deref());
+    }
+
     /// Takes a message out of what its sender may send of its type.
     ///
     /// # Errors

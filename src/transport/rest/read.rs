@@ -1,4 +1,4 @@
-//! Reads: entities one by one, lists of them, and a project's whole state.
+//! Reads: entities one by one, and lists of them.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::condition::{is_known, tag};
 use crate::contract::{
-    CURSOR, DEFAULT_PAGE, EventClass, LIMIT, MAX_PAGE, ReadRequest, Reply, list_filter,
-    read_page_token,
+    CURSOR, DEFAULT_PAGE, EventClass, LIMIT, MAX_PAGE, Reply, list_filter, read_page_token,
 };
 use crate::domain::{FieldFilter, Kind, Page};
 use crate::transport::http::endpoint::{JSON, Parameter};
@@ -68,14 +67,6 @@ pub(super) async fn projects(call: RestRequest, _: Body) -> Result<Response, Rep
     call.spend(EventClass::Read).await?;
     let page = page(&call, Kind::Project)?;
     Ok(call.session.projects(page).await.into_response())
-}
-
-/// Serves a project's state.
-pub(super) async fn snapshot(call: RestRequest, _: Body) -> Result<Response, Reply> {
-    call.spend(EventClass::Read).await?;
-    let project = call.project()?;
-    let snapshot = call.session.read(&ReadRequest::Snapshot { project }).await;
-    Ok(snapshot.into_response())
 }
 
 fn page(call: &RestRequest, kind: Kind) -> Result<Page, Reply> {

@@ -11,12 +11,13 @@ use super::channels;
 use super::command::{Commanded, command};
 use super::events::{self, events};
 use super::import::{self, import};
-use super::read::{self, comments_of_task, entities, entity, projects, snapshot};
+use super::read::{self, comments_of_task, entities, entity, projects};
 use super::resource::{self, Resource, verbs};
+use super::state::{snapshot, streams};
 use crate::contract::schema::answer::{SnapshotAnswer, SyncAnswer};
 use crate::contract::schema::http::{AnyAccepted, Batch, ImportEntity, Results};
 use crate::contract::schema::{Describe, command as said};
-use crate::contract::{CURSOR, DEFAULT_PAGE, ErrorCode, EventName};
+use crate::contract::{CURSOR, DEFAULT_PAGE, ErrorCode, EventName, PAGE};
 use crate::domain::Kind;
 use crate::transport::http::endpoint::{Answer, Body, Endpoint, Parameter, VISIBLE, of, serve};
 
@@ -298,19 +299,7 @@ fn sprints_own(family: &Resource) -> Vec<Endpoint> {
 fn whole_project() -> Vec<Endpoint> {
     let group = "projects";
     vec![
-        Endpoint {
-            method: Method::GET,
-            path: "/projects/{projectId}/snapshot",
-            name: "getSnapshot".to_owned(),
-            group,
-            summary: "Gives a project's whole state".to_owned(),
-            about: "With the `seq` and the `cursor` after which events follow it.",
-            parameters: Vec::new(),
-            body: None,
-            answers: vec![Answer::ok("The state.", of::<SnapshotAnswer>)],
-            refusals: TO_LIST,
-            routes: serve(&Method::GET, snapshot),
-        },
+        whole_state(),
         Endpoint {
             method: Method::GET,
             path: "/projects/{projectId}/events",
@@ -344,6 +333,29 @@ fn whole_project() -> Vec<Endpoint> {
         },
         importing(),
     ]
+}
+
+fn whole_state() -> Endpoint {
+    let streams = streams();
+    let page = "What `nextPage` was in a state that came in pages: the answer is that page.";
+    Endpoint {
+        method: Method::GET,
+        path: "/projects/{projectId}/snapshot",
+        name: "getSnapshot".to_owned(),
+        group: "projects",
+        summary: "Gives a project's whole state".to_owned(),
+        about: "With the `seq` and the `cursor` after which events follow it. A large state is written as it is read; it must be \
+                taken within 60 seconds, and is broken off otherwise. With `Accept: application/x-ndjson` it comes as a JSON \
+                text a line: what it begins with, each entity by the name of its kind as in `{\"task\": …}`, and at the end \
+                `{done, entities}`.",
+        parameters: vec![Parameter::query(PAGE, page, json!({"type": "string"}))],
+        body: None,
+        answers: vec![Answer::ok("The state.", of::<SnapshotAnswer>)],
+        refusals: TO_LIST,
+        routes: serve(&Method::GET, move |call, _| {
+            snapshot(call, Arc::clone(&streams))
+        }),
+    }
 }
 
 fn importing() -> Endpoint {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::AckSender;
+use super::ack::Ack;
+use super::emitted::Emitted;
 use super::packet_check::Malformed;
 use super::packet_counter::PacketCounter;
 use super::send_queue::{PACKET_OVERHEAD, SocketIntake, SocketQueue};
@@ -55,6 +56,8 @@ pub(crate) struct SocketDoor {
     pub(super) counter: Arc<PacketCounter>,
     /// Whether the client hears its own changes.
     pub(super) echo: bool,
+    /// Whether the client is told who comes and goes, if it says so.
+    pub(super) presence: Option<bool>,
     /// Whether the client can go on in another connection: whether it is told of its id and its cursor.
     pub(super) recoverable: bool,
     /// Whether events carry the cursor as an argument; else the client is told of it in `session:cursor`.
@@ -81,7 +84,7 @@ pub(crate) struct SocketMessage {
     /// What is wrong with it, if socketioxide could not have read it.
     malformed: Option<Malformed>,
     /// Nothing if the client does not wait for an answer.
-    pub(super) ack: Option<AckSender>,
+    pub(super) ack: Option<Ack>,
 }
 
 impl SocketMessage {
@@ -90,7 +93,7 @@ impl SocketMessage {
         dialect: &Dialect,
         name: String,
         packet: Option<Box<RawValue>>,
-        ack: Option<AckSender>,
+        ack: Option<Ack>,
     ) -> Self {
         let mut malformed = Malformed::read(&name, packet.as_deref());
         let meant = malformed
@@ -136,7 +139,7 @@ impl Message for SocketMessage {
 impl Door for SocketDoor {
     type Queue = SocketQueue;
     type Message = SocketMessage;
-    type Ack = AckSender;
+    type Ack = Ack;
 
     const NAME: &'static str = "socketio";
     /// Packets are not awaited: socketioxide would keep a task for each.
@@ -157,10 +160,13 @@ impl Door for SocketDoor {
         if !self.hears_plainly() || self.is_own_room(event.subject()) {
             return self.told_event(out, style, event, cursor);
         }
-        let name = style.name(&event.event_type);
-        let is_own = event.event_type.is_ours() || !is_reserved(&name);
         // Who speaks a dialect of its own listens to names alone.
         let is_bare = event.subject().is_project() || self.introduction.is_some();
+        if is_bare && let Some(told) = self.splice_event(out, style, event, cursor) {
+            return told;
+        }
+        let name = style.name(&event.event_type);
+        let is_own = event.event_type.is_ours() || !is_reserved(&name);
         if is_bare && is_own {
             emit_event(out, &name, &event.payload, cursor)
         } else {
@@ -196,7 +202,7 @@ impl Door for SocketDoor {
         }
         let about = message.about();
         let bytes = message.payload.get().len() + about.get().len();
-        out.emit(bytes, &name, &(&*message.payload, &about))
+        out.emit(bytes, &name, &Emitted::Two(&message.payload, &about))
     }
 
     fn list(
@@ -223,7 +229,7 @@ impl Door for SocketDoor {
         let name = style.name(&notice.event_type);
         let Some(payload) = &notice.payload else {
             let cursor = cursor.unwrap_or_default();
-            return out.emit(cursor.len(), &name, cursor);
+            return out.emit(cursor.len(), &name, &Emitted::Text(cursor));
         };
         let argument = cursor.filter(|_| self.cursor_argument);
         let told = emit(out, &name, payload, argument);
@@ -233,16 +239,11 @@ impl Door for SocketDoor {
         told
     }
 
-    fn answer(
-        &self,
-        out: &mut SocketIntake<'_>,
-        ack: Option<AckSender>,
-        answer: &RawValue,
-    ) -> Offer {
+    fn answer(&self, out: &mut SocketIntake<'_>, ack: Option<Ack>, answer: &RawValue) -> Offer {
         let bytes = answer.get().len();
         match ack {
-            Some(ack) => out.send(bytes, |_| ack.send(answer)),
-            None => out.emit(bytes, ServerWord::Error.as_str(), answer),
+            Some(ack) => out.answer(bytes, ack, answer),
+            None => out.emit(bytes, ServerWord::Error.as_str(), &Emitted::One(answer)),
         }
     }
 
@@ -326,6 +327,10 @@ impl Door for SocketDoor {
         self.echo
     }
 
+    fn chooses_presence(&self) -> Option<bool> {
+        self.presence
+    }
+
     fn takes_cursors(&self) -> bool {
         self.recoverable || !self.cursor_argument
     }
@@ -395,6 +400,41 @@ impl SocketDoor {
         self.dialect.nouns(self.spoken.load(Ordering::Relaxed))
     }
 
+    /// Emits an event under its own name, of which the beginning was rendered for all. Nothing comes of one that is reserved, that
+    /// has several arguments, or that goes through socketioxide's queue.
+    fn splice_event(
+        &self,
+        out: &mut SocketIntake<'_>,
+        style: EventStyle,
+        event: &Event,
+        cursor: Option<&str>,
+    ) -> Option<Offer> {
+        let cache = self.counter.encode_cache().filter(|_| out.is_direct())?;
+        if !cursor.is_none_or(is_plain) {
+            return None;
+        }
+        let bytes = event.payload.get().len() + cursor.map_or(0, str::len);
+        if !out.has_room(Kind::Event, bytes) {
+            return Some(Offer::Full);
+        }
+        let head = || {
+            let name = style.name(&event.event_type);
+            let is_own = event.event_type.is_ours() || !is_reserved(&name);
+            if !is_own || unpack(&event.payload).is_some() {
+                return None;
+            }
+            let mut head = vec![b'['];
+            serde_json::to_writer(&mut head, &name).ok()?;
+            head.push(b',');
+            head.extend_from_slice(event.payload.get().as_bytes());
+            Some(head)
+        };
+        let emitted = cache.with(style, event, head, |head| {
+            out.emit_head(bytes, head, cursor)
+        })?;
+        emitted.then_some(Offer::Taken)
+    }
+
     /// Emits something that carries no cursor. Clients that recover take a trailing text for one: another argument behind it
     /// keeps them from that.
     fn emit_alone(&self, out: &mut SocketIntake<'_>, name: &str, payload: &RawValue) -> Offer {
@@ -407,13 +447,14 @@ impl SocketDoor {
                 arguments,
                 cursor: None,
             };
-            return out.emit(bytes, name, &several);
+            return out.emit(bytes, name, &Emitted::Several(several));
         }
-        if self.recoverable && payload.get().starts_with('"') {
-            out.emit(bytes, name, &(payload, ()))
+        let arguments = if self.recoverable && payload.get().starts_with('"') {
+            Emitted::WithNull(payload)
         } else {
-            out.emit(bytes, name, payload)
-        }
+            Emitted::One(payload)
+        };
+        out.emit(bytes, name, &arguments)
     }
 
     /// Emits an event as the client's dialect tells it. The cursor comes with the last one, so a client that is cut off in
@@ -552,6 +593,12 @@ impl SocketDoor {
     }
 }
 
+/// Whether a text stands in JSON as it is.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\')
+}
+
 /// Whether clients would take an event of this name for their library's or the server's word: version 4 even ends the
 /// connection, and would do so again each time the event is replayed.
 fn is_reserved(name: &str) -> bool {
@@ -567,12 +614,13 @@ fn emit(out: &mut SocketIntake<'_>, name: &str, payload: &RawValue, cursor: Opti
             cursor,
             ends_with_null: false,
         };
-        return out.emit(bytes, name, &several);
+        return out.emit(bytes, name, &Emitted::Several(several));
     }
-    match cursor {
-        Some(cursor) => out.emit(bytes, name, &(payload, cursor)),
-        None => out.emit(bytes, name, payload),
-    }
+    let arguments = match cursor {
+        Some(cursor) => Emitted::WithCursor(payload, cursor),
+        None => Emitted::One(payload),
+    };
+    out.emit(bytes, name, &arguments)
 }
 
 fn emit_event(
@@ -612,7 +660,7 @@ fn emit_channel_event(
     if !out.has_room(Kind::Event, first + second + PACKET_OVERHEAD) {
         return Offer::Full;
     }
-    match out.emit(first, EVENT, &message) {
+    match out.emit(first, EVENT, &Emitted::One(&message)) {
         Offer::Taken => emit(out, &name, &event.payload, cursor),
         refused => refused,
     }

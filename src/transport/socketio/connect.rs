@@ -10,14 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value as JsonValue;
 use serde_json::value::RawValue;
-use socketioxide::adapter::Adapter;
 use socketioxide::extract::{Event, TryData};
-use socketioxide::handler::{FromConnectParts, FromMessageParts};
+use socketioxide::handler::FromConnectParts;
 use socketioxide::socket::DisconnectReason;
 use socketioxide::{ProtocolVersion, adapter::LocalAdapter};
 use socketioxide_core::Value;
 use tokio::time::timeout;
 
+use super::ack::{Ack, AckId};
 use super::codec::{SocketDoor, SocketMessage, Sockets};
 use super::cursor_argument::TakesOneArgument;
 use super::handshake::Handshake;
@@ -227,6 +227,7 @@ fn door(
         counter: Arc::clone(counter),
         dialect,
         echo: handshake.echo,
+        presence: handshake.presence,
         recoverable: socket.protocol() == ProtocolVersion::V5,
         cursor_argument,
         program: program::of_socketio(app, socket.req_parts()),
@@ -335,10 +336,10 @@ fn register(socket: &SocketRef, connection: &Arc<Connection<SocketDoor>>, visit:
     // Everything happens before the returned future: that is what keeps the order.
     socket.on_fallback(
         move |Event(name): Event,
-              asked: AckAsked,
+              AckId(id): AckId,
               TryData(packet): TryData<Box<RawValue>>,
-              ack: AckSender| {
-            let (packet, ack) = (packet.ok(), asked.0.then_some(ack));
+              sender: AckSender| {
+            let (packet, ack) = (packet.ok(), id.map(|id| Ack { id, sender }));
             let dialect = &for_message.0.door.dialect;
             let message = SocketMessage::new(dialect, name, packet, ack);
             receive(&for_message.0, message);
@@ -440,20 +441,5 @@ impl FromConnectParts<LocalAdapter> for WeakSocket {
 
     fn from_connect_parts(socket: &Arc<IoSocket>, _: &Option<Value>) -> Result<Self, Infallible> {
         Ok(Self(Arc::downgrade(socket)))
-    }
-}
-
-/// Whether the client waits for an ack.
-struct AckAsked(bool);
-
-impl<A: Adapter> FromMessageParts<A> for AckAsked {
-    type Error = Infallible;
-
-    fn from_message_parts(
-        _: &Arc<socketioxide::socket::Socket<A>>,
-        _: &mut Value,
-        ack_id: &Option<i64>,
-    ) -> Result<Self, Infallible> {
-        Ok(Self(ack_id.is_some()))
     }
 }

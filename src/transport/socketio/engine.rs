@@ -33,6 +33,7 @@ use super::pid;
 use super::polling_body::by_packets;
 use super::probe;
 use super::upgrade_attempt::Attempt;
+use super::wire::Wire;
 use crate::limits::Limit;
 use crate::shutdown::Lifecycle;
 use crate::transport::admission::{self, Admission};
@@ -212,12 +213,14 @@ impl Engine {
                 return;
             };
             attempt.succeed();
+            let stream = Wire::open(stream, &counter);
             let metered = Metered::after(probe::ANSWER, stream, Arc::clone(&counter));
             let mut stream = Box::new(checked(metered));
             stream.begin_with(probe::ASKED);
             stream.read_already(&said);
             stream
         } else {
+            let stream = Wire::open(stream, &counter);
             Box::new(checked(Metered::new(stream, Arc::clone(&counter))))
         };
         if let Err(error) = self.service.call((stream, kept)).await {
@@ -294,8 +297,11 @@ impl Engine {
         counter.count(count_payload(text, separated));
         let mut text = Cow::Borrowed(text);
         if counter.lacks_pid()
-            && let Some(completed) =
-                pid::complete_body(&text, |namespace| counter.take_pid(namespace))
+            && let Some(completed) = pid::complete_body(&text, |namespace| {
+                let pid = counter.take_pid(namespace)?;
+                counter.answered(1);
+                Some(pid)
+            })
         {
             text = completed.into();
         }

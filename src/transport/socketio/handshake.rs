@@ -4,17 +4,18 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::auth_payload;
-use crate::contract::EventStyle;
+use crate::contract::{EventStyle, PresenceWish};
 use crate::domain::{Id, PrivateId};
 use crate::transport::connection::client_info::{ClientInfo, IN_PARAMS};
 use crate::transport::credential::{Credential, NAMES as CREDENTIALS};
 use crate::transport::query::from_query;
 
 /// What is looked for in `auth`.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "dialect",
     "eventStyle",
     "echo",
+    "presence",
     "userId",
     "pid",
     CURSORS[0],
@@ -41,6 +42,8 @@ pub(super) struct Handshake {
     pub(super) event_style: Option<EventStyle>,
     /// Whether the client hears its own changes.
     pub(super) echo: bool,
+    /// Whether the client is told who comes and goes, if it says so.
+    pub(super) presence: Option<bool>,
     /// Which program the client says it is.
     pub(super) client_info: ClientInfo,
     /// What shows who the client is.
@@ -102,6 +105,7 @@ impl Handshake {
         };
         let cursor_argument = auth.get(CURSORS[1]).and_then(chosen);
         Ok(Self {
+            presence: said("presence").and_then(|said| PresenceWish::chosen(&said)),
             client_info: ClientInfo::in_params(said),
             dialect,
             event_style,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
+use super::encode_cache::EncodeCache;
 use crate::state::AppState;
 
 /// The namespace that every client may enter.
@@ -39,6 +40,8 @@ struct Others {
 pub(super) struct ServedNamespaces {
     app: AppState,
     names: Vec<String>,
+    /// The events that are told in them, as text.
+    pub(super) encode_cache: EncodeCache,
 }
 
 impl std::fmt::Debug for ServedNamespaces {
@@ -55,6 +58,7 @@ impl ServedNamespaces {
         Self {
             names: names.map(str::to_owned).collect(),
             app: app.clone(),
+            encode_cache: EncodeCache::default(),
         }
     }
 

@@ -7,15 +7,18 @@
 mod stream;
 
 use std::any::Any;
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
+use super::direct_write::DirectWrite;
+use super::encode_cache::EncodeCache;
 use super::namespaces::{DEFAULT, Namespaces, ServedNamespaces};
 use super::poll_tracker::PollTracker;
 use super::send_window::SendWindow;
@@ -42,6 +45,10 @@ pub(super) struct PacketCounter {
     lacks_pid: AtomicBool,
     /// Guards the ids that go into such answers, by namespace: several may be on their way.
     pids: Mutex<Vec<(Box<str>, PrivateId)>>,
+    /// Answers to CONNECT that have not left: nothing overtakes them.
+    unanswered: AtomicU32,
+    /// Guards where packets are written past engineioxide, while the client has a WebSocket.
+    direct: Mutex<Option<Arc<dyn DirectWrite>>>,
     /// Guards what lies in socketioxide's packet queue, which all namespaces of the transport share; nothing before the
     /// client has entered one.
     window: Mutex<Option<SendWindow>>,
@@ -206,7 +213,11 @@ impl PacketCounter {
     /// The next answer to CONNECT of this namespace carries this id.
     pub(super) fn give_pid(&self, namespace: &str, pid: PrivateId) {
         let mut pids = self.pids.lock();
+        let known = pids.len();
         pids.retain(|(name, _)| **name != *namespace);
+        if pids.len() == known {
+            self.unanswered.fetch_add(1, Ordering::AcqRel);
+        }
         pids.push((namespace.into(), pid));
         self.lacks_pid.store(true, Ordering::Release);
     }
@@ -225,6 +236,46 @@ impl PacketCounter {
             *pids = Vec::new();
         }
         Some(pid)
+    }
+
+    /// The texts of events that all transports share.
+    pub(super) fn encode_cache(&self) -> Option<&EncodeCache> {
+        self.served.as_deref().map(|served| &served.encode_cache)
+    }
+
+    /// Notes that answers to CONNECT have left that had been given an id.
+    pub(super) fn answered(&self, answers: u32) {
+        self.unanswered.fetch_sub(answers, Ordering::AcqRel);
+    }
+
+    /// Lets packets be written past engineioxide.
+    pub(super) fn attach(&self, direct: Arc<dyn DirectWrite>) {
+        *self.direct.lock() = Some(direct);
+    }
+
+    /// Takes [`PacketCounter::attach`] back.
+    pub(super) fn detach(&self) {
+        let direct = self.direct.lock().take();
+        drop(direct);
+    }
+
+    /// Where packets are written past engineioxide, once the client was let in by an answer that has left. Their text is
+    /// not translated.
+    pub(super) fn direct(&self) -> Option<Arc<dyn DirectWrite>> {
+        if self.unanswered.load(Ordering::Acquire) > 0 || self.speaks_msgpack() {
+            return None;
+        }
+        self.direct.lock().clone()
+    }
+
+    /// Writes what waits to be written past engineioxide.
+    ///
+    /// # Errors
+    ///
+    /// The stream is broken.
+    pub(super) fn write_waiting(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        let direct = self.direct.lock().clone();
+        direct.map_or(Ok(()), |direct| direct.write_waiting(cx))
     }
 
     /// Notes what may lie in socketioxide's queue, unless that is known: the transport's first namespace tells.
@@ -356,7 +407,7 @@ mod tests {
     #[test]
     fn a_counter_is_small() {
         assert!(
-            size_of::<PacketCounter>() <= 416,
+            size_of::<PacketCounter>() <= 424,
             "{}",
             size_of::<PacketCounter>()
         );

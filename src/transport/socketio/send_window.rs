@@ -30,6 +30,15 @@ pub(super) struct SendWindow {
     left: u64,
     /// How many packets must have left before there is room in a queue that was full against expectation.
     full_until: u64,
+    /// How many packets must have left before none of them lies in engineioxide's queue.
+    queued_until: u64,
+}
+
+/// Packets that are about to be put in together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ahead {
+    pub(super) packets: usize,
+    pub(super) bytes: usize,
 }
 
 impl SendWindow {
@@ -42,25 +51,55 @@ impl SendWindow {
             bytes: memory.holder(),
             left,
             full_until: left,
+            queued_until: left,
         }
     }
 
     /// Whether a packet of this size may be put in; a single one is let in whatever its size.
+    #[cfg(test)]
     pub(super) fn takes(&self, kind: Kind, bytes: usize) -> bool {
-        let has_place = self.queued.len() < kind.max_messages() && self.left >= self.full_until;
-        has_place && self.has_room_for(bytes)
+        self.takes_after(Ahead::default(), kind, bytes)
     }
 
-    /// Notes that a packet is about to be put in: before, because it may have left at once.
+    /// Whether a packet of this size may be put in after those that are about to be; a single one is let in whatever its size.
+    pub(super) fn takes_after(&self, ahead: Ahead, kind: Kind, bytes: usize) -> bool {
+        let packets = self.queued.len() + ahead.packets;
+        let has_place = packets < kind.max_messages() && self.left >= self.full_until;
+        has_place && (packets == 0 || self.has_room_for(ahead.bytes, bytes))
+    }
+
+    /// Notes that a packet is about to be put into engineioxide's queue: before, because it may have left at once.
     pub(super) fn put(&mut self, bytes: usize) {
+        self.keep(bytes);
+        self.queued_until = self.left + self.queued.len() as u64;
+    }
+
+    /// Notes that a packet waits, although not in engineioxide's queue.
+    pub(super) fn keep(&mut self, bytes: usize) {
         self.queued.push_back(bytes);
         self.bytes.add(bytes);
+    }
+
+    /// Notes that so many packets have left at once, when nothing else was waiting.
+    pub(super) fn passed(&mut self, packets: u64) {
+        self.left += packets;
+    }
+
+    /// Whether no packet waits.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Whether packets are on their way through engineioxide's queue.
+    pub(super) fn is_queueing(&self) -> bool {
+        self.left < self.queued_until
     }
 
     /// Notes that the last packet could not be put in after all.
     pub(super) fn take_back(&mut self) {
         if let Some(bytes) = self.queued.pop_back() {
             self.bytes.give_back(bytes);
+            self.queued_until = self.left + self.queued.len() as u64;
         }
     }
 
@@ -92,12 +131,11 @@ impl SendWindow {
         self.queued.is_empty() && self.left >= self.full_until
     }
 
-    fn has_room_for(&self, bytes: usize) -> bool {
+    fn has_room_for(&self, ahead: usize, bytes: usize) -> bool {
         // The first limit is the same for all sizes, so that small acks do not keep a large event out for ever.
-        let queued = self.bytes.bytes();
+        let queued = self.bytes.bytes() + ahead;
         let max = MAX_BYTES.min(self.bytes.budget().fair_share());
-        let has_room = queued < max && queued + bytes <= self.max_answer;
-        self.queued.is_empty() || has_room
+        queued < max && queued + bytes <= self.max_answer
     }
 
     /// Notes how many packets have left in all.

@@ -157,6 +157,12 @@ impl Door for SseDoor {
         self.manner.signals
     }
 
+    fn chooses_presence(&self) -> Option<bool> {
+        // Who wants no signals at all has chosen.
+        let chosen = self.manner.presence;
+        chosen.or((!self.manner.signals).then_some(false))
+    }
+
     /// A browser whose stream ends comes back, is refused, and stops. Who has named no channel is never refused.
     fn is_over(&self, session: &Session) -> bool {
         let Some(channels) = &self.channels else {

@@ -43,6 +43,8 @@ pub(super) struct Manner {
     pub(super) named: bool,
     /// Whether signals are told as well.
     pub(super) signals: bool,
+    /// Whether presence is told as well, if the client says so.
+    pub(super) presence: Option<bool>,
 }
 
 impl StreamParams {
@@ -94,6 +96,7 @@ impl StreamParams {
             manner: Manner {
                 named: is_set("named"),
                 signals: is_set("signals"),
+                presence: values("presence").next().map(|value| !is_no(value)),
             },
         })
     }
@@ -125,7 +128,11 @@ pub(super) fn parameters() -> Vec<Parameter> {
             "named",
             "Whether messages have the event's type as their name.",
         ),
-        flag("signals", "Whether signals are told as well."),
+        flag(
+            "signals",
+            "Whether signals other than presence are told as well.",
+        ),
+        flag("presence", "Whether it is told who comes and goes."),
         Parameter::query(
             "eventStyle",
             "How the server's own types are spelled.",

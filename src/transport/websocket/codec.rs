@@ -129,4 +129,8 @@ impl Door for WebSocketDoor {
     fn hears_itself(&self, channel: &ChannelName) -> bool {
         channel.is_project() && !self.params.is_deaf_to_itself
     }
+
+    fn chooses_presence(&self) -> Option<bool> {
+        self.presence()
+    }
 }

@@ -163,6 +163,8 @@ pub(crate) struct WebSocketDoor {
     pub(super) address: Option<ClientAddress>,
     /// Guards the subscriptions of clients that give them names.
     pub(super) subscriptions: Mutex<Subscriptions>,
+    /// Guards whether the client is told who comes and goes, if it says so.
+    presence: Mutex<Option<bool>>,
     /// Guards the session that the client is in.
     session_id: Mutex<Option<String>>,
     pub(super) heartbeat: Heartbeat,
@@ -195,6 +197,7 @@ impl WebSocketDoor {
             user_id,
             address,
             subscriptions: Mutex::default(),
+            presence: Mutex::new(params.presence),
             session_id: Mutex::new(params.session_id.clone()),
             heartbeat: Heartbeat::default(),
             was_told_status: AtomicBool::new(false),
@@ -210,6 +213,16 @@ impl WebSocketDoor {
     /// The session that the client is in: the one that its address or its last `subscribe` names by `sessionId`.
     pub(super) fn session_id(&self) -> Option<String> {
         self.session_id.lock().clone()
+    }
+
+    /// Whether the client is told who comes and goes, if it has said so.
+    pub(super) fn presence(&self) -> Option<bool> {
+        *self.presence.lock()
+    }
+
+    /// Notes whether the client is told who comes and goes, as it says after it has connected.
+    pub(super) fn choose_presence(&self, chosen: bool) {
+        *self.presence.lock() = Some(chosen);
     }
 
     /// Notes that the client is in a session now. The one that it was in before, if that is another one.

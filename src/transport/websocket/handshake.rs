@@ -9,13 +9,15 @@ use super::format::Format;
 use super::greeting::{Subscriber, invalid};
 use super::message::Message;
 use super::raw_object::RawObject;
-use crate::contract::{ErrorCode, Reply};
+use crate::contract::{ErrorCode, PresenceWish, Reply};
 use crate::domain::Identity;
 use crate::transport::connection::client_info::ClientInfo;
 use crate::transport::credential::Credential;
 
 /// What a token is called in a handshake.
 const TOKEN: &str = "token";
+/// Where it says whether it is told who comes and goes.
+const PRESENCE: &str = "presence";
 
 impl WebSocketConnection {
     /// Takes note of who the client is, as it says after it has connected.
@@ -30,6 +32,13 @@ impl WebSocketConnection {
             serde_json::from_str(raw).ok()
         };
         self.note_client_info(ClientInfo::read(said));
+        let presence = said(PRESENCE).and_then(|said| PresenceWish::chosen(&said));
+        if let Some(chosen) = presence {
+            self.door.choose_presence(chosen);
+            if let Some(subscriber) = self.subscriber() {
+                subscriber.session.choose_presence(chosen);
+            }
+        }
         let shown = Credential::in_auth(said);
         if let (Some(subscriber), None) = (self.subscriber(), &shown) {
             // Who is known need not show it again.

@@ -30,6 +30,8 @@ pub(super) struct Params {
     pub(super) compressed: bool,
     /// Whether it does not want to hear its own changes.
     pub(super) is_deaf_to_itself: bool,
+    /// Whether it wants to be told who comes and goes, if it says so.
+    pub(super) presence: Option<bool>,
     /// Which program it says it is.
     pub(super) client_info: ClientInfo,
 }
@@ -68,6 +70,7 @@ impl Params {
             event_style,
             compressed: said("compressed").is_some_and(|value| is_yes(&value)),
             is_deaf_to_itself: said("echo").is_some_and(|value| value == "false"),
+            presence: said("presence").map(|value| is_yes(&value)),
             client_info: ClientInfo::in_query(query),
         })
     }
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn everything_is_found() {
         let query = "userId=Ann%20B&sessionId=s1&channels=agent:*,%20ai:jobs,&cursor=e.1:2&heartbeat=1&batch=100\
-                     &eventStyle=snake&echo=false&compressed=1&token=t&clientType=vscode&version=1.2";
+                     &eventStyle=snake&echo=false&compressed=1&presence=1&token=t&clientType=vscode&version=1.2";
         let params = Params::read(Some(query)).unwrap();
         let expected = Params {
             user_id: Some("Ann B".to_owned()),
@@ -117,6 +120,7 @@ mod tests {
             event_style: Some(EventStyle::Snake),
             compressed: true,
             is_deaf_to_itself: true,
+            presence: Some(true),
             client_info: ClientInfo {
                 client_type: Some("vscode".into()),
                 version: Some("1.2".into()),

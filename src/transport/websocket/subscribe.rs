@@ -10,7 +10,7 @@ use super::format::Format;
 use super::message::Message;
 use super::raw_object::{RawObject, quoted};
 use super::subscriptions::Subscription;
-use crate::contract::{ErrorCode, Reply, ServerWord, Since, Subscribe, check_data};
+use crate::contract::{ErrorCode, PresenceWish, Reply, ServerWord, Since, Subscribe, check_data};
 use crate::domain::ChannelName;
 use crate::transport::connection::send_queue::SendQueue as _;
 use crate::transport::connection::subscriber::SessionSubscriber;
@@ -28,6 +28,8 @@ struct Wanted {
     channels: Vec<String>,
     types: Vec<String>,
     since: Option<Since>,
+    /// Whether it asks for presence events, or wants none.
+    presence: Option<PresenceWish>,
     /// Whether it names an agent or a workflow by its id.
     is_by_id: bool,
 }
@@ -67,6 +69,11 @@ impl Wanted {
             channels,
             types,
             since: since(&data)?,
+            presence: data
+                .get("presence")
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .and_then(|said| PresenceWish::chosen(&said))
+                .map(PresenceWish::from),
             is_by_id,
         })
     }
@@ -133,7 +140,8 @@ impl WebSocketConnection {
     ) -> Result<(), Reply> {
         let wanted = Wanted::read(message)?;
         let types = wanted.types.iter().map(String::as_str);
-        let wish = Subscribe::new(wanted.names(), types, wanted.since.clone())?;
+        let mut wish = Subscribe::new(wanted.names(), types, wanted.since.clone())?;
+        wish.presence = wanted.presence;
         let channels = wish.channels.clone();
         let reply = self.subscribe(subscriber, wish).await?;
         if let Some(session) = &wanted.session {
@@ -222,6 +230,7 @@ impl WebSocketConnection {
             channels,
             types,
             since,
+            presence,
             is_by_id,
             ..
         } = Wanted::read(message)?;
@@ -253,7 +262,8 @@ impl WebSocketConnection {
             .subscriptions
             .lock()
             .wanted(&channel, Some(&types));
-        let place = if before.is_some() && before == wanted && since.is_none() {
+        let place = if before.is_some() && before == wanted && since.is_none() && presence.is_none()
+        {
             None
         } else {
             let since = since.or_else(|| {
@@ -261,10 +271,8 @@ impl WebSocketConnection {
                     .is_some()
                     .then(|| Since::Cursor(subscriber.session.rooms.cursor()))
             });
-            Some(
-                self.follow(subscriber, &channel, wanted.unwrap_or_default(), since)
-                    .await?,
-            )
+            let (types, from) = (wanted.unwrap_or_default(), (since, presence));
+            Some(self.follow(subscriber, &channel, types, from).await?)
         };
         let subscription = self.door.subscriptions.lock().add(channel.clone(), types);
         let place = place
@@ -310,7 +318,8 @@ impl WebSocketConnection {
             }
             Some(left) => {
                 let since = Since::Cursor(subscriber.session.rooms.cursor());
-                self.follow(subscriber, &channel, left, Some(since)).await?;
+                self.follow(subscriber, &channel, left, (Some(since), None))
+                    .await?;
                 release(subscriber, &[channel]);
             }
         }
@@ -327,10 +336,11 @@ impl WebSocketConnection {
         subscriber: &Subscriber,
         channel: &ChannelName,
         types: Vec<String>,
-        since: Option<Since>,
+        (since, presence): (Option<Since>, Option<PresenceWish>),
     ) -> Result<Box<RawValue>, Reply> {
         let names = types.iter().map(String::as_str);
-        let wish = Subscribe::new([channel.as_str()], names, since)?;
+        let mut wish = Subscribe::new([channel.as_str()], names, since)?;
+        wish.presence = presence;
         let reply = self.subscribe(subscriber, wish).await?;
         let listed = RawObject::read(reply.get()).and_then(|reply| reply.get("channels"));
         let listed =

@@ -97,7 +97,10 @@ both_databases! {
         let told = listener.told(39).await;
         assert_eq!(seqs(&told), (1..=39).collect::<Vec<_>>());
         assert_eq!(told.iter().filter(|told| told.event_type == "deployment").count(), 19);
-        let read = ReadRequest::Snapshot { project: "p".parse_id() };
+        let read = ReadRequest::Snapshot {
+            project: "p".parse_id(),
+            page: None,
+        };
         let snapshot = publisher.ask(Request::Read(read)).await;
         assert_eq!(snapshot["seq"], 39);
     }

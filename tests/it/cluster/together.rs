@@ -27,7 +27,7 @@ struct Team {
 
 async fn connect(cluster: &Cluster, instance: usize, user: &str) -> Client {
     let address = cluster.address(instance);
-    let client = Client::connect_with(address, &json!({"userId": user})).await;
+    let client = Client::connect_with(address, &json!({"userId": user, "presence": true})).await;
     client.expect("the server lets everyone in")
 }
 

@@ -113,7 +113,8 @@ async fn who_reads_slowly_hears_no_signal_of_after_the_removal() {
         give(&ann, &project, user, "member").await;
     }
     let bob = connect(&server.address, &of("bob")).await;
-    bob.join(&project).await;
+    let looks = json!({"projectId": project, "presence": true});
+    done(&bob, "join:project", looks).await;
     bob.set_reading(false);
     let text = "x".repeat(100_000);
     for _ in 0..200 {

@@ -9,7 +9,7 @@ use crate::support::client::Client;
 use crate::support::cluster::Cluster;
 
 async fn user(cluster: &Cluster, instance: usize, name: &str) -> Client {
-    let auth = json!({"userId": name});
+    let auth = json!({"userId": name, "presence": true});
     let client = Client::connect_with(cluster.address(instance), &auth).await;
     client.unwrap()
 }

@@ -58,7 +58,8 @@ async fn presence_does_not_flicker() {
     let grace = Duration::from_millis(300);
     let settings = [("PRESENCE_GRACE", "300ms")];
     let server = Server::start_with("sqlite::memory:", &settings).await;
-    let watcher = Client::connect(&server.address).await;
+    let watcher = Client::connect_with(&server.address, &json!({"presence": true})).await;
+    let watcher = watcher.unwrap();
     watcher.join("p").await;
     let named = json!({"userId": "ada"});
     let mut ada = Client::connect_with(&server.address, &named).await.unwrap();

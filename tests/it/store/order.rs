@@ -176,7 +176,7 @@ both_databases! {
             }
             if chance.below(2) == 0 {
                 let position = [json!(chance.below(10)), json!("a0"), json!(-1.5), json!({"x": 1})];
-                card.fields.insert("position".to_owned(), position[chance.below(4)].clone());
+                card.fields.insert("position", position[chance.below(4)].clone());
             }
             list.push(card);
         }

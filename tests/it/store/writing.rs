@@ -29,11 +29,11 @@ fn elaborate() -> Entity {
     };
     let change = FieldStamp {
         version: 3,
-        by: "ada".to_owned(),
-        was: Some(json!({"old": "Größe"})),
+        by: Actor::new("ada"),
+        was: Some(json!({"old": "Größe"}).into()),
         was_version: 1,
     };
-    task.history.insert("title".to_owned(), change);
+    task.history.insert("title", Arc::new(change));
     task
 }
 
@@ -58,7 +58,7 @@ both_databases! {
 
         let mut changed = first;
         changed.version = 4;
-        changed.fields.insert("status".to_owned(), json!("done"));
+        changed.fields.insert("status", json!("done"));
         changed.rank = None;
         changed.deleted = Some(stamp(9));
         let batch = Batch { entities: vec![Arc::new(changed.clone())], ..Batch::default() };

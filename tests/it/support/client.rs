@@ -230,6 +230,12 @@ impl Client {
         tokio::time::timeout(patience, awaited).await.ok()
     }
 
+    /// The signals that have come so far.
+    pub(crate) async fn signals_so_far(&self) -> Vec<Received> {
+        let mut signals = self.signals.lock().await;
+        std::iter::from_fn(|| signals.try_recv().ok()).collect()
+    }
+
     /// Takes so many events.
     pub(crate) async fn take(&self, count: usize) -> Vec<Received> {
         let mut taken = Vec::with_capacity(count);

@@ -32,9 +32,11 @@ async fn one_of_everything_is_as_its_type_says() {
     let settings = [&REQUIRED[..], &settings].concat();
     let server = Server::start_with("sqlite::memory:", &settings).await;
     let witness = Witness::of(EventStyle::Colon);
+    let mut looking = token("ann", &json!({}));
+    looking["presence"] = json!(true);
     let soon = token("cat", &json!({"exp": tokens::now() + 4}));
     let (ann, bob, cat) = (
-        connect(&server, &token("ann", &json!({}))).await,
+        connect(&server, &looking).await,
         connect(&server, &json!({"token": tokens::of("bob")})).await,
         connect(&server, &soon).await,
     );

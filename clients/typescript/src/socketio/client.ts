@@ -3,11 +3,12 @@
 
 import { isCommand, isRead, isSignal } from '../commands.js';
 import { ClosedError, ConnectionLostError, RefusedError } from '../errors.js';
-import type { ClientToServerEvents, Id, JoinAnswer, LeaveAnswer, PayloadOf, SubscribeAnswer, UnsubscribeAnswer } from '../generated.js';
+import type { ClientToServerEvents, Id, JoinAnswer, LeaveAnswer, PayloadOf, ProjectState, SubscribeAnswer, UnsubscribeAnswer } from '../generated.js';
 import { Listeners, type Unsubscribe } from '../listeners.js';
 import { bareType } from '../socket/format.js';
 import { Outbox } from '../socket/outbox.js';
 import type { Dropped, OutgoingMessage, SocketState } from '../socket/types.js';
+import { wholeState } from '../state.js';
 import { IoConnection, type AnySocket } from './connection.js';
 import { Once } from './once.js';
 import type {
@@ -36,7 +37,7 @@ export class BoardcastClient<Events extends Published = Published> {
   readonly #connection: IoConnection;
   readonly #outbox: Outbox;
   readonly #once = new Once();
-  readonly #projects = new Map<string, { id: Id; snapshot: boolean }>();
+  readonly #projects = new Map<string, { id: Id; wish: { snapshot?: boolean; presence?: boolean } }>();
   readonly #channels = new Map<string, readonly string[]>();
   readonly #events = new Listeners<any[]>();
   readonly #states = new Listeners<[StateChange]>();
@@ -45,6 +46,8 @@ export class BoardcastClient<Events extends Published = Published> {
   readonly #errors = new Listeners<[Error]>();
   readonly #token: ConnectOptions['token'];
   readonly #prefix = `${Math.random().toString(36).slice(2, 10)}${Date.now().toString(36)}`;
+  /** Events of projects whose states are on their way in pages: they are told after the state, which is older. */
+  readonly #held = new Map<string, Array<[name: string, args: unknown[]]>>();
   /** Projects and channels of which this connection begins anew: the client is in them. */
   readonly #resetTold = new Set<string>();
   #ids = 0;
@@ -139,13 +142,14 @@ export class BoardcastClient<Events extends Published = Published> {
   }
 
   /** Joins a project, now and whenever the server does not know any more that the client has. */
-  async join(projectId: Id, { snapshot = false, since }: JoinOptions = {}): Promise<JoinAnswer> {
+  async join(projectId: Id, { snapshot = false, presence, since }: JoinOptions = {}): Promise<JoinAnswer> {
     // Before the answer, which an event may overtake.
     this.#once.joined(projectId);
-    const payload = { projectId, ...(snapshot && { snapshot }), ...(since !== undefined && { since }) };
+    const wish = { ...(snapshot && { snapshot }), ...(presence !== undefined && { presence }) };
+    const payload = { projectId, ...wish, ...(since !== undefined && { since }) };
     const answer = await this.emit('join:project', payload);
-    this.#projects.set(String(projectId), { id: projectId, snapshot });
-    return answer;
+    this.#projects.set(String(projectId), { id: projectId, wish });
+    return answer.snapshot ? { ...answer, snapshot: await this.#whole(projectId, answer.snapshot) } : answer;
   }
 
   async leave(projectId: Id): Promise<LeaveAnswer> {
@@ -227,8 +231,8 @@ export class BoardcastClient<Events extends Published = Published> {
     const from = since === undefined ? {} : { since };
     const isOpen = (name: string) => !this.#resetTold.has(name);
     const projects = [...this.#projects.values()].filter(({ id }) => isOpen(`project:${id}`));
-    const joins = projects.map(async ({ id, snapshot }) => {
-      const answer = await this.#send({ type: 'join:project', data: { projectId: id, ...(snapshot && { snapshot }), ...from } });
+    const joins = projects.map(async ({ id, wish }) => {
+      const answer = await this.#send({ type: 'join:project', data: { projectId: id, ...wish, ...from } });
       this.#told({ projectId: id }, answer as JoinAnswer);
     });
     const subscriptions = [...this.#channels].filter(([name]) => isOpen(name)).map(async ([channel, types]) => {
@@ -240,13 +244,38 @@ export class BoardcastClient<Events extends Published = Published> {
     for (const each of all) if (each.status === 'rejected') this.#errors.emit('', each.reason as Error);
   }
 
+  /** A project's whole state, of which this may be the first page. Its events wait until the state has been told. */
+  async #whole(projectId: Id, first: ProjectState): Promise<ProjectState> {
+    if (first.nextPage === undefined) return first;
+    const key = String(projectId);
+    const held: Array<[string, unknown[]]> = this.#held.get(key) ?? [];
+    this.#held.set(key, held);
+    try {
+      return await wholeState(first, async (page) => (await this.#send({ type: 'project:snapshot', data: { projectId, page } })) as ProjectState);
+    } finally {
+      // Whoever waits for the state gets it before these.
+      setTimeout(() => {
+        if (this.#held.get(key) === held) this.#held.delete(key);
+        for (const [name, args] of held.splice(0)) this.#deliver(name, args);
+      });
+    }
+  }
+
+  #deliver(name: string, args: unknown[]): void {
+    this.#events.emit(name, ...args);
+    this.#events.emit('*', name, ...args);
+  }
+
   /** What an answer says of what could not be had. */
   #told(of: ProjectOrChannelReset, answer: { reset?: unknown; reason?: unknown; snapshot?: unknown }): void {
     if (answer.reset !== true) return;
     this.#resetTold.add(of.channel ?? `project:${of.projectId}`);
     if (of.projectId !== undefined) this.#once.reset(of.projectId);
     const { reason, snapshot } = answer as Pick<ProjectOrChannelReset, 'reason' | 'snapshot'>;
-    this.#resets.emit('', { ...of, ...(reason !== undefined && { reason }), ...(snapshot !== undefined && { snapshot }) });
+    const tell = (whole: ProjectState | undefined) =>
+      this.#resets.emit('', { ...of, ...(reason !== undefined && { reason }), ...(whole !== undefined && { snapshot: whole }) });
+    if (snapshot?.nextPage === undefined) return tell(snapshot);
+    void this.#whole(of.projectId ?? snapshot.projectId, snapshot).then(tell, (error: Error) => this.#errors.emit('', error));
   }
 
   #take(name: string, args: unknown[]): void {
@@ -263,8 +292,9 @@ export class BoardcastClient<Events extends Published = Published> {
     if (bare === 'channelaccessrevoked') this.#channels.delete(payload.channel);
     if (bare === 'authexpiring') void this.#refresh();
     if (this.#once.isNew(name, payload)) {
-      this.#events.emit(name, ...args);
-      this.#events.emit('*', name, ...args);
+      const held = this.#held.size > 0 && this.#held.get(String(payload?.projectId));
+      if (held) held.push([name, args]);
+      else this.#deliver(name, args);
     }
     if (typeof cursor === 'string') this.#cursor = cursor;
   }

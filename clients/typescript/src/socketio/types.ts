@@ -59,6 +59,8 @@ export type AcceptedOf<Name extends keyof ClientToServerEvents> = Exclude<Answer
 export interface JoinOptions {
   /** Whether the answer carries the state. */
   readonly snapshot?: boolean;
+  /** Whether the server tells who comes and goes; without it, as it was asked when connecting. */
+  readonly presence?: boolean;
   /** Events after this cursor or seq come first. */
   readonly since?: string | number;
 }

@@ -44,7 +44,7 @@ fn comment_and_declared_kind_live_like_a_task() {
         assert_eq!(types(&back), [name("restored")]);
         assert_eq!(
             back.subject.fields,
-            fields(&json!({"taskId": "t", "text": "b"}))
+            fields(&json!({"taskId": "t", "text": "b"})).into()
         );
     }
 }

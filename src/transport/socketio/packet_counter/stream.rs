@@ -34,6 +34,8 @@ pub(in super::super) struct Metered<S> {
     frame: Vec<u8>,
     /// Events and acks that were translated and have not left.
     translated: u64,
+    /// Answers to CONNECT that were completed and have not left.
+    answers: u32,
     /// What has been written already, and is written once more.
     answered: &'static [u8],
 }
@@ -55,6 +57,7 @@ impl<S> Metered<S> {
             eager: 0,
             frame: Vec::new(),
             translated: 0,
+            answers: 0,
             answered: &[],
         }
     }
@@ -113,6 +116,7 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
         if self.completed.capacity() > 0 {
             self.completed = VecDeque::new();
             self.counter.count(std::mem::take(&mut self.translated));
+            self.counter.answered(std::mem::take(&mut self.answers));
         }
         Poll::Ready(Ok(()))
     }
@@ -127,6 +131,7 @@ impl<S: AsyncWrite + Unpin> Metered<S> {
             Some(answer) if answer.start == 0 => match self.counter.take_pid(answer.namespace) {
                 Some(pid) => {
                     self.completed.extend(answer.with(&pid));
+                    self.answers += 1;
                     Step::Taken(answer.end)
                 }
                 None => Step::Pass(answer.end),
@@ -208,6 +213,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Whether or not anything is read now.
+        self.counter.write_waiting(cx)?;
         let polled = match self.poll_pause(cx) {
             Poll::Ready(()) => self.poll_some(cx, buf),
             Poll::Pending => Poll::Pending,
