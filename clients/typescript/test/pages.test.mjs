@@ -120,5 +120,5 @@ test('ConnectionPool: one too many closes the oldest', () => {
 
 test('the package may be required', () => {
   const require = createRequire(import.meta.url);
-  assert.deepEqual(Object.keys(require('../dist/cjs/index.js')).sort(), Object.keys(require('../dist/cjs/websocket.js')).concat('BoardcastClient', 'WebSocketService', 'connect').sort());
+  assert.deepEqual(Object.keys(require('../dist/cjs/index.js')).sort(), Object.keys(require('../dist/cjs/websocket.js')).concat('BoardcastClient', 'WebSocketService', 'connect', 'wholeState').sort());
 });

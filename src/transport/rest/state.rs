@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::http::header::{self, ACCEPT};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -95,7 +96,9 @@ pub(super) async fn snapshot(
         StateFormat::Json => JSON,
         StateFormat::Lines => LINES,
     };
-    Ok(([(header::CONTENT_TYPE, media)], Body::from_stream(told)).into_response())
+    // Compression asks again after the end.
+    let body = Body::from_stream(told.fuse());
+    Ok(([(header::CONTENT_TYPE, media)], body).into_response())
 }
 
 fn format(call: &RestRequest) -> StateFormat {

@@ -1,7 +1,9 @@
 //! A large state: as a stream that is byte for byte what a small one is, as lines, and to a client that does not read.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
@@ -34,11 +36,15 @@ async fn fill(rest: &Rest, tasks: usize) {
     let imported = import
         .send("POST", "/projects/p/import", Some(&lines))
         .await;
-    assert!(
-        imported.text().contains("\"refused\":0"),
-        "{}",
-        imported.text()
-    );
+    let imported = imported.text();
+    assert!(imported.contains("\"refused\":0"), "{imported}");
+}
+
+fn unpacked(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    let read = GzDecoder::new(bytes).read_to_string(&mut text);
+    read.unwrap();
+    text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +85,10 @@ async fn stream(url: &str) {
         whole.header("content-type")
     );
     assert_eq!(streamed.text(), whole.text());
+    let packed = rest.with("Accept-Encoding", "gzip");
+    let packed = packed.get("/projects/p/snapshot").await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert_eq!(unpacked(&packed.bytes), streamed.text());
     let whole = whole.json();
     assert_eq!(whole["tasks"].as_array().unwrap().len(), 1499);
     assert_eq!(whole["more"], json!({"comments": 5}));
@@ -164,9 +174,6 @@ async fn fill_large(rest: &Rest) {
     let imported = import
         .send("POST", "/projects/p/import", Some(&lines))
         .await;
-    assert!(
-        imported.text().contains("\"refused\":0"),
-        "{}",
-        imported.text()
-    );
+    let imported = imported.text();
+    assert!(imported.contains("\"refused\":0"), "{imported}");
 }
