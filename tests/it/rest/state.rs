@@ -92,7 +92,16 @@ async fn stream(url: &str) {
     let whole = whole.json();
     assert_eq!(whole["tasks"].as_array().unwrap().len(), 1499);
     assert_eq!(whole["more"], json!({"comments": 5}));
+    lines(&rest, &whole).await;
 
+    rest.get("/projects/nowhere/snapshot").await.expect(200);
+    rest.get("/projects/p/snapshot?page=7b7d")
+        .await
+        .problem(422, "validation_failed");
+}
+
+/// The state as lines has the entities of the whole one.
+async fn lines(rest: &Rest, whole: &Value) {
     let lines = rest
         .with("Accept", "application/x-ndjson")
         .get("/projects/p/snapshot")
@@ -121,11 +130,6 @@ async fn stream(url: &str) {
         assert_eq!(Value::Array(of_kind.collect()), whole[list], "{list}");
     }
     assert_eq!(entities[0]["project"], whole["project"]);
-
-    rest.get("/projects/nowhere/snapshot").await.expect(200);
-    rest.get("/projects/p/snapshot?page=7b7d")
-        .await
-        .problem(422, "validation_failed");
 }
 
 /// Clients that ask for a large state and do not read it: what waits for them is bounded, others are served meanwhile, and they
