@@ -205,3 +205,44 @@ async fn a_commit_that_is_held_up_on_its_way_is_never_done() {
     );
     assert_eq!(setup.events_of_p().await, HEAD + 2);
 }
+
+/// Each statement is a message to the database's thread and one back. The driver logs all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_on_sqlite_is_one_statement() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("it.db").display());
+    let settings = [("LOG_LEVEL", "info,sqlx::query=debug")];
+    let server = Server::start_with(&url, &settings).await;
+    let client = Client::connect(&server.address).await;
+    for value in 0..2 {
+        assert_eq!(client.call("task:update", change(value)).await["ok"], true);
+    }
+    // What else runs now and then, such as pruning, looks or deletes.
+    let written = || {
+        let logged = server.logged();
+        let statements = logged.iter().filter(|line| line.contains("sqlx::query"));
+        let statements = statements.filter(|line| !line.contains("DELETE"));
+        statements.cloned().collect::<Vec<_>>()
+    };
+    let logs = async |count| {
+        let what = format!("{count} statements are logged");
+        eventually(&what, async || written().len() >= count).await;
+    };
+    eventually("the first two are logged", async || {
+        let written = written();
+        let commits = written.iter().filter(|line| line.contains("INTO commits"));
+        commits.count() == 2
+    })
+    .await;
+    let before = written().len();
+    for value in 10..15 {
+        assert_eq!(client.call("task:update", change(value)).await["ok"], true);
+        let keyed = keyed(value, &format!("k{value}"));
+        assert_eq!(client.call("task:update", keyed).await["noop"], true);
+    }
+    logs(before + 10).await;
+    assert_eq!(client.call("task:update", change(20)).await["ok"], true);
+    logs(before + 11).await;
+    let statements = &written()[before..];
+    assert_eq!(statements.len(), 11, "{statements:#?}");
+}
