@@ -47,6 +47,14 @@ for (const path of DOORS) {
 
 test('chunked body: a body that comes without a pause ends in time', async (t) => {
   const server = await Server.start(t, { PING_INTERVAL: '1s', PING_TIMEOUT: '1s' });
+  // What comes after the answer makes TCP reset the connection, and the answer is lost if the client has not read it yet.
+  let answer = '';
+  for (let attempt = 0; attempt < 5 && !answer; attempt += 1) answer = await unending(t, server);
+  assert.match(answer, /^HTTP\/1.1 4/);
+});
+
+/** Sends a body without an end until the server ends it; what it answered, if that came through. */
+async function unending(t, server) {
   const raw = await Raw.open(t, server);
   raw.socket.write('POST /api/publish HTTP/1.1\r\nHost: attack\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
   const started = performance.now();
@@ -58,5 +66,5 @@ test('chunked body: a body that comes without a pause ends in time', async (t) =
   const took = performance.now() - started;
   report(t, { 'ended after ms': took });
   assert.ok(took < 4_000, `${took} ms`);
-  assert.match(raw.text, /^HTTP\/1.1 4/);
-});
+  return raw.text;
+}
