@@ -102,15 +102,16 @@ pub(super) fn names(columns: &[Column]) -> String {
     names.join(", ")
 }
 
-/// Reads rows from a list of lists, for SQLite; `list` is the parameter that holds it. The condition makes room for
-/// `ON CONFLICT` behind it.
+/// Reads rows from a list of lists, for SQLite; `list` is the parameter that holds it. `jsonb_each` keeps each list parsed, where
+/// `json_each` would write it as text and each column would parse that again. The condition makes room for `ON CONFLICT`
+/// behind it.
 pub(super) fn from_json(columns: &[Column], list: &str) -> String {
     let columns = columns.iter().enumerate();
     let values: Vec<_> = columns
         .map(|(place, (name, _))| format!("value ->> {place} AS {name}"))
         .collect();
     let values = values.join(", ");
-    format!("SELECT {values} FROM json_each({list}) WHERE true")
+    format!("SELECT {values} FROM jsonb_each({list}) WHERE true")
 }
 
 /// Reads rows from an array for each column, for Postgres; `first` is the number of the first parameter.
