@@ -246,30 +246,67 @@ async fn play(facts: &Facts, auth: &Value) -> Learned {
     serde_json::from_value(learned).unwrap()
 }
 
-/// How many listens of a frontend a proposal satisfies that nobody has looked at, and how many there are.
-async fn served_unedited(path: &Path, folder: &Path) -> (String, usize, usize) {
-    let text = fs::read_to_string(path).unwrap();
-    let facts = Facts::read(path).unwrap();
-    let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-    let auth = facts.connect.auth.keys();
-    let auth = auth.map(|key| (key.clone(), json!("x"))).collect();
-    let learned = play(&facts, &Value::Object(auth)).await;
-    let listens = Listens::from_facts(&text).unwrap();
-    let file = folder.join(format!("{name}.toml"));
-    fs::write(&file, propose(&learned, Some(&listens))).unwrap();
-    match try_dialect(file.to_str().unwrap(), &facts).await {
-        Ok(report) => (name, report.sums.satisfied, report.sums.listens),
-        Err(error) => panic!("{name}: {error}"),
+/// A frontend, and what a server has learned of it.
+struct Played {
+    name: String,
+    facts: Facts,
+    listens: Listens,
+    learned: Learned,
+}
+
+impl Played {
+    async fn new(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        let facts = Facts::read(path).unwrap();
+        let auth = facts.connect.auth.keys();
+        let auth = auth.map(|key| (key.clone(), json!("x"))).collect();
+        Self {
+            name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+            learned: play(&facts, &Value::Object(auth)).await,
+            listens: Listens::from_facts(&text).unwrap(),
+            facts,
+        }
+    }
+
+    /// Proposes a dialect, which nobody looks at.
+    fn propose(self, folder: &Path) -> Proposed {
+        let file = folder.join(format!("{}.toml", self.name));
+        fs::write(&file, propose(&self.learned, Some(&self.listens))).unwrap();
+        Proposed {
+            name: self.name,
+            facts: self.facts,
+            file,
+        }
+    }
+}
+
+struct Proposed {
+    name: String,
+    facts: Facts,
+    file: PathBuf,
+}
+
+impl Proposed {
+    /// How many listens of the frontend it satisfies, and how many there are.
+    async fn share(self) -> (String, usize, usize) {
+        match try_dialect(self.file.to_str().unwrap(), &self.facts).await {
+            Ok(report) => (self.name, report.sums.satisfied, report.sums.listens),
+            Err(error) => panic!("{}: {error}", self.name),
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn proposals_serve_frontends_unedited() {
     let folder = tempfile::tempdir().unwrap();
-    let tries = frontends();
-    let tries = tries
-        .iter()
-        .map(|path| served_unedited(path, folder.path()));
+    let files = frontends();
+    let played = join_all(files.iter().map(|path| Played::new(path))).await;
+    // A proposal looks which kinds there are, and kinds are declared for the whole process. So one comes after the other.
+    let proposals = played
+        .into_iter()
+        .map(|played| played.propose(folder.path()));
+    let proposals: Vec<_> = proposals.collect();
+    let tries = proposals.into_iter().map(Proposed::share);
     let mut shares = join_all(tries).await;
     shares.sort_unstable();
     assert!(shares.len() >= 13);
