@@ -66,7 +66,7 @@ pub enum UpdateError {
 /// Who is in a project.
 #[derive(Debug)]
 pub struct Roster {
-    /// Those who came first, and who asked, as JSON: they are part of each answer to a join.
+    /// The users who came first and the user who asked, each as JSON for the answer to a join.
     pub people: Vec<Arc<RawValue>>,
     /// How many there are.
     pub count: usize,

@@ -39,7 +39,7 @@ pub enum PresenceWish {
 }
 
 impl PresenceWish {
-    /// What is said by a choice, as it stands in `auth`, a payload or a query: `true`, `1`, `false`, `0`.
+    /// Reads the member `presence` of `auth`, a payload or a query, such as `true`, `1`, `false` or `0`.
     #[must_use]
     pub fn chosen(value: &Value) -> Option<bool> {
         match value {
@@ -82,7 +82,7 @@ impl PresenceWish {
         is_named.then_some(Self::Implied)
     }
 
-    /// What is known after another wish: only what is said outright takes back what was said outright.
+    /// The wish that counts after a client has said `said`. An implied wish does not change an explicit one.
     #[must_use]
     pub fn then(before: Option<Self>, said: Option<Self>) -> Option<Self> {
         match (before, said) {

@@ -380,7 +380,7 @@ impl Feed {
         })
     }
 
-    /// The event with this seq, and of those that follow it as many as lie side by side in memory.
+    /// The event with this seq and those that follow it in one slice: of the ring, or else of the page.
     fn run_from(&self, seq: Seq) -> Option<&[Arc<Event>]> {
         self.ring.run(seq).or_else(|| {
             let first = self.page.first()?.seq;

@@ -91,7 +91,7 @@ impl Ring {
         self.events.get(self.index(seq)?)
     }
 
-    /// The event with this seq, and of those that follow it as many as lie side by side.
+    /// The event with this seq and those that follow it, up to where the ring's memory wraps around.
     pub(super) fn run(&self, seq: Seq) -> Option<&[Arc<Event>]> {
         let index = self.index(seq)?;
         let (front, back) = self.events.as_slices();

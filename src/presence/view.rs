@@ -23,7 +23,7 @@ struct Project {
 
 #[derive(Debug, Default)]
 struct User {
-    /// What is said of the user, and by which instance.
+    /// The entry that each instance has announced for the user.
     said: Vec<(InstanceId, Entry)>,
     /// How the user stands in lists, once one was made: a list is part of each answer to a join.
     listed: Option<Arc<RawValue>>,

@@ -1,8 +1,8 @@
 //! Gathers what happens in a project for a moment, and tells it together, as the last state.
 //!
 //! A project of which no connection is told costs nothing here. The first change in another one opens its window, which is
-//! told [`WINDOW`] later: one signal for each user who changed, however often. Somebody who came and went within it is not
-//! told of at all, except to those whose list shows them.
+//! told [`WINDOW`] later: one signal for each user who changed, however often. A user who came and went within the window is
+//! announced only to connections whose list shows that user.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
@@ -104,19 +105,31 @@ impl StoreError {
         matches!(self, Self::Refused(_))
     }
 
+    /// What the driver said.
+    fn driver(&self) -> Option<&Source> {
+        match self {
+            Self::Unavailable(source)
+            | Self::Refused(source)
+            | Self::Retry(source)
+            | Self::Failed(source) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The error with which the database itself answered.
+    pub(super) fn database(&self) -> Option<&(dyn DatabaseError + 'static)> {
+        let error = self.driver()?.downcast_ref::<sqlx::Error>()?;
+        error.as_database_error()
+    }
+
     /// What is wrong with the database, in words that are not its own.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         const SILENT: &str = "the database cannot be reached";
-        let (Self::Unavailable(source)
-        | Self::Refused(source)
-        | Self::Retry(source)
-        | Self::Failed(source)) = self
-        else {
+        if self.driver().is_none() {
             return "the database is not as it should be";
-        };
-        let error = source.downcast_ref::<sqlx::Error>();
-        let Some(database) = error.and_then(sqlx::Error::as_database_error) else {
+        }
+        let Some(database) = self.database() else {
             return SILENT;
         };
         if database.try_downcast_ref::<SqliteError>().is_some() {

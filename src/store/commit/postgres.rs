@@ -194,16 +194,7 @@ fn failed(db: &mut DbConnection, error: StoreError) -> Result<Compared, CommitEr
 }
 
 fn said(error: &StoreError) -> Option<(&str, PgSeverity)> {
-    let (StoreError::Unavailable(source)
-    | StoreError::Refused(source)
-    | StoreError::Retry(source)
-    | StoreError::Failed(source)) = error
-    else {
-        return None;
-    };
-    let error = source.downcast_ref::<sqlx::Error>()?;
-    let said = error.as_database_error()?;
-    let said = said.try_downcast_ref::<PgDatabaseError>()?;
+    let said = error.database()?.try_downcast_ref::<PgDatabaseError>()?;
     Some((said.code(), said.severity()))
 }
 

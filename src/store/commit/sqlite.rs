@@ -120,15 +120,7 @@ fn failed(db: &mut DbConnection, error: StoreError) -> Result<Compared, CommitEr
 fn said(error: &StoreError) -> Option<(i32, bool)> {
     /// Of a primary key, and of another column.
     const NOT_UNIQUE: [i32; 2] = [1555, 2067];
-    let (StoreError::Unavailable(source)
-    | StoreError::Refused(source)
-    | StoreError::Retry(source)
-    | StoreError::Failed(source)) = error
-    else {
-        return None;
-    };
-    let error = source.downcast_ref::<sqlx::Error>()?;
-    let said = error.as_database_error()?;
+    let said = error.database()?;
     said.try_downcast_ref::<SqliteError>()?;
     let code = said.code()?.parse().ok()?;
     Some((

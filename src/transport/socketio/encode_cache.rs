@@ -62,7 +62,7 @@ impl EncodeCache {
         Some(looked)
     }
 
-    /// Neighbours in a channel lie side by side.
+    /// Events that follow each other in a channel have different slots.
     fn slot(&self, style: EventStyle, event: &Event) -> &Mutex<Option<Kept>> {
         let place = event.channel_no.0.wrapping_mul(31).wrapping_add(event.seq);
         let place = place.wrapping_mul(4).wrapping_add(style as i64);

@@ -32,10 +32,12 @@ async fn fill(rest: &Rest, tasks: usize) {
     for id in 0..25 {
         item(json!({"kind": "comment", "id": format!("c{id}"), "taskId": "t1", "text": "well"}));
     }
-    let import = rest.with("Content-Type", "application/x-ndjson");
-    let imported = import
-        .send("POST", "/projects/p/import", Some(&lines))
-        .await;
+    import(rest, &lines).await;
+}
+
+async fn import(rest: &Rest, lines: &str) {
+    let rest = rest.with("Content-Type", "application/x-ndjson");
+    let imported = rest.send("POST", "/projects/p/import", Some(lines)).await;
     let imported = imported.text();
     assert!(imported.contains("\"refused\":0"), "{imported}");
 }
@@ -174,10 +176,5 @@ async fn fill_large(rest: &Rest) {
         )
         .unwrap();
     }
-    let import = rest.with("Content-Type", "application/x-ndjson");
-    let imported = import
-        .send("POST", "/projects/p/import", Some(&lines))
-        .await;
-    let imported = imported.text();
-    assert!(imported.contains("\"refused\":0"), "{imported}");
+    import(rest, &lines).await;
 }
